@@ -1,0 +1,68 @@
+# How each folder becomes a library, a program and tests. Sources are listed by hand, tests found by name.
+
+add_library(project_warnings INTERFACE)
+target_compile_options(
+  project_warnings
+  INTERFACE -Wall
+            -Wextra
+            -Wconversion
+            -Wshadow
+            -Wcast-qual
+            -Wvla
+            -Wmissing-prototypes)
+target_compile_definitions(project_warnings INTERFACE _GNU_SOURCE)
+
+# Sanitizers reach every target, foreign and generated code too, so that they see all memory.
+if(WEIR_SANITIZE)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined
+                      -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+if(WEIR_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+# component(collector SOURCES … USES base proto …): library collector_lib, and, where main.c stands,
+# the program weir-collector (another name by PROGRAM).
+function(component name)
+  cmake_parse_arguments(C "" "PROGRAM" "SOURCES;USES" ${ARGN})
+  add_library(${name}_lib STATIC ${C_SOURCES})
+  target_link_libraries(${name}_lib PUBLIC ${C_USES} PRIVATE $<BUILD_INTERFACE:project_warnings>)
+  target_include_directories(${name}_lib PUBLIC ${PROJECT_SOURCE_DIR})
+  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/main.c)
+    if(NOT C_PROGRAM)
+      set(C_PROGRAM weir-${name})
+    endif()
+    add_executable(${C_PROGRAM} main.c)
+    target_link_libraries(${C_PROGRAM} PRIVATE ${name}_lib project_warnings)
+    set_target_properties(${C_PROGRAM} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+  endif()
+endfunction()
+
+# unit_test(collector/decode LIBS collector_decode_lib): every tests/unit/collector/decode/test_*.c
+# in one Criterion program.
+function(unit_test folder)
+  cmake_parse_arguments(T "" "" "LIBS" ${ARGN})
+  file(GLOB files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/unit/${folder}/test_*.c)
+  if(NOT files)
+    return()
+  endif()
+  string(REPLACE "/" "_" name ${folder})
+  add_executable(test_${name} ${files})
+  target_link_libraries(test_${name} PRIVATE ${T_LIBS} criterion project_warnings)
+  target_compile_definitions(test_${name} PRIVATE WEIR_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  add_test(NAME unit.${name} COMMAND test_${name} --jobs 2 --quiet)
+  set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 300)
+endfunction()
+
+# fuzz_target(collector/decode/netflow9 LIBS …): tests/fuzz/fuzz_netflow9.c.
+function(fuzz_target name)
+  cmake_parse_arguments(T "" "" "LIBS" ${ARGN})
+  if(NOT WEIR_FUZZ)
+    return()
+  endif()
+  add_executable(fuzz_${name} ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_${name}.c)
+  target_link_libraries(fuzz_${name} PRIVATE ${T_LIBS} project_warnings)
+  target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+endfunction()

@@ -1,0 +1,49 @@
+#ifndef COMMON_BASE_TABLE_H
+#define COMMON_BASE_TABLE_H
+
+#include "common/base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Hash table of fixed-size entries under keys of up to 64 octets, seeded, with a maximum. The index
+ * (open addressing) lies apart from the entries, which never move while they live, so pointers
+ * to an entry stay good until it is removed. Memory is taken as the table fills, never past max.
+ */
+struct table;
+
+enum { TABLE_KEY_MAX = 64 };
+
+struct table_options {
+    size_t entry_size; /* octets of the caller's data in each entry */
+    size_t max;        /* entries */
+    uint64_t seed;
+};
+
+struct table *table_new(const struct table_options *options); /* NULL: out of memory */
+void table_free(struct table *table);
+void table_clear(struct table *table);
+size_t table_count(const struct table *table);
+
+uint64_t table_hash(const struct table *table, const void *key, size_t key_len);
+/* Brings the index line of this hash into the cache; call some keys ahead of find or insert. */
+void table_prefetch(const struct table *table, uint64_t hash);
+
+void *table_find(const struct table *table, const void *key, size_t key_len); /* NULL: not there */
+void *table_find_hashed(const struct table *table, uint64_t hash, const void *key, size_t key_len);
+/* The entry, new and zeroed when *ret_new; NULL when the table is at its maximum or out of memory.
+ */
+void *table_insert(struct table *table, const void *key, size_t key_len, bool *ret_new);
+void *table_insert_hashed(struct table *table, uint64_t hash, const void *key, size_t key_len,
+                          bool *ret_new);
+bool table_remove(struct table *table, const void *key, size_t key_len);
+void table_remove_entry(struct table *table, void *entry);
+const void *table_key(const void *entry, size_t *ret_len);
+
+/* Walk in no particular order: start with *cursor = 0; NULL at the end. Removing the entry just
+ * given is allowed; inserting during a walk is not. */
+void *table_next(const struct table *table, size_t *cursor);
+
+#endif
