@@ -8,17 +8,19 @@
 #include <stdint.h>
 
 /*
- * Hash table of fixed-size entries under keys of up to 64 octets, seeded, with a maximum. The index
- * (open addressing) lies apart from the entries, which never move while they live, so pointers
- * to an entry stay good until it is removed. Memory is taken as the table fills, never past max.
+ * Hash table of fixed-size entries under keys of up to 128 octets, seeded, with a maximum. The
+ * index (open addressing) lies apart from the entries, which never move while they live, so
+ * pointers to an entry stay good until it is removed. Memory is taken as the table fills, never
+ * past max.
  */
 struct table;
 
-enum { TABLE_KEY_MAX = 64 };
+enum { TABLE_KEY_MAX = 128 };
 
 struct table_options {
     size_t entry_size; /* octets of the caller's data in each entry */
-    size_t max;        /* entries */
+    size_t key_max; /* longest key that will come, up to TABLE_KEY_MAX: entries are sized by it */
+    size_t max;     /* entries */
     uint64_t seed;
 };
 
