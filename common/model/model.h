@@ -1,0 +1,98 @@
+#ifndef COMMON_MODEL_MODEL_H
+#define COMMON_MODEL_MODEL_H
+
+#include "common/base/lpm.h"
+#include "common/service/config.h"
+#include "flowspec/guard.h"
+#include "flowspec/profile.h"
+#include "proto/count.h"
+#include "proto/flow.h"
+
+/*
+ * The configuration made into what processes compute with: counts, networks, method templates,
+ * exporters. Also the judge of everything in the file that the reader cannot judge alone.
+ */
+
+/* --- counts: what all policies together want counted ------------------------------------------ */
+
+struct model_window {
+    uint32_t window_ms;
+    /* The lowest limit any threshold of this count and window has; infinity where none: per second.
+     */
+    double lowest_bytes, lowest_packets, lowest_flows;
+};
+
+enum { MODEL_WINDOWS_MAX = 16 };
+
+struct model_count {
+    uint64_t id;
+    struct count_spec spec;
+    struct model_window windows[MODEL_WINDOWS_MAX]; /* rising, unique */
+    size_t window_count;
+    /* Lowest limit × its window over all windows: volumes that an urgent flush compares with. */
+    double urgent_bytes, urgent_packets, urgent_flows;
+    char label[128]; /* "incoming dst_addr where protocol=udp" */
+};
+
+/* --- networks ----------------------------------------------------------------------------------
+ */
+
+struct model_networks {
+    struct lpm *ours;  /* prefix → index of the network that labels it */
+    struct lpm *label; /* of all networks; as ours */
+};
+
+/* --- methods: a rule with holes -----------------------------------------------------------------
+ */
+
+struct model_method {
+    const struct config_method *config;
+    bool infer_destination, infer_source, infer_protocol, infer_source_port, infer_destination_port;
+    struct flow_rule rule4, rule6; /* the fixed parts, simplified, for each family */
+    bool takes4, takes6;           /* the template can be said in this family */
+};
+
+struct model {
+    const struct config *config; /* must outlive the model */
+    struct model_count *counts;
+    size_t count_count;
+    size_t *policy_count; /* index of each policy's count, in the order of config->policies */
+    struct model_networks networks;
+    struct model_method *methods; /* in the order of config->methods */
+    size_t method_count;
+    struct lpm *exporters; /* prefix → index into config->exporters; none listed: NULL */
+    struct ip_prefix *infrastructure; /* the file's, and peers, and exporters that are hosts */
+    size_t infrastructure_count;
+};
+
+/* Everything that the reader could not judge: adds to errors, gives NULL when there are any. */
+struct model *model_new(const struct config *config, struct config_errors *errors);
+void model_free(struct model *model);
+/* As a hook of process_run: judges only. */
+void model_check(const struct config *config, struct config_errors *errors);
+
+const struct model_count *model_count_by_id(const struct model *model, uint64_t id);
+/* incoming, outgoing, internal, transit, by both addresses against the networks that are ours. */
+enum direction model_direction(const struct model *model, const struct flow_record *flow);
+
+/*
+ * The rule of a method for a key: holes filled from the key. REFUSED, with why, where the key lacks
+ * what is inferred or the template cannot be said in the key's family. `given` overrides (a
+ * person's
+ * --destination); NULL: none. routers: how many share a total rate limit.
+ */
+struct model_given {
+    bool has_destination, has_source;
+    struct ip_prefix destination, source;
+};
+enum status model_method_rule(const struct model_method *method, const struct count_spec *spec,
+                              const struct flow_key *key, const struct model_given *given,
+                              uint32_t routers, struct flow_rule *ret_rule,
+                              struct flow_actions *ret_actions, struct rule_error *ret_error);
+
+/* The guard's context for a platform (NULL: the narrowest of all); standing rules are the caller's.
+ */
+void model_guard_context(const struct model *model, const struct config_platform *platform,
+                         struct guard_context *ret_context);
+
+#endif
