@@ -18,20 +18,27 @@ struct table;
 enum { TABLE_KEY_MAX = 128 };
 
 struct table_options {
-    size_t entry_size; /* octets of the caller's data in each entry */
-    size_t key_max; /* longest key that will come, up to TABLE_KEY_MAX: entries are sized by it */
-    size_t max;     /* entries */
+    size_t entry_size; /* octets of the caller's data in each entry; it is aligned to 8 */
+    size_t key_max;    /* longest key that will come, up to TABLE_KEY_MAX: entries are sized by it;
+                          0: TABLE_KEY_MAX */
+    size_t max;        /* entries, below 2^31 */
     uint64_t seed;
 };
 
 struct table *table_new(const struct table_options *options); /* NULL: out of memory */
 void table_free(struct table *table);
-void table_clear(struct table *table);
+void table_clear(struct table *table); /* keeps the memory */
+/* Makes the index large enough for that many entries, so that it need not grow until then. Without
+ * it the index doubles now and then: about 10 ms at a million entries, in the insert that hits it.
+ */
+enum status table_reserve(struct table *table, size_t entries);
 size_t table_count(const struct table *table);
 
 uint64_t table_hash(const struct table *table, const void *key, size_t key_len);
 /* Brings the index line of this hash into the cache; call some keys ahead of find or insert. */
 void table_prefetch(const struct table *table, uint64_t hash);
+/* Brings the entry's lines; call after the index line has come, some keys ahead again. */
+void table_prefetch_entry(const struct table *table, uint64_t hash);
 
 void *table_find(const struct table *table, const void *key, size_t key_len); /* NULL: not there */
 void *table_find_hashed(const struct table *table, uint64_t hash, const void *key, size_t key_len);

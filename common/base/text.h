@@ -16,7 +16,7 @@ struct text {
 
 void text_init(struct text *t, size_t max); /* max 0: 16 MiB */
 void text_done(struct text *t);
-void text_clear(struct text *t);
+void text_clear(struct text *t); /* empty and good again; the memory is kept */
 void text_add(struct text *t, const char *s);
 void text_add_bytes(struct text *t, const void *bytes, size_t len);
 void text_addf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -30,6 +30,9 @@ const char *text_str(const struct text *t); /* never NULL */
  *   counts: 500k, 1.5M, 2G, or a bare number                 (pps, fps: the name implies the unit)
  *   sizes:  B, KiB, MiB, GiB and kB, MB, GB
  *   times:  us ms s m h d
+ * No leading zero but in "0" and "0.5". STATUS_RANGE when the value does not fit or is no whole
+ * number of what is returned ("1500us" in ms); only sizes are rounded down instead, as 1.1GiB is
+ * a sensible thing to write.
  */
 enum status text_parse_bit_rate(uint64_t *ret_bps, const char *s);      /* needs its unit */
 enum status text_parse_bit_rate_bare(uint64_t *ret_bps, const char *s); /* "1G" is bits/s */
@@ -39,6 +42,7 @@ enum status text_parse_duration_ms(uint64_t *ret_ms, const char *s);
 enum status text_parse_percent(double *ret_share, const char *s); /* "80%" is 0.8 */
 enum status text_parse_u64(uint64_t *ret_value, const char *s,
                            uint64_t max); /* decimal, no sign, no leading 0 */
+/* Pairs of digits of either case; none is a length of 0; STATUS_LIMIT when room is too small. */
 enum status text_parse_hex(uint8_t *ret_bytes, size_t room, size_t *ret_len, const char *s);
 
 enum { TEXT_QUANTITY_MAX = 32 };
@@ -49,6 +53,9 @@ const char *text_format_duration_ms(uint64_t ms, char ret_text[TEXT_QUANTITY_MAX
 void text_add_hex(struct text *t, const uint8_t *bytes, size_t len);
 void text_add_json_string(struct text *t,
                           const char *s); /* quoted and escaped, invalid UTF-8 replaced */
+
+/* Octets of the valid UTF-8 sequence at s (1 to 4, and 1 for the final NUL), or 0. */
+size_t text_utf8_len(const char *s, uint32_t *ret_code_point);
 
 /* Sums that stop at the largest value instead of wrapping. */
 static inline uint64_t sat_add_u64(uint64_t a, uint64_t b)
