@@ -55,7 +55,7 @@ function(unit_test folder)
   set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 300)
 endfunction()
 
-# fuzz_target(collector/decode/netflow9 LIBS …): tests/fuzz/fuzz_netflow9.c.
+# fuzz_target(netflow9 LIBS …): tests/fuzz/fuzz_netflow9.c, run as a test for WEIR_FUZZ_SECONDS.
 function(fuzz_target name)
   cmake_parse_arguments(T "" "" "LIBS" ${ARGN})
   if(NOT WEIR_FUZZ)
@@ -65,4 +65,6 @@ function(fuzz_target name)
   target_link_libraries(fuzz_${name} PRIVATE ${T_LIBS} project_warnings)
   target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+  add_test(NAME fuzz.${name} COMMAND ${PROJECT_SOURCE_DIR}/tests/fuzz/run.sh $<TARGET_FILE:fuzz_${name}> ${name})
+  set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 1200)
 endfunction()
