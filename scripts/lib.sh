@@ -1,0 +1,70 @@
+# Shared by run, test and bench: sourced, never run. Sets nothing up by itself.
+# shellcheck shell=bash
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# shellcheck disable=SC2034  # used by the scripts that source this file
+build_packages=(build-essential cmake ninja-build pkg-config libuv1-dev libhiredis-dev libyaml-dev
+    libmicrohttpd-dev protobuf-c-compiler libprotobuf-c-dev libjansson-dev libxxhash-dev libpcap-dev)
+# shellcheck disable=SC2034
+run_packages=(redis-server)
+# shellcheck disable=SC2034
+demo_packages=(gobgpd)
+# shellcheck disable=SC2034
+test_packages=(clang clang-format libclang-rt-14-dev libcriterion-dev python3 iproute2 softflowd tcpdump
+    tshark frr bird2 shellcheck procps)
+
+say() { printf '%s\n' "$*" >&2; }
+die() {
+    say "$(basename "$0"): $*"
+    exit 1
+}
+
+# Runs a command as root: directly, or through sudo.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null 2>&1; then
+        sudo -- "$@"
+    else
+        die "needs root for: $* (become root or install sudo)"
+    fi
+}
+
+missing_packages() {
+    local name
+    for name in "$@"; do
+        [ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || printf '%s\n' "$name"
+    done
+}
+
+# Installs what is missing. scripts/install-packages does it as root in one process, so that the machine is
+# left as it was even where the installation fails half-way.
+need_packages() {
+    local missing
+    mapfile -t missing < <(missing_packages "$@")
+    [ ${#missing[@]} -eq 0 ] && return 0
+    [ -r /etc/debian_version ] || die "installs packages only on Debian; missing here: ${missing[*]}"
+    say "installing ${#missing[@]} Debian packages: ${missing[*]}"
+    as_root "$root/scripts/install-packages" "${missing[@]}" || die "could not install: ${missing[*]}"
+}
+
+# build_preset PRESET [TARGET…]: configures where needed and builds; quiet unless something fails or warns.
+build_preset() {
+    local preset=$1 log
+    shift
+    mkdir -p "$root/build"
+    log=$root/build/$preset.log
+    say "building ($preset) …"
+    if ! (
+        cd "$root" || exit 1
+        cmake --preset "$preset" && cmake --build --preset "$preset" ${1:+--target "$@"}
+    ) >"$log" 2>&1; then
+        tail -n 60 "$log" >&2
+        die "the $preset build failed; everything it said is in build/$preset.log"
+    fi
+    if grep -q 'warning:' "$log"; then
+        grep -A3 'warning:' "$log" | head -n 60 >&2
+        die "the $preset build has warnings; everything it said is in build/$preset.log"
+    fi
+}
