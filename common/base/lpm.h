@@ -14,7 +14,8 @@ enum { LPM_NONE = -1 };
 
 struct lpm *lpm_new(size_t prefixes_max); /* NULL: out of memory */
 void lpm_free(struct lpm *lpm);
-/* STATUS_EXISTS when the prefix is there already, STATUS_LIMIT past prefixes_max. */
+/* STATUS_EXISTS when the prefix is there already, STATUS_LIMIT past prefixes_max, STATUS_RANGE for
+ * a value below 0, STATUS_REFUSED once sealed. */
 enum status lpm_add(struct lpm *lpm, const struct ip_prefix *prefix, int32_t value);
 enum status lpm_seal(struct lpm *lpm);
 size_t lpm_count(const struct lpm *lpm);
