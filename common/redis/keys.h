@@ -57,7 +57,11 @@ const struct key_info *key_info(enum key_id id);
 
 enum { KEY_NAME_MAX = 256 };
 
-/* The whole name: prefix, then the pattern with each <…> replaced by the next of parts in turn. */
+/*
+ * The whole name: prefix, then the pattern with each <…> replaced by the next of parts (const char
+ * *) in turn. Characters that would break the key are written as %XX. NULL when the name would be
+ * longer than KEY_NAME_MAX - 1; parts that configuration or addresses give always fit.
+ */
 const char *key_name(char ret_name[KEY_NAME_MAX], const char *prefix, enum key_id id, ...);
 
 /* Caps and lifetimes in numbers. */

@@ -99,7 +99,8 @@ const struct redis_reply *stream_field(const struct stream_entry *entry, const c
 
 struct stream_reader;
 struct stream_reader_options {
-    struct redis_options connection; /* on_up and on_down are called too */
+    /* on_up and on_down are called too. Shown as "<name>-reader" in logs and metrics. */
+    struct redis_options connection;
     const char *keys[STREAMS_MAX];
     const char *from[STREAMS_MAX]; /* "$", "0", or an id: after it */
     size_t stream_count;
@@ -109,6 +110,12 @@ struct stream_reader_options {
     /* caught_up: a read came back with fewer entries than asked for on every stream. May be NULL.
      */
     void (*on_batch_end)(void *owner, bool caught_up);
+    /*
+     * Found when connecting: entries may have been missed, because the stream's first id is past
+     * where we were, or its last before it (a server without its data: it is read from its
+     * beginning). May be NULL.
+     */
+    void (*on_gap)(void *owner, size_t stream);
     void *owner;
 };
 enum status stream_reader_new(struct stream_reader **ret_reader, uv_loop_t *loop,

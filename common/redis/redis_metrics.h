@@ -1,0 +1,27 @@
+#ifndef COMMON_REDIS_REDIS_METRICS_H
+#define COMMON_REDIS_REDIS_METRICS_H
+
+#include "common/base/metrics.h"
+
+/* The series of one connection, looked up once. */
+struct redis_metrics {
+    struct metric_series *up, *reconnects, *command_seconds, *output_bytes;
+};
+struct redis_metrics redis_metrics_of(const char *server);
+
+/* Why something was refused, by us or by the server. */
+enum redis_refusal {
+    REDIS_REFUSAL_AWAY,     /* a command while not connected */
+    REDIS_REFUSAL_COMMANDS, /* commands_max wait already */
+    REDIS_REFUSAL_OUTPUT,   /* output_max_bytes are queued already */
+    REDIS_REFUSAL_ARGUMENTS,
+    REDIS_REFUSAL_REPLY_LIMIT,
+    REDIS_REFUSAL_PROTOCOL,
+    REDIS_REFUSAL_AUTH,
+    REDIS_REFUSAL_ERROR, /* an error reply */
+    REDIS_REFUSAL_COUNT
+};
+void redis_metrics_refused(const char *server, enum redis_refusal reason);
+uint64_t redis_metrics_refused_count(const char *server, enum redis_refusal reason);
+
+#endif
