@@ -2,6 +2,7 @@
 #include "common/redis/greeting.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,6 +232,17 @@ static enum status copy_options(struct redis *r, const struct redis_options *fro
     return STATUS_OK;
 }
 
+/* libuv writes without MSG_NOSIGNAL: a server that went away would end a process that does not say
+ * what it wants of SIGPIPE. */
+static void survive_broken_pipes(void)
+{
+    struct sigaction action;
+    if (sigaction(SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_DFL) {
+        action.sa_handler = SIG_IGN;
+        (void)sigaction(SIGPIPE, &action, NULL);
+    }
+}
+
 enum status redis_new(struct redis **ret_redis, uv_loop_t *loop,
                       const struct redis_options *options)
 {
@@ -253,6 +265,7 @@ enum status redis_new(struct redis **ret_redis, uv_loop_t *loop,
         .on_end = on_link_end,
         .on_closed = on_link_closed,
     };
+    survive_broken_pipes();
     r->loop = loop;
     link_init(&r->link, loop, &events, r);
     uv_timer_t *timers[] = {&r->pause, &r->watchdog, &r->measure};
