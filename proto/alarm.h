@@ -11,8 +11,9 @@ enum { ID_TEXT_MAX = 40 }; /* "a-1767323045678-3f2a", "m-…" */
 
 #define ALARM_STATES(X)                                                                            \
     X(QUIET, "quiet")                                                                              \
-    X(ELEVATED, "elevated") X(ACTIVE, "active") X(CLEARING, "clearing") X(ENDED, "ended")          \
-        X(FROZEN, "frozen") X(STALE, "stale")
+    X(ELEVATED, "elevated")                                                                        \
+    X(ACTIVE, "active")                                                                            \
+    X(CLEARING, "clearing") X(ENDED, "ended") X(FROZEN, "frozen") X(STALE, "stale")
 enum alarm_state {
 #define X(name, text) ALARM_##name,
     ALARM_STATES(X)
@@ -66,8 +67,10 @@ struct alarm {
 
 #define MITIGATION_STATES(X)                                                                       \
     X(PROPOSED, "proposed")                                                                        \
-    X(ANNOUNCING, "announcing") X(ACTIVE, "active") X(WITHDRAWING, "withdrawing")                  \
-        X(WITHDRAWN, "withdrawn") X(REFUSED, "refused") X(FAILED, "failed") X(EXPIRED, "expired")
+    X(ANNOUNCING, "announcing")                                                                    \
+    X(ACTIVE, "active")                                                                            \
+    X(WITHDRAWING, "withdrawing")                                                                  \
+    X(WITHDRAWN, "withdrawn") X(REFUSED, "refused") X(FAILED, "failed") X(EXPIRED, "expired")
 enum mitigation_state {
 #define X(name, text) MITIGATION_##name,
     MITIGATION_STATES(X)
@@ -122,8 +125,8 @@ struct job {
 /* What one peer of one speaker was sent or refused. */
 #define RESULT_KINDS(X)                                                                            \
     X(SENT, "sent")                                                                                \
-    X(WITHDRAWN, "withdrawn") X(REFUSED, "refused") X(PEER_DOWN, "peer-down")                      \
-        X(DRY_RUN, "dry-run") X(HELD, "held")
+    X(WITHDRAWN, "withdrawn")                                                                      \
+    X(REFUSED, "refused") X(PEER_DOWN, "peer-down") X(DRY_RUN, "dry-run") X(HELD, "held")
 enum result_kind {
 #define X(name, text) RESULT_##name,
     RESULT_KINDS(X)

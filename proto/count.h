@@ -25,6 +25,7 @@ enum dimension {
 };
 const char *dimension_name(enum dimension d); /* "dst_addr" */
 enum status dimension_parse(enum dimension *ret_dimension, const char *name);
+size_t dimension_width(enum dimension d); /* octets of a number in a key; 0: an address */
 
 enum direction {
     DIRECTION_ANY,
@@ -67,7 +68,10 @@ struct count_spec {
     size_t ours_count;
 };
 
-/* Puts dimensions in order, values sorted and unique, prefixes merged. Errors: a dimension twice.
+/*
+ * Puts dimensions in order, values sorted and unique, prefixes merged; drops `ours` where direction
+ * is any. EXISTS: a dimension twice. RANGE: a value that its dimension cannot have. After an error
+ * the spec is as good for count_spec_done as before.
  */
 enum status count_canonicalize(struct count_spec *spec);
 void count_spec_done(struct count_spec *spec);
@@ -76,10 +80,13 @@ enum status count_bytes(const struct count_spec *spec, struct text *ret_bytes);
 enum status count_id(const struct count_spec *spec, uint64_t *ret_id);
 /* Sorts, drops what another covers, joins halves. In place; gives the new number. */
 size_t prefixes_merge(struct ip_prefix *prefixes, size_t count);
+/* What names a network in keys (DIM_DST_NETWORK): the hash of its merged prefixes' bytes. */
+enum status prefixes_id(uint64_t *ret_id, const struct ip_prefix *merged, size_t count);
 
 /*
  * A key under a count: per dimension, in order, one octet dimension, one octet length, the value in
- * network order. Values are built with key_add_*, in rising order of dimension.
+ * network order. Values are built with key_add_*, in rising order of dimension. The empty key is
+ * the row of what a full tally did not admit.
  */
 enum { KEY_BYTES_MAX = 104 };
 struct flow_key {
@@ -89,12 +96,13 @@ struct flow_key {
 void key_add_addr(struct flow_key *key, enum dimension d, const struct ip_addr *masked);
 void key_add_number(struct flow_key *key, enum dimension d,
                     uint64_t value); /* width by dimension */
-/* Checks a key that came from outside: order, lengths, no rest. */
+/* Checks a key that came from outside: order, lengths, no rest. Dimensions of a newer build pass.
+ */
 enum status key_check(const uint8_t *bytes, size_t len);
 /* The value of one dimension; STATUS_NOT_FOUND when the key does not hold it. */
 enum status key_addr(const struct flow_key *key, enum dimension d, struct ip_addr *ret_addr);
 enum status key_number(const struct flow_key *key, enum dimension d, uint64_t *ret_value);
-/* "dst_addr=203.0.113.7 protocol=17"; the text of a network is its number. */
+/* "dst_addr=203.0.113.7 protocol=17"; a network is its number in hex, the empty key "other". */
 const char *key_format(const struct flow_key *key, char *ret_text, size_t room);
 enum { KEY_TEXT_MAX = 320 };
 

@@ -52,7 +52,15 @@ struct delta_batch {
     size_t row_count;
 };
 
-/* Appends the message's bytes. STATUS_LIMIT: too many rows, counts or exporters. */
+/*
+ * Adds what `other` counted under the same count, key and exporter. Sums saturate; the duration is
+ * weighted by bytes; the age is the older one, so where the intervals differ the caller first moves
+ * other's age to row's interval.
+ */
+void delta_row_add(struct delta_row *row, const struct delta_row *other);
+
+/* Appends the message's bytes. LIMIT: too many rows, counts or exporters. RANGE: an index past its
+ * table. UNSUPPORTED: another schema than ours. */
 enum status delta_encode(const struct delta_batch *batch, struct text *ret_bytes);
 
 /*

@@ -11,7 +11,10 @@
  */
 enum {
     ROLLUP_SCHEMA = 1,
-    ROLLUP_ROWS_MAX = 4000,      /* a part */
+    ROLLUP_ROWS_MAX = 4000, /* a part */
+    ROLLUP_COUNTS_MAX = DELTA_COUNTS_MAX,
+    ROLLUP_EXPORTERS_MAX = 16384, /* of all collectors */
+    ROLLUP_BLINDS_MAX = 1024,
     ROLLUP_WINDOWS_MAX = 16,     /* a count */
     ROLLUP_CONTRIBUTORS_MAX = 20 /* shares of at least 5 % */
 };
@@ -75,7 +78,14 @@ struct rollup_tick {
     size_t row_count;
 };
 
+/* Appends the message's bytes. LIMIT: more of anything than the maxima above. RANGE: an index past
+ * its table. */
 enum status rollup_encode(const struct rollup_tick *tick, struct text *ret_bytes);
+/*
+ * Judges lengths before anything is unpacked, then fills *ret_tick, whose arrays belong to it until
+ * rollup_done. MALFORMED: unequal columns, an index past its table, a key that is none, a rate that
+ * is not a finite number >= 0, a part past its tick. UNSUPPORTED: a schema that cannot be read.
+ */
 enum status rollup_decode(struct rollup_tick *ret_tick, const uint8_t *bytes, size_t len);
 void rollup_done(struct rollup_tick *tick);
 
