@@ -43,7 +43,7 @@ struct lpm {
     bool sealed;
 };
 
-enum { ROOT_MAX = 1 << 16 };
+enum { ROOT_MAX = 1 << 18 }; /* 1 MiB, only for tables with that many cuts */
 
 struct lpm *lpm_new(size_t prefixes_max)
 {
@@ -248,7 +248,9 @@ size_t lpm_count(const struct lpm *lpm)
 
 static bool cut_is_past(const struct lpm_side *side, size_t cut, uint64_t high, uint64_t low)
 {
-    return side->high[cut] > high || (side->high[cut] == high && side->low[cut] > low);
+    if (__builtin_expect(side->high[cut] == high, false))
+        return side->low[cut] > low;
+    return side->high[cut] > high;
 }
 
 /* What holds from the last cut that is not past the address. */
@@ -271,7 +273,8 @@ static struct cut_result side_lookup(const struct lpm_side *side, const struct i
     }
     while (count > 1) {
         size_t half = count / 2;
-        from = cut_is_past(side, from + half, high, low) ? from : from + half;
+        /* A product, as a branch here is guessed wrong half of the time. */
+        from += half * !cut_is_past(side, from + half, high, low);
         count -= half;
     }
     return side->results[from];
