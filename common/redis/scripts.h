@@ -10,9 +10,12 @@
  *
  *   lead     take or renew the lease; a new leader's epoch is max(old + 1, TIME in ms)
  *   resign   give the lease up
- *   write    compare epoch (FENCED), refuse announcements under hold (HELD), then mitigation hash,
- *            active set, job and audit together; or, without a job, alarm hash, active set, log
- *   desired  what must stand, in one reading: hold, last id of jobs, every active mitigation
+ *   write    compare epoch (FENCED), refuse announcements under hold (HELD) and revisions that are
+ *            not new (EXISTS), then hash, active set, job, alarm log and audit together
+ *   desired  what must stand, in one reading: hold, last ids of jobs and stops, every active
+ *            mitigation
+ *
+ * Policy and speakers call the typed functions below; names, counts and orders are here only.
  */
 #define SCRIPT_LIST(X) X(lead) X(resign) X(write) X(desired)
 
@@ -23,8 +26,89 @@ enum script_id {
         SCRIPT_COUNT
 };
 
+/* Keys and arguments are copied as far as they are needed after the call. */
 enum status script_run(struct redis *redis, enum script_id id, const struct redis_arg *keys,
                        size_t key_count, const struct redis_arg *args, size_t arg_count,
                        redis_on_reply on_reply, void *owner);
+
+/* --- lead and resign --- */
+
+struct lead_answer {
+    bool leads;
+    uint64_t epoch;     /* the leader's; 0: there never was one */
+    const char *leader; /* name of who leads, "" for nobody; lent with the reply */
+    uint64_t now_ms;    /* the server's time */
+};
+/* run_id tells two runs of one name apart. epoch: what we lead with, 0 when we do not lead. */
+enum status script_lead(struct redis *redis, const char *prefix, const char *name,
+                        const char *run_id, uint64_t lease_ms, uint64_t epoch,
+                        redis_on_reply on_reply, void *owner);
+bool script_lead_answer(const struct redis_reply *reply, struct lead_answer *ret_answer);
+
+enum status script_resign(struct redis *redis, const char *prefix, const char *name,
+                          const char *run_id, redis_on_reply on_reply, void *owner);
+
+/* --- write --- */
+
+struct write_field {
+    const char *name;
+    struct redis_arg value;
+};
+struct write_field write_field_text(const char *name, const char *value); /* both lent */
+
+struct write_fields {
+    const struct write_field *fields;
+    size_t count; /* 0: nothing is written there */
+};
+
+enum write_kind { WRITE_MITIGATION, WRITE_ALARM };
+enum write_standing {
+    WRITE_AS_IT_IS,
+    WRITE_STANDS, /* into the active set, and its hash without a TTL */
+    WRITE_ENDED,  /* out of the active set, and its hash with KEY_ENDED_TTL_MS */
+};
+
+struct write_set {
+    uint64_t epoch; /* FENCED unless it is the stored one */
+    enum write_kind kind;
+    const char *id; /* letters, digits, '.', '_' and '-' */
+    uint64_t
+        revision; /* becomes the field "revision"; EXISTS unless above the stored one; 0: none */
+    enum write_standing standing;
+    uint64_t score_ms;         /* in the active set: when it began */
+    bool announces;            /* HELD if a hold is set on one of the scopes */
+    const char *const *scopes; /* "all", "platform:x", "peer:x", "method:x" … */
+    size_t scope_count;
+    struct write_fields hash, job, log, audit;
+    uint64_t audit_keep_ms; /* 0: 90 days */
+};
+enum { WRITE_FIELDS_MAX = 512 }; /* of all parts and scopes together */
+
+/* All of it or nothing. STATUS_MALFORMED for an id of other characters, RANGE for too many fields:
+ * then on_reply is not called. */
+enum status script_write(struct redis *redis, const char *prefix, const struct write_set *set,
+                         redis_on_reply on_reply, void *owner);
+
+struct write_answer {
+    const char *job_id; /* its stream id, "" without a job; lent with the reply */
+    uint64_t now_ms;
+};
+bool script_write_answer(const struct redis_reply *reply, struct write_answer *ret_answer);
+
+/* --- desired --- */
+
+struct desired_answer {
+    uint64_t now_ms, epoch;
+    const char *jobs_last_id, *stops_last_id; /* read the streams from here on; "0-0" for none */
+    const struct redis_reply *hold;           /* scope, why, …: redis_field() */
+    size_t mitigation_count;
+    const struct redis_reply *mitigations;
+};
+enum status script_desired(struct redis *redis, const char *prefix, redis_on_reply on_reply,
+                           void *owner);
+bool script_desired_answer(const struct redis_reply *reply, struct desired_answer *ret_answer);
+/* The i-th's hash for redis_field(), and its id; without fields where the hash is gone. */
+const struct redis_reply *desired_mitigation(const struct desired_answer *answer, size_t i,
+                                             const char **ret_id);
 
 #endif
