@@ -38,6 +38,7 @@ struct config_errors {
     struct text lines; /* "weir.yaml:12:7: …, expected …\n" each */
     const char *file;
     size_t count;
+    struct config_mark *marks; /* of config_errors.c: keeps the lines in the order of the file */
 };
 void config_errors_init(struct config_errors *errors, const char *file);
 void config_errors_done(struct config_errors *errors);
