@@ -71,9 +71,17 @@ struct rule_error {
 void rule_init(struct flow_rule *ret_rule, enum addr_family family);
 void rule_set_destination(struct flow_rule *rule, const struct ip_prefix *prefix);
 void rule_set_source(struct flow_rule *rule, const struct ip_prefix *prefix);
-/* Adds operators to a component, which must be above those already there. */
+/*
+ * Adds one operator to a component; those of one component follow each other, components may come
+ * in any order. RANGE: the component cannot hold the value (or the mask is 0); MALFORMED: no such
+ * component in this family, or it was left before; LIMIT: full. The AND bit of a component's first
+ * operator and the value of an operator that is always true or false mean nothing and become 0.
+ */
 enum status rule_add_op(struct flow_rule *rule, enum component c, uint8_t bits, uint32_t value);
+/* The same components with the same operators in the same order. */
 bool rule_equal(const struct flow_rule *a, const struct flow_rule *b);
+/* Copies only what is in use; the struct itself is large. */
+void rule_copy(struct flow_rule *ret_rule, const struct flow_rule *from);
 /* Canonical: shortest equivalent form, same meaning. MALFORMED when it can match nothing; why says
  * which two parts contradict. */
 enum status rule_simplify(struct flow_rule *rule, struct rule_error *ret_error);
@@ -84,7 +92,8 @@ enum redirect_kind {
     REDIRECT_AS4,
     REDIRECT_IP4,
     REDIRECT_IP6,
-    REDIRECT_TO_IP
+    REDIRECT_TO_IP,
+    REDIRECT_TO_NEXT_HOP /* 0x0800: to the route's own next hop, which is not part of the actions */
 };
 
 struct flow_actions {
@@ -103,9 +112,20 @@ enum status rule_parse_text(struct flow_rule *ret_rule, struct flow_actions *ret
 enum status rule_format_text(const struct flow_rule *rule, const struct flow_actions *actions,
                              struct text *out);
 
-/* The JSON shape of ExaBGP-style adapters. */
+/*
+ * The JSON shape of ExaBGP-style adapters: {"announce": {"flow": {"match": …, "then": …}}}, and
+ * "withdraw" without "then". A bare rate-limit is bits/s, or bytes/s where the options say so.
+ */
+struct rule_json_options {
+    bool rate_in_bytes;
+};
 enum status rule_parse_json(struct flow_rule *ret_rule, struct flow_actions *ret_actions,
                             const char *json, struct rule_error *ret_error);
+enum status rule_parse_json_message(struct flow_rule *ret_rule, struct flow_actions *ret_actions,
+                                    bool *ret_withdraw, const char *json,
+                                    const struct rule_json_options *options,
+                                    struct rule_error *ret_error);
+/* Without actions (NULL): a withdrawal. */
 enum status rule_format_json(const struct flow_rule *rule, const struct flow_actions *actions,
                              struct text *out);
 
@@ -119,12 +139,52 @@ enum status nlri_decode(struct flow_rule *ret_rule, enum addr_family family, con
 int nlri_compare(enum addr_family family, const uint8_t *a, size_t a_len, const uint8_t *b,
                  size_t b_len);
 
-/* Extended communities of the actions, 8 octets each, in the order of their types. */
+/* A string of octets that sorts bytewise as nlri_compare sorts; LIMIT when room is too small. */
+enum { ORDER_KEY_MAX = 4200 };
+enum status nlri_order_key(enum addr_family family, const uint8_t *nlri, size_t len,
+                           uint8_t *ret_key, size_t room, size_t *ret_len);
+
+/* MALFORMED when the actions contradict each other or a value is outside its range. */
+enum status actions_check(const struct flow_actions *actions, struct rule_error *ret_error);
+bool actions_equal(const struct flow_actions *a, const struct flow_actions *b);
+/* The largest rate that the wire's float holds and that is not above this one. */
+double actions_rate_on_wire(double rate);
+/* Both units for people: "1250000 B/s (10 Mbps)". */
+enum { RATE_TEXT_MAX = 96 };
+const char *rate_format_both(double rate_bytes, char ret_text[RATE_TEXT_MAX]);
+
+/*
+ * Extended communities of the actions, 8 octets each, in the order of their types. UNSUPPORTED for
+ * a redirect to IPv6, which only attribute 25 can carry: actions_encode_all gives both.
+ */
 enum { COMMUNITIES_MAX = 16 };
 enum status actions_encode(const struct flow_actions *actions,
                            uint8_t ret_communities[COMMUNITIES_MAX][8], size_t *ret_count,
                            struct rule_error *ret_error);
 enum status actions_decode(struct flow_actions *ret_actions, const uint8_t (*communities)[8],
                            size_t count, struct rule_error *ret_error);
+
+/* With those of attribute 25 (RFC 5701), 20 octets each. */
+enum { COMMUNITIES6_MAX = 4 };
+struct action_communities {
+    uint8_t at[COMMUNITIES_MAX][8];
+    uint8_t ipv6[COMMUNITIES6_MAX][20];
+    size_t count, ipv6_count;
+};
+enum status actions_encode_all(const struct flow_actions *actions,
+                               struct action_communities *ret_communities,
+                               struct rule_error *ret_error);
+enum status actions_decode_all(struct flow_actions *ret_actions, const uint8_t (*communities)[8],
+                               size_t count, const uint8_t (*communities6)[20], size_t count6,
+                               struct rule_error *ret_error);
+
+/* The names that text and JSON take for values; NULL past the last. */
+struct rule_name {
+    uint8_t component; /* enum component */
+    uint8_t family;    /* ADDR_NONE: both */
+    uint32_t value;
+    const char *name;
+};
+const struct rule_name *rule_name_at(size_t i);
 
 #endif
