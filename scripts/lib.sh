@@ -9,7 +9,7 @@ build_packages=(build-essential cmake ninja-build pkg-config libuv1-dev libhired
 # shellcheck disable=SC2034
 run_packages=(redis-server)
 # shellcheck disable=SC2034
-demo_packages=(gobgpd)
+demo_packages=(gobgpd jq)
 # shellcheck disable=SC2034
 test_packages=(clang clang-format libclang-rt-14-dev libcriterion-dev python3 iproute2 softflowd tcpdump
     tshark frr bird2 shellcheck procps)

@@ -1,0 +1,393 @@
+#include "ctl/up.h"
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/redis/redis.h"
+#include "common/service/notify.h"
+#include "ctl/up_child.h"
+#include "ctl/up_files.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <uv.h>
+
+/*
+ * A supervisor with one timer: every turn it starts what is due, and while it stops it ends the
+ * children one by one from the last of `children` to the first. So children stand in starting
+ * order: Redis first, policy last, and the order of the end is policy, collector, aggregator,
+ * speaker, Redis.
+ */
+enum {
+    UP_SERVERS_MAX = 16,
+    UP_CHILDREN_MAX = UP_SERVERS_MAX + 4,
+    UP_TURN_MS = 50,
+    UP_STOP_LIMIT_MS = 7000, /* processes leave within 5 s by themselves; then they are killed */
+    UP_REDIS_START_LIMIT_MS = 30000
+};
+
+static const char *const process_kinds[] = {"speaker", "aggregator", "collector", "policy"};
+
+struct up {
+    const struct command_context *context;
+    struct config *config;
+    uv_loop_t loop;
+    uv_timer_t turn;
+    uv_signal_t signals[4];
+    struct child children[UP_CHILDREN_MAX];
+    size_t child_count, server_count;
+    struct clock clock;
+    bool stopping, ready;
+    uint64_t stop_sent_ms; /* to the child that is being stopped; 0: to none yet */
+    int lock;
+};
+
+static uint64_t now_ms(const struct up *up)
+{
+    return clock_mono_ms(&up->clock);
+}
+
+static void start_child(struct up *up, struct child *child)
+{
+    if (child_start(child, now_ms(up)) != STATUS_OK)
+        log_error("cannot start", "process=%s program=%s reason=\"%s\"", child->name,
+                  child->args[0], strerror(errno));
+    else
+        log_info("started", "process=%s pid=%ld", child->name, (long)child->pid);
+}
+
+static void reap(struct up *up)
+{
+    for (size_t i = 0; i < up->child_count; i++) {
+        struct child *child = &up->children[i];
+        int how = 0;
+        if (child->pid == 0 || waitpid(child->pid, &how, WNOHANG) != child->pid)
+            continue;
+        long pid = (long)child->pid;
+        uint64_t delay_ms = child_exited(child, now_ms(up));
+        if (child->stopping)
+            log_info("ended", "process=%s pid=%ld", child->name, pid);
+        else if (WIFSIGNALED(how))
+            log_error("process died", "process=%s pid=%ld signal=%d restart_in_ms=%" PRIu64,
+                      child->name, pid, WTERMSIG(how), delay_ms);
+        else
+            log_error("process died", "process=%s pid=%ld exit=%d restart_in_ms=%" PRIu64,
+                      child->name, pid, WEXITSTATUS(how), delay_ms);
+    }
+}
+
+static void close_all(struct up *up)
+{
+    uv_close((uv_handle_t *)&up->turn, NULL);
+    for (size_t i = 0; i < sizeof(up->signals) / sizeof(up->signals[0]); i++)
+        uv_close((uv_handle_t *)&up->signals[i], NULL);
+}
+
+/* One child at a time, the last first; the next is told when this one has gone. */
+static void stop_turn(struct up *up)
+{
+    for (size_t i = up->child_count; i-- > 0;) {
+        struct child *child = &up->children[i];
+        if (child->pid == 0) {
+            child->stopping = true;
+            continue;
+        }
+        if (!child->stopping) {
+            child_stop(child, SIGTERM);
+            up->stop_sent_ms = now_ms(up);
+        } else if (now_ms(up) - up->stop_sent_ms > UP_STOP_LIMIT_MS) {
+            log_error("does not end: killed", "process=%s pid=%ld", child->name, (long)child->pid);
+            child_stop(child, SIGKILL);
+            up->stop_sent_ms = now_ms(up);
+        }
+        return;
+    }
+    close_all(up);
+}
+
+static void on_turn(uv_timer_t *timer)
+{
+    struct up *up = timer->data;
+    reap(up);
+    if (up->stopping) {
+        stop_turn(up);
+        return;
+    }
+    for (size_t i = 0; i < up->child_count; i++) {
+        struct child *child = &up->children[i];
+        if (child->pid == 0 && child->restart_at_ms != 0 && now_ms(up) >= child->restart_at_ms)
+            start_child(up, child);
+    }
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct up *up = handle->data;
+    switch (number) {
+    case SIGCHLD:
+        on_turn(&up->turn);
+        break;
+    case SIGHUP:
+        for (size_t i = up->server_count; i < up->child_count; i++) {
+            if (up->children[i].pid > 0)
+                (void)kill(up->children[i].pid, SIGHUP);
+        }
+        break;
+    default:
+        if (!up->stopping) {
+            log_info("stopping", "signal=%d", number);
+            notify_send("STOPPING=1");
+        }
+        up->stopping = true;
+        on_turn(&up->turn);
+        break;
+    }
+}
+
+/* The folder of this program, where its companions are too. */
+static bool program_path(const char *name, char ret_path[UP_PATH_MAX])
+{
+    char self[UP_PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    if (len <= 0)
+        return false;
+    self[len] = '\0';
+    char *slash = strrchr(self, '/');
+    if (slash == NULL)
+        return false;
+    *slash = '\0';
+    return snprintf(ret_path, UP_PATH_MAX, "%s/%s", self, name) < UP_PATH_MAX &&
+           access(ret_path, X_OK) == 0;
+}
+
+static const char *redis_server_path(void)
+{
+    static const char *const places[] = {"/usr/bin/redis-server", "/usr/local/bin/redis-server"};
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        if (access(places[i], X_OK) == 0)
+            return places[i];
+    }
+    return NULL;
+}
+
+static enum status add_server(struct up *up, const struct config_redis_server *server,
+                              bool is_state)
+{
+    char conf[UP_PATH_MAX], name[32];
+    enum status s = up_redis_conf(up->config, server, is_state, conf);
+    if (s == STATUS_UNSUPPORTED) {
+        log_info("not started here: its address is not a Unix socket", "redis=%s address=%s",
+                 server->name, server->address);
+        return STATUS_OK;
+    }
+    if (s != STATUS_OK)
+        return s;
+    const char *program = redis_server_path();
+    if (program == NULL) {
+        (void)command_failed(up->context, "no redis-server in /usr/bin: install redis-server");
+        return STATUS_NOT_FOUND;
+    }
+    (void)snprintf(name, sizeof(name), "redis-%.20s", server->name);
+    const char *args[] = {program, conf, NULL};
+    s = child_init(&up->children[up->child_count], name, args);
+    if (s == STATUS_OK) {
+        up->child_count++;
+        up->server_count++;
+    }
+    return s;
+}
+
+static enum status add_children(struct up *up)
+{
+    if (up->config->redis.telemetry_count + 1 > UP_SERVERS_MAX)
+        return STATUS_LIMIT;
+    enum status s = add_server(up, &up->config->redis.state, true);
+    for (size_t i = 0; s == STATUS_OK && i < up->config->redis.telemetry_count; i++)
+        s = add_server(up, &up->config->redis.telemetry[i], false);
+    for (size_t i = 0; s == STATUS_OK && i < sizeof(process_kinds) / sizeof(process_kinds[0]);
+         i++) {
+        char program[UP_PATH_MAX], name[32];
+        (void)snprintf(name, sizeof(name), "weir-%s", process_kinds[i]);
+        if (!program_path(name, program)) {
+            (void)command_failed(up->context, "%s is not beside this program", name);
+            return STATUS_NOT_FOUND;
+        }
+        const char *args[] = {program, "--config", up->config->file, NULL};
+        s = child_init(&up->children[up->child_count], process_kinds[i], args);
+        if (s == STATUS_OK)
+            up->child_count++;
+    }
+    return s;
+}
+
+/* Waits until every server that we started answers; reading its file back may take a while. */
+static bool servers_answer(struct up *up)
+{
+    uint64_t limit_ms = now_ms(up) + UP_REDIS_START_LIMIT_MS;
+    for (size_t i = 0; i <= up->config->redis.telemetry_count;) {
+        const struct config_redis_server *server =
+            i == 0 ? &up->config->redis.state : &up->config->redis.telemetry[i - 1];
+        struct redis_options options = {.name = server->name, .address = server->address};
+        struct redis_sync *sync = NULL;
+        const struct redis_reply *reply = NULL;
+        struct text why;
+        text_init(&why, 0);
+        bool answered = redis_sync_open(&sync, &options, &why) == STATUS_OK &&
+                        redis_sync_commandf(sync, &reply, "PING") == STATUS_OK;
+        redis_sync_close(sync);
+        if (answered) {
+            i++;
+        } else if (now_ms(up) > limit_ms) {
+            (void)command_failed(up->context, "redis %s at %s does not answer: %s", server->name,
+                                 server->address, text_str(&why));
+            text_done(&why);
+            return false;
+        } else {
+            (void)usleep(20000);
+        }
+        text_done(&why);
+        reap(up);
+    }
+    return true;
+}
+
+static void say_next(const struct up *up)
+{
+    const struct config *c = up->config;
+    char text[ENDPOINT_TEXT_MAX];
+    printf("\nweir is up%s. Configuration: %s\n\n",
+           c->dry_run ? " (dry run: nothing is announced)" : "", c->file);
+    printf("  Point routers here, any port takes sFlow 5, NetFlow 5/9 and IPFIX:");
+    for (size_t i = 0; i < c->collector.udp_count; i++)
+        printf(" %s", endpoint_format(&c->collector.udp[i], text));
+    printf("\n  See what comes in:         weir --config %s exporters   and   top\n", c->file);
+    printf("  See alarms and rules:      weir --config %s alarms   and   mitigations\n", c->file);
+    printf("  Try it without a router:   weir generate --to 127.0.0.1:2055 --proto netflow9 --rate "
+           "1k\n");
+    printf("  Add a BGP peer:            under `peers:` in that file, then restart; `weir peers` "
+           "shows it\n");
+    printf(
+        "  Leave dry run:             list your routers under `exporters:`, read what `weir "
+        "mitigations`\n"
+        "                             would have done for some days, then set `dry_run: false`\n");
+    printf("  Stop:                      Ctrl-C\n\n");
+    (void)fflush(stdout);
+}
+
+static int run_loop(struct up *up)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
+    if (uv_loop_init(&up->loop) != 0)
+        return command_failed(up->context, "cannot make an event loop");
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        (void)uv_signal_init(&up->loop, &up->signals[i]);
+        up->signals[i].data = up;
+        (void)uv_signal_start(&up->signals[i], on_signal, numbers[i]);
+    }
+    (void)uv_timer_init(&up->loop, &up->turn);
+    up->turn.data = up;
+    (void)uv_timer_start(&up->turn, on_turn, UP_TURN_MS, UP_TURN_MS);
+
+    for (size_t i = 0; i < up->server_count; i++)
+        start_child(up, &up->children[i]);
+    bool answered = servers_answer(up);
+    if (answered) {
+        for (size_t i = up->server_count; i < up->child_count; i++)
+            start_child(up, &up->children[i]);
+        say_next(up);
+        notify_send("READY=1");
+    } else {
+        up->stopping = true;
+    }
+    (void)uv_run(&up->loop, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&up->loop);
+    return answered ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* The file to use: --config, or one that is found, or the sample in the state folder. */
+static int find_config(struct up *up, const char *state_dir)
+{
+    char path[UP_PATH_MAX], full[PATH_MAX];
+    const char *file = state_dir == NULL ? config_find(up->context->config) : up->context->config;
+    if (file == NULL) {
+        if (state_dir == NULL)
+            state_dir = "/var/lib/weir";
+        if (up_make_folder(state_dir) != STATUS_OK || realpath(state_dir, full) == NULL)
+            return command_failed(up->context, "cannot use the state folder %s: %s", state_dir,
+                                  strerror(errno));
+        bool is_new = false;
+        if (up_sample(full, path, &is_new) != STATUS_OK)
+            return command_failed(up->context, "cannot write %s: %s", path, strerror(errno));
+        if (is_new)
+            log_info("wrote a sample configuration", "file=%s", path);
+        file = path;
+    }
+    struct config_errors errors;
+    config_errors_init(&errors, file);
+    enum status s = config_load(&up->config, file, &errors);
+    if (s != STATUS_OK)
+        (void)fputs(text_str(&errors.lines), stderr);
+    config_errors_done(&errors);
+    return s == STATUS_OK
+               ? EXIT_DONE
+               : command_failed(up->context, "%s is not valid; nothing was started", file);
+}
+
+static int start(struct up *up)
+{
+    const struct config *c = up->config;
+    long holder = 0;
+    if (up_make_folder(c->state_dir) != STATUS_OK)
+        return command_failed(up->context, "cannot use state_dir %s: %s", c->state_dir,
+                              strerror(errno));
+    switch (up_lock(c->state_dir, &up->lock, &holder)) {
+    case STATUS_OK:
+        break;
+    case STATUS_REFUSED:
+        return command_failed(up->context, "another `weir up` (pid %ld) has the state folder %s",
+                              holder, c->state_dir);
+    default:
+        return command_failed(up->context, "cannot lock %s: %s", c->state_dir, strerror(errno));
+    }
+    if (up_make_folder(c->run_dir) != STATUS_OK)
+        return command_failed(up->context, "cannot use run_dir %s: %s", c->run_dir,
+                              strerror(errno));
+    enum status s = add_children(up);
+    if (s == STATUS_OK)
+        return run_loop(up);
+    return s == STATUS_NOT_FOUND ? EXIT_FAILED : command_failed(up->context, "%s", status_text(s));
+}
+
+int up_run(const struct command_context *context, int argc, char **argv)
+{
+    const char *state_dir = NULL;
+    const struct command_option options[] = {{"--state-dir", &state_dir, NULL}};
+    if (!command_options(context, &argc, argv, options, 1))
+        return EXIT_USAGE;
+    if (argc > 1)
+        return command_usage_error(context, "takes no argument: %s", argv[1]);
+
+    struct up *up = calloc(1, sizeof(*up));
+    if (up == NULL)
+        return command_failed(context, "out of memory");
+    up->context = context;
+    up->clock = clock_system();
+    up->lock = -1;
+    log_init("up", LOG_INFO);
+    int result = find_config(up, state_dir);
+    if (result == EXIT_DONE)
+        result = start(up);
+    for (size_t i = 0; i < up->child_count; i++)
+        child_done(&up->children[i]);
+    if (up->lock >= 0)
+        (void)close(up->lock);
+    config_free(up->config);
+    free(up);
+    return result;
+}

@@ -1,0 +1,38 @@
+#ifndef CTL_UP_CHILD_H
+#define CTL_UP_CHILD_H
+
+#include "common/base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * One child of `weir up`: started in a session of its own, so that Ctrl-C reaches only its parent,
+ * told by the kernel when its parent dies, and started again with a growing delay when it ends by
+ * itself. Time comes in as a parameter; the owner calls child_exited() for pids that it reaped.
+ */
+enum { CHILD_ARGS_MAX = 8 };
+
+struct child {
+    char name[32];
+    char *args[CHILD_ARGS_MAX + 1]; /* args[0] is the program's path; owned */
+    size_t arg_count;
+    pid_t pid;                          /* 0: not running */
+    uint64_t started_ms, restart_at_ms; /* monotonic; restart_at 0: no restart is due */
+    uint32_t failures;                  /* in a row, each within CHILD_STEADY_MS of its start */
+    bool stopping;
+};
+
+enum { CHILD_BACKOFF_MIN_MS = 100, CHILD_BACKOFF_MAX_MS = 10000, CHILD_STEADY_MS = 30000 };
+
+enum status child_init(struct child *child, const char *name, const char *const *args);
+void child_done(struct child *child);
+/* Forks and executes. IO: it could not be executed. */
+enum status child_start(struct child *child, uint64_t now_ms);
+/* It ended: plans the restart, unless it was told to stop. Gives the delay, or 0 when none. */
+uint64_t child_exited(struct child *child, uint64_t now_ms);
+void child_stop(struct child *child, int signal_number);
+
+#endif

@@ -1,0 +1,150 @@
+#include "ctl/up_files.h"
+
+#include "common/base/hash.h"
+#include "ctl/sample.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* sun_path holds 108 octets with its NUL; the longest name that goes below run_dir is this long. */
+enum { SOCKET_PATH_MAX = 107, SOCKET_NAME_MAX = 24 };
+
+enum status up_make_folder(const char *path)
+{
+    char part[UP_PATH_MAX];
+    if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
+        return STATUS_LIMIT;
+    for (char *slash = part + 1;; slash++) {
+        if (*slash != '/' && *slash != '\0')
+            continue;
+        char was = *slash;
+        *slash = '\0';
+        if (mkdir(part, 0700) != 0 && errno != EEXIST)
+            return STATUS_IO;
+        *slash = was;
+        if (was == '\0')
+            break;
+    }
+    struct stat is;
+    if (lstat(path, &is) != 0)
+        return STATUS_IO;
+    if (S_ISLNK(is.st_mode) && is.st_uid != geteuid())
+        return STATUS_REFUSED; /* somebody else's link, say in /tmp */
+    if (stat(path, &is) != 0)
+        return STATUS_IO;
+    if (!S_ISDIR(is.st_mode)) {
+        errno = ENOTDIR;
+        return STATUS_IO;
+    }
+    return is.st_uid == geteuid() ? STATUS_OK : STATUS_REFUSED;
+}
+
+enum status up_lock(const char *state_dir, int *ret_fd, long *ret_holder)
+{
+    char path[UP_PATH_MAX];
+    *ret_holder = 0;
+    if (snprintf(path, sizeof(path), "%s/weir-up.lock", state_dir) >= (int)sizeof(path))
+        return STATUS_LIMIT;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return STATUS_IO;
+    char pid[32] = "";
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (read(fd, pid, sizeof(pid) - 1) > 0)
+            *ret_holder = strtol(pid, NULL, 10);
+        (void)close(fd);
+        return STATUS_REFUSED;
+    }
+    int len = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)len, 0) != len) {
+        (void)close(fd);
+        return STATUS_IO;
+    }
+    *ret_fd = fd;
+    return STATUS_OK;
+}
+
+void up_run_dir(const char *state_dir, char ret_path[UP_PATH_MAX])
+{
+    int len = snprintf(ret_path, UP_PATH_MAX, "%s/run", state_dir);
+    if (len + SOCKET_NAME_MAX <= SOCKET_PATH_MAX)
+        return;
+    (void)snprintf(ret_path, UP_PATH_MAX, "/tmp/weir-%ld-%08" PRIx64, (long)getuid(),
+                   hash_wire(state_dir, strlen(state_dir)) & 0xffffffff);
+}
+
+static enum status write_whole(const char *path, const char *text, mode_t mode)
+{
+    char temporary[UP_PATH_MAX];
+    if (snprintf(temporary, sizeof(temporary), "%s.new", path) >= (int)sizeof(temporary))
+        return STATUS_LIMIT;
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (fd < 0)
+        return STATUS_IO;
+    size_t len = strlen(text);
+    bool written = write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
+    (void)close(fd);
+    if (!written || rename(temporary, path) != 0) {
+        (void)unlink(temporary);
+        return STATUS_IO;
+    }
+    return STATUS_OK;
+}
+
+enum status up_sample(const char *state_dir, char ret_path[UP_PATH_MAX], bool *ret_new)
+{
+    char run_dir[UP_PATH_MAX];
+    if (snprintf(ret_path, UP_PATH_MAX, "%s/weir.yaml", state_dir) >= UP_PATH_MAX)
+        return STATUS_LIMIT;
+    *ret_new = access(ret_path, F_OK) != 0;
+    if (!*ret_new)
+        return STATUS_OK;
+    up_run_dir(state_dir, run_dir);
+    struct text yaml;
+    text_init(&yaml, 0);
+    text_add(&yaml, "state_dir: ");
+    text_add_json_string(&yaml, state_dir);
+    text_add(&yaml, "\nrun_dir: ");
+    text_add_json_string(&yaml, run_dir);
+    text_addf(&yaml, "\n%s", sample_yaml);
+    enum status s = yaml.failed ? STATUS_NO_MEMORY : write_whole(ret_path, text_str(&yaml), 0600);
+    text_done(&yaml);
+    return s;
+}
+
+enum status up_redis_conf(const struct config *config, const struct config_redis_server *server,
+                          bool is_state, char ret_path[UP_PATH_MAX])
+{
+    static const char scheme[] = "unix:";
+    if (strncmp(server->address, scheme, sizeof(scheme) - 1) != 0)
+        return STATUS_UNSUPPORTED;
+    char dir[UP_PATH_MAX];
+    if (snprintf(dir, sizeof(dir), "%s/redis-%s", config->state_dir, server->name) >=
+            (int)sizeof(dir) ||
+        snprintf(ret_path, UP_PATH_MAX, "%s/redis-%s.conf", config->state_dir, server->name) >=
+            UP_PATH_MAX)
+        return STATUS_LIMIT;
+    enum status s = up_make_folder(dir);
+    if (s != STATUS_OK)
+        return s;
+
+    struct text conf;
+    text_init(&conf, 0);
+    text_add(&conf, "# Written by `weir up` at each start; changes here are lost.\n");
+    text_addf(&conf, "port 0\nunixsocket \"%s\"\nunixsocketperm 700\n",
+              server->address + sizeof(scheme) - 1);
+    text_addf(&conf, "dir \"%s\"\nlogfile \"%s/redis.log\"\nloglevel notice\n", dir, dir);
+    text_add(&conf, "daemonize no\nsave \"\"\nmaxmemory-policy noeviction\n");
+    text_addf(&conf, "maxmemory %" PRIu64 "\n", server->max_memory_bytes);
+    text_add(&conf, is_state ? "appendonly yes\nappendfsync always\n" : "appendonly no\n");
+    s = conf.failed ? STATUS_NO_MEMORY : write_whole(ret_path, text_str(&conf), 0600);
+    text_done(&conf);
+    return s;
+}

@@ -1,0 +1,33 @@
+#ifndef CTL_UP_FILES_H
+#define CTL_UP_FILES_H
+
+#include "common/service/config.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What `weir up` puts on disk: folders, its lock, the sample configuration, the servers' own files.
+ */
+
+enum { UP_PATH_MAX = 4096 };
+
+/* Makes the folder and what leads to it, for its owner only. REFUSED: it is somebody else's. */
+enum status up_make_folder(const char *path);
+
+/* Holds state_dir/weir-up.lock for as long as this process lives. REFUSED: another holds it, whose
+ * pid goes into *ret_holder (0: not known). */
+enum status up_lock(const char *state_dir, int *ret_fd, long *ret_holder);
+
+/* A folder for sockets whose paths stay under the kernel's 107 octets: state_dir/run, or where that
+ * is too long one under /tmp named after the user and the state folder. */
+void up_run_dir(const char *state_dir, char ret_path[UP_PATH_MAX]);
+
+/* Writes the sample weir.yaml into state_dir unless one is there; gives its path. */
+enum status up_sample(const char *state_dir, char ret_path[UP_PATH_MAX], bool *ret_new);
+
+/* Writes redis-NAME.conf for one server and gives its path. UNSUPPORTED: not a Unix socket, so not
+ * ours to start. */
+enum status up_redis_conf(const struct config *config, const struct config_redis_server *server,
+                          bool is_state, char ret_path[UP_PATH_MAX]);
+
+#endif
