@@ -11,6 +11,11 @@
 /*
  * The configuration made into what processes compute with: counts, networks, method templates,
  * exporters. Also the judge of everything in the file that the reader cannot judge alone.
+ *
+ * A filter (`where`) lets a flow pass when each of its fields does; a field passes when no negated
+ * value matches and, if it has values that are not negated, one of them matches. Numbers match
+ * exactly (tcp_flags: these flags and no others), addresses and networks by their prefixes. A flow
+ * that lacks the field does not pass.
  */
 
 /* --- counts: what all policies together want counted ------------------------------------------ */
@@ -20,6 +25,7 @@ struct model_window {
     /* The lowest limit any threshold of this count and window has; infinity where none: per second.
      */
     double lowest_bytes, lowest_packets, lowest_flows;
+    double clear_below; /* the lowest share of its limit that any of those thresholds clears at */
 };
 
 enum { MODEL_WINDOWS_MAX = 16 };
@@ -38,8 +44,11 @@ struct model_count {
  */
 
 struct model_networks {
-    struct lpm *ours;  /* prefix → index of the network that labels it */
-    struct lpm *label; /* of all networks; as ours */
+    struct lpm *ours; /* every prefix of `networks` → index of the network that labels it; what
+                         direction and guard are relative to */
+    const struct lpm *label; /* the same table, for the value of dst_network in a key */
+    uint64_t *ids;           /* of each network, by its contents: that value (prefixes_id) */
+    size_t count;
 };
 
 /* --- methods: a rule with holes -----------------------------------------------------------------
@@ -72,14 +81,16 @@ void model_free(struct model *model);
 void model_check(const struct config *config, struct config_errors *errors);
 
 const struct model_count *model_count_by_id(const struct model *model, uint64_t id);
+/* The name of the network with this id, as keys hold it; NULL: none here has these contents. */
+const char *model_network_name(const struct model *model, uint64_t id);
 /* incoming, outgoing, internal, transit, by both addresses against the networks that are ours. */
 enum direction model_direction(const struct model *model, const struct flow_record *flow);
 
 /*
  * The rule of a method for a key: holes filled from the key. REFUSED, with why, where the key lacks
  * what is inferred or the template cannot be said in the key's family. `given` overrides (a
- * person's
- * --destination); NULL: none. routers: how many share a total rate limit.
+ * person's --destination) what is inferred and may narrow what is fixed; NULL: none. spec and key
+ * may be NULL where everything is given. routers: how many share a total rate limit.
  */
 struct model_given {
     bool has_destination, has_source;
