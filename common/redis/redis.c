@@ -68,6 +68,7 @@ void redis_lose(struct redis *r, enum status why, const char *text)
         return;
     bool was_up = r->state == REDIS_UP;
     r->state = REDIS_LOSING;
+    r->losses++;
     snprintf(r->last_error, sizeof r->last_error, "%s", text);
     redis_log_limited(r,
                       why == STATUS_REFUSED ? "redis refuses us"

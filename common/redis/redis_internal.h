@@ -37,6 +37,7 @@ struct redis {
     unsigned int handles_open;
     bool overdue;          /* the watchdog met an overdue command once already */
     unsigned int failures; /* attempts in a row without a lasting connection */
+    uint64_t losses;       /* attempts and connections that failed, ever */
     bool was_up_once;
     uint64_t up_since_ms;
     unsigned int scripts_known; /* a bit a script: the server has seen it on this connection */

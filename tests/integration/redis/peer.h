@@ -1,7 +1,7 @@
 #ifndef TESTS_INTEGRATION_REDIS_PEER_H
 #define TESTS_INTEGRATION_REDIS_PEER_H
 
-#include "common/redis/redis.h"
+#include "common/redis/redis_internal.h"
 #include "tests/support/loop.h"
 #include "tests/support/redis_server.h"
 
@@ -35,13 +35,13 @@ struct liar {
     char address[32];
     const char *says; /* after the greeting's first bytes; NULL: nothing */
     size_t says_len;
-    bool resets;  /* after that, closes with a reset */
-    bool endless; /* says it again and again */
-    bool has_connection;
+    bool endless;                     /* says it again and again */
+    bool has_connection, has_waiting; /* one is served, the next waits for its end */
     unsigned int connections;
     uint64_t read_bytes, written_bytes;
 };
 void liar_open(struct liar *liar, uv_loop_t *loop);
+void liar_reset(struct liar *liar); /* the connection, by an RST */
 void liar_close(struct liar *liar);
 
 /* What a server answers to PING and TIME when weir's user needs no password. */
