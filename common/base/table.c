@@ -151,8 +151,9 @@ void table_prefetch_entry(const struct table *table, uint64_t hash)
         if (table->slots[i].tag != tag)
             continue;
         const uint8_t *entry = entry_at(table, table->slots[i].number);
-        __builtin_prefetch(entry - sizeof(struct header));
-        __builtin_prefetch(entry + 64);
+        /* The key's end and the first of the data: two lines where the entry crosses one. */
+        __builtin_prefetch(entry - table->key_room);
+        __builtin_prefetch(entry + 40);
         return;
     }
 }
