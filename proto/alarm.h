@@ -199,9 +199,13 @@ struct recall_reply {
     size_t tuple_count;
 };
 
-/* Encode appends bytes; decode fills and checks: strings that are too long, enums out of range and
- * numbers that are not finite are MALFORMED. Fields that this build does not know stay in `unknown`
- * of alarms and mitigations and are written again by encode. */
+/*
+ * Encode appends bytes. LIMIT: a string without its end, or more of anything than there is room
+ * for. RANGE: what decode would not take. Decode fills and checks, and writes only on success:
+ * strings that are too long, enums out of range (a state of a newer build too: what it would want
+ * of us is not known) and numbers that are not finite are MALFORMED. Fields that this build does
+ * not know stay in `unknown` of alarms and mitigations and are written again by encode.
+ */
 enum status alarm_encode(const struct alarm *alarm, struct text *ret_bytes);
 enum status alarm_decode(struct alarm *ret_alarm, const uint8_t *bytes, size_t len);
 void alarm_done(struct alarm *alarm);
@@ -225,7 +229,8 @@ void recall_reply_done(struct recall_reply *reply);
 
 /*
  * The plain fields beside `pb` in the state server's hashes and streams, for people with redis-cli:
- * calls on_field for each, in a fixed order. Policy and speakers write them all with HSET or XADD.
+ * calls on_field for each, in a fixed order, with "" where there is nothing to say. Policy and
+ * speakers write them all with HSET or XADD.
  */
 typedef void (*on_plain_field)(void *owner, const char *name, const char *value);
 void alarm_plain_fields(const struct alarm *alarm, on_plain_field on_field, void *owner);
@@ -233,7 +238,7 @@ void mitigation_plain_fields(const struct mitigation *m, on_plain_field on_field
 void job_plain_fields(const struct job *job, on_plain_field on_field, void *owner);
 void job_result_plain_fields(const struct job_result *result, on_plain_field on_field, void *owner);
 
-/* A new id: prefix letter, the time, and 4 hex digits of chance. */
+/* A new id: prefix letter, the time, and 4 hex digits of chance: "a-1767323045678-3f2a". */
 void id_make(char ret_id[ID_TEXT_MAX], char letter, uint64_t now_ms);
 
 #endif

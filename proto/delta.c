@@ -78,6 +78,11 @@ void delta_row_add(struct delta_row *row, const struct delta_row *other)
         row->age_ticks = other->age_ticks;
 }
 
+static bool variance_valid(double variance)
+{
+    return isfinite(variance) && variance >= 0;
+}
+
 /* --- encode ------------------------------------------------------------------------------------
  */
 
@@ -116,7 +121,8 @@ static enum status rows_to_columns(const struct delta_batch *batch, struct delta
     for (size_t i = 0; i < n; i++) {
         const struct delta_row *row = &batch->rows[i];
         if (row->count >= batch->count_count || row->exporter >= batch->exporter_count ||
-            row->key.len > KEY_BYTES_MAX)
+            row->key.len > KEY_BYTES_MAX || !variance_valid(row->var_bytes) ||
+            !variance_valid(row->var_packets))
             return STATUS_RANGE;
         s->count[i] = row->count;
         s->exporter[i] = row->exporter;
@@ -188,11 +194,6 @@ static enum status exporters_from_columns(struct delta_exporter *exporters, size
         exporters[i].records = m->exporter_records[i];
     }
     return columns_end(&addrs) ? STATUS_OK : STATUS_MALFORMED;
-}
-
-static bool variance_valid(double variance)
-{
-    return isfinite(variance) && variance >= 0;
 }
 
 static enum status rows_from_columns(struct delta_row *rows, size_t n, const delta_message *m)

@@ -59,8 +59,8 @@ struct delta_batch {
  */
 void delta_row_add(struct delta_row *row, const struct delta_row *other);
 
-/* Appends the message's bytes. LIMIT: too many rows, counts or exporters. RANGE: an index past its
- * table. UNSUPPORTED: another schema than ours. */
+/* Appends the message's bytes. LIMIT: too many rows, counts or exporters. RANGE: a value that
+ * decode would not take, as an index past its table. UNSUPPORTED: another schema than ours. */
 enum status delta_encode(const struct delta_batch *batch, struct text *ret_bytes);
 
 /*

@@ -22,4 +22,9 @@ static inline char *message_lend(const char *s)
     return (char *)(uintptr_t)s;
 }
 
+static inline uint8_t *message_lend_bytes(const uint8_t *bytes)
+{
+    return (uint8_t *)(uintptr_t)bytes;
+}
+
 #endif

@@ -109,6 +109,9 @@ static enum status counts_to_columns(const struct rollup_tick *tick, struct roll
         const struct rollup_count *count = &tick->counts[i];
         if (count->window_count > ROLLUP_WINDOWS_MAX)
             return STATUS_LIMIT;
+        if (!isfinite(count->floor_bytes) || !isfinite(count->floor_packets) ||
+            !isfinite(count->floor_flows))
+            return STATUS_RANGE;
         s->count_ids[i] = count->id;
         s->window_count[i] = (uint32_t)count->window_count;
         s->floor_bytes[i] = count->floor_bytes;
@@ -142,6 +145,13 @@ static void exporters_to_columns(const struct rollup_tick *tick, struct rollup_s
     m->exporter_heard_age_ms = s->heard_age_ms;
 }
 
+static bool rates_valid(const struct rollup_rates *r)
+{
+    return isfinite(r->bytes) && isfinite(r->packets) && isfinite(r->flows) &&
+           isfinite(r->var_bytes) && isfinite(r->var_packets) && r->bytes >= 0 && r->packets >= 0 &&
+           r->flows >= 0 && r->var_bytes >= 0 && r->var_packets >= 0;
+}
+
 /* Appends one row's rates and contributors to their columns. */
 static enum status row_to_columns(const struct rollup_tick *tick, const struct rollup_row *row,
                                   struct rollup_scratch *s, rollup_message *m)
@@ -152,6 +162,8 @@ static enum status row_to_columns(const struct rollup_tick *tick, const struct r
         return STATUS_LIMIT;
     for (size_t j = 0; j < tick->counts[row->count].window_count; j++) {
         size_t at = m->n_rate_bytes++;
+        if (!rates_valid(&row->rates[j]))
+            return STATUS_RANGE;
         s->bytes[at] = row->rates[j].bytes;
         s->packets[at] = row->rates[j].packets;
         s->flows[at] = row->rates[j].flows;
@@ -160,7 +172,8 @@ static enum status row_to_columns(const struct rollup_tick *tick, const struct r
     }
     for (size_t j = 0; j < row->contributor_count; j++) {
         size_t at = m->n_contributor_exporter++;
-        if (row->contributors[j].exporter >= tick->exporter_count)
+        if (row->contributors[j].exporter >= tick->exporter_count ||
+            row->contributors[j].share_permille > 1000)
             return STATUS_RANGE;
         s->contributor_exporter[at] = row->contributors[j].exporter;
         s->contributor_share[at] = row->contributors[j].share_permille;
@@ -279,13 +292,6 @@ static enum status exporters_from_columns(struct rollup_tick *tick, const rollup
         tick->exporters[i].heard_age_ms = m->exporter_heard_age_ms[i];
     }
     return columns_end(&addrs) ? STATUS_OK : STATUS_MALFORMED;
-}
-
-static bool rates_valid(const struct rollup_rates *r)
-{
-    return isfinite(r->bytes) && isfinite(r->packets) && isfinite(r->flows) &&
-           isfinite(r->var_bytes) && isfinite(r->var_packets) && r->bytes >= 0 && r->packets >= 0 &&
-           r->flows >= 0 && r->var_bytes >= 0 && r->var_packets >= 0;
 }
 
 /* Where the next row's entries begin in the flattened columns. */

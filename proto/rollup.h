@@ -78,8 +78,8 @@ struct rollup_tick {
     size_t row_count;
 };
 
-/* Appends the message's bytes. LIMIT: more of anything than the maxima above. RANGE: an index past
- * its table. */
+/* Appends the message's bytes. LIMIT: more of anything than the maxima above. RANGE: a value that
+ * decode would not take, as an index past its table. UNSUPPORTED: another schema than ours. */
 enum status rollup_encode(const struct rollup_tick *tick, struct text *ret_bytes);
 /*
  * Judges lengths before anything is unpacked, then fills *ret_tick, whose arrays belong to it until
