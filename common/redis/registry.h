@@ -17,7 +17,8 @@ struct registry_options {
     const char *config_hash, *version;
     uint64_t epoch; /* boot: Unix time in ms */
     struct clock clock;
-    /* Another live process of this kind and name with another epoch was seen. Loud; may be NULL. */
+    /* Another live process of this kind and name with another epoch was seen, at every beat that
+     * sees it: the owner says so loudly. May be NULL. */
     void (*on_twin)(void *owner, const char *epoch);
     void *owner;
 };
@@ -27,6 +28,8 @@ enum status registry_start(struct registry **ret_registry, uv_loop_t *loop,
 void registry_set(struct registry *registry, const char *field,
                   const char *value); /* up to 16 fields */
 void registry_set_config(struct registry *registry, const char *config_hash);
+/* Removes the key, unless a twin was seen, so that leaving is told from falling silent. The redis
+ * connection must stay until on_closed. */
 void registry_close(struct registry *registry, void (*on_closed)(void *owner), void *owner);
 
 #endif
