@@ -1,0 +1,44 @@
+#ifndef SPEAKER_BGP_OPEN_H
+#define SPEAKER_BGP_OPEN_H
+
+#include "speaker/bgp/message.h"
+
+/*
+ * The OPEN message and what two of them agree on. Read one with open_decode, judge it with
+ * open_judge against what is configured, then open_negotiate.
+ */
+struct bgp_open {
+    uint32_t as; /* the real one, from the 4-octet capability where there is one */
+    uint32_t router_id;
+    uint16_t hold_s;
+    unsigned int families; /* bits 1 << enum bgp_family */
+    bool as4, refresh;     /* capabilities 65 (RFC 6793) and 2 (RFC 2918) */
+};
+
+enum status open_encode(const struct bgp_open *open, uint8_t *bytes, size_t room, size_t *ret_len);
+
+/* MALFORMED: *ret_error is what the peer is told (RFC 4271, 6.2). */
+enum status open_decode(const struct bgp_message *message, struct bgp_open *ret_open,
+                        struct bgp_error *ret_error);
+
+/* Does it come from whom we expect? REFUSED with *ret_error where not. */
+enum status open_judge(const struct bgp_open *remote, uint32_t remote_as,
+                       const struct bgp_open *local, struct bgp_error *ret_error);
+
+struct bgp_negotiated {
+    unsigned int families;
+    bool as4, refresh;
+    uint32_t hold_ms, keepalive_ms; /* both 0: no timers (RFC 4271, 4.2) */
+};
+struct bgp_negotiated open_negotiate(const struct bgp_open *local, const struct bgp_open *remote);
+
+/*
+ * Two connections to one peer (RFC 4271, 6.8, with RFC 6286 for equal identifiers): true when the
+ * one that we opened stays.
+ */
+bool open_keeps_ours(const struct bgp_open *local, const struct bgp_open *remote);
+
+/* A time between three quarters of it and all of it (RFC 4271, 10), by a random number. */
+uint64_t open_jitter_ms(uint64_t ms, uint32_t random);
+
+#endif

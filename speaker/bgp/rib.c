@@ -1,0 +1,231 @@
+#include "speaker/bgp/rib.h"
+
+#include "common/base/hash.h"
+#include "common/base/table.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One interned value; chained with those of the same hash. */
+struct item {
+    uint8_t *bytes;
+    uint64_t hash;
+    size_t len;
+    uint32_t refs, next; /* next: of the same hash while in use, of the free ones else */
+    uint8_t kind;
+};
+
+struct pool {
+    struct item *items; /* items[0] is never used */
+    uint32_t bound, room, free_first;
+    size_t count, max;
+    struct table *by_hash; /* hash → number of the first item of it */
+    uint64_t seed;
+};
+
+struct rib {
+    struct pool nlri, attributes;
+};
+
+static bool pool_init(struct pool *pool, size_t max)
+{
+    pool->max = max;
+    pool->bound = 1;
+    pool->seed = hash_random_seed();
+    struct table_options options = {.entry_size = sizeof(uint32_t),
+                                    .key_max = sizeof(uint64_t),
+                                    .max = max,
+                                    .seed = pool->seed};
+    pool->by_hash = table_new(&options);
+    return pool->by_hash != NULL;
+}
+
+static void pool_done(struct pool *pool)
+{
+    for (uint32_t id = 1; id < pool->bound; id++)
+        free(pool->items[id].bytes);
+    free(pool->items);
+    table_free(pool->by_hash);
+}
+
+static uint32_t pool_find(const struct pool *pool, uint64_t hash, uint8_t kind,
+                          const uint8_t *bytes, size_t len)
+{
+    const uint32_t *first = table_find(pool->by_hash, &hash, sizeof(hash));
+    for (uint32_t id = first != NULL ? *first : 0; id != 0; id = pool->items[id].next) {
+        const struct item *item = &pool->items[id];
+        if (item->kind == kind && item->len == len && memcmp(item->bytes, bytes, len) == 0)
+            return id;
+    }
+    return 0;
+}
+
+/* A number that nothing has. */
+static enum status pool_take(struct pool *pool, uint32_t *ret_id)
+{
+    if (pool->free_first != 0) {
+        *ret_id = pool->free_first;
+        pool->free_first = pool->items[*ret_id].next;
+        return STATUS_OK;
+    }
+    if (pool->bound >= pool->room) {
+        uint32_t room = pool->room == 0 ? 64 : pool->room * 2;
+        struct item *items = realloc(pool->items, room * sizeof(*items));
+        if (items == NULL)
+            return STATUS_NO_MEMORY;
+        pool->items = items;
+        pool->room = room;
+    }
+    *ret_id = pool->bound++;
+    pool->items[*ret_id] = (struct item){0};
+    return STATUS_OK;
+}
+
+static void pool_give_back(struct pool *pool, uint32_t id)
+{
+    free(pool->items[id].bytes);
+    pool->items[id] = (struct item){.next = pool->free_first};
+    pool->free_first = id;
+}
+
+static enum status pool_hold(struct pool *pool, uint8_t kind, const uint8_t *bytes, size_t len,
+                             uint32_t *ret_id)
+{
+    uint64_t hash = hash_seeded(bytes, len, pool->seed + kind);
+    uint32_t id = pool_find(pool, hash, kind, bytes, len);
+    if (id != 0) {
+        pool->items[id].refs++;
+        *ret_id = id;
+        return STATUS_OK;
+    }
+    if (pool->count >= pool->max)
+        return STATUS_LIMIT;
+    enum status status = pool_take(pool, &id);
+    if (status != STATUS_OK)
+        return status;
+    uint8_t *copy = malloc(len > 0 ? len : 1);
+    bool is_new;
+    uint32_t *first =
+        copy != NULL ? table_insert(pool->by_hash, &hash, sizeof(hash), &is_new) : NULL;
+    if (first == NULL) {
+        free(copy);
+        pool_give_back(pool, id);
+        return STATUS_NO_MEMORY;
+    }
+    memcpy(copy, bytes, len);
+    pool->items[id] = (struct item){
+        .bytes = copy, .hash = hash, .len = len, .refs = 1, .next = *first, .kind = kind};
+    *first = id;
+    pool->count++;
+    *ret_id = id;
+    return STATUS_OK;
+}
+
+static void pool_unlink(struct pool *pool, uint32_t id)
+{
+    const struct item *item = &pool->items[id];
+    uint32_t *link = table_find(pool->by_hash, &item->hash, sizeof(item->hash));
+    assert(link != NULL);
+    if (*link == id && item->next == 0) {
+        table_remove(pool->by_hash, &item->hash, sizeof(item->hash));
+        return;
+    }
+    while (*link != id)
+        link = &pool->items[*link].next;
+    *link = item->next;
+}
+
+static void pool_release(struct pool *pool, uint32_t id)
+{
+    assert(id > 0 && id < pool->bound && pool->items[id].refs > 0);
+    if (--pool->items[id].refs > 0)
+        return;
+    pool_unlink(pool, id);
+    pool_give_back(pool, id);
+    pool->count--;
+}
+
+static const struct item *pool_item(const struct pool *pool, uint32_t id)
+{
+    assert(id > 0 && id < pool->bound && pool->items[id].refs > 0);
+    return &pool->items[id];
+}
+
+struct rib *rib_new(size_t nlri_max)
+{
+    struct rib *rib = calloc(1, sizeof(*rib));
+    if (rib == NULL || !pool_init(&rib->nlri, nlri_max) || !pool_init(&rib->attributes, nlri_max)) {
+        rib_free(rib);
+        return NULL;
+    }
+    return rib;
+}
+
+void rib_free(struct rib *rib)
+{
+    if (rib == NULL)
+        return;
+    pool_done(&rib->nlri);
+    pool_done(&rib->attributes);
+    free(rib);
+}
+
+size_t rib_nlri_count(const struct rib *rib)
+{
+    return rib->nlri.count;
+}
+
+uint32_t rib_nlri_bound(const struct rib *rib)
+{
+    return rib->nlri.bound;
+}
+
+enum status rib_hold_nlri(struct rib *rib, enum bgp_family family, const uint8_t *bytes, size_t len,
+                          uint32_t *ret_id)
+{
+    return pool_hold(&rib->nlri, (uint8_t)family, bytes, len, ret_id);
+}
+
+enum status rib_hold_attributes(struct rib *rib, const uint8_t (*communities)[8],
+                                size_t community_count, uint32_t *ret_id)
+{
+    static const uint8_t none[1];
+    return pool_hold(&rib->attributes, 0, community_count > 0 ? communities[0] : none,
+                     community_count * 8, ret_id);
+}
+
+void rib_hold_nlri_again(struct rib *rib, uint32_t id)
+{
+    (void)pool_item(&rib->nlri, id);
+    rib->nlri.items[id].refs++;
+}
+
+void rib_hold_attributes_again(struct rib *rib, uint32_t id)
+{
+    (void)pool_item(&rib->attributes, id);
+    rib->attributes.items[id].refs++;
+}
+
+void rib_release_nlri(struct rib *rib, uint32_t id)
+{
+    pool_release(&rib->nlri, id);
+}
+
+void rib_release_attributes(struct rib *rib, uint32_t id)
+{
+    pool_release(&rib->attributes, id);
+}
+
+struct rib_nlri rib_nlri(const struct rib *rib, uint32_t id)
+{
+    const struct item *item = pool_item(&rib->nlri, id);
+    return (struct rib_nlri){.family = item->kind, .len = item->len, .bytes = item->bytes};
+}
+
+struct rib_attributes rib_attributes(const struct rib *rib, uint32_t id)
+{
+    const struct item *item = pool_item(&rib->attributes, id);
+    return (struct rib_attributes){.communities = (const uint8_t(*)[8])item->bytes,
+                                   .community_count = item->len / 8};
+}

@@ -1,0 +1,362 @@
+#include "speaker/bgp/rib_out.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FLAG_IN_WITHDRAWALS = 1, FLAG_IN_ANNOUNCEMENTS = 2, FLAG_RESEND = 4 };
+
+/* How far ahead an announcement looks for others of equal attributes to share its message. */
+enum { WINDOW = 256 };
+
+/* Messages may go this much ahead of an even pace, so that a tick of the owner is enough. */
+enum { BURST_US = 100000 };
+
+void rib_out_init(struct rib_out *out, struct rib *rib, size_t max_routes,
+                  uint32_t updates_per_second)
+{
+    *out = (struct rib_out){.rib = rib};
+    rib_out_set_limits(out, max_routes, updates_per_second);
+}
+
+void rib_out_set_limits(struct rib_out *out, size_t max_routes, uint32_t updates_per_second)
+{
+    out->max_routes = max_routes;
+    out->updates_per_second = updates_per_second;
+}
+
+void rib_out_done(struct rib_out *out)
+{
+    rib_out_down(out);
+    for (uint32_t id = 1; id < out->entry_room; id++)
+        (void)rib_out_want(out, id, 0);
+    free(out->entries);
+    free(out->withdrawals.ids);
+    free(out->announcements.ids);
+    *out = (struct rib_out){0};
+}
+
+static bool grow_ids(struct rib_out_queue *queue, size_t room)
+{
+    uint32_t *ids = realloc(queue->ids, room * sizeof(*ids));
+    if (ids == NULL)
+        return false;
+    queue->ids = ids;
+    queue->room = room;
+    return true;
+}
+
+/* A number stands at most once in each queue, so queues as long as the entries never overflow. */
+static enum status make_room(struct rib_out *out, uint32_t nlri)
+{
+    if (nlri < out->entry_room)
+        return STATUS_OK;
+    size_t room = out->entry_room == 0 ? 64 : out->entry_room;
+    while (room <= nlri)
+        room *= 2;
+    struct rib_out_entry *entries = realloc(out->entries, room * sizeof(*entries));
+    if (entries == NULL)
+        return STATUS_NO_MEMORY;
+    out->entries = entries;
+    if (!grow_ids(&out->withdrawals, room) || !grow_ids(&out->announcements, room))
+        return STATUS_NO_MEMORY;
+    memset(entries + out->entry_room, 0, (room - out->entry_room) * sizeof(*entries));
+    out->entry_room = room;
+    return STATUS_OK;
+}
+
+static void push(struct rib_out_queue *queue, struct rib_out_entry *entry, uint8_t flag,
+                 uint32_t nlri)
+{
+    if ((entry->flags & flag) != 0)
+        return;
+    assert(queue->count < queue->room);
+    entry->flags |= flag;
+    queue->ids[queue->count++] = nlri;
+}
+
+static bool must_withdraw(const struct rib_out_entry *entry)
+{
+    return entry->wanted == 0 && entry->announced != 0;
+}
+
+static bool must_announce(const struct rib_out_entry *entry)
+{
+    return entry->wanted != 0 &&
+           (entry->wanted != entry->announced || (entry->flags & FLAG_RESEND) != 0);
+}
+
+static void enqueue(struct rib_out *out, uint32_t nlri)
+{
+    struct rib_out_entry *entry = &out->entries[nlri];
+    if (must_withdraw(entry)) {
+        push(&out->withdrawals, entry, FLAG_IN_WITHDRAWALS, nlri);
+    } else if (out->up && must_announce(entry)) {
+        enum bgp_family family = rib_nlri(out->rib, nlri).family;
+        if ((out->families >> family & 1) != 0)
+            push(&out->announcements, entry, FLAG_IN_ANNOUNCEMENTS, nlri);
+    }
+}
+
+static void set_announced(struct rib_out *out, uint32_t nlri, uint32_t attributes)
+{
+    struct rib_out_entry *entry = &out->entries[nlri];
+    enum bgp_family family = rib_nlri(out->rib, nlri).family;
+    uint32_t before = entry->announced;
+    if (attributes != 0)
+        rib_hold_attributes_again(out->rib, attributes);
+    entry->announced = attributes;
+    if (before == 0 && attributes != 0) {
+        rib_hold_nlri_again(out->rib, nlri);
+        out->announced[family]++;
+    }
+    if (before != 0)
+        rib_release_attributes(out->rib, before);
+    if (before != 0 && attributes == 0) {
+        out->announced[family]--;
+        rib_release_nlri(out->rib, nlri);
+    }
+}
+
+enum status rib_out_want(struct rib_out *out, uint32_t nlri, uint32_t attributes)
+{
+    uint32_t before = rib_out_wanted(out, nlri);
+    if (before == attributes)
+        return STATUS_OK;
+    enum status status = make_room(out, nlri);
+    if (status != STATUS_OK)
+        return status;
+    enum bgp_family family = rib_nlri(out->rib, nlri).family;
+    if (before == 0) {
+        if (out->wanted[BGP_FLOW4] + out->wanted[BGP_FLOW6] >= out->max_routes)
+            return STATUS_LIMIT;
+        rib_hold_nlri_again(out->rib, nlri);
+        out->wanted[family]++;
+    }
+    if (attributes != 0)
+        rib_hold_attributes_again(out->rib, attributes);
+    out->entries[nlri].wanted = attributes;
+    enqueue(out, nlri);
+    if (before != 0)
+        rib_release_attributes(out->rib, before);
+    if (attributes == 0) {
+        out->wanted[family]--;
+        rib_release_nlri(out->rib, nlri);
+    }
+    return STATUS_OK;
+}
+
+uint32_t rib_out_wanted(const struct rib_out *out, uint32_t nlri)
+{
+    return nlri < out->entry_room ? out->entries[nlri].wanted : 0;
+}
+
+uint32_t rib_out_announced(const struct rib_out *out, uint32_t nlri)
+{
+    return nlri < out->entry_room ? out->entries[nlri].announced : 0;
+}
+
+bool rib_out_pending(const struct rib_out *out)
+{
+    return out->withdrawals.count > 0 || out->announcements.count > 0;
+}
+
+void rib_out_up(struct rib_out *out, unsigned int families, uint64_t now_us)
+{
+    rib_out_down(out);
+    out->up = true;
+    out->families = families;
+    out->end_of_rib_owed = families;
+    out->paced_until_us = now_us;
+    for (uint32_t id = 1; id < out->entry_room; id++)
+        enqueue(out, id);
+}
+
+void rib_out_down(struct rib_out *out)
+{
+    out->up = false;
+    out->families = 0;
+    out->end_of_rib_owed = 0;
+    out->withdrawals.count = 0;
+    out->announcements.count = 0;
+    for (uint32_t id = 1; id < out->entry_room; id++) {
+        out->entries[id].flags = 0;
+        if (out->entries[id].announced != 0)
+            set_announced(out, id, 0);
+    }
+}
+
+void rib_out_refresh(struct rib_out *out, enum bgp_family family)
+{
+    for (uint32_t id = 1; id < out->entry_room; id++) {
+        struct rib_out_entry *entry = &out->entries[id];
+        if (entry->announced == 0 || entry->wanted == 0 || rib_nlri(out->rib, id).family != family)
+            continue;
+        entry->flags |= FLAG_RESEND;
+        enqueue(out, id);
+    }
+}
+
+void rib_out_complete(struct rib_out *out)
+{
+    out->complete = true;
+}
+
+/*
+ * Moves what shares the first due entry's family and, for announcements, its attributes into the
+ * message; what does not fit or differs keeps its place in the queue.
+ */
+struct drain {
+    struct rib_out *out;
+    const struct update_path *path;
+    uint8_t *bytes; /* of the message */
+    size_t room;
+    struct rib_out_batch *batch;
+    struct update_builder builder;
+    bool withdraws, begun, stop, unfit;
+    uint32_t attributes;
+};
+
+static bool due(const struct drain *d, uint32_t nlri)
+{
+    const struct rib_out_entry *entry = &d->out->entries[nlri];
+    return d->withdraws ? must_withdraw(entry) : must_announce(entry);
+}
+
+static void add(struct drain *d, uint32_t nlri)
+{
+    d->batch->nlri[d->batch->count++] = nlri;
+    d->stop = d->batch->count == RIB_OUT_BATCH_MAX;
+}
+
+/* The first entry sets what the message is about. One that fits into no message leaves the queue.
+ */
+static void begin(struct drain *d, uint32_t nlri)
+{
+    struct rib_nlri value = rib_nlri(d->out->rib, nlri);
+    enum status status = STATUS_OK;
+    d->begun = true;
+    d->batch->family = value.family;
+    d->attributes = d->out->entries[nlri].wanted;
+    if (d->withdraws) {
+        update_begin_unreach(&d->builder, d->bytes, d->room, value.family);
+    } else {
+        struct rib_attributes a = rib_attributes(d->out->rib, d->attributes);
+        status = update_begin_reach(&d->builder, d->bytes, d->room, value.family, d->path,
+                                    a.communities, a.community_count);
+    }
+    if (status == STATUS_OK)
+        status = update_add(&d->builder, value.bytes, value.len);
+    add(d, nlri);
+    d->unfit = status != STATUS_OK;
+    d->stop = d->stop || d->unfit;
+}
+
+/* True when the entry leaves the queue. */
+static bool take(struct drain *d, uint32_t nlri)
+{
+    if (!due(d, nlri))
+        return true;
+    if (!d->begun) {
+        begin(d, nlri);
+        return true;
+    }
+    struct rib_nlri value = rib_nlri(d->out->rib, nlri);
+    if (value.family != d->batch->family || d->out->entries[nlri].wanted != d->attributes)
+        return false;
+    if (update_add(&d->builder, value.bytes, value.len) != STATUS_OK) {
+        d->stop = true;
+        return false;
+    }
+    add(d, nlri);
+    return true;
+}
+
+static void take_from(struct drain *d, struct rib_out_queue *queue, uint8_t flag)
+{
+    size_t kept = 0, at = 0;
+    for (; at < queue->count && !d->stop && kept < WINDOW; at++) {
+        uint32_t nlri = queue->ids[at];
+        if (take(d, nlri))
+            d->out->entries[nlri].flags &= (uint8_t)~flag;
+        else
+            queue->ids[kept++] = nlri;
+    }
+    memmove(queue->ids + kept, queue->ids + at, (queue->count - at) * sizeof(queue->ids[0]));
+    queue->count -= at - kept;
+}
+
+/* False: the queue held nothing that is due. */
+static bool drain(struct drain *d, bool withdraws)
+{
+    struct rib_out *out = d->out;
+    d->withdraws = withdraws;
+    take_from(d, withdraws ? &out->withdrawals : &out->announcements,
+              withdraws ? FLAG_IN_WITHDRAWALS : FLAG_IN_ANNOUNCEMENTS);
+    if (!d->begun)
+        return false;
+    if (d->unfit) {
+        d->batch->kind = RIB_OUT_UNFIT;
+        (void)rib_out_want(out, d->batch->nlri[0], 0);
+        return true;
+    }
+    d->batch->kind = withdraws ? RIB_OUT_WITHDRAW : RIB_OUT_ANNOUNCE;
+    d->batch->len = update_end(&d->builder);
+    for (size_t i = 0; i < d->batch->count; i++) {
+        struct rib_out_entry *entry = &out->entries[d->batch->nlri[i]];
+        entry->flags &= (uint8_t)~FLAG_RESEND;
+        set_announced(out, d->batch->nlri[i], entry->wanted);
+    }
+    return true;
+}
+
+/* Announcements keep to the pace; withdrawals never wait for it. */
+static bool may_go(struct rib_out *out, uint64_t now_us, uint64_t *ret_at_us)
+{
+    if (out->updates_per_second == 0 || out->paced_until_us <= now_us + BURST_US)
+        return true;
+    *ret_at_us = out->paced_until_us - BURST_US;
+    return false;
+}
+
+static void spend(struct rib_out *out, uint64_t now_us)
+{
+    if (out->updates_per_second == 0)
+        return;
+    if (out->paced_until_us < now_us)
+        out->paced_until_us = now_us;
+    out->paced_until_us += 1000000 / out->updates_per_second;
+}
+
+static void end_of_rib(struct rib_out *out, uint8_t *bytes, size_t room,
+                       struct rib_out_batch *batch)
+{
+    struct update_builder builder;
+    batch->family = (out->end_of_rib_owed & 1U << BGP_FLOW4) != 0 ? BGP_FLOW4 : BGP_FLOW6;
+    out->end_of_rib_owed &= ~(1U << batch->family);
+    update_begin_unreach(&builder, bytes, room, batch->family);
+    batch->kind = RIB_OUT_END;
+    batch->len = update_end(&builder);
+}
+
+void rib_out_next(struct rib_out *out, const struct update_path *path, uint64_t now_us,
+                  uint8_t *bytes, size_t room, struct rib_out_batch *ret_batch)
+{
+    struct drain d = {.out = out, .path = path, .bytes = bytes, .room = room, .batch = ret_batch};
+    ret_batch->kind = RIB_OUT_NONE;
+    ret_batch->count = 0;
+    ret_batch->len = 0;
+    if (!out->up || drain(&d, true))
+        return;
+    if (out->announcements.count > 0 && !may_go(out, now_us, &ret_batch->at_us)) {
+        ret_batch->kind = RIB_OUT_WAIT;
+        return;
+    }
+    if (drain(&d, false)) {
+        if (ret_batch->kind == RIB_OUT_ANNOUNCE)
+            spend(out, now_us);
+        return;
+    }
+    if (out->complete && out->end_of_rib_owed != 0)
+        end_of_rib(out, bytes, room, ret_batch);
+}

@@ -1,0 +1,87 @@
+#ifndef SPEAKER_BGP_RIB_OUT_H
+#define SPEAKER_BGP_RIB_OUT_H
+
+#include "speaker/bgp/rib.h"
+#include "speaker/bgp/update.h"
+
+/*
+ * What one peer must have, what it was sent, and in which order the difference goes out:
+ * withdrawals first and at once, then announcements at the peer's pace, then End-of-RIB. A later
+ * change of a route replaces an earlier one that did not go yet.
+ *
+ *   rib_out_init() → rib_out_want() …  rib_out_up() → rib_out_next() until NONE … rib_out_down()
+ *
+ * Time is monotonic and comes in as a parameter.
+ */
+struct rib_out_entry {
+    uint32_t wanted, announced; /* numbers of attributes; 0: none */
+    uint8_t flags;
+};
+
+struct rib_out_queue {
+    uint32_t *ids;
+    size_t count, room;
+};
+
+struct rib_out {
+    struct rib *rib;               /* lent */
+    struct rib_out_entry *entries; /* by number of NLRI */
+    size_t entry_room;
+    struct rib_out_queue withdrawals, announcements;
+    size_t wanted[BGP_FAMILIES], announced[BGP_FAMILIES];
+    size_t max_routes;
+    uint32_t updates_per_second;  /* 0: as fast as the session takes them */
+    uint64_t paced_until_us;      /* when all messages so far would be over at an even pace */
+    unsigned int families;        /* negotiated; 0 while down */
+    unsigned int end_of_rib_owed; /* families */
+    bool up, complete;
+};
+
+void rib_out_init(struct rib_out *out, struct rib *rib, size_t max_routes,
+                  uint32_t updates_per_second);
+void rib_out_done(struct rib_out *out);
+void rib_out_set_limits(struct rib_out *out, size_t max_routes, uint32_t updates_per_second);
+
+/* The peer must have this NLRI with these attributes; attributes 0: must not have it. LIMIT: over
+ * max_routes, nothing changed. */
+enum status rib_out_want(struct rib_out *out, uint32_t nlri, uint32_t attributes);
+uint32_t rib_out_wanted(const struct rib_out *out, uint32_t nlri);    /* 0: not wanted */
+uint32_t rib_out_announced(const struct rib_out *out, uint32_t nlri); /* 0: peer has it not */
+bool rib_out_pending(const struct rib_out *out);
+
+/* A session is up: everything wanted of these families is sent, and then End-of-RIB. */
+void rib_out_up(struct rib_out *out, unsigned int families, uint64_t now_us);
+/* It is gone, and with it all that the peer had. */
+void rib_out_down(struct rib_out *out);
+/* The peer asked for the family again (ROUTE-REFRESH). */
+void rib_out_refresh(struct rib_out *out, enum bgp_family family);
+/* The whole desired state is known: End-of-RIB may be sent when all of it has gone out. */
+void rib_out_complete(struct rib_out *out);
+
+enum rib_out_kind {
+    RIB_OUT_NONE, /* nothing to send */
+    RIB_OUT_WAIT, /* the pace says: not before *ret_at_us */
+    RIB_OUT_WITHDRAW,
+    RIB_OUT_ANNOUNCE,
+    RIB_OUT_UNFIT, /* one NLRI that no message can hold: no longer wanted, nothing to send */
+    RIB_OUT_END
+};
+
+enum { RIB_OUT_BATCH_MAX = 1024 };
+struct rib_out_batch {
+    enum rib_out_kind kind;
+    enum bgp_family family;
+    uint64_t at_us; /* of WAIT */
+    size_t len;     /* octets of the message */
+    size_t count;
+    uint32_t nlri[RIB_OUT_BATCH_MAX]; /* good until the next call of a rib function */
+};
+
+/*
+ * The next message into bytes (room: the peer's largest message). What it says counts as sent: the
+ * caller writes it or calls rib_out_down().
+ */
+void rib_out_next(struct rib_out *out, const struct update_path *path, uint64_t now_us,
+                  uint8_t *bytes, size_t room, struct rib_out_batch *ret_batch);
+
+#endif

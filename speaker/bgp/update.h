@@ -1,0 +1,44 @@
+#ifndef SPEAKER_BGP_UPDATE_H
+#define SPEAKER_BGP_UPDATE_H
+
+#include "speaker/bgp/message.h"
+
+/*
+ * UPDATEs that go out: NLRI of one family with equal attributes, as many as one message takes.
+ *
+ *   update_begin_reach() or update_begin_unreach() → update_add() … → update_end()
+ *
+ * MP_REACH or MP_UNREACH is the first attribute (RFC 7606, 5.1). The NLRI come last in it, so what
+ * follows is prepared first and its room kept.
+ */
+struct update_path {
+    uint32_t local_as;
+    bool ibgp; /* empty AS_PATH (RFC 9117) and LOCAL_PREF */
+    bool as4;  /* both sides have 4-octet AS numbers */
+    bool no_export;
+    uint32_t local_preference;
+};
+
+/* Extended communities of one message; 64 are what a mitigation can hold. */
+enum { UPDATE_COMMUNITIES_MAX = 64, UPDATE_TAIL_MAX = UPDATE_COMMUNITIES_MAX * 8 + 64 };
+
+struct update_builder {
+    struct wire_writer w;
+    size_t message_at, attributes_at, mp_at;
+    size_t nlri_count;
+    uint8_t tail[UPDATE_TAIL_MAX]; /* attributes after MP_REACH */
+    size_t tail_len;
+};
+
+/* room: of the buffer, at most the peer's largest message. LIMIT: too many communities. */
+enum status update_begin_reach(struct update_builder *u, uint8_t *bytes, size_t room,
+                               enum bgp_family family, const struct update_path *path,
+                               const uint8_t (*communities)[8], size_t community_count);
+void update_begin_unreach(struct update_builder *u, uint8_t *bytes, size_t room,
+                          enum bgp_family family);
+/* An NLRI with its length octets. LIMIT: not in this message; nothing was added. */
+enum status update_add(struct update_builder *u, const uint8_t *nlri, size_t len);
+/* Octets of the message. An MP_UNREACH without NLRI is the family's End-of-RIB (RFC 4724, 2). */
+size_t update_end(struct update_builder *u);
+
+#endif

@@ -1,0 +1,80 @@
+#include "speaker/bgp/open.h"
+#include "speaker/bgp/received.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+
+/*
+ * What a peer may send, cut into reads: the first octet of the input says how long the reads are.
+ * Whole messages must come out the same however the stream was cut.
+ */
+static void judge(const struct bgp_message *message)
+{
+    struct bgp_error error;
+    struct bgp_open open;
+    struct received_update update;
+    enum bgp_family family;
+    switch (message->type) {
+    case BGP_OPEN:
+        if (open_decode(message, &open, &error) == STATUS_OK) {
+            uint8_t bytes[BGP_MESSAGE_MAX];
+            size_t len;
+            struct bgp_message again;
+            assert(open_encode(&open, bytes, sizeof(bytes), &len) == STATUS_OK);
+            assert(message_next(bytes, len, &again, &error) == STATUS_OK);
+            assert(open_decode(&again, &open, &error) == STATUS_OK);
+        } else {
+            assert(error.code == BGP_ERROR_OPEN);
+        }
+        break;
+    case BGP_UPDATE:
+        if (received_check(message, &update, &error) != STATUS_OK)
+            assert(error.code == BGP_ERROR_UPDATE);
+        break;
+    case BGP_NOTIFICATION:
+        message_read_notification(message, &error);
+        assert(message_error_text(error.code, error.subcode) != NULL);
+        break;
+    case BGP_ROUTE_REFRESH:
+        (void)message_read_refresh(message, &family);
+        break;
+    default:
+        break;
+    }
+}
+
+static size_t feed(const uint8_t *data, size_t size, size_t step)
+{
+    size_t at = 0, messages = 0;
+    for (size_t given = step; at < size; given += step) {
+        if (given > size)
+            given = size;
+        struct bgp_message message;
+        struct bgp_error error;
+        enum status status;
+        while ((status = message_next(data + at, given - at, &message, &error)) == STATUS_OK) {
+            assert(message.len >= BGP_HEADER_LEN && message.len <= given - at);
+            judge(&message);
+            at += message.len;
+            messages++;
+        }
+        if (status == STATUS_MALFORMED) {
+            assert(error.code == BGP_ERROR_HEADER);
+            break;
+        }
+        if (given == size)
+            break;
+    }
+    return messages;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0)
+        return 0;
+    size_t step = data[0] == 0 ? 1 : data[0];
+    assert(feed(data + 1, size - 1, step) == feed(data + 1, size - 1, size));
+    return 0;
+}
