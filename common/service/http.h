@@ -4,19 +4,29 @@
 #include "common/base/addr.h"
 #include "common/base/text.h"
 
+#include <stdbool.h>
 #include <uv.h>
 
-/* The small listener of a process: GET /metrics and /healthz, libmicrohttpd on our loop. */
+/*
+ * The small listener of a process: GET and HEAD of /metrics and /healthz, libmicrohttpd on our
+ * loop. Every connection serves one request and has ten seconds in all, so that clients that are
+ * slow on purpose hold neither the loop nor, for long, one of the few connections.
+ */
 struct http;
+
+enum { HTTP_CONNECTIONS_MAX = 64, HTTP_CONNECTION_MS = 10000, HTTP_REQUEST_MAX = 16384 };
 
 struct http_options {
     struct ip_endpoint listen; /* port 0: the kernel's choice, see http_port */
     bool (*healthy)(void *owner, struct text *why);
+    void (*before_metrics)(void *owner); /* sets gauges that are only looked at; may be NULL */
     void *owner;
 };
 
+/* STATUS_IO: the address cannot be listened on, and errno says why. */
 enum status http_start(struct http **ret_http, uv_loop_t *loop, const struct http_options *options);
 uint16_t http_port(const struct http *http);
-void http_close(struct http *http, void (*on_closed)(void *owner)); /* NULL http: calls nothing */
+/* NULL http: calls nothing. on_closed may be NULL. */
+void http_close(struct http *http, void (*on_closed)(void *owner));
 
 #endif
