@@ -29,6 +29,8 @@ void redis_log_limited(struct redis *r, const char *message, const char *why)
 {
     char address[128], text[192];
     uint64_t suppressed = 0, source = 0;
+    if (r->is_quiet)
+        return;
     for (const char *c = message; *c != '\0'; c++)
         source = source * 31 + (unsigned char)*c;
     if (log_limiter_allow(&r->log_limiter, source, clock_mono_ms(&r->options.clock), &suppressed))
@@ -69,6 +71,7 @@ void redis_lose(struct redis *r, enum status why, const char *text)
     bool was_up = r->state == REDIS_UP;
     r->state = REDIS_LOSING;
     r->losses++;
+    r->last_status = why;
     snprintf(r->last_error, sizeof r->last_error, "%s", text);
     redis_log_limited(r,
                       why == STATUS_REFUSED ? "redis refuses us"
@@ -169,7 +172,9 @@ static void connect_now(struct redis *r)
 {
     r->state = REDIS_CONNECTING;
     r->scripts_known = 0;
-    uv_timer_start(&r->pause, on_connect_timeout, CONNECT_TIMEOUT_MS, 0);
+    uint64_t limit_ms = r->options.timeout_ms;
+    uv_timer_start(&r->pause, on_connect_timeout,
+                   limit_ms < CONNECT_TIMEOUT_MS ? limit_ms : CONNECT_TIMEOUT_MS, 0);
     reply_reader_done(&r->reader);
     if (reply_reader_init(&r->reader, r->options.reply_max_bytes) == STATUS_OK)
         link_open(&r->link, r->options.address);
@@ -196,8 +201,9 @@ void redis_on_greeted(struct redis *r)
         metric_add(r->metrics.reconnects, 1);
     r->was_up_once = true;
     char address[128];
-    log_info("redis is up", "server=%s address=%s", r->options.name,
-             log_value(address, sizeof address, r->options.address));
+    if (!r->is_quiet)
+        log_info("redis is up", "server=%s address=%s", r->options.name,
+                 log_value(address, sizeof address, r->options.address));
     if (r->options.on_up != NULL)
         r->options.on_up(r->options.owner);
 }

@@ -44,7 +44,9 @@ struct redis {
     bool has_offset;
     int64_t offset_us; /* server's time less our monotonic one */
     uint64_t measure_sent_us;
+    enum status last_status; /* of the last loss, and its text */
     char last_error[160];
+    bool is_quiet; /* no logs: who asks shows the errors */
     struct log_limiter log_limiter;
     struct redis_metrics metrics;
     bool is_reader; /* its commands block: it does not measure the time every 10 s */
