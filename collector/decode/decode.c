@@ -1,0 +1,118 @@
+#include "collector/decode/decode.h"
+
+#include "collector/decode/format.h"
+
+#include <stdlib.h>
+
+enum { FIELDS_CEILING = 4096 };
+
+static struct decode_limits limits_or_defaults(const struct decode_limits *given)
+{
+    struct decode_limits l = *given;
+    if (l.exporters == 0)
+        l.exporters = 1000;
+    if (l.domains_per_exporter == 0)
+        l.domains_per_exporter = 64;
+    if (l.templates_per_domain == 0)
+        l.templates_per_domain = 512;
+    if (l.fields_per_template == 0)
+        l.fields_per_template = 256;
+    if (l.fields_per_template > FIELDS_CEILING)
+        l.fields_per_template = FIELDS_CEILING;
+    if (l.samplers_per_domain == 0)
+        l.samplers_per_domain = 256;
+    if (l.memory_bytes == 0)
+        l.memory_bytes = (size_t)64 << 20;
+    return l;
+}
+
+struct decode *decode_new(const struct decode_limits *limits, uint64_t seed)
+{
+    struct decode *decode = calloc(1, sizeof(*decode));
+    if (decode == NULL)
+        return NULL;
+    decode->limits = limits_or_defaults(limits);
+    link_init(&decode->exporters_used);
+    link_init(&decode->domains_used);
+    decode->exporters = table_new(&(struct table_options){
+        .entry_size = sizeof(struct decode_exporter),
+        .key_max = STATE_EXPORTER_KEY,
+        .max = decode->limits.exporters,
+        .seed = seed,
+    });
+    decode->domains = table_new(&(struct table_options){
+        .entry_size = sizeof(struct decode_domain),
+        .key_max = STATE_DOMAIN_KEY,
+        .max = (size_t)decode->limits.exporters * decode->limits.domains_per_exporter,
+        .seed = seed,
+    });
+    if (decode->exporters == NULL || decode->domains == NULL) {
+        decode_free(decode);
+        return NULL;
+    }
+    return decode;
+}
+
+void decode_free(struct decode *decode)
+{
+    if (decode == NULL)
+        return;
+    state_free_all(decode);
+    free(decode);
+}
+
+static void read_datagram(struct decode_context *context, struct wire_reader *datagram)
+{
+    struct wire_reader ahead = *datagram;
+    uint16_t version = wire_u16(&ahead), below = wire_u16(&ahead);
+
+    if (ahead.failed) {
+        state_refuse(context, DECODE_EMPTY);
+        return;
+    }
+    switch (version) {
+    case 5:
+        netflow5_read(context, datagram);
+        break;
+    case 9:
+        netflow9_read(context, datagram);
+        break;
+    case 10:
+        ipfix_read(context, datagram);
+        break;
+    default:
+        if (version == 0 && below == 5) /* sFlow's version has four octets */
+            sflow_read(context, datagram);
+        else
+            state_refuse(context, DECODE_VERSION);
+        break;
+    }
+}
+
+enum decode_reason decode_datagram(struct decode *decode, const struct decode_source *source,
+                                   const uint8_t *bytes, size_t len, uint64_t now_ms,
+                                   const struct decode_sink *sink)
+{
+    struct decode_context context = {
+        .decode = decode,
+        .source = source,
+        .sink = sink,
+        .format = FORMAT_COUNT,
+        .now_ms = now_ms,
+    };
+    struct wire_reader datagram = wire_reader_of(bytes, len);
+
+    read_datagram(&context, &datagram);
+    decode->counters.datagrams[context.format]++;
+    return context.reason;
+}
+
+const struct decode_counters *decode_counters(const struct decode *decode)
+{
+    return &decode->counters;
+}
+
+size_t decode_memory(const struct decode *decode)
+{
+    return decode->bytes;
+}

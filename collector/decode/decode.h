@@ -1,0 +1,89 @@
+#ifndef COLLECTOR_DECODE_DECODE_H
+#define COLLECTOR_DECODE_DECODE_H
+
+#include "collector/decode/reason.h"
+#include "common/base/addr.h"
+#include "proto/flow.h"
+
+#include <stddef.h>
+
+/*
+ * Export datagrams to flow records: NetFlow 5 and 9, IPFIX and sFlow 5, told apart by their first
+ * octets. Bytes and state in, records and a reason out; no I/O, no clock, no log. The state keeps
+ * templates and sampling rates for each exporter and observation domain, within limits: what was
+ * used longest ago goes first. Memory is taken only when a template or an exporter is new.
+ *
+ *   decode_new() → decode_datagram() … → decode_free()
+ */
+struct decode;
+
+struct decode_limits {             /* 0: the default in brackets */
+    uint32_t exporters;            /* 1000 */
+    uint32_t domains_per_exporter; /* 64 */
+    uint32_t templates_per_domain; /* 512 */
+    uint32_t fields_per_template;  /* 256 */
+    uint32_t samplers_per_domain;  /* 256 */
+    size_t memory_bytes; /* 64 MiB: of templates and samplers together, whatever the rest allows */
+};
+
+/* What the operator says about the sender of a datagram. */
+struct decode_source {
+    struct ip_addr addr;
+    uint32_t sampling_override; /* 0: none */
+    uint32_t sampling_default;  /* where the stream says nothing; 0: none */
+};
+
+struct decode_sink {
+    /* A flow record or flow sample, lent for the call. */
+    void (*on_record)(void *owner, const struct flow_record *flow);
+    /* A packet that the exporter dropped and tells of by itself (sFlow discarded packets): no
+     * sample of the traffic, so it must not be counted as volume. May be NULL. */
+    void (*on_discard)(void *owner, const struct flow_record *flow);
+    void *owner;
+};
+
+struct decode *decode_new(const struct decode_limits *limits, uint64_t seed); /* NULL: no memory */
+void decode_free(struct decode *decode);
+
+/*
+ * Decodes one datagram. now_ms is any clock that does not go back. Gives the first reason why a
+ * part was refused, or DECODE_OK; records before and after that part are given all the same.
+ */
+enum decode_reason decode_datagram(struct decode *decode, const struct decode_source *source,
+                                   const uint8_t *bytes, size_t len, uint64_t now_ms,
+                                   const struct decode_sink *sink);
+
+/* Index FORMAT_COUNT stands for datagrams of no known format. */
+struct decode_counters {
+    uint64_t datagrams[FORMAT_COUNT + 1];
+    uint64_t records[FORMAT_COUNT + 1];
+    uint64_t refused[FORMAT_COUNT + 1][DECODE_REASON_COUNT];
+    uint64_t templates, template_changes, withdrawals, options_records;
+    uint64_t counter_samples, discard_samples, reverse_records;
+    uint64_t records_without_volume; /* NAT and firewall events among them */
+    uint64_t sampling_changes;       /* a sampler's rate became another */
+    uint64_t sequence_lost, sequence_late, sequence_resets;
+    uint64_t evicted_exporters, evicted_domains, evicted_templates, evicted_samplers;
+};
+const struct decode_counters *decode_counters(const struct decode *decode);
+size_t decode_memory(const struct decode *decode); /* octets of templates and samplers now */
+
+/* What is known of an exporter, for people. Counts are since it was first seen. */
+struct decode_exporter_info {
+    struct ip_addr addr;
+    uint64_t last_ms;
+    uint32_t formats; /* bit i: enum flow_format i */
+    uint64_t datagrams, records, refused[DECODE_REASON_COUNT];
+    uint64_t sequence_lost, sequence_late, sequence_resets;
+    uint32_t domains, templates, samplers;
+    double sampling_rate;       /* of its last record; 0: not known */
+    uint8_t sampling_source;    /* enum sampling_source */
+    bool two_senders;           /* two interleaved sequences were seen within the last minute */
+    uint32_t active_timeout_ms; /* as its options say; 0: they do not */
+};
+/* Calls for each exporter heard since since_ms; the callback must not call decode_datagram. */
+void decode_exporters(const struct decode *decode, uint64_t since_ms, uint64_t now_ms,
+                      void (*on_exporter)(void *owner, const struct decode_exporter_info *info),
+                      void *owner);
+
+#endif

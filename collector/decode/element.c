@@ -1,0 +1,137 @@
+#include "collector/decode/element.h"
+
+const struct target element_targets[TARGET_COUNT] = {
+#define X(name, member, of_kind, of_has, of_need)                                                  \
+    [TARGET_##name] = {.offset = offsetof(struct plan_record, member),                             \
+                       .width = sizeof(((struct plan_record *)NULL)->member),                      \
+                       .kind = KIND_##of_kind,                                                     \
+                       .has = (of_has),                                                            \
+                       .need = (of_need)},
+    TARGET_LIST(X)
+#undef X
+};
+
+enum { ELEMENTS_END = 354 };
+
+/* clang-format off */
+static const struct element_rule rules[ELEMENTS_END] = {
+    [1] = {TARGET_BYTES, 0, 0},            /* octetDeltaCount */
+    [2] = {TARGET_PACKETS, 0, 0},          /* packetDeltaCount */
+    [4] = {TARGET_PROTOCOL, 0, 0},         /* protocolIdentifier */
+    [5] = {TARGET_TOS, 0, 0},              /* ipClassOfService */
+    [6] = {TARGET_TCP_FLAGS, 0, 0},        /* tcpControlBits */
+    [7] = {TARGET_SRC_PORT, 0, 0},         /* sourceTransportPort */
+    [8] = {TARGET_SRC_ADDR, 0, 0},         /* sourceIPv4Address */
+    [9] = {TARGET_SRC_MASK, 0, 0},         /* sourceIPv4PrefixLength */
+    [10] = {TARGET_INPUT_IF, 0, 0},        /* ingressInterface */
+    [11] = {TARGET_DST_PORT, 0, 0},        /* destinationTransportPort */
+    [12] = {TARGET_DST_ADDR, 0, 0},        /* destinationIPv4Address */
+    [13] = {TARGET_DST_MASK, 0, 0},        /* destinationIPv4PrefixLength */
+    [14] = {TARGET_OUTPUT_IF, 0, 0},       /* egressInterface */
+    [15] = {TARGET_NEXT_HOP, 0, 0},        /* ipNextHopIPv4Address */
+    [16] = {TARGET_SRC_AS, 0, 0},          /* bgpSourceAsNumber */
+    [17] = {TARGET_DST_AS, 0, 0},          /* bgpDestinationAsNumber */
+    [18] = {TARGET_NEXT_HOP, 1, 0},        /* bgpNextHopIPv4Address */
+    [21] = {TARGET_END, 0, UNIT_UPTIME},   /* flowEndSysUpTime */
+    [22] = {TARGET_START, 0, UNIT_UPTIME}, /* flowStartSysUpTime */
+    [25] = {TARGET_MIN_LENGTH, 0, 0},      /* minimumIpTotalLength */
+    [26] = {TARGET_MAX_LENGTH, 0, 0},      /* maximumIpTotalLength */
+    [27] = {TARGET_SRC_ADDR, 0, 0},        /* sourceIPv6Address */
+    [28] = {TARGET_DST_ADDR, 0, 0},        /* destinationIPv6Address */
+    [29] = {TARGET_SRC_MASK, 0, 0},        /* sourceIPv6PrefixLength */
+    [30] = {TARGET_DST_MASK, 0, 0},        /* destinationIPv6PrefixLength */
+    [31] = {TARGET_FLOW_LABEL, 0, 0},      /* flowLabelIPv6 */
+    [32] = {TARGET_ICMP, 0, 0},            /* icmpTypeCodeIPv4 */
+    [34] = {TARGET_INTERVAL, 0, 0},        /* samplingInterval */
+    [36] = {TARGET_ACTIVE_TIMEOUT, 0, 0},  /* flowActiveTimeout */
+    [44] = {TARGET_SRC_ADDR, 1, 0},        /* sourceIPv4Prefix */
+    [45] = {TARGET_DST_ADDR, 1, 0},        /* destinationIPv4Prefix */
+    [48] = {TARGET_SAMPLER, 0, 0},         /* samplerId */
+    [50] = {TARGET_RANDOM_INTERVAL, 0, 0}, /* samplerRandomInterval */
+    [52] = {TARGET_TTL, 1, 0},             /* minimumTTL */
+    [58] = {TARGET_VLAN, 0, 0},            /* vlanId */
+    [61] = {TARGET_DIRECTION, 0, 0},       /* flowDirection */
+    [62] = {TARGET_NEXT_HOP, 0, 0},        /* ipNextHopIPv6Address */
+    [63] = {TARGET_NEXT_HOP, 1, 0},        /* bgpNextHopIPv6Address */
+    [85] = {TARGET_BYTES, 1, 0},           /* octetTotalCount */
+    [86] = {TARGET_PACKETS, 1, 0},         /* packetTotalCount */
+    [88] = {TARGET_FRAGMENT_OFFSET, 0, 0}, /* fragmentOffset */
+    [89] = {TARGET_FORWARDING, 0, 0},      /* forwardingStatus */
+    [139] = {TARGET_ICMP, 0, 0},           /* icmpTypeCodeIPv6 */
+    [150] = {TARGET_START, 0, UNIT_SECOND},
+    [151] = {TARGET_END, 0, UNIT_SECOND},
+    [152] = {TARGET_START, 0, UNIT_MILLI},
+    [153] = {TARGET_END, 0, UNIT_MILLI},
+    [154] = {TARGET_START, 0, UNIT_MICRO},
+    [155] = {TARGET_END, 0, UNIT_MICRO},
+    [156] = {TARGET_START, 0, UNIT_NANO},
+    [157] = {TARGET_END, 0, UNIT_NANO},
+    [158] = {TARGET_START, 0, UNIT_DELTA},
+    [159] = {TARGET_END, 0, UNIT_DELTA},
+    [160] = {TARGET_BOOT, 0, 0},           /* systemInitTimeMilliseconds */
+    [161] = {TARGET_DURATION_MS, 0, 0},    /* flowDurationMilliseconds */
+    [162] = {TARGET_DURATION_US, 0, 0},    /* flowDurationMicroseconds */
+    [169] = {TARGET_DST_ADDR, 1, 0},       /* destinationIPv6Prefix */
+    [170] = {TARGET_SRC_ADDR, 1, 0},       /* sourceIPv6Prefix */
+    [176] = {TARGET_ICMP_TYPE, 0, 0},      /* icmpTypeIPv4 */
+    [177] = {TARGET_ICMP_CODE, 0, 0},      /* icmpCodeIPv4 */
+    [178] = {TARGET_ICMP_TYPE, 0, 0},      /* icmpTypeIPv6 */
+    [179] = {TARGET_ICMP_CODE, 0, 0},      /* icmpCodeIPv6 */
+    [180] = {TARGET_SRC_PORT, 1, 0},       /* udpSourcePort */
+    [181] = {TARGET_DST_PORT, 1, 0},       /* udpDestinationPort */
+    [182] = {TARGET_SRC_PORT, 1, 0},       /* tcpSourcePort */
+    [183] = {TARGET_DST_PORT, 1, 0},       /* tcpDestinationPort */
+    [192] = {TARGET_TTL, 0, 0},            /* ipTTL */
+    [197] = {TARGET_FRAGMENT_FLAGS, 0, 0}, /* fragmentFlags */
+    [224] = {TARGET_IP_LENGTH, 0, 0},      /* ipTotalLength */
+    [231] = {TARGET_BYTES, 4, 0},          /* initiatorOctets */
+    [232] = {TARGET_REVERSE_BYTES, 4, 0},  /* responderOctets */
+    [243] = {TARGET_VLAN, 1, 0},           /* dot1qVlanId */
+    [252] = {TARGET_INPUT_IF, 1, 0},       /* ingressPhysicalInterface */
+    [253] = {TARGET_OUTPUT_IF, 1, 0},      /* egressPhysicalInterface */
+    [298] = {TARGET_PACKETS, 4, 0},        /* initiatorPackets */
+    [299] = {TARGET_REVERSE_PACKETS, 4, 0}, /* responderPackets */
+    [302] = {TARGET_SAMPLER, 0, 0},         /* selectorId */
+    [305] = {TARGET_PACKET_INTERVAL, 0, 0}, /* samplingPacketInterval */
+    [306] = {TARGET_PACKET_SPACE, 0, 0},    /* samplingPacketSpace */
+    [309] = {TARGET_SIZE, 0, 0},            /* samplingSize */
+    [310] = {TARGET_POPULATION, 0, 0},      /* samplingPopulation */
+    [311] = {TARGET_PROBABILITY, 0, 0},     /* samplingProbability */
+    [312] = {TARGET_FRAME_LEN, 0, 0},       /* dataLinkFrameSize */
+    [313] = {TARGET_SECTION_IP, 0, 0},      /* ipHeaderPacketSection */
+    [315] = {TARGET_SECTION_FRAME, 0, 0},   /* dataLinkFrameSection */
+    /* The time of an observation ends a flow where nothing else does (ASA). */
+    [322] = {TARGET_END, 1, UNIT_SECOND},
+    [323] = {TARGET_END, 1, UNIT_MILLI},
+    [324] = {TARGET_END, 1, UNIT_MICRO},
+    [325] = {TARGET_END, 1, UNIT_NANO},
+    [352] = {TARGET_BYTES, 2, 0}, /* layer2OctetDeltaCount */
+    [353] = {TARGET_BYTES, 3, 0}, /* layer2OctetTotalCount */
+};
+/* clang-format on */
+
+struct element_rule element_rule_of(uint32_t enterprise, uint16_t element)
+{
+    static const struct element_rule none = {TARGET_NONE, 0, 0};
+
+    if (element >= ELEMENTS_END)
+        return none;
+    if (enterprise == 0)
+        return rules[element];
+    if (enterprise != ENTERPRISE_REVERSE)
+        return none;
+    switch (element) { /* the reverse half of a record; all else is as in the forward half */
+    case 1:
+    case 85:
+    case 352:
+    case 353:
+        return (struct element_rule){TARGET_REVERSE_BYTES, rules[element].rank, 0};
+    case 2:
+    case 86:
+        return (struct element_rule){TARGET_REVERSE_PACKETS, rules[element].rank, 0};
+    case 6:
+        return (struct element_rule){TARGET_REVERSE_TCP_FLAGS, 0, 0};
+    default:
+        return none;
+    }
+}

@@ -1,0 +1,300 @@
+#include "collector/decode/packet.h"
+
+#include <netinet/in.h>
+
+enum ether_type {
+    ETHER_IPV4 = 0x0800,
+    ETHER_IPV6 = 0x86dd,
+    ETHER_VLAN = 0x8100,
+    ETHER_QINQ = 0x88a8,
+    ETHER_QINQ_OLD = 0x9100,
+    ETHER_QINQ_OLDER = 0x9200,
+    ETHER_MPLS = 0x8847,
+    ETHER_MPLS_MULTICAST = 0x8848,
+    ETHER_PPPOE = 0x8864,
+    ETHER_LENGTH_MAX = 1500 /* up to this a type is a length, and LLC follows */
+};
+
+enum { PPP_IPV4 = 0x0021, PPP_IPV6 = 0x0057, PPP_MPLS = 0x0281 };
+
+/* Extension headers that a packet may stack before the walk ends; octets would bound it as well. */
+enum { EXTENSIONS_MAX = 16 };
+
+/* Frames inside frames (pseudowires) that are opened on the way to the first IP header. */
+enum { FRAMES_MAX = 3 };
+
+static void parse_tcp(struct wire_reader *packet, struct flow_record *flow)
+{
+    wire_skip(packet, 8);
+    uint16_t offset_and_flags = wire_u16(packet);
+    if (packet->failed)
+        return; /* cut before the flags */
+    flow->tcp_flags = offset_and_flags & 0x0fff;
+    flow->has |= FLOW_TCP_FLAGS;
+}
+
+static void parse_transport(struct wire_reader *packet, struct flow_record *flow)
+{
+    switch (flow->protocol) {
+    case IPPROTO_TCP:
+    case IPPROTO_UDP:
+    case IPPROTO_SCTP:
+    case IPPROTO_DCCP:
+    case IPPROTO_UDPLITE: {
+        uint16_t src = wire_u16(packet), dst = wire_u16(packet);
+        if (packet->failed)
+            return;
+        flow->src_port = src;
+        flow->dst_port = dst;
+        flow->has |= FLOW_SRC_PORT | FLOW_DST_PORT;
+        if (flow->protocol == IPPROTO_TCP)
+            parse_tcp(packet, flow);
+        break;
+    }
+    case IPPROTO_ICMP:
+    case IPPROTO_ICMPV6: {
+        uint8_t type = wire_u8(packet), code = wire_u8(packet);
+        if (packet->failed)
+            return;
+        flow->icmp_type = type;
+        flow->icmp_code = code;
+        flow->has |= FLOW_ICMP;
+        break;
+    }
+    }
+}
+
+static uint8_t fragment_bits(uint16_t offset, bool more, bool dont)
+{
+    unsigned int bits = dont ? FRAGMENT_DF : 0;
+    if (offset > 0)
+        bits |= FRAGMENT_LATER | (more ? 0U : FRAGMENT_LAST);
+    else if (more)
+        bits |= FRAGMENT_FIRST;
+    return (uint8_t)bits;
+}
+
+static bool parse_ipv4(struct wire_reader *packet, struct flow_record *flow)
+{
+    uint8_t first = wire_u8(packet), tos = wire_u8(packet);
+    uint16_t total = wire_u16(packet);
+    wire_skip(packet, 2);
+    uint16_t fragment = wire_u16(packet);
+    uint8_t ttl = wire_u8(packet), protocol = wire_u8(packet);
+    wire_skip(packet, 2);
+    const uint8_t *addrs = wire_take(packet, 8);
+    size_t header = (first & 0x0fU) * 4U;
+
+    if (addrs == NULL || header < 20)
+        return false;
+    flow->src_addr = addr_from_octets(ADDR_IPV4, addrs);
+    flow->dst_addr = addr_from_octets(ADDR_IPV4, addrs + 4);
+    flow->tos = tos;
+    flow->ttl = ttl;
+    flow->protocol = protocol;
+    flow->ip_length = total;
+    flow->fragment =
+        fragment_bits(fragment & 0x1fff, (fragment & 0x2000) != 0, (fragment & 0x4000) != 0);
+    flow->has |= FLOW_SRC_ADDR | FLOW_DST_ADDR | FLOW_TOS | FLOW_TTL | FLOW_PROTOCOL |
+                 FLOW_IP_LENGTH | FLOW_FRAGMENT;
+    wire_skip(packet, header - 20);
+    if (!(flow->fragment & FRAGMENT_LATER))
+        parse_transport(packet, flow);
+    return true;
+}
+
+/* Walks the extension headers; the reader ends up at the transport header, or failed. */
+static void parse_ipv6_extensions(struct wire_reader *packet, struct flow_record *flow,
+                                  uint8_t next)
+{
+    for (int i = 0; i < EXTENSIONS_MAX; i++) {
+        flow->protocol = next;
+        switch (next) {
+        case IPPROTO_HOPOPTS:
+        case IPPROTO_ROUTING:
+        case IPPROTO_DSTOPTS:
+        case IPPROTO_MH:
+        case 139: /* HIP */
+        case 140: /* Shim6 */
+            next = wire_u8(packet);
+            wire_skip(packet, 6U + wire_u8(packet) * 8U);
+            break;
+        case IPPROTO_AH:
+            next = wire_u8(packet);
+            wire_skip(packet, (wire_u8(packet) + 2U) * 4U - 2U);
+            break;
+        case IPPROTO_FRAGMENT: {
+            next = wire_u8(packet);
+            wire_skip(packet, 1);
+            uint16_t fragment = wire_u16(packet);
+            wire_skip(packet, 4);
+            if (packet->failed)
+                return;
+            flow->fragment = fragment_bits(fragment >> 3, (fragment & 1) != 0, false);
+            if (flow->fragment & FRAGMENT_LATER) {
+                flow->protocol = next;
+                return;
+            }
+            break;
+        }
+        default:
+            return;
+        }
+        if (packet->failed)
+            return;
+    }
+}
+
+static bool parse_ipv6(struct wire_reader *packet, struct flow_record *flow)
+{
+    uint32_t first = wire_u32(packet);
+    uint16_t payload = wire_u16(packet);
+    uint8_t next = wire_u8(packet), ttl = wire_u8(packet);
+    const uint8_t *addrs = wire_take(packet, 32);
+
+    if (addrs == NULL)
+        return false;
+    flow->src_addr = addr_from_octets(ADDR_IPV6, addrs);
+    flow->dst_addr = addr_from_octets(ADDR_IPV6, addrs + 16);
+    flow->tos = (uint8_t)(first >> 20);
+    flow->flow_label = first & 0xfffff;
+    flow->ttl = ttl;
+    flow->ip_length = (uint16_t)(payload > UINT16_MAX - 40 ? UINT16_MAX : payload + 40);
+    flow->has |= FLOW_SRC_ADDR | FLOW_DST_ADDR | FLOW_TOS | FLOW_FLOW_LABEL | FLOW_TTL |
+                 FLOW_PROTOCOL | FLOW_IP_LENGTH | FLOW_FRAGMENT;
+    parse_ipv6_extensions(packet, flow, next);
+    if (!packet->failed && !(flow->fragment & FRAGMENT_LATER))
+        parse_transport(packet, flow);
+    return true;
+}
+
+static unsigned int version_ahead(struct wire_reader packet)
+{
+    return wire_u8(&packet) >> 4;
+}
+
+bool packet_parse_ip(struct wire_reader *packet, struct flow_record *flow)
+{
+    switch (version_ahead(*packet)) {
+    case 4:
+        return parse_ipv4(packet, flow);
+    case 6:
+        return parse_ipv6(packet, flow);
+    default:
+        return false;
+    }
+}
+
+static bool parse_ethernet(struct wire_reader *packet, struct flow_record *flow, int depth);
+
+static bool parse_mpls(struct wire_reader *packet, struct flow_record *flow, int depth)
+{
+    uint32_t label;
+    do {
+        label = wire_u32(packet);
+    } while (!packet->failed && !(label & 0x100)); /* until the bottom of the stack */
+    if (packet->failed || packet->left == 0)
+        return false;
+    if (version_ahead(*packet) != 0)
+        return packet_parse_ip(packet, flow);
+    wire_skip(packet, 4); /* a pseudowire's control word (RFC 4385), then a frame */
+    return parse_ethernet(packet, flow, depth + 1);
+}
+
+static bool parse_ppp(struct wire_reader *packet, struct flow_record *flow, int depth)
+{
+    uint16_t protocol = wire_u16(packet);
+    if (protocol == 0xff03) /* address and control of HDLC framing */
+        protocol = wire_u16(packet);
+    switch (protocol) {
+    case PPP_IPV4:
+    case PPP_IPV6:
+        return packet_parse_ip(packet, flow);
+    case PPP_MPLS:
+        return parse_mpls(packet, flow, depth);
+    default:
+        return false;
+    }
+}
+
+static uint16_t skip_tags(struct wire_reader *packet, struct flow_record *flow, uint16_t type)
+{
+    while (type == ETHER_VLAN || type == ETHER_QINQ || type == ETHER_QINQ_OLD ||
+           type == ETHER_QINQ_OLDER) {
+        uint16_t tag = wire_u16(packet);
+        type = wire_u16(packet);
+        if (!packet->failed && !(flow->has & FLOW_VLAN)) {
+            flow->vlan = tag & 0x0fff; /* the outermost */
+            flow->has |= FLOW_VLAN;
+        }
+    }
+    return type;
+}
+
+static bool parse_ethernet(struct wire_reader *packet, struct flow_record *flow, int depth)
+{
+    if (depth > FRAMES_MAX)
+        return false;
+    wire_skip(packet, 12);
+    uint16_t type = skip_tags(packet, flow, wire_u16(packet));
+    if (type <= ETHER_LENGTH_MAX) {
+        if (wire_u24(packet) != 0xaaaa03) /* LLC and SNAP, RFC 1042 */
+            return false;
+        wire_skip(packet, 3);
+        type = skip_tags(packet, flow, wire_u16(packet));
+    }
+    if (packet->failed)
+        return false;
+    switch (type) {
+    case ETHER_IPV4:
+    case ETHER_IPV6:
+        return packet_parse_ip(packet, flow);
+    case ETHER_MPLS:
+    case ETHER_MPLS_MULTICAST:
+        return parse_mpls(packet, flow, depth);
+    case ETHER_PPPOE:
+        wire_skip(packet, 6);
+        return parse_ppp(packet, flow, depth);
+    default:
+        return false;
+    }
+}
+
+bool packet_parse_ethernet(struct wire_reader *packet, struct flow_record *flow)
+{
+    return parse_ethernet(packet, flow, 1);
+}
+
+bool packet_parse_mpls(struct wire_reader *packet, struct flow_record *flow)
+{
+    return parse_mpls(packet, flow, 1);
+}
+
+bool packet_parse_ppp(struct wire_reader *packet, struct flow_record *flow)
+{
+    return parse_ppp(packet, flow, 1);
+}
+
+void packet_complete(struct flow_record *flow, const struct flow_record *packet)
+{
+    uint32_t lacks = packet->has & ~flow->has;
+#define TAKE(bit, member)                                                                          \
+    if (lacks & (bit))                                                                             \
+    flow->member = packet->member
+    TAKE(FLOW_SRC_ADDR, src_addr);
+    TAKE(FLOW_DST_ADDR, dst_addr);
+    TAKE(FLOW_SRC_PORT, src_port);
+    TAKE(FLOW_DST_PORT, dst_port);
+    TAKE(FLOW_PROTOCOL, protocol);
+    TAKE(FLOW_TCP_FLAGS, tcp_flags);
+    TAKE(FLOW_TOS, tos);
+    TAKE(FLOW_ICMP, icmp_type);
+    TAKE(FLOW_ICMP, icmp_code);
+    TAKE(FLOW_FRAGMENT, fragment);
+    TAKE(FLOW_IP_LENGTH, ip_length);
+    TAKE(FLOW_VLAN, vlan);
+    TAKE(FLOW_FLOW_LABEL, flow_label);
+    TAKE(FLOW_TTL, ttl);
+#undef TAKE
+    flow->has |= lacks;
+}

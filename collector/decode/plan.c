@@ -1,0 +1,393 @@
+#include "collector/decode/plan.h"
+
+#include "collector/decode/element.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum step_op {
+    OP_U8,
+    OP_U16,
+    OP_U32,
+    OP_U64,
+    OP_U32_TO_U64, /* the usual counter */
+    OP_U16_TO_U32, /* the usual interface or AS of an old exporter */
+    OP_U8_TO_U16,
+    OP_UINT,
+    OP_EITHER,
+    OP_ADDR,
+    OP_ADDR_EITHER,
+    OP_FLOAT,
+    OP_SECTION_IP,
+    OP_SECTION_FRAME
+};
+
+/* A record is at most as long as what a UDP datagram can carry. */
+enum { RECORD_MAX = 65535 };
+
+static uint64_t load_uint(const uint8_t *from, size_t len)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < len; i++)
+        value = value << 8 | from[i];
+    return value;
+}
+
+static uint16_t load_u16(const uint8_t *from)
+{
+    uint16_t value;
+    memcpy(&value, from, sizeof(value));
+    return __builtin_bswap16(value);
+}
+
+static uint32_t load_u32(const uint8_t *from)
+{
+    uint32_t value;
+    memcpy(&value, from, sizeof(value));
+    return __builtin_bswap32(value);
+}
+
+static uint64_t load_u64(const uint8_t *from)
+{
+    uint64_t value;
+    memcpy(&value, from, sizeof(value));
+    return __builtin_bswap64(value);
+}
+
+/* A value too large for its member becomes the member's largest. */
+static void store_uint(uint8_t *to, uint8_t width, uint64_t value)
+{
+    if (width < 8 && value >> (width * 8) != 0)
+        value = (UINT64_C(1) << (width * 8)) - 1;
+    switch (width) {
+    case 1:
+        *to = (uint8_t)value;
+        break;
+    case 2:
+        memcpy(to, &(uint16_t){(uint16_t)value}, 2);
+        break;
+    case 4:
+        memcpy(to, &(uint32_t){(uint32_t)value}, 4);
+        break;
+    case 8:
+        memcpy(to, &value, 8);
+        break;
+    }
+}
+
+static uint64_t load_member(const uint8_t *at, uint8_t width)
+{
+    uint64_t value = 0;
+    for (uint8_t i = 0; i < width; i++)
+        value |= at[i];
+    return value;
+}
+
+static bool all_zero(const uint8_t *at, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (at[i] != 0)
+            return false;
+    return true;
+}
+
+static void store_addr(struct ip_addr *to, const uint8_t *from, size_t len)
+{
+    to->family = len == 4 ? ADDR_IPV4 : ADDR_IPV6;
+    memcpy(to->octets, from, len);
+    if (len == 4)
+        memset(to->octets + 4, 0, 12);
+}
+
+static void store_section(struct plan_record *record, enum plan_section kind, const uint8_t *from,
+                          uint32_t len)
+{
+    record->extra.section = from;
+    record->extra.section_len = len;
+    record->extra.section_kind = (uint8_t)kind;
+}
+
+static inline void run_step(const struct plan_step *step, const uint8_t *segment,
+                            struct plan_record *record)
+{
+    const uint8_t *from = segment + step->from;
+    uint8_t *to = (uint8_t *)record + step->to;
+
+    switch ((enum step_op)step->op) {
+    case OP_U8:
+        *to = *from;
+        break;
+    case OP_U16:
+        memcpy(to, &(uint16_t){load_u16(from)}, 2);
+        break;
+    case OP_U32:
+        memcpy(to, &(uint32_t){load_u32(from)}, 4);
+        break;
+    case OP_U64:
+        memcpy(to, &(uint64_t){load_u64(from)}, 8);
+        break;
+    case OP_U32_TO_U64:
+        memcpy(to, &(uint64_t){load_u32(from)}, 8);
+        break;
+    case OP_U16_TO_U32:
+        memcpy(to, &(uint32_t){load_u16(from)}, 4);
+        break;
+    case OP_U8_TO_U16:
+        memcpy(to, &(uint16_t){*from}, 2);
+        break;
+    case OP_UINT:
+        store_uint(to, step->width, load_uint(from, step->len));
+        break;
+    case OP_EITHER:
+        if (load_member(to, step->width) == 0)
+            store_uint(to, step->width, load_uint(from, step->len));
+        break;
+    case OP_ADDR:
+        store_addr((struct ip_addr *)to, from, step->len);
+        break;
+    case OP_ADDR_EITHER:
+        if (*to == ADDR_NONE || (all_zero(to + 1, sizeof(((struct ip_addr *)NULL)->octets)) &&
+                                 !all_zero(from, step->len)))
+            store_addr((struct ip_addr *)to, from, step->len);
+        break;
+    case OP_FLOAT:
+        memcpy(to, &(uint64_t){load_u64(from)}, 8);
+        break;
+    case OP_SECTION_IP:
+        store_section(record, SECTION_IP, from, step->len);
+        break;
+    case OP_SECTION_FRAME:
+        store_section(record, SECTION_FRAME, from, step->len);
+        break;
+    }
+}
+
+/* The length of a field that carries it: one octet, or 255 and two more. RFC 7011, 7 */
+static size_t variable_len(struct wire_reader *set)
+{
+    size_t len = wire_u8(set);
+    return len == 255 ? wire_u16(set) : len;
+}
+
+static bool len_fits(const struct target *target, size_t len)
+{
+    switch ((enum target_kind)target->kind) {
+    case KIND_UINT:
+    case KIND_EITHER:
+        return len >= 1 && len <= 8;
+    case KIND_ADDR:
+        return len == 4 || len == 16;
+    case KIND_FLOAT:
+        return len == 8;
+    case KIND_SECTION:
+        return len >= 1;
+    }
+    return false;
+}
+
+static enum step_op op_for(uint8_t to, size_t len, bool only)
+{
+    const struct target *target = &element_targets[to];
+    switch ((enum target_kind)target->kind) {
+    case KIND_UINT:
+        if (len == target->width)
+            return len == 1 ? OP_U8 : len == 2 ? OP_U16 : len == 4 ? OP_U32 : OP_U64;
+        if (len == 4 && target->width == 8)
+            return OP_U32_TO_U64;
+        if (len == 2 && target->width == 4)
+            return OP_U16_TO_U32;
+        return len == 1 && target->width == 2 ? OP_U8_TO_U16 : OP_UINT;
+    case KIND_EITHER:
+        return OP_EITHER;
+    case KIND_ADDR:
+        return only ? OP_ADDR : OP_ADDR_EITHER;
+    case KIND_FLOAT:
+        return OP_FLOAT;
+    case KIND_SECTION:
+        return to == TARGET_SECTION_IP ? OP_SECTION_IP : OP_SECTION_FRAME;
+    }
+    return OP_UINT;
+}
+
+static void run_variable(uint8_t to, const uint8_t *from, size_t len, struct plan_record *record)
+{
+    const struct target *target = &element_targets[to];
+    if (!len_fits(target, len))
+        return;
+    record->flow.has |= target->has;
+    if (target->kind == KIND_SECTION) {
+        store_section(record, to == TARGET_SECTION_IP ? SECTION_IP : SECTION_FRAME, from,
+                      (uint32_t)len);
+        return;
+    }
+    struct plan_step step = {.to = target->offset,
+                             .op = (uint8_t)op_for(to, len, false),
+                             .len = (uint16_t)len,
+                             .width = target->width};
+    run_step(&step, from, record);
+}
+
+bool plan_next(const struct decode_plan *plan, struct wire_reader *set, struct plan_record *record)
+{
+    if (set->failed || set->left < plan->len_min)
+        return false;
+    record->flow.has |= plan->has;
+    const struct plan_step *step = plan->steps;
+    for (uint16_t s = 0; s < plan->segment_count; s++) {
+        const struct plan_segment *segment = &plan->segments[s];
+        const uint8_t *at = wire_take(set, segment->fixed_len); /* one check for all its steps */
+        if (at == NULL)
+            return false;
+        for (const struct plan_step *end = step + segment->step_count; step < end; step++)
+            run_step(step, at, record);
+        if (!segment->variable)
+            continue;
+        size_t len = variable_len(set);
+        at = wire_take(set, len);
+        if (at == NULL)
+            return false;
+        if (segment->variable_to != TARGET_NONE)
+            run_variable(segment->variable_to, at, len, record);
+    }
+    return true;
+}
+
+/* --- compiling --- */
+
+struct choice {
+    uint8_t unit;
+    uint8_t rank[TARGET_COUNT];    /* the lowest there is */
+    uint16_t fields[TARGET_COUNT]; /* of that rank */
+};
+
+static bool usable(const struct template_field *field, struct element_rule *ret_rule)
+{
+    if (field->len == 0)
+        return false; /* says nothing, and takes no room */
+    *ret_rule = element_rule_of(field->enterprise, field->element);
+    return ret_rule->target != TARGET_NONE &&
+           (field->len == FIELD_VARIABLE ||
+            len_fits(&element_targets[ret_rule->target], field->len));
+}
+
+/* The unit in which both start and end are told; else that of an end. */
+static uint8_t choose_unit(const struct template_field *fields, size_t count)
+{
+    unsigned int starts = 0, ends = 0;
+    struct element_rule rule;
+    for (size_t i = 0; i < count; i++) {
+        if (!usable(&fields[i], &rule) || rule.unit == UNIT_NONE)
+            continue;
+        *(rule.target == TARGET_START ? &starts : &ends) |= 1U << rule.unit;
+    }
+    for (uint8_t unit = UNIT_MILLI; unit < UNIT_COUNT; unit++)
+        if (starts & ends & 1U << unit)
+            return unit;
+    for (uint8_t unit = UNIT_MILLI; unit < UNIT_COUNT; unit++)
+        if (ends & 1U << unit)
+            return unit;
+    return UNIT_NONE;
+}
+
+static void choose(struct choice *choice, const struct template_field *fields, size_t count)
+{
+    struct element_rule rule;
+    memset(choice, 0, sizeof(*choice));
+    choice->unit = choose_unit(fields, count);
+    for (size_t i = 0; i < count; i++) {
+        if (!usable(&fields[i], &rule) || (rule.unit != UNIT_NONE && rule.unit != choice->unit))
+            continue;
+        uint8_t to = rule.target;
+        if (choice->fields[to] == 0 || rule.rank < choice->rank[to]) {
+            choice->rank[to] = rule.rank;
+            choice->fields[to] = 0;
+        }
+        if (rule.rank == choice->rank[to])
+            choice->fields[to]++;
+    }
+}
+
+/* The target of a field in this template, or TARGET_NONE; of equals, the first in the template
+ * counts, which is the outer header where a tunnel's template repeats its fields. */
+static uint8_t field_target(const struct choice *choice, const struct template_field *field,
+                            bool taken[TARGET_COUNT])
+{
+    struct element_rule rule;
+    if (!usable(field, &rule) || rule.rank != choice->rank[rule.target] ||
+        (rule.unit != UNIT_NONE && rule.unit != choice->unit))
+        return TARGET_NONE;
+    uint8_t kind = element_targets[rule.target].kind;
+    if (taken[rule.target] && kind != KIND_EITHER && kind != KIND_ADDR)
+        return TARGET_NONE;
+    taken[rule.target] = true;
+    return rule.target;
+}
+
+static struct decode_plan *plan_alloc(const struct template_field *fields, size_t count)
+{
+    size_t segments = 1;
+    for (size_t i = 0; i < count; i++)
+        segments += fields[i].len == FIELD_VARIABLE;
+    size_t bytes = sizeof(struct decode_plan) + segments * sizeof(struct plan_segment) +
+                   count * sizeof(struct plan_step);
+    struct decode_plan *plan = calloc(1, bytes);
+    if (plan == NULL)
+        return NULL;
+    plan->bytes = bytes;
+    plan->segment_count = (uint16_t)segments;
+    plan->steps = (struct plan_step *)(void *)(plan->segments + segments);
+    return plan;
+}
+
+static void plan_fill(struct decode_plan *plan, const struct template_field *fields, size_t count)
+{
+    struct choice choice;
+    bool taken[TARGET_COUNT] = {false};
+    struct plan_segment *segment = plan->segments;
+
+    choose(&choice, fields, count);
+    plan->unit = choice.unit;
+    plan->has_start = choice.fields[TARGET_START] > 0;
+    plan->has_end = choice.fields[TARGET_END] > 0;
+    for (size_t i = 0; i < count; i++) {
+        uint8_t to = field_target(&choice, &fields[i], taken);
+        const struct target *target = &element_targets[to];
+        plan->need |= target->need;
+        if (fields[i].len == FIELD_VARIABLE) {
+            segment->variable = true;
+            segment->variable_to = to;
+            segment++;
+            continue;
+        }
+        if (to != TARGET_NONE) {
+            plan->has |= target->has;
+            plan->steps[plan->step_count++] =
+                (struct plan_step){.from = segment->fixed_len,
+                                   .to = target->offset,
+                                   .op = (uint8_t)op_for(to, fields[i].len, choice.fields[to] == 1),
+                                   .len = fields[i].len,
+                                   .width = target->width};
+            segment->step_count++;
+        }
+        segment->fixed_len = (uint16_t)(segment->fixed_len + fields[i].len);
+    }
+    if (plan->need != 0)
+        plan->need |= NEED_EXTRA;
+}
+
+enum decode_reason plan_compile(const struct template_field *fields, size_t count,
+                                struct decode_plan **ret_plan)
+{
+    size_t len_min = 0;
+    for (size_t i = 0; i < count; i++)
+        len_min += fields[i].len == FIELD_VARIABLE ? 1 : fields[i].len;
+    if (len_min == 0 || len_min > RECORD_MAX)
+        return DECODE_TEMPLATE; /* an empty record would never use up its set */
+    struct decode_plan *plan = plan_alloc(fields, count);
+    if (plan == NULL)
+        return DECODE_NO_MEMORY;
+    plan->len_min = (uint32_t)len_min;
+    plan_fill(plan, fields, count);
+    *ret_plan = plan;
+    return DECODE_OK;
+}

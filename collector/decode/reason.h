@@ -1,0 +1,36 @@
+#ifndef COLLECTOR_DECODE_REASON_H
+#define COLLECTOR_DECODE_REASON_H
+
+/*
+ * Each way a datagram, or a part of it, can be refused: name, text for people. Names become label
+ * values of weir_collector_refused_total and fields of weir:exporter hashes, so never rename.
+ */
+#define DECODE_REASON_LIST(X)                                                                      \
+    X(OK, "ok")                                                                                    \
+    X(EMPTY, "too short to hold a version")                                                        \
+    X(VERSION, "first octets name no format we know")                                              \
+    X(HEADER, "shorter than its header")                                                           \
+    X(COUNT, "header announces more records than the datagram holds")                              \
+    X(LENGTH, "header announces another length than the datagram has")                             \
+    X(SET_LENGTH, "a set's length is impossible")                                                  \
+    X(SET_ID, "a set id that the format reserves")                                                 \
+    X(NO_TEMPLATE, "data set before its template")                                                 \
+    X(TEMPLATE, "a template breaks the format's rules")                                            \
+    X(TEMPLATE_FIELDS, "a template has more fields than the limit")                                \
+    X(RECORD, "a record runs past the end of its set")                                             \
+    X(SAMPLE, "a sample breaks the format's rules")                                                \
+    X(SAMPLE_KIND, "a sample of a kind that carries no flow")                                      \
+    X(PACKET, "a sampled header is no packet that we can read")                                    \
+    X(NO_MEMORY, "out of memory")
+
+enum decode_reason {
+#define X(name, text) DECODE_##name,
+    DECODE_REASON_LIST(X)
+#undef X
+        DECODE_REASON_COUNT
+};
+
+const char *decode_reason_name(enum decode_reason reason); /* "NO_TEMPLATE"; never NULL */
+const char *decode_reason_text(enum decode_reason reason); /* never NULL */
+
+#endif

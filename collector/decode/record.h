@@ -1,0 +1,16 @@
+#ifndef COLLECTOR_DECODE_RECORD_H
+#define COLLECTOR_DECODE_RECORD_H
+
+#include "collector/decode/state.h"
+
+/* What all formats do with a record before it goes out. */
+
+/* Puts right what exporters write where nothing is to say: ports of ICMP and of protocols without
+ * ports, types of what is no ICMP, flags of what is no TCP. */
+void record_tidy(struct flow_record *flow);
+void record_give(struct decode_context *context, const struct flow_record *flow);
+/* A record of a template: what its steps wrote becomes a flow record, or two. */
+void record_of_template(struct decode_context *context, const struct decode_plan *plan,
+                        struct plan_record *record);
+
+#endif

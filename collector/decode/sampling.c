@@ -1,0 +1,203 @@
+#include "collector/decode/sampling.h"
+
+#include <stdlib.h>
+
+/* Beyond this no router samples; such a number is a forged or broken one. */
+static const double rate_max = 1e9;
+
+static double judged(double rate)
+{
+    return rate >= 1.0 && rate <= rate_max ? rate : 0.0; /* NaN is refused too */
+}
+
+double sampling_of_fields(const struct plan_extra *extra)
+{
+    double rate = 0;
+    /* IOS XR says 305 = 1 and means 310 / 309, so these go first. */
+    if (extra->size > 0 && extra->population > 0)
+        rate = judged((double)extra->population / (double)extra->size);
+    if (rate == 0 && extra->packet_interval > 0)
+        rate = judged(((double)extra->packet_interval + (double)extra->packet_space) /
+                      (double)extra->packet_interval);
+    if (rate == 0)
+        rate = judged((double)extra->random_interval);
+    if (rate == 0)
+        rate = judged((double)extra->interval);
+    if (rate == 0 && extra->probability > 0 && extra->probability <= 1)
+        rate = judged(1.0 / extra->probability);
+    return rate;
+}
+
+static void set_rate(struct flow_record *flow, double rate, enum sampling_source source)
+{
+    flow->sampling_rate = rate;
+    flow->sampling_source = (uint8_t)source;
+}
+
+void sampling_base(const struct decode_context *context, struct flow_record *flow)
+{
+    const struct decode_domain *domain = context->domain;
+    const struct decode_source *source = context->source;
+    double rate = domain->sampler_count > 0 ? domain->only_rate : domain->exporter->only_rate;
+
+    if (source->sampling_override > 0)
+        set_rate(flow, source->sampling_override, SAMPLING_OVERRIDE);
+    else if (rate > 0)
+        set_rate(flow, rate, SAMPLING_OPTIONS);
+    else if (source->sampling_default > 0)
+        set_rate(flow, source->sampling_default, SAMPLING_EXPORTER);
+    else
+        set_rate(flow, 0, SAMPLING_UNKNOWN);
+}
+
+void sampling_own(const struct decode_context *context, struct flow_record *flow, double rate,
+                  enum sampling_source source)
+{
+    sampling_base(context, flow);
+    if (flow->sampling_source != SAMPLING_OVERRIDE && judged(rate) > 0)
+        set_rate(flow, rate, source);
+}
+
+static struct decode_sampler *find(const struct decode_domain *domain, enum sampler_kind kind,
+                                   uint32_t id)
+{
+    for (uint32_t i = 0; i < domain->sampler_count; i++)
+        if (domain->samplers[i].kind == kind && domain->samplers[i].id == id)
+            return &domain->samplers[i];
+    return NULL;
+}
+
+void sampling_of_record(const struct decode_context *context, const struct decode_plan *plan,
+                        struct plan_record *record)
+{
+    struct flow_record *flow = &record->flow;
+    const struct decode_domain *domain = context->domain;
+    const struct decode_sampler *sampler = NULL;
+
+    if (flow->sampling_source == SAMPLING_OVERRIDE)
+        return;
+    double rate = plan->need & NEED_RATE ? sampling_of_fields(&record->extra) : 0;
+    if (rate > 0) {
+        set_rate(flow, rate, SAMPLING_RECORD);
+        return;
+    }
+    if (domain->sampler_count == 0)
+        return;
+    bool has_id = flow->has & FLOW_SAMPLER;
+    if (has_id)
+        sampler = find(domain, SAMPLER_ID, flow->sampler);
+    if (sampler == NULL && flow->has & FLOW_INPUT_IF && domain->interface_samplers > 0)
+        sampler = find(domain, SAMPLER_INTERFACE, flow->input_if);
+    if (sampler == NULL)
+        sampler = find(domain, SAMPLER_ALL, 0);
+    if (sampler != NULL) {
+        set_rate(flow, sampler->rate, SAMPLING_OPTIONS);
+    } else if (has_id && flow->sampling_source == SAMPLING_OPTIONS) {
+        /* Another sampler's rate is not this one's. */
+        if (context->source->sampling_default > 0)
+            set_rate(flow, context->source->sampling_default, SAMPLING_EXPORTER);
+        else
+            set_rate(flow, 0, SAMPLING_UNKNOWN);
+    }
+}
+
+/* --- options --- */
+
+static double common_rate(double common, double rate)
+{
+    return common == 0 || common == rate ? rate : -1;
+}
+
+/* What holds where a record names no sampler: the rate of all, else the one that all agree on. */
+static void settle(struct decode_domain *domain)
+{
+    const struct decode_sampler *all = find(domain, SAMPLER_ALL, 0);
+    double common = 0;
+
+    domain->interface_samplers = 0;
+    for (uint32_t i = 0; i < domain->sampler_count && common >= 0; i++)
+        common = common_rate(common, domain->samplers[i].rate);
+    for (uint32_t i = 0; i < domain->sampler_count; i++)
+        domain->interface_samplers += domain->samplers[i].kind == SAMPLER_INTERFACE;
+    domain->only_rate = all != NULL ? all->rate : common > 0 ? common : 0;
+
+    common = 0;
+    struct link *head = &domain->exporter->domains;
+    for (struct link *l = head->next; l != head && common >= 0; l = l->next) {
+        const struct decode_domain *d = LINK_OWNER(l, struct decode_domain, of_exporter);
+        if (d->sampler_count > 0)
+            common = d->only_rate > 0 ? common_rate(common, d->only_rate) : -1;
+    }
+    domain->exporter->only_rate = common > 0 ? common : 0;
+}
+
+static struct decode_sampler *add(struct decode_context *context)
+{
+    struct decode_domain *domain = context->domain;
+    struct decode *decode = context->decode;
+
+    if (domain->sampler_count >= decode->limits.samplers_per_domain) {
+        struct decode_sampler *oldest = &domain->samplers[0];
+        for (uint32_t i = 1; i < domain->sampler_count; i++)
+            if (domain->samplers[i].last_ms < oldest->last_ms)
+                oldest = &domain->samplers[i];
+        decode->counters.evicted_samplers++;
+        return oldest;
+    }
+    if (domain->sampler_count == domain->sampler_room) {
+        uint32_t room = domain->sampler_room == 0 ? 4 : domain->sampler_room * 2;
+        struct decode_sampler *grown = realloc(domain->samplers, room * sizeof(*grown));
+        if (grown == NULL)
+            return NULL;
+        size_t more = (room - domain->sampler_room) * sizeof(*grown);
+        domain->samplers = grown;
+        domain->sampler_room = room;
+        domain->bytes += more;
+        decode->bytes += more;
+        state_trim(decode, domain);
+    }
+    domain->exporter->info.samplers++;
+    return &domain->samplers[domain->sampler_count++];
+}
+
+static void put(struct decode_context *context, enum sampler_kind kind, uint32_t id, double rate)
+{
+    struct decode_sampler *sampler = find(context->domain, kind, id);
+    bool changed = sampler == NULL || sampler->rate != rate;
+
+    if (sampler != NULL && changed)
+        context->decode->counters.sampling_changes++;
+    if (sampler == NULL)
+        sampler = add(context);
+    if (sampler == NULL) {
+        state_refuse(context, DECODE_NO_MEMORY);
+        return;
+    }
+    *sampler = (struct decode_sampler){
+        .kind = (uint8_t)kind, .id = id, .rate = rate, .last_ms = context->now_ms};
+    if (changed)
+        settle(context->domain);
+}
+
+void sampling_read_options(struct decode_context *context, const struct plan_record *record)
+{
+    const struct flow_record *flow = &record->flow;
+    double rate = sampling_of_fields(&record->extra);
+
+    context->decode->counters.options_records++;
+    if (record->extra.boot_ms > 0)
+        context->domain->boot_ms = record->extra.boot_ms;
+    if (record->extra.active_timeout_s > 0)
+        context->domain->exporter->info.active_timeout_ms =
+            record->extra.active_timeout_s < UINT32_MAX / 1000
+                ? record->extra.active_timeout_s * 1000
+                : UINT32_MAX;
+    if (rate == 0)
+        return;
+    if (flow->has & FLOW_SAMPLER)
+        put(context, SAMPLER_ID, flow->sampler, rate);
+    else if (flow->has & FLOW_INPUT_IF)
+        put(context, SAMPLER_INTERFACE, flow->input_if, rate);
+    else
+        put(context, SAMPLER_ALL, 0, rate);
+}

@@ -1,0 +1,28 @@
+#ifndef COLLECTOR_DECODE_SAMPLING_H
+#define COLLECTOR_DECODE_SAMPLING_H
+
+#include "collector/decode/state.h"
+
+/*
+ * The sampling rate of a record, first that is known: the operator's override, the record itself,
+ * its sampler's options, the exporter's options, the exporter's default. Where nothing is known
+ * the rate stays 0, and who counts decides.
+ */
+
+/* The rate that the fields of a record or of options say, 1 in N; 0: none that makes sense. */
+double sampling_of_fields(const struct plan_extra *extra);
+
+/* What holds for records of this datagram that say nothing themselves. */
+void sampling_base(const struct decode_context *context, struct flow_record *flow);
+/* A rate found in the sample or header itself. */
+void sampling_own(const struct decode_context *context, struct flow_record *flow, double rate,
+                  enum sampling_source source);
+/* For a record whose template holds a rate or a sampler's id, or in a domain with samplers by
+ * interface. */
+void sampling_of_record(const struct decode_context *context, const struct decode_plan *plan,
+                        struct plan_record *record);
+
+/* An options record: samplers, timeouts, boot time. */
+void sampling_read_options(struct decode_context *context, const struct plan_record *record);
+
+#endif

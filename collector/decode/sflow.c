@@ -1,0 +1,162 @@
+#include "collector/decode/format.h"
+#include "collector/decode/record.h"
+#include "collector/decode/sampling.h"
+#include "collector/decode/sflow_records.h"
+
+#include <string.h>
+
+/*
+ * sFlow version 5, all in XDR: 4-octet units.
+ *  0 version 5                  4 address type 1 or 2, agent address
+ *    sub-agent, sequence, uptime, number of samples
+ *    samples: type (enterprise << 12 | format), length, body
+ * A flow sample's body:
+ *    sequence, source id, rate, pool, drops, input, output, number of records
+ *    records: type, length, body
+ * The expanded one has two words each for source id, input and output.
+ */
+enum sample_type {
+    SAMPLE_FLOW = 1,
+    SAMPLE_COUNTERS = 2,
+    SAMPLE_FLOW_EXPANDED = 3,
+    SAMPLE_COUNTERS_EXPANDED = 4,
+    SAMPLE_DISCARDED = 5
+};
+
+enum interface_format { INTERFACE_INDEX = 0, INTERFACE_DISCARDED = 1 };
+
+static bool read_addr(struct wire_reader *r, struct ip_addr *ret_addr)
+{
+    uint32_t type = wire_u32(r);
+    const uint8_t *octets = type == 1 ? wire_take(r, 4) : type == 2 ? wire_take(r, 16) : NULL;
+    if (octets == NULL)
+        return false;
+    *ret_addr = addr_from_octets(type == 1 ? ADDR_IPV4 : ADDR_IPV6, octets);
+    return true;
+}
+
+/* An interface: in a plain sample two bits of format and an index, in an expanded one two words. */
+static uint32_t read_interface(struct wire_reader *r, bool expanded, uint32_t *ret_format)
+{
+    if (expanded) {
+        *ret_format = wire_u32(r);
+        return wire_u32(r);
+    }
+    uint32_t word = wire_u32(r);
+    *ret_format = word >> 30;
+    return word & 0x3fffffff;
+}
+
+static void set_interfaces(struct flow_record *flow, uint32_t in_format, uint32_t in,
+                           uint32_t out_format, uint32_t out)
+{
+    if (in_format == INTERFACE_INDEX) {
+        flow->input_if = in;
+        flow->has |= FLOW_INPUT_IF;
+    }
+    if (out_format == INTERFACE_INDEX) {
+        flow->output_if = out;
+        flow->has |= FLOW_OUTPUT_IF;
+    }
+    flow->dropped = out_format == INTERFACE_DISCARDED;
+}
+
+static void read_flow_sample(struct decode_context *context, struct wire_reader *r, bool expanded,
+                             const struct flow_record *base)
+{
+    struct flow_record flow = *base;
+    uint32_t in_format, out_format;
+
+    wire_skip(r, 4);
+    wire_skip(r, expanded ? 8 : 4);
+    uint32_t rate = wire_u32(r);
+    wire_skip(r, 8);
+    uint32_t in = read_interface(r, expanded, &in_format);
+    uint32_t out = read_interface(r, expanded, &out_format);
+    uint32_t records = wire_u32(r);
+    if (r->failed) {
+        state_refuse(context, DECODE_SAMPLE);
+        return;
+    }
+    set_interfaces(&flow, in_format, in, out_format, out);
+    sampling_own(context, &flow, rate, SAMPLING_SAMPLE);
+    sflow_read_records(context, r, records, &flow);
+    record_tidy(&flow);
+    record_give(context, &flow);
+}
+
+static void read_discarded(struct decode_context *context, struct wire_reader *r,
+                           const struct flow_record *base)
+{
+    struct flow_record flow = *base;
+
+    wire_skip(r, 16);
+    uint32_t in = wire_u32(r), out = wire_u32(r);
+    wire_skip(r, 4); /* reason */
+    uint32_t records = wire_u32(r);
+    if (r->failed) {
+        state_refuse(context, DECODE_SAMPLE);
+        return;
+    }
+    set_interfaces(&flow, INTERFACE_INDEX, in, INTERFACE_INDEX, out);
+    sflow_read_records(context, r, records, &flow);
+    record_tidy(&flow);
+    flow.dropped = true;
+    context->decode->counters.discard_samples++;
+    if (context->sink->on_discard != NULL)
+        context->sink->on_discard(context->sink->owner, &flow);
+}
+
+static void read_sample(struct decode_context *context, uint32_t type, struct wire_reader *sample,
+                        const struct flow_record *base)
+{
+    switch (type) { /* enterprise 0 only: others keep to themselves what they mean */
+    case SAMPLE_FLOW:
+        read_flow_sample(context, sample, false, base);
+        break;
+    case SAMPLE_FLOW_EXPANDED:
+        read_flow_sample(context, sample, true, base);
+        break;
+    case SAMPLE_COUNTERS:
+    case SAMPLE_COUNTERS_EXPANDED:
+        context->decode->counters.counter_samples++;
+        break;
+    case SAMPLE_DISCARDED:
+        read_discarded(context, sample, base);
+        break;
+    default:
+        state_refuse(context, DECODE_SAMPLE_KIND);
+        break;
+    }
+}
+
+void sflow_read(struct decode_context *context, struct wire_reader *r)
+{
+    struct domain_id id = {0};
+
+    context->format = FORMAT_SFLOW5;
+    wire_skip(r, 4);
+    bool has_agent = read_addr(r, &id.agent);
+    id.domain = wire_u32(r);
+    uint32_t sequence = wire_u32(r);
+    context->uptime_ms = wire_u32(r);
+    uint32_t samples = wire_u32(r);
+    if (!has_agent || r->failed) {
+        state_refuse(context, DECODE_HEADER);
+        return;
+    }
+    context->domain_number = id.domain;
+    if (!state_enter(context, &id))
+        return;
+    struct flow_record base = {.format = FORMAT_SFLOW5, .domain = id.domain, .agent = id.agent};
+    for (uint32_t i = 0; i < samples; i++) {
+        uint32_t type = wire_u32(r), len = wire_u32(r);
+        struct wire_reader sample = wire_sub(r, len);
+        if (r->failed) {
+            state_refuse(context, DECODE_SAMPLE);
+            break;
+        }
+        read_sample(context, type, &sample, &base);
+    }
+    state_sequence(context, sequence, 1, LATE_DATAGRAMS);
+}

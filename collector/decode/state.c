@@ -1,0 +1,254 @@
+#include "collector/decode/state.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+void link_init(struct link *head)
+{
+    head->prev = head->next = head;
+}
+
+void link_push(struct link *head, struct link *item)
+{
+    item->prev = head;
+    item->next = head->next;
+    head->next->prev = item;
+    head->next = item;
+}
+
+void link_drop(struct link *item)
+{
+    item->prev->next = item->next;
+    item->next->prev = item->prev;
+}
+
+static void link_touch(struct link *head, struct link *item)
+{
+    if (head->next == item)
+        return;
+    link_drop(item);
+    link_push(head, item);
+}
+
+/* --- templates --- */
+
+static struct decode_template **bucket_of(struct decode_domain *domain, uint16_t id)
+{
+    return &domain->buckets[id % TEMPLATE_BUCKETS];
+}
+
+struct decode_template *template_find(struct decode_domain *domain, uint16_t id)
+{
+    for (struct decode_template *t = *bucket_of(domain, id); t != NULL; t = t->next_in_bucket)
+        if (t->id == id) {
+            link_touch(&domain->templates, &t->used);
+            return t;
+        }
+    return NULL;
+}
+
+void template_remove(struct decode *decode, struct decode_domain *domain,
+                     struct decode_template *gone)
+{
+    struct decode_template **at = bucket_of(domain, gone->id);
+    while (*at != gone)
+        at = &(*at)->next_in_bucket;
+    *at = gone->next_in_bucket;
+    link_drop(&gone->used);
+    domain->template_count--;
+    domain->exporter->info.templates--;
+    domain->bytes -= gone->bytes;
+    decode->bytes -= gone->bytes;
+    free(gone->plan);
+    free(gone);
+}
+
+void template_remove_all(struct decode *decode, struct decode_domain *domain, bool options)
+{
+    struct link *next;
+    for (struct link *l = domain->templates.next; l != &domain->templates; l = next) {
+        next = l->next;
+        struct decode_template *t = LINK_OWNER(l, struct decode_template, used);
+        if (t->options == options)
+            template_remove(decode, domain, t);
+    }
+}
+
+/* --- domains and exporters --- */
+
+static void domain_remove(struct decode *decode, struct decode_domain *domain)
+{
+    while (domain->templates.next != &domain->templates)
+        template_remove(decode, domain,
+                        LINK_OWNER(domain->templates.next, struct decode_template, used));
+    decode->bytes -= domain->bytes; /* what is left: samplers */
+    domain->exporter->info.samplers -= domain->sampler_count;
+    domain->exporter->info.domains--;
+    free(domain->samplers);
+    link_drop(&domain->used);
+    link_drop(&domain->of_exporter);
+    table_remove_entry(decode->domains, domain);
+}
+
+static void exporter_remove(struct decode *decode, struct decode_exporter *exporter)
+{
+    while (exporter->domains.next != &exporter->domains)
+        domain_remove(decode,
+                      LINK_OWNER(exporter->domains.next, struct decode_domain, of_exporter));
+    link_drop(&exporter->used);
+    table_remove_entry(decode->exporters, exporter);
+}
+
+void state_free_all(struct decode *decode)
+{
+    while (decode->exporters_used.next != &decode->exporters_used)
+        exporter_remove(decode,
+                        LINK_OWNER(decode->exporters_used.next, struct decode_exporter, used));
+    table_free(decode->exporters);
+    table_free(decode->domains);
+}
+
+static uint8_t *put_addr(uint8_t *at, const struct ip_addr *addr)
+{
+    *at++ = addr->family;
+    memcpy(at, addr->octets, sizeof(addr->octets));
+    return at + sizeof(addr->octets);
+}
+
+static struct decode_exporter *exporter_enter(struct decode *decode, const struct ip_addr *addr)
+{
+    uint8_t key[STATE_EXPORTER_KEY];
+    bool is_new;
+
+    put_addr(key, addr);
+    struct decode_exporter *exporter = table_find(decode->exporters, key, sizeof(key));
+    if (exporter != NULL)
+        return exporter;
+    if (table_count(decode->exporters) >= decode->limits.exporters) {
+        exporter_remove(decode,
+                        LINK_OWNER(decode->exporters_used.prev, struct decode_exporter, used));
+        decode->counters.evicted_exporters++;
+    }
+    exporter = table_insert(decode->exporters, key, sizeof(key), &is_new);
+    if (exporter == NULL)
+        return NULL;
+    link_push(&decode->exporters_used, &exporter->used);
+    link_init(&exporter->domains);
+    exporter->info.addr = *addr;
+    return exporter;
+}
+
+static struct decode_domain *domain_new(struct decode *decode, const uint8_t *key,
+                                        const struct ip_addr *addr)
+{
+    bool is_new;
+    struct decode_exporter *exporter = exporter_enter(decode, addr);
+    if (exporter == NULL)
+        return NULL;
+    if (exporter->info.domains >= decode->limits.domains_per_exporter) {
+        domain_remove(decode,
+                      LINK_OWNER(exporter->domains.prev, struct decode_domain, of_exporter));
+        decode->counters.evicted_domains++;
+    }
+    struct decode_domain *domain = table_insert(decode->domains, key, STATE_DOMAIN_KEY, &is_new);
+    if (domain == NULL)
+        return NULL;
+    domain->exporter = exporter;
+    exporter->info.domains++;
+    link_init(&domain->templates);
+    link_push(&decode->domains_used, &domain->used);
+    link_push(&exporter->domains, &domain->of_exporter);
+    return domain;
+}
+
+bool state_enter(struct decode_context *context, const struct domain_id *id)
+{
+    struct decode *decode = context->decode;
+    uint8_t key[STATE_DOMAIN_KEY];
+
+    uint8_t *at = put_addr(key, &context->source->addr);
+    *at++ = context->format;
+    wire_put_uint_at(at, 4, id->domain);
+    put_addr(at + 4, &id->agent);
+    struct decode_domain *domain = table_find(decode->domains, key, sizeof(key));
+    if (domain == NULL)
+        domain = domain_new(decode, key, &context->source->addr);
+    if (domain == NULL) {
+        state_refuse(context, DECODE_NO_MEMORY);
+        return false;
+    }
+    link_touch(&decode->domains_used, &domain->used);
+    link_touch(&domain->exporter->domains, &domain->of_exporter);
+    link_touch(&decode->exporters_used, &domain->exporter->used);
+    struct decode_exporter_info *info = &domain->exporter->info;
+    info->last_ms = context->now_ms;
+    info->formats |= 1U << context->format;
+    info->datagrams++;
+    context->domain = domain;
+    return true;
+}
+
+void state_refuse(struct decode_context *context, enum decode_reason reason)
+{
+    assert(reason != DECODE_OK);
+    context->decode->counters.refused[context->format][reason]++;
+    if (context->domain != NULL)
+        context->domain->exporter->info.refused[reason]++;
+    if (context->reason == DECODE_OK)
+        context->reason = reason;
+}
+
+void state_sequence(struct decode_context *context, uint32_t got, uint32_t units,
+                    uint32_t tolerance)
+{
+    struct decode_exporter *exporter = context->domain->exporter;
+    struct decode_counters *counters = &context->decode->counters;
+    struct sequence_verdict verdict =
+        sequence_judge(&context->domain->sequence, got, units, tolerance, context->now_ms);
+
+    counters->sequence_lost += verdict.lost;
+    exporter->info.sequence_lost += verdict.lost;
+    counters->sequence_late += verdict.kind == SEQUENCE_LATE;
+    exporter->info.sequence_late += verdict.kind == SEQUENCE_LATE;
+    counters->sequence_resets += verdict.kind == SEQUENCE_RESET;
+    exporter->info.sequence_resets += verdict.kind == SEQUENCE_RESET;
+    if (verdict.two_senders) {
+        exporter->two_senders_seen = true;
+        exporter->two_senders_ms = context->now_ms;
+    }
+}
+
+void state_trim(struct decode *decode, struct decode_domain *keep)
+{
+    while (decode->bytes > decode->limits.memory_bytes) {
+        struct decode_domain *oldest =
+            LINK_OWNER(decode->domains_used.prev, struct decode_domain, used);
+        if (oldest != keep) {
+            domain_remove(decode, oldest);
+            decode->counters.evicted_domains++;
+        } else if (oldest->templates.prev != &oldest->templates) {
+            template_remove(decode, oldest,
+                            LINK_OWNER(oldest->templates.prev, struct decode_template, used));
+            decode->counters.evicted_templates++;
+        } else {
+            return; /* only its samplers are left, which have a limit of their own */
+        }
+    }
+}
+
+void decode_exporters(const struct decode *decode, uint64_t since_ms, uint64_t now_ms,
+                      void (*on_exporter)(void *owner, const struct decode_exporter_info *info),
+                      void *owner)
+{
+    enum { SHOWN_MS = 60000 };
+    for (struct link *l = decode->exporters_used.next; l != &decode->exporters_used; l = l->next) {
+        const struct decode_exporter *exporter = LINK_OWNER(l, struct decode_exporter, used);
+        if (exporter->info.last_ms < since_ms)
+            break; /* the list runs from the most recently heard */
+        struct decode_exporter_info info = exporter->info;
+        info.two_senders =
+            exporter->two_senders_seen && now_ms - exporter->two_senders_ms < SHOWN_MS;
+        on_exporter(owner, &info);
+    }
+}

@@ -1,0 +1,116 @@
+#ifndef COLLECTOR_DECODE_STATE_H
+#define COLLECTOR_DECODE_STATE_H
+
+#include "collector/decode/decode.h"
+#include "collector/decode/plan.h"
+#include "collector/decode/sequence.h"
+#include "common/base/table.h"
+
+/*
+ * What decoding remembers: exporters, their observation domains, and each domain's templates and
+ * samplers. Inside collector/decode only. Lists run from the most to the least recently used.
+ */
+/* Octets of the keys: address; address, format, domain number, agent. */
+enum { STATE_EXPORTER_KEY = 17, STATE_DOMAIN_KEY = 17 + 1 + 4 + 17 };
+
+struct link {
+    struct link *prev, *next;
+};
+
+struct decode_template {
+    struct link used; /* in its domain */
+    struct decode_template *next_in_bucket;
+    uint16_t id;
+    bool options;
+    size_t bytes; /* of this allocation with all that hangs on it */
+    size_t spec_len;
+    uint8_t *spec; /* the definition as it came: a repeated one is recognised */
+    struct decode_plan *plan;
+};
+
+enum sampler_kind { SAMPLER_ALL, SAMPLER_ID, SAMPLER_INTERFACE };
+struct decode_sampler {
+    uint8_t kind; /* enum sampler_kind */
+    uint32_t id;
+    double rate;
+    uint64_t last_ms;
+};
+
+enum { TEMPLATE_BUCKETS = 32 };
+
+struct decode_domain {
+    struct link used;        /* among all domains */
+    struct link of_exporter; /* among its exporter's */
+    struct decode_exporter *exporter;
+    struct decode_template *buckets[TEMPLATE_BUCKETS];
+    struct link templates;
+    uint32_t template_count;
+    struct decode_sampler *samplers;
+    uint32_t sampler_count, sampler_room, interface_samplers;
+    double only_rate; /* the rate that all samplers agree on; 0: none or several */
+    uint64_t boot_ms; /* systemInitTimeMilliseconds from options; 0: not told */
+    size_t bytes;     /* of templates and samplers */
+    struct sequence sequence;
+};
+
+struct decode_exporter {
+    struct link used;
+    struct link domains;
+    struct decode_exporter_info info;
+    double only_rate; /* the rate that its domains with samplers agree on; 0: none or several */
+    uint64_t two_senders_ms; /* when evidence was last seen */
+    bool two_senders_seen;
+};
+
+struct decode {
+    struct decode_limits limits;
+    struct table *exporters, *domains;
+    struct link exporters_used, domains_used;
+    size_t bytes;
+    struct decode_counters counters;
+};
+
+/* One datagram on its way. */
+struct decode_context {
+    struct decode *decode;
+    struct decode_domain *domain;
+    const struct decode_source *source;
+    const struct decode_sink *sink;
+    uint8_t format; /* enum flow_format */
+    uint64_t now_ms;
+    uint32_t domain_number;
+    uint64_t export_ms; /* Unix time in the header */
+    uint32_t uptime_ms; /* in the header, at export_ms; only NetFlow has it */
+    uint32_t units;     /* records so far, options too: what some sequences count */
+    bool undecoded;     /* a part held records that could not be told apart */
+    enum decode_reason reason;
+};
+
+/* What a datagram's domain is found by; agent only for sFlow. */
+struct domain_id {
+    uint32_t domain;
+    struct ip_addr agent;
+};
+
+/* Finds or makes the domain and its exporter, and marks both as just used. False: no memory. */
+bool state_enter(struct decode_context *context, const struct domain_id *id);
+void state_refuse(struct decode_context *context, enum decode_reason reason);
+/* Judges the header's sequence number once the datagram was read. */
+void state_sequence(struct decode_context *context, uint32_t got, uint32_t units,
+                    uint32_t tolerance);
+void state_free_all(struct decode *decode);
+
+struct decode_template *template_find(struct decode_domain *domain, uint16_t id);
+void template_remove(struct decode *decode, struct decode_domain *domain,
+                     struct decode_template *gone);
+/* Removes all flow templates, or all options templates. */
+void template_remove_all(struct decode *decode, struct decode_domain *domain, bool options);
+/* Keeps memory under its limit: what was used longest ago goes first, but never `keep`. */
+void state_trim(struct decode *decode, struct decode_domain *keep);
+
+void link_init(struct link *head);
+void link_push(struct link *head, struct link *item);
+void link_drop(struct link *item);
+#define LINK_OWNER(item, type, member) ((type *)((char *)(item)-offsetof(type, member)))
+
+#endif

@@ -1,0 +1,17 @@
+#ifndef COLLECTOR_DECODE_TEMPLATE_H
+#define COLLECTOR_DECODE_TEMPLATE_H
+
+#include "collector/decode/state.h"
+
+/* What NetFlow 9 and IPFIX share: template sets and data sets. */
+
+/* set id 0 and 1 of NetFlow 9, 2 and 3 of IPFIX; the reader holds the set's octets. */
+void template_read_set(struct decode_context *context, struct wire_reader *set, bool options);
+
+/* A set of records whose template is `id`. */
+void data_read_set(struct decode_context *context, struct wire_reader *set, uint16_t id);
+
+/* Every set to the end of the message. */
+void set_read_all(struct decode_context *context, struct wire_reader *message);
+
+#endif
