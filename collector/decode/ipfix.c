@@ -22,14 +22,15 @@ void ipfix_read(struct decode_context *context, struct wire_reader *r)
     }
     if (!state_enter(context, &(struct domain_id){.domain = context->domain_number}))
         return;
-    if (len < HEADER_LEN || len > HEADER_LEN + r->left) {
-        sequence_forget(&context->domain->sequence);
+    /* What stands here is read even where the header promises more. */
+    bool length_fits = len >= HEADER_LEN && len <= HEADER_LEN + r->left;
+    if (!length_fits)
         state_refuse(context, DECODE_LENGTH);
-        return;
-    }
-    struct wire_reader message = wire_sub(r, len - (size_t)HEADER_LEN);
+    struct wire_reader message = wire_sub(r, length_fits        ? len - (size_t)HEADER_LEN
+                                             : len < HEADER_LEN ? 0
+                                                                : r->left);
     set_read_all(context, &message);
-    if (context->undecoded)
+    if (context->undecoded || !length_fits)
         sequence_forget(&context->domain->sequence); /* records that nobody could count */
     else
         state_sequence(context, sequence, context->units, LATE_DATAGRAMS * RECORDS_A_DATAGRAM);
