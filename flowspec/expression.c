@@ -264,9 +264,10 @@ static void format_number_op(uint8_t family, enum component c, const struct rule
 {
     static const char *const signs[8] = {"false", "=", ">", ">=", "<", "<=", "!=", "true"};
     unsigned relation = op->bits & (OP_LT | OP_GT | OP_EQ);
-    const char *name = c == COMPONENT_PROTOCOL || c == COMPONENT_ICMP_TYPE || c == COMPONENT_DSCP
-                           ? rule_name_of(c, family, op->value)
-                           : NULL;
+    /* A name says something as one value, not as the end of a range; and a code's depends on the
+     * type. */
+    bool named = (relation == OP_EQ || relation == (OP_LT | OP_GT)) && c != COMPONENT_ICMP_CODE;
+    const char *name = named ? rule_name_of(c, family, op->value) : NULL;
     text_add(out, signs[relation]);
     if (relation == 0 || relation == 7)
         return;

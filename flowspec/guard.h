@@ -22,6 +22,7 @@
     X(VALUE, "value", "a value is outside its component's range")                                  \
     X(LENGTH, "packet-length", "packet length above the platform's MTU")                           \
     X(RATE, "rate", "a rate is not finite, negative, or rounds to 0")                              \
+    X(ACTION, "action", "the actions contradict each other or cannot be said")                     \
     X(NOTHING, "matches-nothing", "no packet can match")                                           \
     X(ENCODING, "encoding", "the bytes are not one canonical rule")                                \
     X(SHADOW, "shadow", "it shadows a standing rule or is shadowed by one")                        \
@@ -37,11 +38,11 @@ const char *guard_label(enum guard_invariant i);
 const char *guard_text(enum guard_invariant i);
 
 struct guard_context {
-    const struct lpm *networks;                            /* ours */
+    const struct lpm *networks;                            /* ours; NULL: nothing is */
     const struct ip_prefix *is_protected, *infrastructure; /* lists */
     size_t protected_count, infrastructure_count;
-    uint8_t widest4, widest6; /* the shortest prefix length allowed */
-    uint32_t mtu_bytes;
+    uint8_t widest4, widest6;                /* the shortest prefix length allowed */
+    uint32_t mtu_bytes;                      /* 0: not known, and then 65535 */
     const struct flow_rule *const *standing; /* NULL: not looked at */
     size_t standing_count;
     uint32_t rules_now, rules_max; /* of the platform; max 0: not looked at */

@@ -1,0 +1,92 @@
+#include "flowspec/profile.h"
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <string.h>
+
+static struct flow_rule rule;
+static struct flow_actions actions;
+
+struct profile_case {
+    char text[140];
+    char takers[100]; /* of the built-in profiles, in their order */
+};
+
+ParameterizedTestParameters(profile, takes_what_the_router_takes)
+{
+    static struct profile_case cases[] = {
+        {"destination 192.0.2.1/32 protocol =udp source-port =53 then discard",
+         "generic junos ios-xr gobgp frr bird exabgp"},
+        {"destination 2001:db8::1/128 then rate-limit 1Mbps",
+         "generic junos ios-xr gobgp frr bird exabgp"},
+        {"destination 192.0.2.1/32 port !=53 then discard", "gobgp bird exabgp"},
+        {"destination 192.0.2.1/32 port true then discard", "gobgp bird exabgp"},
+        {"destination 192.0.2.1/32 port =1,=2,=3,=4,=5,=6 then discard", "gobgp bird exabgp"},
+        {"destination 192.0.2.1/32 port =1,=2,=3,=4,=5 then discard",
+         "generic junos ios-xr gobgp frr bird exabgp"},
+        {"destination ::1/64-128 then discard", "bird"},
+        {"destination 192.0.2.1/32 fragment first-fragment then discard",
+         "generic junos gobgp frr bird exabgp"},
+        {"destination 192.0.2.1/32 port =5 destination-port =5 then discard",
+         "generic ios-xr gobgp frr bird exabgp"},
+        {"destination 192.0.2.1/32 then rate-limit-packets 5", "gobgp bird"},
+        {"destination 192.0.2.1/32 then redirect 4200000001:1", "gobgp bird"},
+        {"destination 192.0.2.1/32 then redirect-to-ip 192.0.2.9", "ios-xr gobgp frr bird exabgp"},
+        {"destination 192.0.2.1/32 then redirect-to-next-hop", ""},
+    };
+    return cr_make_param_array(struct profile_case, cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+ParameterizedTest(struct profile_case *c, profile, takes_what_the_router_takes)
+{
+    struct rule_error error = {0};
+    struct text text, takers;
+    text_init(&text, 0);
+    text_init(&takers, 0);
+    text_addf(&text, "match %s", c->text);
+    cr_assert_eq(rule_parse_text(&rule, &actions, text_str(&text), &error), STATUS_OK, "%s: %s",
+                 c->text, error.why);
+    for (size_t i = 0; profile_at(i) != NULL; i++) {
+        const struct router_profile *p = profile_at(i);
+        enum status s = profile_check(p, &rule, &actions, &error);
+        if (s == STATUS_OK)
+            text_addf(&takers, "%s%s", takers.len > 0 ? " " : "", p->name);
+        else
+            cr_expect(s == STATUS_REFUSED && error.why[0] != '\0', "%s: %s", p->name, c->text);
+        cr_expect_eq(profile_find(p->name), p);
+    }
+    cr_expect_str_eq(text_str(&takers), c->takers);
+    text_done(&takers);
+    text_done(&text);
+}
+
+Test(profile, generic_is_what_every_peer_takes)
+{
+    const struct router_profile *generic = profile_find("generic");
+    cr_expect_null(profile_find("unheard-of"));
+    cr_expect_null(profile_at(100));
+    for (size_t i = 0; profile_at(i) != NULL; i++) {
+        const struct router_profile *p = profile_at(i);
+        if (!p->ipv4)
+            continue; /* has no Flowspec at all */
+        cr_expect_leq(generic->values_max, p->values_max, "%s", p->name);
+        cr_expect_leq(generic->nlri_max, p->nlri_max, "%s", p->name);
+        cr_expect_eq(generic->actions & ~p->actions, 0, "%s", p->name);
+        cr_expect_eq(generic->components & ~p->components, 0, "%s", p->name);
+    }
+}
+
+Test(profile, a_rate_below_the_smallest_is_refused)
+{
+    struct router_profile p = *profile_find("generic");
+    struct rule_error error = {0};
+    p.rate_min_bytes = 1000;
+    cr_assert_eq(rule_parse_text(&rule, &actions,
+                                 "match destination 192.0.2.1/32 then rate-limit 999B/s", &error),
+                 STATUS_OK);
+    cr_expect_eq(profile_check(&p, &rule, &actions, &error), STATUS_REFUSED);
+    actions.rate_bytes = 1000;
+    cr_expect_eq(profile_check(&p, &rule, &actions, &error), STATUS_OK);
+    p.rate_step_bytes = 2750;
+    cr_expect_eq(profile_check(&p, &rule, &actions, &error), STATUS_REFUSED);
+}
