@@ -1,8 +1,8 @@
 #ifndef TESTS_UNIT_PROTO_STATE_NOUNS_H
 #define TESTS_UNIT_PROTO_STATE_NOUNS_H
 
-#include "nouns.h"
 #include "proto/alarm.h"
+#include "tests/unit/proto/nouns.h"
 
 /* Nouns of the state server made from a seed. All are zeroed first and filled member by member, so
  * that equal ones are equal octets; what they own is compared apart. */

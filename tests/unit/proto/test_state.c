@@ -1,4 +1,4 @@
-#include "state_nouns.h"
+#include "tests/unit/proto/state_nouns.h"
 
 #include <criterion/criterion.h>
 
