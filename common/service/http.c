@@ -126,7 +126,7 @@ static void on_connection(void *owner, struct MHD_Connection *mhd, void **socket
     *connection = (struct connection){.next = http->connections,
                                       .link = &http->connections,
                                       .mhd = mhd,
-                                      .ends_ms = uv_now(http->loop) + HTTP_CONNECTION_MS};
+                                      .ends_ms = uv_now(http->loop) + http->options.connection_ms};
     if (connection->next != NULL)
         connection->next->link = &connection->next;
     http->connections = connection;
@@ -148,12 +148,16 @@ static void on_timer(uv_timer_t *timer);
 
 static void run(struct http *http)
 {
+    /* Once more after the last connection has gone: a listener that had stopped at its limit only
+     * then goes on. */
+    bool had_connections = http->connections != NULL;
+    end_overdue(http);
     (void)MHD_run(http->daemon);
     MHD_UNSIGNED_LONG_LONG wait_ms = DEADLINE_TICK_MS;
     bool has_timeout = MHD_get_timeout(http->daemon, &wait_ms) == MHD_YES;
     if (wait_ms > DEADLINE_TICK_MS)
         wait_ms = DEADLINE_TICK_MS;
-    if (has_timeout || http->connections != NULL)
+    if (has_timeout || had_connections || http->connections != NULL)
         (void)uv_timer_start(&http->timer, on_timer, wait_ms, 0);
     else
         (void)uv_timer_stop(&http->timer);
@@ -161,9 +165,7 @@ static void run(struct http *http)
 
 static void on_timer(uv_timer_t *timer)
 {
-    struct http *http = timer->data;
-    end_overdue(http);
-    run(http);
+    run(timer->data);
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -219,6 +221,8 @@ enum status http_start(struct http **ret_http, uv_loop_t *loop, const struct htt
         return STATUS_NO_MEMORY;
     http->loop = loop;
     http->options = *options;
+    if (http->options.connection_ms == 0)
+        http->options.connection_ms = HTTP_CONNECTION_MS;
     http->daemon = start_daemon(http);
     if (http->daemon == NULL) {
         free(http);

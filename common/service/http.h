@@ -20,6 +20,7 @@ struct http_options {
     struct ip_endpoint listen; /* port 0: the kernel's choice, see http_port */
     bool (*healthy)(void *owner, struct text *why);
     void (*before_metrics)(void *owner); /* sets gauges that are only looked at; may be NULL */
+    uint64_t connection_ms;              /* time a connection has in all; 0: HTTP_CONNECTION_MS */
     void *owner;
 };
 
