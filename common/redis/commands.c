@@ -44,7 +44,7 @@ static void on_watchdog(uv_timer_t *timer)
     if (oldest == NULL || oldest->timeout_ms == UINT64_MAX)
         return;
     bool was_overdue = r->overdue;
-    r->overdue = uv_hrtime() / 1000 - oldest->sent_us >= oldest->timeout_ms * 1000;
+    r->overdue = (uv_hrtime() / 1000 - oldest->sent_us) / 1000 >= oldest->timeout_ms;
     if (r->overdue && was_overdue)
         redis_lose(r, STATUS_TIMEOUT, "a command was not answered in time");
     else

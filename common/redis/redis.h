@@ -16,6 +16,9 @@
  * or with the status of its loss. hiredis is not seen outside this folder.
  *
  *   redis_new() → redis_start() → redis_command() … → redis_close() → on_closed
+ *
+ * An ACL user needs, beside what its owner sends: ping and time; for a stream_reader xread and
+ * xinfo|stream; for scripts.h eval, evalsha and what the scripts call.
  */
 struct redis;
 

@@ -1,3 +1,4 @@
+#include "common/redis/greeting.h"
 #include "tests/integration/redis/peer.h"
 
 #include <stdio.h>
@@ -48,6 +49,27 @@ Test(connection, time_is_the_servers)
     cr_assert(now_ms / 1000 + 5 > seconds && now_ms / 1000 <= seconds);
     clock_fake_advance_ms(&fake, 1234);
     cr_assert_eq(redis_now_ms(peer.redis), now_ms + 1234);
+    peer_close(&peer);
+}
+
+Test(connection, a_slow_answer_moves_the_time_only_where_it_must)
+{
+    struct peer peer;
+    struct clock_fake fake = {.mono_us = 5000000, .wall_ms = 1000};
+    struct answers answers = {0};
+    peer_up(&peer,
+            (struct redis_options){.address = server.address, .clock = clock_of_fake(&fake)});
+    int64_t offset_us = peer.redis->offset_us;
+    greeting_measure(peer.redis);
+    clock_fake_advance_ms(&fake, 30000); /* the answer takes so long, by our clock */
+    cr_assert_eq(redis_commandf(peer.redis, on_answer, &answers, "PING"), STATUS_OK);
+    LOOP_UNTIL(&peer.loop, answers.count == 1);
+    cr_assert_eq(peer.redis->offset_us, offset_us);
+    clock_fake_advance_ms(&fake, 30000); /* our clock ran away */
+    greeting_measure(peer.redis);
+    cr_assert_eq(redis_commandf(peer.redis, on_answer, &answers, "PING"), STATUS_OK);
+    LOOP_UNTIL(&peer.loop, answers.count == 2);
+    cr_assert_leq(peer.redis->offset_us, offset_us - 50000000);
     peer_close(&peer);
 }
 

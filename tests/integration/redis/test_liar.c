@@ -87,6 +87,35 @@ Test(liar, a_refused_connection_is_tried_again_until_it_is_not)
     cr_assert_eq(uv_loop_close(&loop), 0);
 }
 
+Test(liar, a_name_is_tried_address_by_address)
+{
+    /* The liar listens on 127.0.0.1 only; localhost may be ::1 first. */
+    struct meeting m = {.liar = {.says = GREETING_ANSWERS, .says_len = strlen(GREETING_ANSWERS)}};
+    char address[32];
+    cr_assert_eq(uv_loop_init(&loop), 0);
+    liar_open(&m.liar, &loop);
+    snprintf(address, sizeof address, "localhost%s", strchr(m.liar.address, ':'));
+    struct redis_options options = {
+        .address = address, .backoff_min_ms = 1, .on_up = on_up, .owner = &m.peer};
+    cr_assert_eq(redis_new(&m.peer.redis, &loop, &options), STATUS_OK);
+    redis_start(m.peer.redis);
+    LOOP_UNTIL(&loop, m.peer.ups == 1);
+    part(&m);
+}
+
+Test(liar, may_be_closed_while_a_name_is_looked_up)
+{
+    struct meeting m = {.peer = {.ups = 0}};
+    struct redis_options options = {.address = "weir.invalid:1", .owner = &m.peer};
+    cr_assert_eq(uv_loop_init(&loop), 0);
+    cr_assert_eq(redis_new(&m.peer.redis, &loop, &options), STATUS_OK);
+    redis_start(m.peer.redis);
+    redis_close(m.peer.redis, on_closed, &m.peer);
+    LOOP_UNTIL(&loop, m.peer.closed);
+    cr_assert_eq(uv_run(&loop, UV_RUN_DEFAULT), 0);
+    cr_assert_eq(uv_loop_close(&loop), 0);
+}
+
 #define SAYS(text) text, sizeof text - 1
 
 Test(liar, a_reset_in_the_middle_of_a_reply_calls_back)
