@@ -33,7 +33,6 @@ static enum status parse(enum kind kind, uint64_t *ret_value, const char *text)
 
 ParameterizedTestParameters(text_quantity, what_people_write_is_read_strictly)
 {
-    /* lint-long: a table. */
     static struct quantity_case cases[] = {
         {BIT_RATE, "1bps", STATUS_OK, 1},
         {BIT_RATE, "1kbps", STATUS_OK, 1000},

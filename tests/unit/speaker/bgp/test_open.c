@@ -59,7 +59,6 @@ struct open_case {
 
 ParameterizedTestParameters(open, body_is_judged)
 {
-    /* lint-long: a table. */
     static struct open_case cases[] = {
         {"no parameters", {FIXED(4, 100, 90), 0}, 10, STATUS_OK, 0, 100, 0},
         {"version 3", {FIXED(3, 100, 90), 0}, 10, STATUS_MALFORMED, BGP_OPEN_VERSION, 0, 0},
