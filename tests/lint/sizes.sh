@@ -7,6 +7,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$1"
 
+# shellcheck disable=SC2016  # awk expands it
 "$here/files.sh" . | { grep '\.[ch]$' || true; } | xargs -r awk '
     FNR == 1 { inside = 0; before = "" }
     FNR == 501 { printf "sizes: %s: over 500 lines\n", FILENAME; bad = 1 }

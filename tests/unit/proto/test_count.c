@@ -1,6 +1,6 @@
 #include "proto/count.h"
 
-#include "nouns.h"
+#include "tests/unit/proto/nouns.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
