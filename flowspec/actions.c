@@ -39,6 +39,9 @@ static enum status check_rate(double rate, const char *what, struct rule_error *
 {
     if (!isfinite(rate) || rate < 0)
         return rule_fail(ret_error, STATUS_RANGE, 0, "%s must be a finite number above 0", what);
+    if (rate > (double)FLT_MAX)
+        return rule_fail(ret_error, STATUS_RANGE, 0, "%s is above %g, the most that can be sent",
+                         what, (double)FLT_MAX);
     if (!(actions_rate_on_wire(rate) > 0))
         return rule_fail(ret_error, STATUS_RANGE, 0, "%s rounds to 0, which is discard", what);
     return STATUS_OK;

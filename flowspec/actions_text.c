@@ -58,8 +58,8 @@ enum status actions_parse_rate(struct cursor *cursor, size_t len, double *ret_ra
 
 void actions_format_number(double number, struct text *out)
 {
-    char word[512];
-    if (number == floor(number) && fabs(number) < 1e40) {
+    char word[64];
+    if (number == floor(number) && number < 1e15) {
         text_addf(out, "%.0f", number);
         return;
     }

@@ -296,7 +296,7 @@ static void format_mask(uint8_t family, enum component c, uint32_t mask, struct 
         text_addf(out, "%s0x%x", join, unnamed);
 }
 
-static bool is_only(uint8_t family, enum component c, const struct rule_op *ops, size_t count)
+bool expression_is_only(uint8_t family, enum component c, const struct rule_op *ops, size_t count)
 {
     uint32_t usual = usual_bits(c, family);
     return count == 2 && (ops[0].bits & (OP_NOT | OP_MATCH)) == OP_MATCH && ops[0].value != 0 &&
@@ -321,7 +321,7 @@ static void format_bits_op(uint8_t family, enum component c, const struct rule_o
 void expression_format_group(uint8_t family, enum component c, const struct rule_op *ops,
                              size_t count, struct text *out)
 {
-    if (component_is_bits(c) && is_only(family, c, ops, count)) {
+    if (component_is_bits(c) && expression_is_only(family, c, ops, count)) {
         text_add(out, "only ");
         format_mask(family, c, ops[0].value, out);
         return;

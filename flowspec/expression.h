@@ -35,6 +35,8 @@ enum status expression_parse(struct cursor *cursor, struct flow_rule *rule, enum
 /* One conjunction as expression_parse reads it. */
 void expression_format_group(uint8_t family, enum component c, const struct rule_op *ops,
                              size_t count, struct text *out);
+/* A conjunction that is written as `only syn`: all of these bits, and none of the others. */
+bool expression_is_only(uint8_t family, enum component c, const struct rule_op *ops, size_t count);
 void expression_format(const struct flow_rule *rule, enum component c, struct text *out);
 
 /* "203.0.113.0/24", "2001:db8::/32", "::1234:5678:9a00:0/64-104" (offset, length). */
