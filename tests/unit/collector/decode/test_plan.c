@@ -1,0 +1,177 @@
+#include "collector/decode/plan.h"
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct decode_plan *compile(const struct template_field *fields, size_t count)
+{
+    struct decode_plan *plan = NULL;
+    cr_assert_eq(plan_compile(fields, count, &plan), DECODE_OK);
+    return plan;
+}
+
+struct width_case {
+    char name[40];
+    uint16_t element, len;
+    uint8_t bytes[8];
+    uint64_t want_bytes;
+    uint32_t want_input_if;
+};
+
+ParameterizedTestParameters(plan, reads_integers_of_any_width)
+{
+    static struct width_case cases[] = {
+        {"octets in 8", 1, 8, {0, 0, 0, 1, 0, 0, 0, 2}, 0x100000002, 0},
+        {"octets in 4", 1, 4, {1, 2, 3, 4}, 0x01020304, 0},
+        {"octets in 3", 1, 3, {1, 2, 3}, 0x010203, 0},
+        {"octets in 1", 1, 1, {9}, 9, 0},
+        {"interface in 2", 10, 2, {1, 2}, 0, 0x0102},
+        {"interface in 4", 10, 4, {1, 2, 3, 4}, 0, 0x01020304},
+        {"interface in 8, too large", 10, 8, {1, 0, 0, 0, 0, 0, 0, 0}, 0, UINT32_MAX},
+    };
+    return cr_make_param_array(struct width_case, cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+ParameterizedTest(struct width_case *c, plan, reads_integers_of_any_width)
+{
+    struct decode_plan *plan =
+        compile(&(struct template_field){.element = c->element, .len = c->len}, 1);
+    struct plan_record record = {0};
+    struct wire_reader set = wire_reader_of(c->bytes, c->len);
+
+    cr_assert(plan_next(plan, &set, &record), "%s", c->name);
+    cr_assert_eq(record.flow.bytes, c->want_bytes, "%s", c->name);
+    cr_assert_eq(record.flow.input_if, c->want_input_if, "%s", c->name);
+    cr_assert_not(plan_next(plan, &set, &record));
+    cr_assert_not(set.failed);
+    free(plan);
+}
+
+struct refused_case {
+    char name[40];
+    struct template_field fields[3];
+    size_t count;
+};
+
+ParameterizedTestParameters(plan, refuses_records_without_length)
+{
+    static struct refused_case cases[] = {
+        {"no field", {{0}}, 0},
+        {"one of length 0", {{0, 1, 0}}, 1},
+        {"longer than a datagram", {{0, 1, 40000}, {0, 2, 40000}}, 2},
+    };
+    return cr_make_param_array(struct refused_case, cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+ParameterizedTest(struct refused_case *c, plan, refuses_records_without_length)
+{
+    struct decode_plan *plan = NULL;
+    cr_assert_eq(plan_compile(c->fields, c->count, &plan), DECODE_TEMPLATE, "%s", c->name);
+}
+
+Test(plan, fields_it_does_not_know_are_stepped_over)
+{
+    static const struct template_field fields[] = {
+        {0, 9999, 3}, {4242, 1, 4}, {0, 4, 1}, {0, 8, 3 /* no address */}};
+    static const uint8_t bytes[] = {1, 2, 3, 9, 9, 9, 9, 17, 5, 5, 5};
+    struct decode_plan *plan = compile(fields, 4);
+    struct plan_record record = {0};
+    struct wire_reader set = wire_reader_of(bytes, sizeof(bytes));
+
+    cr_assert(plan_next(plan, &set, &record));
+    cr_assert_eq(record.flow.has, FLOW_PROTOCOL);
+    cr_assert_eq(record.flow.protocol, 17);
+    free(plan);
+}
+
+Test(plan, fields_with_their_own_length_take_both_forms)
+{
+    static const struct template_field fields[] = {
+        {0, 82, FIELD_VARIABLE}, {0, 4, 1}, {0, 83, FIELD_VARIABLE}, {0, 1, 2}};
+    static const uint8_t bytes[] = {
+        2, 'a', 'b', 6, 255, 0, 3, 'x', 'y', 'z', 1, 0, /* padding */ 0};
+    struct decode_plan *plan = compile(fields, 4);
+    struct plan_record record = {0};
+    struct wire_reader set = wire_reader_of(bytes, sizeof(bytes));
+
+    cr_assert(plan_next(plan, &set, &record));
+    cr_assert_eq(record.flow.protocol, 6);
+    cr_assert_eq(record.flow.bytes, 256);
+    cr_assert_not(plan_next(plan, &set, &record));
+    cr_assert_not(set.failed, "one octet is padding");
+    free(plan);
+}
+
+Test(plan, a_field_that_runs_past_the_set_fails_it)
+{
+    static const struct template_field fields[] = {{0, 82, FIELD_VARIABLE}, {0, 4, 1}};
+    static const uint8_t bytes[] = {200, 'a', 'b'};
+    struct decode_plan *plan = compile(fields, 2);
+    struct plan_record record = {0};
+    struct wire_reader set = wire_reader_of(bytes, sizeof(bytes));
+
+    cr_assert_not(plan_next(plan, &set, &record));
+    cr_assert(set.failed);
+    free(plan);
+}
+
+Test(plan, of_two_families_the_address_that_is_not_zero_counts)
+{
+    static const struct template_field fields[] = {{0, 27, 16}, {0, 8, 4}};
+    uint8_t bytes[20] = {0};
+    struct decode_plan *plan = compile(fields, 2);
+    struct plan_record record = {0};
+    struct wire_reader set = wire_reader_of(bytes, sizeof(bytes));
+
+    bytes[16] = 10;
+    bytes[19] = 1;
+    cr_assert(plan_next(plan, &set, &record));
+    cr_assert_eq(record.flow.src_addr.family, ADDR_IPV4);
+    cr_assert_eq(record.flow.src_addr.octets[3], 1);
+
+    memset(bytes, 0, sizeof(bytes));
+    bytes[0] = 0x20;
+    set = wire_reader_of(bytes, sizeof(bytes));
+    memset(&record, 0, sizeof(record));
+    cr_assert(plan_next(plan, &set, &record));
+    cr_assert_eq(record.flow.src_addr.family, ADDR_IPV6);
+    free(plan);
+}
+
+Test(plan, of_repeated_fields_the_first_counts)
+{
+    static const struct template_field fields[] = {{0, 7, 2}, {0, 7, 2}};
+    static const uint8_t bytes[] = {0, 1, 0, 2};
+    struct decode_plan *plan = compile(fields, 2);
+    struct plan_record record = {0};
+    struct wire_reader set = wire_reader_of(bytes, sizeof(bytes));
+
+    cr_assert(plan_next(plan, &set, &record));
+    cr_assert_eq(record.flow.src_port, 1);
+    free(plan);
+}
+
+Test(plan, deltas_go_before_totals)
+{
+    static const struct template_field fields[] = {{0, 85, 4}, {0, 1, 4}};
+    static const uint8_t bytes[] = {0, 0, 0, 9, 0, 0, 0, 5};
+    struct decode_plan *plan = compile(fields, 2);
+    struct plan_record record = {0};
+    struct wire_reader set = wire_reader_of(bytes, sizeof(bytes));
+
+    cr_assert(plan_next(plan, &set, &record));
+    cr_assert_eq(record.flow.bytes, 5);
+    free(plan);
+}
+
+Test(plan, a_time_is_read_where_start_and_end_are_told_in_one_unit)
+{
+    static const struct template_field fields[] = {
+        {0, 150, 4}, {0, 22, 4}, {0, 21, 4}, {0, 153, 8}};
+    struct decode_plan *plan = compile(fields, 4);
+    cr_assert_eq(plan->unit, UNIT_UPTIME);
+    cr_assert(plan->has_start && plan->has_end);
+    free(plan);
+}
