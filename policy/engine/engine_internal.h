@@ -1,0 +1,115 @@
+#ifndef POLICY_ENGINE_ENGINE_INTERNAL_H
+#define POLICY_ENGINE_ENGINE_INTERNAL_H
+
+#include "common/base/table.h"
+#include "policy/engine/alarm_fsm.h"
+#include "policy/engine/engine.h"
+#include "policy/engine/watch.h"
+
+/* What the engine's files share. Times in these structs are monotonic. */
+
+enum { THRESHOLDS_MAX = 5 };
+
+/* A key over half of a threshold of one policy; an alarm hangs on it once there is one. */
+struct tracked {
+    size_t policy;                          /* index in the configuration */
+    uint64_t over_since_ms[THRESHOLDS_MAX]; /* 0: not over */
+    uint64_t crossed_state_ms;
+    struct live_alarm *live; /* NULL while elevated */
+    uint64_t generation;     /* of the shard's tick that had its row last */
+    uint8_t shard;
+};
+
+struct live_alarm {
+    struct alarm alarm;
+    struct tracked *tracked;
+    uint64_t under_since_ms;  /* while clearing */
+    uint64_t dark_since_ms;   /* while frozen or stale */
+    uint64_t fallen_since_ms; /* 0: its severity's threshold is still passed */
+    uint64_t written_ms, retry_ms;
+    bool orphan; /* its policy is gone */
+};
+
+struct peer_result {
+    char speaker[NAME_MAX_LEN + 1], peer[NAME_MAX_LEN + 1];
+    uint8_t kind;
+};
+
+struct live_mitigation {
+    struct mitigation m;
+    struct peer_result results[ENGINE_RESULTS_MAX];
+    size_t result_count;
+    uint64_t withdrawing_since_ms, renewed_ms;
+    int platform; /* index in the configuration, or -1 */
+};
+
+struct shard_parts { /* of the tick that is coming in */
+    uint64_t epoch, sequence;
+    uint32_t parts, seen;
+    bool truncated;
+    uint64_t generation;
+};
+
+enum { HOLDS_MAX = 64, STARTS_A_MINUTE_MAX = 1024 };
+
+struct engine {
+    const struct model *model;
+    struct engine_options options;
+    struct watch watch;
+    struct shard_parts shards[WATCH_SHARDS_MAX];
+    struct table *tracked;     /* policy name's hash and key → struct tracked */
+    struct table *mitigations; /* id → struct live_mitigation * */
+    size_t alarm_count;
+    struct scope holds[HOLDS_MAX];
+    size_t hold_count;
+    uint64_t starts_ms[STARTS_A_MINUTE_MAX]; /* ring of announcements, for rules_per_minute */
+    size_t start_next;
+    uint64_t tracked_refused, alarms_refused;
+};
+
+/* engine.c */
+void engine_write_alarm(struct engine *e, struct live_alarm *live, const char *what,
+                        const char *why, struct engine_now now);
+int engine_shard_of(const struct engine *e, uint64_t count_id, const struct flow_key *key);
+
+/* alarms.c */
+struct tracked *alarms_find(struct engine *e, size_t policy, const struct flow_key *key);
+struct tracked *alarms_track(struct engine *e, size_t policy, const struct flow_key *key);
+void alarms_row(struct engine *e, const struct rollup_tick *tick, const struct rollup_row *row,
+                const struct rollup_count *count, struct engine_now now);
+void alarms_absent(struct engine *e, uint8_t shard, uint64_t generation, struct engine_now now);
+void alarms_time(struct engine *e, struct engine_now now);
+void alarms_forget(struct engine *e, struct tracked *t);
+bool alarms_is_live(const struct engine *e, const char *id);
+struct live_alarm *alarms_by_id(const struct engine *e, const char *id);
+
+/* mitigations.c */
+struct live_mitigation *mitigations_by_id(const struct engine *e, const char *id);
+void mitigations_start_for(struct engine *e, struct live_alarm *live, struct engine_now now);
+void mitigations_alarm_ended(struct engine *e, const struct live_alarm *live,
+                             struct engine_now now);
+void mitigations_time(struct engine *e, struct engine_now now);
+void mitigations_withdraw(struct engine *e, struct live_mitigation *live, const char *who,
+                          const char *why, struct engine_now now);
+bool mitigations_stands(const struct live_mitigation *live);
+
+/* start.c: a rule on its way to being a mitigation */
+struct start {
+    const char *alarm, *policy, *method, *who, *reason;
+    enum mitigation_origin origin;
+    const struct config_platform *platform; /* NULL: none is configured, or peers are given */
+    const char (*peers)[NAME_MAX_LEN + 1];  /* given by a person; NULL: the platform's */
+    size_t peer_count;
+    bool dry_run;
+    uint64_t until_ms, lease_ms, withdraw_after_ms;
+    bool withdraw_manual;
+    uint64_t crossed_ms;
+};
+/* Guards, makes and writes it. The new or already standing mitigation, or NULL with *ret_why. */
+struct live_mitigation *start_rule(struct engine *e, const struct start *start,
+                                   const struct flow_rule *rule, const struct flow_actions *actions,
+                                   char ret_why[REASON_MAX], struct engine_now now);
+uint32_t start_peers(const struct engine *e, const struct config_platform *platform,
+                     enum addr_family family, char (*ret_peers)[NAME_MAX_LEN + 1]);
+
+#endif

@@ -1,0 +1,129 @@
+#include "policy/engine/watch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { SILENT_SHARE_PERMILLE = 200 };
+
+struct heard {
+    uint64_t last_ms; /* monotonic: when its last datagram reached a collector */
+    uint64_t gap_ms;  /* moving average of the gaps between what was heard */
+};
+
+enum status watch_init(struct watch *watch, uint64_t seed)
+{
+    memset(watch, 0, sizeof(*watch));
+    struct table_options options = {.entry_size = sizeof(struct heard),
+                                    .key_max = sizeof(struct ip_addr),
+                                    .max = WATCH_EXPORTERS_MAX,
+                                    .seed = seed};
+    watch->exporters = table_new(&options);
+    return watch->exporters != NULL ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+void watch_done(struct watch *watch)
+{
+    table_free(watch->exporters);
+    watch->exporters = NULL;
+}
+
+static struct watch_shard *find_shard(const struct watch *watch, const char *name)
+{
+    for (size_t i = 0; i < watch->shard_count; i++) {
+        if (strcmp(watch->shards[i].name, name) == 0)
+            return (struct watch_shard *)(uintptr_t)&watch->shards[i];
+    }
+    return NULL;
+}
+
+void watch_add_shard(struct watch *watch, const char *name)
+{
+    if (find_shard(watch, name) != NULL || watch->shard_count == WATCH_SHARDS_MAX)
+        return;
+    struct watch_shard *shard = &watch->shards[watch->shard_count++];
+    (void)snprintf(shard->name, sizeof(shard->name), "%s", name);
+}
+
+/* The table is full of exporters: the one that was silent for longest gives its place. */
+static void forget_oldest(struct table *exporters)
+{
+    struct heard *oldest = NULL;
+    size_t cursor = 0;
+    for (struct heard *h = table_next(exporters, &cursor); h != NULL;
+         h = table_next(exporters, &cursor)) {
+        if (oldest == NULL || h->last_ms < oldest->last_ms)
+            oldest = h;
+    }
+    if (oldest != NULL)
+        table_remove_entry(exporters, oldest);
+}
+
+static void hear(struct watch *watch, const struct ip_addr *exporter, uint64_t heard_ms)
+{
+    bool is_new = false;
+    if (table_count(watch->exporters) == WATCH_EXPORTERS_MAX &&
+        table_find(watch->exporters, exporter, sizeof(*exporter)) == NULL)
+        forget_oldest(watch->exporters);
+    struct heard *h = table_insert(watch->exporters, exporter, sizeof(*exporter), &is_new);
+    if (h == NULL)
+        return;
+    if (is_new || heard_ms <= h->last_ms) {
+        h->last_ms = is_new ? heard_ms : h->last_ms;
+        return;
+    }
+    uint64_t gap_ms = heard_ms - h->last_ms;
+    h->gap_ms = h->gap_ms == 0 ? gap_ms : (h->gap_ms * 7 + gap_ms) / 8;
+    h->last_ms = heard_ms;
+}
+
+void watch_tick(struct watch *watch, const struct rollup_tick *tick, uint64_t now_ms)
+{
+    struct watch_shard *shard = find_shard(watch, tick->shard);
+    if (shard != NULL) {
+        shard->last_tick_ms = now_ms;
+        shard->blind = tick->blind;
+    }
+    for (size_t i = 0; i < tick->exporter_count; i++) {
+        uint64_t age_ms = tick->exporters[i].heard_age_ms;
+        hear(watch, &tick->exporters[i].addr, age_ms < now_ms ? now_ms - age_ms : 0);
+    }
+}
+
+bool watch_shard_blind(const struct watch *watch, const char *name, uint64_t now_ms)
+{
+    const struct watch_shard *shard = find_shard(watch, name);
+    return shard == NULL || shard->last_tick_ms == 0 || shard->blind ||
+           now_ms - shard->last_tick_ms > WATCH_TICK_MAX_AGE_MS;
+}
+
+bool watch_exporter(const struct watch *watch, const struct ip_addr *exporter, uint64_t now_ms,
+                    uint64_t *ret_silent_ms, uint64_t *ret_gap_ms)
+{
+    const struct heard *h = table_find(watch->exporters, exporter, sizeof(*exporter));
+    if (h == NULL)
+        return false;
+    *ret_silent_ms = now_ms > h->last_ms ? now_ms - h->last_ms : 0;
+    *ret_gap_ms = h->gap_ms;
+    return true;
+}
+
+bool watch_contributors_silent(
+    const struct watch *watch, const struct alarm *alarm, uint64_t now_ms,
+    uint64_t (*active_timeout_ms)(const void *owner, const struct ip_addr *), const void *owner)
+{
+    uint32_t silent_permille = 0;
+    for (size_t i = 0; i < alarm->contributor_count; i++) {
+        const struct alarm_contributor *c = &alarm->contributors[i];
+        uint64_t silent_ms = 0, gap_ms = 0;
+        uint64_t allowed_ms = active_timeout_ms(owner, &c->exporter);
+        if (!watch_exporter(watch, &c->exporter, now_ms, &silent_ms, &gap_ms))
+            silent_ms = UINT64_MAX; /* since we look, nobody heard of it */
+        if (gap_ms < c->usual_gap_ms)
+            gap_ms = c->usual_gap_ms;
+        allowed_ms = allowed_ms > 3 * gap_ms ? allowed_ms : 3 * gap_ms;
+        allowed_ms = allowed_ms > WATCH_SILENT_MIN_MS ? allowed_ms : WATCH_SILENT_MIN_MS;
+        if (silent_ms > allowed_ms)
+            silent_permille += c->share_permille;
+    }
+    return silent_permille >= SILENT_SHARE_PERMILLE;
+}

@@ -1,0 +1,54 @@
+#ifndef POLICY_ENGINE_WATCH_H
+#define POLICY_ENGINE_WATCH_H
+
+#include "common/base/table.h"
+#include "proto/alarm.h"
+#include "proto/rollup.h"
+
+/*
+ * What can be seen: which shards have a fresh tick, and which exporters are still heard. Silence is
+ * not peace, so alarms ask here before they clear. Time comes in as a parameter, monotonic.
+ */
+enum {
+    WATCH_SHARDS_MAX = 64,
+    WATCH_EXPORTERS_MAX = 4096,
+    WATCH_TICK_MAX_AGE_MS = 2000,
+    WATCH_SILENT_MIN_MS = 5000
+};
+
+struct watch_shard {
+    char name[NAME_MAX_LEN + 1];
+    uint64_t last_tick_ms; /* 0: none yet */
+    bool blind;            /* as its last tick said */
+};
+
+struct watch {
+    struct watch_shard shards[WATCH_SHARDS_MAX];
+    size_t shard_count;
+    struct table *exporters;
+};
+
+enum status watch_init(struct watch *watch, uint64_t seed);
+void watch_done(struct watch *watch);
+void watch_add_shard(struct watch *watch, const char *name);
+
+/* Takes the tick's flags and how long ago each exporter was heard. */
+void watch_tick(struct watch *watch, const struct rollup_tick *tick, uint64_t now_ms);
+
+/* No tick for 2 s, or the last one said so. An unknown shard is blind. */
+bool watch_shard_blind(const struct watch *watch, const char *shard, uint64_t now_ms);
+
+/* How long the exporter has been silent, and its usual gap between datagrams; false: never heard
+ * of. */
+bool watch_exporter(const struct watch *watch, const struct ip_addr *exporter, uint64_t now_ms,
+                    uint64_t *ret_silent_ms, uint64_t *ret_gap_ms);
+
+/*
+ * Whether contributors of a fifth of the rate or more are silent for longer than max(5 s, 3 × their
+ * usual gap, their active timeout). active_timeout_ms gives the last of these for an exporter.
+ */
+bool watch_contributors_silent(
+    const struct watch *watch, const struct alarm *alarm, uint64_t now_ms,
+    uint64_t (*active_timeout_ms)(const void *owner, const struct ip_addr *), const void *owner);
+
+#endif
