@@ -282,7 +282,8 @@ static void take_from(struct drain *d, struct rib_out_queue *queue, uint8_t flag
         else
             queue->ids[kept++] = nlri;
     }
-    memmove(queue->ids + kept, queue->ids + at, (queue->count - at) * sizeof(queue->ids[0]));
+    if (kept != at)
+        memmove(queue->ids + kept, queue->ids + at, (queue->count - at) * sizeof(queue->ids[0]));
     queue->count -= at - kept;
 }
 

@@ -1,0 +1,366 @@
+#include "speaker/desired_internal.h"
+
+#include "common/base/hash.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    /* What has ended is remembered this long, so that an older word of it is known as old. */
+    FORGET_MS = 3600 * 1000,
+    /* After contact was lost and is back, policy has this long to renew before leases end. */
+    GRACE_MS = 30 * 1000,
+    /* Contact is reported every second; a longer silence was a loss of it. */
+    CONTACT_GAP_MS = 5 * 1000,
+};
+
+struct desired *desired_new(const struct desired_options *options)
+{
+    struct desired *d = calloc(1, sizeof(*d));
+    struct table_options table = {.entry_size = sizeof(struct standing),
+                                  .key_max = ID_TEXT_MAX,
+                                  .max = DESIRED_MAX,
+                                  .seed = hash_random_seed()};
+    if (d == NULL)
+        return NULL;
+    d->options = *options;
+    d->by_id = table_new(&table);
+    if (d->by_id == NULL) {
+        free(d);
+        return NULL;
+    }
+    return d;
+}
+
+/* Gives up its numbers and its place among the claims; its peers' wants are the caller's. */
+static void let_go_of_route(struct desired *d, struct standing *s)
+{
+    if (s->nlri == 0)
+        return;
+    claims_remove(d, s);
+    rib_release_nlri(d->options.rib, s->nlri);
+    rib_release_attributes(d->options.rib, s->attributes);
+    s->nlri = s->attributes = 0;
+    s->winner = 0;
+}
+
+void desired_free(struct desired *d)
+{
+    if (d == NULL)
+        return;
+    size_t cursor = 0;
+    struct standing *s;
+    while ((s = table_next(d->by_id, &cursor)) != NULL) {
+        let_go_of_route(d, s);
+        free(s->peers);
+    }
+    table_free(d->by_id);
+    free(d->claims);
+    free(d);
+}
+
+void desired_set_orphan_max(struct desired *d, uint64_t orphan_max_ms)
+{
+    d->options.orphan_max_ms = orphan_max_ms;
+}
+
+bool desired_stands(const struct standing *s)
+{
+    return s->end == DESIRED_STANDS;
+}
+
+static enum desired_end end_of(const struct desired *d, const struct standing *s,
+                               struct desired_time now)
+{
+    if (s->state != MITIGATION_ANNOUNCING && s->state != MITIGATION_ACTIVE)
+        return DESIRED_STATE;
+    if (s->until_ms != 0 && now.redis_ms >= s->until_ms)
+        return DESIRED_UNTIL;
+    if (s->lease_ends_ms != 0 && d->contact_clock_ms >= s->lease_ends_ms &&
+        d->contact_clock_ms >= d->grace_until_ms)
+        return DESIRED_LEASE;
+    int64_t contact_ms = s->missing ? s->confirmed_ms : d->contact_ms;
+    if (now.now_ms - contact_ms > (int64_t)d->options.orphan_max_ms)
+        return DESIRED_ORPHAN;
+    return DESIRED_STANDS;
+}
+
+/* True when it began or ceased to stand. */
+static bool look_at_time(struct desired *d, struct standing *s, struct desired_time now)
+{
+    enum desired_end end = end_of(d, s, now);
+    enum desired_end before = s->end;
+    s->end = (uint8_t)end;
+    if (end == DESIRED_STANDS)
+        s->forget_ms = 0;
+    else if (s->forget_ms == 0)
+        s->forget_ms = (uint64_t)now.now_ms + FORGET_MS;
+    if (before == DESIRED_STANDS && end != DESIRED_STANDS && end != DESIRED_STATE)
+        d->options.ops.ended(d->options.ops.owner, s);
+    return (before == DESIRED_STANDS) != (end == DESIRED_STANDS);
+}
+
+static void settle(struct desired *d, struct standing *s)
+{
+    settle_judge(d, s, ALL_PEERS);
+    if (s->nlri != 0)
+        settle_claims(d, s->nlri, ALL_PEERS);
+    else
+        settle_without_claim(d, s);
+}
+
+/* The length octets say how long the NLRI is (RFC 8955, 4.1); the guard judges what it holds. */
+static bool nlri_is_framed(const struct mitigation *m)
+{
+    if (m->nlri_len < 2 || m->nlri_len > NLRI_MAX)
+        return false;
+    if (m->nlri[0] < 0xf0)
+        return m->nlri_len == 1U + m->nlri[0];
+    return m->nlri_len == 2U + ((m->nlri[0] & 0x0fU) << 8 | m->nlri[1]);
+}
+
+static bool names_no_route(const struct mitigation *m)
+{
+    return m->nlri_len == 0 && m->state != MITIGATION_ANNOUNCING && m->state != MITIGATION_ACTIVE;
+}
+
+static void take_lease(struct desired *d, struct standing *s, const struct mitigation *m,
+                       struct desired_time now)
+{
+    uint64_t renewed_ms = m->renewed_ms != 0 ? m->renewed_ms : m->created_ms;
+    uint64_t age_ms = now.redis_ms > renewed_ms ? now.redis_ms - renewed_ms : 0;
+    uint64_t left_ms = m->lease_ms > age_ms ? m->lease_ms - age_ms : 0;
+    uint64_t ends_ms = d->contact_clock_ms + left_ms;
+    /* A clock that is not running yet must not make the end look like "no lease". */
+    s->lease_ends_ms = m->lease_ms == 0 ? 0 : ends_ms == 0 ? 1 : ends_ms;
+}
+
+static enum status take_peers(struct standing *s, const struct mitigation *m)
+{
+    size_t count = m->peer_count <= MITIGATION_PEERS_MAX ? m->peer_count : MITIGATION_PEERS_MAX;
+    char(*peers)[NAME_MAX_LEN + 1] = NULL;
+    if (count > 0) {
+        peers = calloc(count, sizeof(*peers));
+        if (peers == NULL)
+            return STATUS_NO_MEMORY;
+        memcpy(peers, m->peers, count * sizeof(*peers));
+    }
+    free(s->peers);
+    s->peers = peers;
+    s->peer_count = count;
+    return STATUS_OK;
+}
+
+/* Another NLRI or other attributes: the peers get the difference, not a withdrawal and then an
+ * announcement, wherever the NLRI is the same. */
+static enum status take_route(struct desired *d, struct standing *s, const struct mitigation *m)
+{
+    struct rib *rib = d->options.rib;
+    enum bgp_family family = m->family == ADDR_IPV6 ? BGP_FLOW6 : BGP_FLOW4;
+    uint32_t nlri, attributes, old = s->nlri;
+    if (names_no_route(m))
+        return STATUS_OK; /* it keeps the route that it had, to withdraw it */
+    enum status status = rib_hold_nlri(rib, family, m->nlri, m->nlri_len, &nlri);
+    if (status != STATUS_OK)
+        return status;
+    status = rib_hold_attributes(rib, m->communities, m->community_count, &attributes);
+    if (status != STATUS_OK) {
+        rib_release_nlri(rib, nlri);
+        return status;
+    }
+    if (nlri != old) {
+        if (old != 0) {
+            /* The old number stays held until its peers have been told. */
+            rib_hold_nlri_again(rib, old);
+            let_go_of_route(d, s);
+            settle_claims(d, old, ALL_PEERS);
+            rib_release_nlri(rib, old);
+        }
+        s->nlri = nlri;
+        s->attributes = attributes;
+        status = claims_add(d, s);
+        if (status != STATUS_OK) {
+            rib_release_nlri(rib, nlri);
+            rib_release_attributes(rib, attributes);
+            s->nlri = s->attributes = 0;
+        }
+        return status;
+    }
+    rib_release_nlri(rib, nlri);
+    rib_release_attributes(rib, s->attributes);
+    s->attributes = attributes;
+    return STATUS_OK;
+}
+
+static void take_words(struct standing *s, const struct mitigation *m)
+{
+    memcpy(s->id, m->id, sizeof(s->id));
+    memcpy(s->alarm, m->alarm, sizeof(s->alarm));
+    memcpy(s->method, m->method, sizeof(s->method));
+    memcpy(s->policy, m->policy, sizeof(s->policy));
+    s->created_ms = m->created_ms;
+    s->crossed_ms = m->crossed_ms;
+    s->until_ms = m->until_ms;
+    s->family = m->family;
+    s->state = m->state;
+    s->dry_run = m->dry_run;
+}
+
+static bool is_older(const struct standing *s, const struct mitigation *m)
+{
+    return m->revision < s->revision || m->epoch < s->epoch;
+}
+
+static enum status judge_form(const struct mitigation *m)
+{
+    if (m->id[0] == '\0' || (m->family != ADDR_IPV4 && m->family != ADDR_IPV6))
+        return STATUS_MALFORMED;
+    if (m->community_count > sizeof(m->communities) / sizeof(m->communities[0]))
+        return STATUS_MALFORMED;
+    return names_no_route(m) || nlri_is_framed(m) ? STATUS_OK : STATUS_MALFORMED;
+}
+
+static enum status take(struct desired *d, struct standing *s, const struct mitigation *m,
+                        struct desired_time now)
+{
+    enum status status = take_peers(s, m);
+    if (status == STATUS_OK)
+        status = take_route(d, s, m);
+    if (status != STATUS_OK)
+        return status;
+    take_words(s, m);
+    take_lease(d, s, m, now);
+    s->epoch = m->epoch;
+    s->revision = m->revision;
+    s->over_budget = 0;
+    memset(s->reported, 0, sizeof(s->reported));
+    (void)look_at_time(d, s, now);
+    settle(d, s);
+    return STATUS_OK;
+}
+
+enum status desired_apply(struct desired *d, const struct mitigation *m, struct desired_time now)
+{
+    enum status status = judge_form(m);
+    if (status != STATUS_OK)
+        return status;
+    bool is_new;
+    struct standing *s = table_insert(d->by_id, m->id, strlen(m->id), &is_new);
+    if (s == NULL)
+        return STATUS_LIMIT;
+    if (is_new)
+        s->end = DESIRED_STATE;
+    s->confirmed_ms = now.now_ms;
+    s->missing = false;
+    if (!is_new && is_older(s, m))
+        return STATUS_EXISTS;
+    if (!is_new && m->revision == s->revision && m->epoch == s->epoch) {
+        take_lease(d, s, m, now);
+        if (look_at_time(d, s, now))
+            settle(d, s);
+        return STATUS_EXISTS;
+    }
+    status = take(d, s, m, now);
+    if (status != STATUS_OK && is_new) {
+        free(s->peers);
+        table_remove_entry(d->by_id, s);
+    }
+    return status;
+}
+
+void desired_missing(struct desired *d, const char *id)
+{
+    struct standing *s = table_find(d->by_id, id, strlen(id));
+    if (s != NULL)
+        s->missing = true;
+}
+
+void desired_contact(struct desired *d, int64_t now_ms)
+{
+    int64_t silence_ms = now_ms - d->contact_ms;
+    if (silence_ms > CONTACT_GAP_MS || d->contact_clock_ms == 0)
+        d->grace_until_ms = d->contact_clock_ms + GRACE_MS;
+    else if (silence_ms > 0)
+        d->contact_clock_ms += (uint64_t)silence_ms;
+    if (d->contact_clock_ms == 0)
+        d->contact_clock_ms = 1;
+    if (now_ms > d->contact_ms)
+        d->contact_ms = now_ms;
+}
+
+void desired_set_contact(struct desired *d, int64_t contact_ms)
+{
+    d->contact_ms = contact_ms;
+}
+
+int64_t desired_contact_ms(const struct desired *d)
+{
+    return d->contact_ms;
+}
+
+static void forget(struct desired *d, struct standing *s)
+{
+    d->options.ops.forgotten(d->options.ops.owner, s->id);
+    let_go_of_route(d, s);
+    free(s->peers);
+    table_remove_entry(d->by_id, s);
+}
+
+void desired_tick(struct desired *d, struct desired_time now)
+{
+    size_t cursor = 0;
+    struct standing *s;
+    while ((s = table_next(d->by_id, &cursor)) != NULL) {
+        if (look_at_time(d, s, now))
+            settle(d, s);
+        else if (s->over_budget != 0)
+            settle_claims(d, s->nlri, s->over_budget);
+        if (s->forget_ms != 0 && (uint64_t)now.now_ms >= s->forget_ms)
+            forget(d, s);
+    }
+}
+
+void desired_set_peers(struct desired *d, const char *const names[DESIRED_PEERS_MAX])
+{
+    for (size_t peer = 0; peer < DESIRED_PEERS_MAX; peer++) {
+        const char *name = names[peer] != NULL ? names[peer] : "";
+        size_t len = strlen(name);
+        bool other = strcmp(d->names[peer], name) != 0;
+        memset(d->names[peer], 0, sizeof(d->names[peer]));
+        memcpy(d->names[peer], name, len < NAME_MAX_LEN ? len : NAME_MAX_LEN);
+        size_t cursor = 0;
+        struct standing *s;
+        while (other && (s = table_next(d->by_id, &cursor)) != NULL) {
+            s->reported[peer] = 0;
+            s->winner &= ~(UINT64_C(1) << peer);
+        }
+    }
+    size_t cursor = 0;
+    struct standing *s;
+    while ((s = table_next(d->by_id, &cursor)) != NULL)
+        settle(d, s);
+}
+
+size_t desired_count(const struct desired *d)
+{
+    return table_count(d->by_id);
+}
+
+size_t desired_standing_count(const struct desired *d)
+{
+    size_t cursor = 0, count = 0;
+    const struct standing *s;
+    while ((s = table_next(d->by_id, &cursor)) != NULL)
+        count += desired_stands(s) && !s->dry_run ? 1 : 0;
+    return count;
+}
+
+const struct standing *desired_find(const struct desired *d, const char *id)
+{
+    return table_find(d->by_id, id, strlen(id));
+}
+
+const struct standing *desired_next(const struct desired *d, size_t *cursor)
+{
+    return table_next(d->by_id, cursor);
+}

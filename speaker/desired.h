@@ -1,0 +1,109 @@
+#ifndef SPEAKER_DESIRED_H
+#define SPEAKER_DESIRED_H
+
+#include "proto/alarm.h"
+#include "speaker/bgp/rib.h"
+
+/*
+ * Which routes must stand now, why and until when: every mitigation this speaker knows, judged
+ * against time, holds and guard, and from that which route each peer must have. No I/O and no
+ * clock; what it decides goes out through desired_ops, and what happened to a route comes back
+ * through desired_sent and desired_peer_down.
+ *
+ * Several mitigations may want one NLRI; at a peer the one made last has it, and the others get it
+ * back when that one goes.
+ */
+enum { DESIRED_PEERS_MAX = 64, DESIRED_MAX = 100000 };
+
+/* How a mitigation ended here without a word of policy. */
+enum desired_end { DESIRED_STANDS, DESIRED_STATE, DESIRED_UNTIL, DESIRED_LEASE, DESIRED_ORPHAN };
+
+struct standing {
+    char id[ID_TEXT_MAX], alarm[ID_TEXT_MAX];
+    char method[NAME_MAX_LEN + 1], policy[NAME_MAX_LEN + 1];
+    uint64_t epoch, revision;
+    uint64_t created_ms, crossed_ms; /* state Redis time */
+    uint64_t until_ms;               /* state Redis time; 0: none */
+    uint64_t lease_ends_ms;          /* by the contact clock; 0: no lease */
+    int64_t confirmed_ms;            /* monotonic: when the state server last had it */
+    uint64_t forget_ms;        /* monotonic: when what is left of it goes; 0 while it stands */
+    uint32_t nlri, attributes; /* numbers in the rib, held */
+    struct standing *next;     /* claims the same NLRI */
+    char (*peers)[NAME_MAX_LEN + 1];
+    size_t peer_count;          /* 0: all peers */
+    uint64_t targets, allowed;  /* bits of peers: meant; and not refused by guard, profile, dry */
+    uint64_t held, over_budget; /* bits of peers */
+    uint64_t winner;            /* bits of peers where its route is the one */
+    uint8_t state, end;         /* enum mitigation_state, enum desired_end */
+    uint8_t family;             /* ADDR_IPV4, ADDR_IPV6 */
+    bool dry_run, missing;      /* missing: the state server has lost it */
+    bool deployed;              /* some peer was sent it */
+    uint8_t reported[DESIRED_PEERS_MAX]; /* enum result_kind + 1 of this revision; 0: none yet */
+};
+
+struct desired_ops {
+    /* May this peer be sent it? SENT for yes, else REFUSED or DRY_RUN, and why. */
+    enum result_kind (*judge)(void *owner, const struct standing *s, size_t peer,
+                              char why[REASON_MAX]);
+    /* Why it is held back at this peer, or NULL. */
+    const char *(*held)(void *owner, const struct standing *s, size_t peer);
+    enum status (*want)(void *owner, size_t peer, uint32_t nlri, uint32_t attributes);
+    uint32_t (*announced)(void *owner, size_t peer, uint32_t nlri); /* attributes; 0: none */
+    void (*report)(void *owner, const struct standing *s, size_t peer, enum result_kind kind,
+                   const char *why);
+    /* Ended here, by time; or forgotten, when what was kept of it may go from the journal. */
+    void (*ended)(void *owner, const struct standing *s);
+    void (*forgotten)(void *owner, const char *id);
+    void *owner;
+};
+
+/* now_ms: monotonic; redis_ms: state Redis time as well as it is known. */
+struct desired_time {
+    int64_t now_ms;
+    uint64_t redis_ms;
+};
+
+struct desired;
+struct desired_options {
+    struct rib *rib; /* lent */
+    struct desired_ops ops;
+    uint64_t orphan_max_ms;
+};
+struct desired *desired_new(const struct desired_options *options); /* NULL: out of memory */
+void desired_free(struct desired *desired);
+void desired_set_orphan_max(struct desired *desired, uint64_t orphan_max_ms);
+
+/* The peers' names by number; NULL for a number without a peer. Judges everything anew. */
+void desired_set_peers(struct desired *desired, const char *const names[DESIRED_PEERS_MAX]);
+/* What judge or held would say of this peer may have changed. */
+void desired_rejudge(struct desired *desired, size_t peer);
+void desired_holds_changed(struct desired *desired);
+
+/* EXISTS: nothing new in it, or older than what is known; MALFORMED, LIMIT: not taken. */
+enum status desired_apply(struct desired *desired, const struct mitigation *m,
+                          struct desired_time now);
+/* The state server has no such mitigation: it stays until orphan_max. */
+void desired_missing(struct desired *desired, const char *id);
+/* The state server answers and policy has a leader: leases run while this is called. */
+void desired_contact(struct desired *desired, int64_t now_ms);
+/* From the journal: when the last contact was. */
+void desired_set_contact(struct desired *desired, int64_t contact_ms);
+int64_t desired_contact_ms(const struct desired *desired);
+
+/* Time has passed. */
+void desired_tick(struct desired *desired, struct desired_time now);
+/* The peer was sent the route, or its withdrawal. */
+void desired_sent(struct desired *desired, size_t peer, uint32_t nlri);
+/* No message can hold it. */
+void desired_unfit(struct desired *desired, size_t peer, uint32_t nlri);
+/* The session fell, and all its routes with it (rib_out_down comes first). */
+void desired_peer_down(struct desired *desired, size_t peer, const char *why);
+
+size_t desired_count(const struct desired *desired);
+size_t desired_standing_count(const struct desired *desired); /* those that must stand */
+const struct standing *desired_find(const struct desired *desired, const char *id);
+/* Walk: start with *cursor = 0, NULL at the end. */
+const struct standing *desired_next(const struct desired *desired, size_t *cursor);
+bool desired_stands(const struct standing *s);
+
+#endif

@@ -1,0 +1,460 @@
+#include "speaker/journal.h"
+
+#include "common/base/hash.h"
+#include "common/base/table.h"
+#include "common/base/wire.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char magic[] = "weir journal 1\n";
+
+enum {
+    MAGIC_LEN = sizeof(magic) - 1,
+    FRAME_LEN = 12, /* length and hash */
+    HEAD_LEN = 2,   /* verb and key length */
+    VERB_PUT = 1,
+    VERB_DROP = 2,
+    KEYS_MAX = 1 << 20,
+    /* Below this size a file is never written anew, however little of it is alive. */
+    COMPACT_FROM_BYTES = 1 << 20,
+};
+/* A larger file is not ours. */
+#define FILE_MAX_BYTES (1UL << 30)
+
+struct place {
+    uint64_t at;  /* of the value in the file */
+    uint32_t len; /* of the value */
+};
+
+struct journal {
+    char *path;
+    int fd, lock_fd;
+    uint64_t end, live_bytes; /* of the file; of records that count */
+    struct table *places;
+    bool dirty;
+};
+
+static enum status fail_errno(struct text *why, const char *what, const char *path)
+{
+    text_addf(why, "%s %s: %s", what, path, strerror(errno));
+    return STATUS_IO;
+}
+
+static uint64_t record_bytes(size_t key_len, size_t value_len)
+{
+    return FRAME_LEN + HEAD_LEN + key_len + value_len;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+struct record {
+    uint8_t verb;
+    const char *key;
+    size_t key_len;
+    const uint8_t *value;
+    size_t value_len, len;
+};
+
+/* TRUNCATED: the end cuts it; MALFORMED: it is damaged. */
+static enum status read_record(const uint8_t *bytes, size_t len, struct record *ret_record)
+{
+    struct wire_reader r = wire_reader_of(bytes, len);
+    size_t body_len = wire_u32(&r);
+    uint64_t hash = wire_u64(&r);
+    if (r.failed)
+        return STATUS_TRUNCATED;
+    if (body_len < HEAD_LEN || body_len > HEAD_LEN + JOURNAL_KEY_MAX + JOURNAL_VALUE_MAX)
+        return STATUS_MALFORMED;
+    if (body_len > r.left)
+        return STATUS_TRUNCATED;
+    bool last = body_len == r.left;
+    if (hash_wire(r.pos, body_len) != hash)
+        return last ? STATUS_TRUNCATED : STATUS_MALFORMED;
+    struct record record = {.verb = wire_u8(&r), .key_len = wire_u8(&r)};
+    body_len -= HEAD_LEN;
+    if (record.key_len == 0 || record.key_len > JOURNAL_KEY_MAX || record.key_len > body_len)
+        return STATUS_MALFORMED;
+    record.key = (const char *)wire_take(&r, record.key_len);
+    record.value_len = body_len - record.key_len;
+    record.value = wire_take(&r, record.value_len);
+    record.len = record_bytes(record.key_len, record.value_len);
+    *ret_record = record;
+    return STATUS_OK;
+}
+
+/* A file system may leave zeros where a write was under way. */
+static bool all_zero(const uint8_t *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (bytes[i] != 0)
+            return false;
+    return true;
+}
+
+static void forget(struct journal *journal, const char *key, size_t key_len)
+{
+    const struct place *place = table_find(journal->places, key, key_len);
+    if (place == NULL)
+        return;
+    journal->live_bytes -= record_bytes(key_len, place->len);
+    table_remove(journal->places, key, key_len);
+}
+
+static enum status remember(struct journal *journal, const char *key, size_t key_len, uint64_t at,
+                            size_t len)
+{
+    bool is_new;
+    forget(journal, key, key_len);
+    struct place *place = table_insert(journal->places, key, key_len, &is_new);
+    if (place == NULL)
+        return STATUS_LIMIT;
+    *place = (struct place){.at = at, .len = (uint32_t)len};
+    journal->live_bytes += record_bytes(key_len, len);
+    return STATUS_OK;
+}
+
+static enum journal_found index_records(struct journal *journal, const uint8_t *bytes, size_t len)
+{
+    size_t at = MAGIC_LEN;
+    enum status status = STATUS_OK;
+    if (len < MAGIC_LEN) {
+        journal->end = 0;
+        return memcmp(bytes, magic, len) == 0 || all_zero(bytes, len) ? JOURNAL_TORN
+                                                                      : JOURNAL_DAMAGED;
+    }
+    if (memcmp(bytes, magic, MAGIC_LEN) != 0) {
+        journal->end = 0;
+        return JOURNAL_DAMAGED;
+    }
+    while (at < len) {
+        struct record record;
+        status = read_record(bytes + at, len - at, &record);
+        if (status != STATUS_OK)
+            break;
+        uint64_t value_at = at + FRAME_LEN + HEAD_LEN + record.key_len;
+        if (record.verb == VERB_PUT)
+            (void)remember(journal, record.key, record.key_len, value_at, record.value_len);
+        else
+            forget(journal, record.key, record.key_len);
+        at += record.len;
+    }
+    journal->end = at;
+    if (status == STATUS_OK)
+        return JOURNAL_WHOLE;
+    bool torn = status == STATUS_TRUNCATED || all_zero(bytes + at, len - at);
+    return torn ? JOURNAL_TORN : JOURNAL_DAMAGED;
+}
+
+static enum status read_all(int fd, uint8_t **ret_bytes, size_t *ret_len)
+{
+    struct stat info;
+    if (fstat(fd, &info) != 0 || info.st_size < 0 || (uint64_t)info.st_size > FILE_MAX_BYTES)
+        return STATUS_IO;
+    size_t len = (size_t)info.st_size, got = 0;
+    uint8_t *bytes = malloc(len > 0 ? len : 1);
+    if (bytes == NULL)
+        return STATUS_NO_MEMORY;
+    while (got < len) {
+        ssize_t n = pread(fd, bytes + got, len - got, (off_t)got);
+        if (n <= 0) {
+            free(bytes);
+            return STATUS_IO;
+        }
+        got += (size_t)n;
+    }
+    *ret_bytes = bytes;
+    *ret_len = len;
+    return STATUS_OK;
+}
+
+static void give_values(struct journal *journal, const uint8_t *bytes, journal_on_value on_value,
+                        void *owner)
+{
+    size_t cursor = 0;
+    const struct place *place;
+    while ((place = table_next(journal->places, &cursor)) != NULL) {
+        char key[JOURNAL_KEY_MAX + 1];
+        size_t key_len;
+        const void *raw = table_key(place, &key_len);
+        memcpy(key, raw, key_len);
+        key[key_len] = '\0';
+        on_value(owner, key, bytes + place->at, place->len);
+    }
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+static enum status write_all(int fd, const uint8_t *bytes, size_t len, uint64_t at)
+{
+    while (len > 0) {
+        ssize_t n = pwrite(fd, bytes, len, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return STATUS_IO;
+        bytes += n;
+        at += (uint64_t)n;
+        len -= (size_t)n;
+    }
+    return STATUS_OK;
+}
+
+static enum status append(struct journal *journal, uint8_t verb, const char *key, const void *value,
+                          size_t value_len, uint64_t *ret_value_at)
+{
+    size_t key_len = strlen(key);
+    assert(key_len > 0 && key_len <= JOURNAL_KEY_MAX);
+    if (value_len > JOURNAL_VALUE_MAX)
+        return STATUS_LIMIT;
+    size_t len = record_bytes(key_len, value_len);
+    uint8_t *bytes = malloc(len);
+    if (bytes == NULL)
+        return STATUS_NO_MEMORY;
+    struct wire_writer w = wire_writer_of(bytes, len);
+    wire_put_u32(&w, (uint32_t)(len - FRAME_LEN));
+    wire_put_u64(&w, 0);
+    wire_put_u8(&w, verb);
+    wire_put_u8(&w, (uint8_t)key_len);
+    wire_put_bytes(&w, key, key_len);
+    wire_put_bytes(&w, value, value_len);
+    assert(!w.failed && w.len == len);
+    wire_put_uint_at(bytes + 4, 8, hash_wire(bytes + FRAME_LEN, len - FRAME_LEN));
+    enum status status = write_all(journal->fd, bytes, len, journal->end);
+    free(bytes);
+    if (status != STATUS_OK) {
+        /* What was written of it lies past the end we know, and the next record goes over it. */
+        (void)!ftruncate(journal->fd, (off_t)journal->end);
+        return status;
+    }
+    *ret_value_at = journal->end + len - value_len;
+    journal->end += len;
+    journal->dirty = true;
+    return STATUS_OK;
+}
+
+enum status journal_put(struct journal *journal, const char *key, const void *value, size_t len)
+{
+    uint64_t at;
+    enum status status = append(journal, VERB_PUT, key, value, len, &at);
+    return status == STATUS_OK ? remember(journal, key, strlen(key), at, len) : status;
+}
+
+enum status journal_drop(struct journal *journal, const char *key)
+{
+    uint64_t at;
+    if (table_find(journal->places, key, strlen(key)) == NULL)
+        return STATUS_OK;
+    enum status status = append(journal, VERB_DROP, key, NULL, 0, &at);
+    if (status == STATUS_OK)
+        forget(journal, key, strlen(key));
+    return status;
+}
+
+enum status journal_sync(struct journal *journal)
+{
+    journal->dirty = false;
+    return fdatasync(journal->fd) == 0 ? STATUS_OK : STATUS_IO;
+}
+
+bool journal_is_dirty(const struct journal *journal)
+{
+    return journal->dirty;
+}
+
+int journal_take_dirty(struct journal *journal)
+{
+    journal->dirty = false;
+    return journal->fd;
+}
+
+bool journal_wants_compaction(const struct journal *journal)
+{
+    return journal->end > COMPACT_FROM_BYTES && journal->end > 4 * journal->live_bytes;
+}
+
+size_t journal_count(const struct journal *journal)
+{
+    return table_count(journal->places);
+}
+
+static void sync_folder(const char *path)
+{
+    char copy[PATH_MAX];
+    snprintf(copy, sizeof(copy), "%s", path);
+    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    (void)fsync(fd);
+    (void)close(fd);
+}
+
+/* Copies every value that counts; bytes: the old file, whole. */
+static enum status copy_live(struct journal *journal, struct journal *next, const uint8_t *bytes)
+{
+    size_t cursor = 0;
+    const struct place *place;
+    enum status status = write_all(next->fd, (const uint8_t *)magic, MAGIC_LEN, 0);
+    next->end = MAGIC_LEN;
+    while (status == STATUS_OK && (place = table_next(journal->places, &cursor)) != NULL) {
+        char key[JOURNAL_KEY_MAX + 1];
+        size_t key_len;
+        const void *raw = table_key(place, &key_len);
+        memcpy(key, raw, key_len);
+        key[key_len] = '\0';
+        status = journal_put(next, key, bytes + place->at, place->len);
+    }
+    return status;
+}
+
+static struct table *new_places(void)
+{
+    struct table_options options = {.entry_size = sizeof(struct place),
+                                    .key_max = JOURNAL_KEY_MAX,
+                                    .max = KEYS_MAX,
+                                    .seed = hash_random_seed()};
+    return table_new(&options);
+}
+
+enum status journal_compact(struct journal *journal)
+{
+    char path[PATH_MAX];
+    uint8_t *bytes = NULL;
+    size_t len;
+    struct journal next = {.fd = -1, .places = new_places()};
+    snprintf(path, sizeof(path), "%s.new", journal->path);
+    enum status status = next.places != NULL ? STATUS_OK : STATUS_NO_MEMORY;
+    if (status == STATUS_OK)
+        status = read_all(journal->fd, &bytes, &len);
+    if (status == STATUS_OK) {
+        next.fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        status = next.fd >= 0 ? copy_live(journal, &next, bytes) : STATUS_IO;
+    }
+    if (status == STATUS_OK && (fsync(next.fd) != 0 || rename(path, journal->path) != 0))
+        status = STATUS_IO;
+    free(bytes);
+    if (status != STATUS_OK) {
+        if (next.fd >= 0)
+            (void)close(next.fd);
+        table_free(next.places);
+        return status;
+    }
+    sync_folder(journal->path);
+    (void)close(journal->fd);
+    table_free(journal->places);
+    journal->fd = next.fd;
+    journal->places = next.places;
+    journal->end = next.end;
+    journal->live_bytes = next.live_bytes;
+    journal->dirty = false;
+    return STATUS_OK;
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+/* The lock is a file of its own, because the journal's own is replaced. */
+static enum status take_lock(struct journal *journal, struct text *why)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s.lock", journal->path);
+    journal->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (journal->lock_fd < 0)
+        return fail_errno(why, "cannot open", path);
+    if (flock(journal->lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return STATUS_OK;
+    if (errno != EWOULDBLOCK)
+        return fail_errno(why, "cannot lock", path);
+    text_addf(why, "another speaker uses %s", journal->path);
+    return STATUS_EXISTS;
+}
+
+static enum status repair(struct journal *journal, enum journal_found found, struct text *why)
+{
+    if (found == JOURNAL_DAMAGED) {
+        char aside[PATH_MAX];
+        snprintf(aside, sizeof(aside), "%s.damaged", journal->path);
+        if (rename(journal->path, aside) != 0)
+            return fail_errno(why, "cannot move aside", journal->path);
+        if (journal_compact(journal) != STATUS_OK)
+            return fail_errno(why, "cannot write", journal->path);
+        return STATUS_OK;
+    }
+    if (journal->end == 0) {
+        if (ftruncate(journal->fd, 0) != 0 ||
+            write_all(journal->fd, (const uint8_t *)magic, MAGIC_LEN, 0) != STATUS_OK)
+            return fail_errno(why, "cannot write", journal->path);
+        journal->end = MAGIC_LEN;
+    } else if (ftruncate(journal->fd, (off_t)journal->end) != 0) {
+        return fail_errno(why, "cannot cut", journal->path);
+    }
+    if (fsync(journal->fd) != 0)
+        return fail_errno(why, "cannot sync", journal->path);
+    sync_folder(journal->path);
+    return STATUS_OK;
+}
+
+static enum status open_file(struct journal *journal, journal_on_value on_value, void *owner,
+                             enum journal_found *ret_found, struct text *why)
+{
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    journal->fd = open(journal->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (journal->fd < 0)
+        return fail_errno(why, "cannot open", journal->path);
+    if (read_all(journal->fd, &bytes, &len) != STATUS_OK)
+        return fail_errno(why, "cannot read", journal->path);
+    enum journal_found found = len == 0 ? JOURNAL_NEW : index_records(journal, bytes, len);
+    give_values(journal, bytes, on_value, owner);
+    free(bytes);
+    enum status status = repair(journal, found, why);
+    if (status == STATUS_OK)
+        *ret_found = found;
+    return status;
+}
+
+enum status journal_open(struct journal **ret_journal, const char *path, journal_on_value on_value,
+                         void *owner, enum journal_found *ret_found, struct text *why)
+{
+    struct journal *journal = calloc(1, sizeof(*journal));
+    if (journal == NULL)
+        return STATUS_NO_MEMORY;
+    journal->fd = journal->lock_fd = -1;
+    journal->path = strdup(path);
+    journal->places = new_places();
+    enum status status =
+        journal->path != NULL && journal->places != NULL ? STATUS_OK : STATUS_NO_MEMORY;
+    if (status == STATUS_OK)
+        status = take_lock(journal, why);
+    if (status == STATUS_OK)
+        status = open_file(journal, on_value, owner, ret_found, why);
+    if (status != STATUS_OK) {
+        journal_close(journal);
+        return status;
+    }
+    *ret_journal = journal;
+    return STATUS_OK;
+}
+
+void journal_close(struct journal *journal)
+{
+    if (journal == NULL)
+        return;
+    if (journal->fd >= 0) {
+        (void)fdatasync(journal->fd);
+        (void)close(journal->fd);
+    }
+    if (journal->lock_fd >= 0)
+        (void)close(journal->lock_fd);
+    table_free(journal->places);
+    free(journal->path);
+    free(journal);
+}
