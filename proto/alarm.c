@@ -82,10 +82,11 @@ const char *alarm_state_name(enum alarm_state s)
 
 enum status alarm_encode(const struct alarm *alarm, struct text *ret_bytes)
 {
-    alarm_message m = WEIR__V1__ALARM__INIT;
+    alarm_message m;
     uint8_t exporters[ALARM_CONTRIBUTORS_MAX * COLUMN_ADDR_MAX];
     uint32_t shares[ALARM_CONTRIBUTORS_MAX], gaps_ms[ALARM_CONTRIBUTORS_MAX];
     char *mitigations[ALARM_MITIGATIONS_MAX];
+    weir__v1__alarm__init(&m);
     if (alarm->contributor_count > ALARM_CONTRIBUTORS_MAX ||
         alarm->mitigation_count > ALARM_MITIGATIONS_MAX)
         return STATUS_LIMIT;

@@ -158,7 +158,8 @@ static enum status rows_to_columns(const struct delta_batch *batch, struct delta
 
 enum status delta_encode(const struct delta_batch *batch, struct text *ret_bytes)
 {
-    delta_message m = WEIR__V1__DELTA_BATCH__INIT;
+    delta_message m;
+    weir__v1__delta_batch__init(&m);
     if (batch->schema != DELTA_SCHEMA)
         return STATUS_UNSUPPORTED;
     if (batch->row_count > DELTA_ROWS_MAX || batch->count_count > DELTA_COUNTS_MAX ||

@@ -95,7 +95,8 @@ static enum status decode(const struct scan_rules *rules, const struct map_field
 
 enum status job_encode(const struct job *job, struct text *ret_bytes)
 {
-    job_message m = WEIR__V1__JOB__INIT;
+    job_message m;
+    weir__v1__job__init(&m);
     enum status status = map_to_message(job_map, JOB_MAP, job, &m);
     return status == STATUS_OK ? message_append(&job_rules, &m.base, NULL, ret_bytes) : status;
 }
@@ -107,7 +108,8 @@ enum status job_decode(struct job *ret_job, const uint8_t *bytes, size_t len)
 
 enum status job_result_encode(const struct job_result *result, struct text *ret_bytes)
 {
-    result_message m = WEIR__V1__JOB_RESULT__INIT;
+    result_message m;
+    weir__v1__job_result__init(&m);
     enum status status = map_to_message(result_map, RESULT_MAP, result, &m);
     return status == STATUS_OK ? message_append(&result_rules, &m.base, NULL, ret_bytes) : status;
 }

@@ -85,8 +85,9 @@ static bool family_valid(uint32_t family)
 
 enum status mitigation_encode(const struct mitigation *m, struct text *ret_bytes)
 {
-    mitigation_message message = WEIR__V1__MITIGATION__INIT;
+    mitigation_message message;
     char *peers[MITIGATION_PEERS_MAX];
+    weir__v1__mitigation__init(&message);
     if (m->nlri_len > NLRI_MAX || m->community_count > COMMUNITIES_MAX ||
         m->peer_count > MITIGATION_PEERS_MAX)
         return STATUS_LIMIT;

@@ -63,11 +63,12 @@ static const struct scan_rules reply_rules = {
 
 enum status recall_request_encode(const struct recall_request *request, struct text *ret_bytes)
 {
-    request_message m = WEIR__V1__RECALL_REQUEST__INIT;
+    request_message m;
     uint64_t count_ids[RECALL_TARGETS_MAX];
     uint32_t key_lens[RECALL_TARGETS_MAX];
     uint8_t keys[RECALL_TARGETS_MAX * KEY_BYTES_MAX];
     size_t keys_len = 0;
+    weir__v1__recall_request__init(&m);
     if (request->target_count > RECALL_TARGETS_MAX)
         return STATUS_LIMIT;
     enum status status = map_to_message(request_map, REQUEST_MAP, request, &m);
@@ -204,7 +205,8 @@ static void lend_columns(reply_message *m, struct reply_scratch *s, size_t n)
 
 enum status recall_reply_encode(const struct recall_reply *reply, struct text *ret_bytes)
 {
-    reply_message m = WEIR__V1__RECALL_REPLY__INIT;
+    reply_message m;
+    weir__v1__recall_reply__init(&m);
     if (reply->tuple_count > RECALL_TUPLES_MAX)
         return STATUS_LIMIT;
     if (!share_valid(reply->rate_share))

@@ -55,8 +55,9 @@ static const struct scan_rules reply_rules = {
 
 enum status request_encode(const struct request *request, struct text *ret_bytes)
 {
-    request_message m = WEIR__V1__REQUEST__INIT;
+    request_message m;
     char *names[ARGS_MAX], *values[ARGS_MAX];
+    weir__v1__request__init(&m);
     if (request->arg_count > ARGS_MAX)
         return STATUS_LIMIT;
     enum status status = map_to_message(request_map, REQUEST_MAP, request, &m);
@@ -100,8 +101,9 @@ enum status request_decode(struct request *ret_request, const uint8_t *bytes, si
 
 enum status reply_encode(const struct reply *reply, struct text *ret_bytes)
 {
-    reply_message m = WEIR__V1__REPLY__INIT;
+    reply_message m;
     char *ids[IDS_MAX];
+    weir__v1__reply__init(&m);
     if (reply->id_count > IDS_MAX)
         return STATUS_LIMIT;
     enum status status = map_to_message(reply_map, REPLY_MAP, reply, &m);

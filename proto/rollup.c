@@ -218,7 +218,8 @@ static enum status rows_to_columns(const struct rollup_tick *tick, struct rollup
 
 enum status rollup_encode(const struct rollup_tick *tick, struct text *ret_bytes)
 {
-    rollup_message m = WEIR__V1__ROLLUP_TICK__INIT;
+    rollup_message m;
+    weir__v1__rollup_tick__init(&m);
     if (tick->schema != ROLLUP_SCHEMA)
         return STATUS_UNSUPPORTED;
     if (tick->part >= tick->parts)
