@@ -108,7 +108,7 @@ static void note_contributors(struct engine *e, struct alarm *alarm, const struc
 
 /* The alarm's severity follows the highest threshold that is passed; a fall only after clear.after.
  */
-static void follow_severity(struct engine *e, struct live_alarm *live, int over,
+static void follow_severity(struct engine *e, struct live_alarm *live, int over, size_t rate,
                             struct engine_now now)
 {
     const struct config_policy *p = &e->model->config->policies[live->tracked->policy];
@@ -126,7 +126,8 @@ static void follow_severity(struct engine *e, struct live_alarm *live, int over,
     live->fallen_since_ms = 0;
     alarm->threshold = (uint32_t)over;
     alarm->severity = (uint8_t)p->thresholds[over].severity;
-    threshold_text(&p->thresholds[over], 0, alarm->threshold_text, sizeof(alarm->threshold_text));
+    threshold_text(&p->thresholds[over], rate, alarm->threshold_text,
+                   sizeof(alarm->threshold_text));
     engine_write_alarm(e, live, rises ? "alarm rises" : "alarm falls", "", now);
     if (rises)
         mitigations_start_for(e, live, now);
@@ -299,7 +300,7 @@ static void judge(struct engine *e, size_t policy, const struct flow_key *key,
             note_contributors(e, &live->alarm, tick, row, now);
     }
     if (live->alarm.state != ALARM_FROZEN && live->alarm.state != ALARM_STALE)
-        follow_severity(e, live, best, now);
+        follow_severity(e, live, best, best >= 0 ? decided[best] : 0, now);
     apply(e, t, over ? ALARM_EV_OVER : all_under ? ALARM_EV_UNDER : ALARM_EV_HALF, now);
 }
 

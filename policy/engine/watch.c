@@ -3,7 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SILENT_SHARE_PERMILLE = 200 };
+enum {
+    SILENT_SHARE_PERMILLE = 200,
+    /* The same datagram comes with the ticks of several shards, each with its own small delay. */
+    JITTER_MS = 100,
+    SWEEP_EVERY_MS = 1000, /* a full table is walked no more often */
+};
 
 struct heard {
     uint64_t last_ms; /* monotonic: when its last datagram reached a collector */
@@ -44,36 +49,43 @@ void watch_add_shard(struct watch *watch, const char *name)
     (void)snprintf(shard->name, sizeof(shard->name), "%s", name);
 }
 
-/* The table is full of exporters: the one that was silent for longest gives its place. */
-static void forget_oldest(struct table *exporters)
+/* The table is full: the half of the time span that was silent for longest gives its places. */
+static void sweep(struct watch *watch, uint64_t now_ms)
 {
-    struct heard *oldest = NULL;
+    uint64_t oldest_ms = now_ms;
     size_t cursor = 0;
-    for (struct heard *h = table_next(exporters, &cursor); h != NULL;
-         h = table_next(exporters, &cursor)) {
-        if (oldest == NULL || h->last_ms < oldest->last_ms)
-            oldest = h;
+    if (watch->swept_ms != 0 && now_ms - watch->swept_ms < SWEEP_EVERY_MS)
+        return;
+    watch->swept_ms = now_ms;
+    for (const struct heard *h = table_next(watch->exporters, &cursor); h != NULL;
+         h = table_next(watch->exporters, &cursor))
+        oldest_ms = h->last_ms < oldest_ms ? h->last_ms : oldest_ms;
+    uint64_t until_ms = oldest_ms + (now_ms - oldest_ms) / 2;
+    cursor = 0;
+    for (struct heard *h = table_next(watch->exporters, &cursor); h != NULL;
+         h = table_next(watch->exporters, &cursor)) {
+        if (h->last_ms <= until_ms)
+            table_remove_entry(watch->exporters, h);
     }
-    if (oldest != NULL)
-        table_remove_entry(exporters, oldest);
 }
 
-static void hear(struct watch *watch, const struct ip_addr *exporter, uint64_t heard_ms)
+static void hear(struct watch *watch, const struct ip_addr *exporter, uint64_t heard_ms,
+                 uint64_t now_ms)
 {
     bool is_new = false;
     if (table_count(watch->exporters) == WATCH_EXPORTERS_MAX &&
         table_find(watch->exporters, exporter, sizeof(*exporter)) == NULL)
-        forget_oldest(watch->exporters);
+        sweep(watch, now_ms);
     struct heard *h = table_insert(watch->exporters, exporter, sizeof(*exporter), &is_new);
     if (h == NULL)
         return;
-    if (is_new || heard_ms <= h->last_ms) {
-        h->last_ms = is_new ? heard_ms : h->last_ms;
-        return;
+    if (is_new) {
+        h->last_ms = heard_ms;
+    } else if (heard_ms > h->last_ms && heard_ms - h->last_ms > JITTER_MS) {
+        uint64_t gap_ms = heard_ms - h->last_ms;
+        h->gap_ms = h->gap_ms == 0 ? gap_ms : (h->gap_ms * 7 + gap_ms) / 8;
+        h->last_ms = heard_ms;
     }
-    uint64_t gap_ms = heard_ms - h->last_ms;
-    h->gap_ms = h->gap_ms == 0 ? gap_ms : (h->gap_ms * 7 + gap_ms) / 8;
-    h->last_ms = heard_ms;
 }
 
 void watch_tick(struct watch *watch, const struct rollup_tick *tick, uint64_t now_ms)
@@ -85,7 +97,7 @@ void watch_tick(struct watch *watch, const struct rollup_tick *tick, uint64_t no
     }
     for (size_t i = 0; i < tick->exporter_count; i++) {
         uint64_t age_ms = tick->exporters[i].heard_age_ms;
-        hear(watch, &tick->exporters[i].addr, age_ms < now_ms ? now_ms - age_ms : 0);
+        hear(watch, &tick->exporters[i].addr, age_ms < now_ms ? now_ms - age_ms : 0, now_ms);
     }
 }
 

@@ -11,7 +11,7 @@
  */
 enum {
     WATCH_SHARDS_MAX = 64,
-    WATCH_EXPORTERS_MAX = 4096,
+    WATCH_EXPORTERS_MAX = ROLLUP_EXPORTERS_MAX,
     WATCH_TICK_MAX_AGE_MS = 2000,
     WATCH_SILENT_MIN_MS = 5000
 };
@@ -26,6 +26,7 @@ struct watch {
     struct watch_shard shards[WATCH_SHARDS_MAX];
     size_t shard_count;
     struct table *exporters;
+    uint64_t swept_ms; /* when a full table was last walked for what is silent */
 };
 
 enum status watch_init(struct watch *watch, uint64_t seed);
