@@ -65,10 +65,11 @@ static void sample_key(const struct step_check *s, const struct ip_addr *ours,
     for (size_t i = 0; i < s->count->spec.key_count; i++) {
         const struct count_dim *dim = &s->count->spec.key[i];
         enum dimension d = (enum dimension)dim->dimension;
+        bool masks = d == DIM_DST_ADDR || d == DIM_SRC_ADDR;
         uint8_t len = ours->family == ADDR_IPV4 ? dim->len4 : dim->len6;
-        struct ip_addr masked = d == DIM_EXPORTER ? *ours : addr_masked(ours, len);
+        struct ip_addr addr = masks ? addr_masked(ours, len) : *ours;
         if (dimension_width(d) == 0)
-            key_add_addr(ret_key, d, &masked);
+            key_add_addr(ret_key, d, &addr);
         else
             key_add_number(ret_key, d, d == DIM_PROTOCOL ? 17 : 53);
     }
@@ -85,6 +86,7 @@ static bool is_of_the_rule(enum guard_invariant invariant)
     case GUARD_LENGTH:
     case GUARD_RATE:
     case GUARD_NOTHING:
+    case GUARD_ACTION:
         return true;
     case GUARD_NO_DESTINATION:
     case GUARD_NOT_OURS:

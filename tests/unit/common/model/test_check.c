@@ -62,7 +62,7 @@ Test(check, a_profile_must_exist)
 {
     char yaml[1024];
     snprintf(yaml, sizeof(yaml), PEERS, "junoss");
-    struct mistake mistake = {yaml, "t.yaml:3:65: profile: \"junoss\" is no router profile"};
+    struct mistake mistake = {yaml, "t.yaml:3:64: profile: \"junoss\" is no router profile"};
     must_refuse(&mistake, 1);
     snprintf(yaml, sizeof(yaml), PEERS, "generic");
     struct loaded l = load_good(yaml);
