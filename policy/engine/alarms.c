@@ -129,8 +129,10 @@ static void follow_severity(struct engine *e, struct live_alarm *live, int over,
     threshold_text(&p->thresholds[over], rate, alarm->threshold_text,
                    sizeof(alarm->threshold_text));
     engine_write_alarm(e, live, rises ? "alarm rises" : "alarm falls", "", now);
-    if (rises)
+    if (rises) {
+        live->settled = false;
         mitigations_start_for(e, live, now);
+    }
 }
 
 static void activate(struct engine *e, struct tracked *t, int over, size_t rate,
@@ -373,7 +375,7 @@ static void alarm_time(struct engine *e, struct tracked *t, struct engine_now no
         apply(e, t, ALARM_EV_CLEAR_OVER, now);
         return;
     }
-    if (alarm->state == ALARM_ACTIVE && now.mono_ms >= live->retry_ms) {
+    if (alarm->state == ALARM_ACTIVE && !live->settled && now.mono_ms >= live->retry_ms) {
         live->retry_ms = now.mono_ms + RETRY_EVERY_MS;
         mitigations_start_for(e, live, now);
     }

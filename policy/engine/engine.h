@@ -49,6 +49,7 @@ struct engine_write {
 
 struct engine_options {
     uint64_t seed;
+    uint64_t epoch; /* what we lead with: goes into mitigations and jobs */
     void (*on_write)(void *owner, const struct engine_write *write);
     void (*on_refusal)(void *owner, enum guard_invariant invariant); /* to be counted */
     void *owner;

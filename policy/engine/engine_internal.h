@@ -27,7 +27,8 @@ struct live_alarm {
     uint64_t dark_since_ms;   /* while frozen or stale */
     uint64_t fallen_since_ms; /* 0: its severity's threshold is still passed */
     uint64_t written_ms, retry_ms;
-    bool orphan; /* its policy is gone */
+    bool orphan;  /* its policy is gone */
+    bool settled; /* all that its severity asks for stands, or was refused for good */
 };
 
 struct peer_result {
@@ -39,8 +40,8 @@ struct live_mitigation {
     struct mitigation m;
     struct peer_result results[ENGINE_RESULTS_MAX];
     size_t result_count;
-    uint64_t withdrawing_since_ms, renewed_ms;
-    int platform; /* index in the configuration, or -1 */
+    uint64_t created_ms, withdrawing_since_ms, renewed_ms;
+    size_t wanted_by; /* live alarms */
 };
 
 struct shard_parts { /* of the tick that is coming in */

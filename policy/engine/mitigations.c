@@ -1,0 +1,361 @@
+#include "policy/engine/engine_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ALL_REFUSED_AFTER_MS = 2000, /* other speakers may still take it */
+    NO_SPEAKER_AFTER_MS = 5000,  /* withdrawn, and no speaker ever said that it sent it */
+    NO_ANSWER_AFTER_MS = 30000   /* a speaker that is gone: it obeys the hash when it returns */
+};
+
+static const char policy_name[] = "policy";
+
+struct live_mitigation *mitigations_by_id(const struct engine *e, const char *id)
+{
+    struct live_mitigation **at = table_find(e->mitigations, id, strlen(id));
+    return at != NULL ? *at : NULL;
+}
+
+bool mitigations_stands(const struct live_mitigation *live)
+{
+    return live->m.state == MITIGATION_ANNOUNCING || live->m.state == MITIGATION_ACTIVE;
+}
+
+static void write_change(struct engine *e, struct live_mitigation *live,
+                         enum engine_standing standing, const struct job *job, const char *what,
+                         const char *who, const char *why)
+{
+    live->m.revision++;
+    struct job with_revision = {0};
+    if (job != NULL) {
+        with_revision = *job;
+        with_revision.revision = live->m.revision;
+    }
+    struct engine_write write = {.mitigation = &live->m,
+                                 .standing = standing,
+                                 .job = job != NULL ? &with_revision : NULL,
+                                 .what = what,
+                                 .who = who,
+                                 .why = why};
+    e->options.on_write(e->options.owner, &write);
+}
+
+/* It is over: written, and forgotten here. */
+static void finish(struct engine *e, struct live_mitigation *live, enum mitigation_state state,
+                   const char *why, struct engine_now now)
+{
+    live->m.state = (uint8_t)state;
+    live->m.ended_ms = now.state_ms;
+    if (why != NULL)
+        (void)snprintf(live->m.why_ended, sizeof(live->m.why_ended), "%s", why);
+    write_change(e, live, ENGINE_ENDED, NULL, mitigation_state_name(state), policy_name,
+                 live->m.why_ended);
+    (void)table_remove(e->mitigations, live->m.id, strlen(live->m.id));
+    mitigation_done(&live->m);
+    free(live);
+}
+
+void mitigations_withdraw(struct engine *e, struct live_mitigation *live, const char *who,
+                          const char *why, struct engine_now now)
+{
+    if (!mitigations_stands(live))
+        return;
+    struct mitigation *m = &live->m;
+    m->state = MITIGATION_WITHDRAWING;
+    m->withdraw_asked_ms = now.state_ms;
+    live->withdrawing_since_ms = now.mono_ms;
+    (void)snprintf(m->why_ended, sizeof(m->why_ended), "%s", why);
+    struct job job = {.verb = JOB_WITHDRAW,
+                      .epoch = e->options.epoch,
+                      .decided_ms = now.state_ms,
+                      .written_ms = now.state_ms};
+    (void)snprintf(job.mitigation, sizeof(job.mitigation), "%s", m->id);
+    m->epoch = e->options.epoch;
+    write_change(e, live, ENGINE_STANDS, &job, "withdraw", who, why);
+}
+
+static bool is_of(const struct live_alarm *live, const char *id)
+{
+    for (size_t i = 0; i < live->alarm.mitigation_count; i++) {
+        if (strcmp(live->alarm.mitigations[i], id) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool attach(struct live_alarm *live, struct live_mitigation *mitigation)
+{
+    struct alarm *alarm = &live->alarm;
+    if (is_of(live, mitigation->m.id))
+        return false;
+    if (alarm->mitigation_count == ALARM_MITIGATIONS_MAX) {
+        /* A long alarm with many changes: the oldest entry gives its place, its hash names the
+         * alarm. */
+        memmove(alarm->mitigations[0], alarm->mitigations[1],
+                (ALARM_MITIGATIONS_MAX - 1) * sizeof(alarm->mitigations[0]));
+        alarm->mitigation_count--;
+    }
+    (void)snprintf(alarm->mitigations[alarm->mitigation_count++], ID_TEXT_MAX, "%s",
+                   mitigation->m.id);
+    mitigation->wanted_by++;
+    return true;
+}
+
+static bool held(const struct engine *e, const struct live_alarm *live,
+                 const struct config_method *method, enum addr_family family, char *ret_why,
+                 size_t room)
+{
+    for (size_t i = 0; i < e->hold_count; i++) {
+        const struct scope *hold = &e->holds[i];
+        bool hits = hold->kind == SCOPE_ALL ||
+                    (hold->kind == SCOPE_METHOD && strcmp(hold->value, method->name) == 0) ||
+                    (hold->kind == SCOPE_ALARM && strcmp(hold->value, live->alarm.id) == 0) ||
+                    (hold->kind == SCOPE_FAMILY &&
+                     strcmp(hold->value, family == ADDR_IPV4 ? "ipv4" : "ipv6") == 0);
+        if (!hits)
+            continue;
+        char scope[SCOPE_TEXT_MAX];
+        (void)snprintf(ret_why, room, "on hold (%.60s): weir resume", scope_format(hold, scope));
+        return true;
+    }
+    return false;
+}
+
+/* One method on one platform. false: it was refused for now only, and is tried again. */
+static bool start_on(struct engine *e, struct live_alarm *live, const struct model_method *method,
+                     const struct config_platform *platform, bool *ret_changed,
+                     struct engine_now now)
+{
+    const struct config_policy *p = &e->model->config->policies[live->tracked->policy];
+    const struct model_count *count =
+        &e->model->counts[e->model->policy_count[live->tracked->policy]];
+    struct alarm *alarm = &live->alarm;
+    struct flow_rule rule;
+    struct flow_actions actions;
+    struct rule_error error = {0};
+    struct ip_addr target;
+    char peers[MITIGATION_PEERS_MAX][NAME_MAX_LEN + 1], why[REASON_MAX] = "",
+                                                        before[sizeof(alarm->not_mitigated)];
+    (void)snprintf(before, sizeof(before), "%s", alarm->not_mitigated);
+    enum addr_family family =
+        key_addr(&alarm->key, DIM_DST_ADDR, &target) == STATUS_OK ? target.family : ADDR_IPV4;
+    uint32_t routers = start_peers(e, platform, family, peers);
+    bool later = false;
+    struct live_mitigation *mitigation = NULL;
+    if (held(e, live, method->config, family, why, sizeof(why))) {
+        later = true;
+    } else if (model_method_rule(method, &count->spec, &alarm->key, NULL,
+                                 routers != 0 ? routers : 1, &rule, &actions,
+                                 &error) != STATUS_OK) {
+        (void)snprintf(why, sizeof(why), "%s", error.why);
+    } else {
+        struct start start = {.alarm = alarm->id,
+                              .policy = p->name,
+                              .method = method->config->name,
+                              .who = policy_name,
+                              .reason = alarm->threshold_text,
+                              .origin = ORIGIN_ALARM,
+                              .platform = platform,
+                              .dry_run = p->dry_run || method->config->dry_run,
+                              .lease_ms = method->config->lease_ms,
+                              .withdraw_after_ms = method->config->withdraw_after_ms,
+                              .withdraw_manual = method->config->withdraw_manual,
+                              .crossed_ms = alarm->times.crossed_ms};
+        mitigation = start_rule(e, &start, &rule, &actions, why, now);
+        later = mitigation == NULL &&
+                strncmp(why, guard_label(GUARD_BUDGET), strlen(guard_label(GUARD_BUDGET))) == 0;
+    }
+    if (mitigation != NULL)
+        *ret_changed = attach(live, mitigation) || *ret_changed;
+    (void)snprintf(alarm->not_mitigated, sizeof(alarm->not_mitigated), "%.90s", why);
+    *ret_changed = *ret_changed || strcmp(before, alarm->not_mitigated) != 0;
+    return !later;
+}
+
+void mitigations_start_for(struct engine *e, struct live_alarm *live, struct engine_now now)
+{
+    const struct config *c = e->model->config;
+    const struct config_threshold *threshold =
+        &c->policies[live->tracked->policy].thresholds[live->alarm.threshold];
+    live->settled = true;
+    if (live->alarm.stopped_by_person || live->alarm.suppressed)
+        return;
+    bool changed = false, all = true;
+    for (size_t i = 0; i < threshold->mitigate_count; i++) {
+        const struct model_method *method = &e->model->methods[threshold->mitigate[i].method];
+        size_t platforms = method->config->platform_count;
+        size_t rounds = platforms != 0 ? platforms : c->platform_count != 0 ? c->platform_count : 1;
+        for (size_t n = 0; n < rounds; n++) {
+            const struct config_platform *platform =
+                platforms != 0           ? &c->platforms[method->config->platforms[n]]
+                : c->platform_count != 0 ? &c->platforms[n]
+                                         : NULL;
+            all = start_on(e, live, method, platform, &changed, now) && all;
+        }
+    }
+    live->settled = all;
+    live->retry_ms = now.mono_ms + 5000;
+    if (changed)
+        engine_write_alarm(e, live, live->alarm.not_mitigated[0] != '\0' ? "not mitigated" : NULL,
+                           live->alarm.not_mitigated, now);
+}
+
+void mitigations_alarm_ended(struct engine *e, const struct live_alarm *live, struct engine_now now)
+{
+    for (size_t i = 0; i < live->alarm.mitigation_count; i++) {
+        struct live_mitigation *mitigation = mitigations_by_id(e, live->alarm.mitigations[i]);
+        if (mitigation == NULL || mitigation->wanted_by == 0 || --mitigation->wanted_by != 0 ||
+            !mitigations_stands(mitigation))
+            continue;
+        if (mitigation->m.withdraw_manual)
+            continue; /* stands until a person stops it */
+        mitigation->m.until_ms = now.state_ms + mitigation->m.withdraw_after_ms;
+        write_change(e, mitigation, ENGINE_STANDS, NULL, "withdrawal planned", policy_name,
+                     "alarm ended");
+    }
+}
+
+static bool all_gone(const struct live_mitigation *live)
+{
+    for (size_t i = 0; i < live->result_count; i++) {
+        if (live->results[i].kind == RESULT_SENT)
+            return false;
+    }
+    return live->result_count != 0;
+}
+
+static bool all_refused(const struct live_mitigation *live)
+{
+    for (size_t i = 0; i < live->result_count; i++) {
+        if (live->results[i].kind != RESULT_REFUSED)
+            return false;
+    }
+    return live->result_count != 0;
+}
+
+static void mitigation_time(struct engine *e, struct live_mitigation *live, struct engine_now now)
+{
+    struct mitigation *m = &live->m;
+    if (m->state == MITIGATION_WITHDRAWING) {
+        uint64_t waited_ms = now.mono_ms - live->withdrawing_since_ms;
+        if (all_gone(live) || (live->result_count == 0 && waited_ms > NO_SPEAKER_AFTER_MS))
+            finish(e, live, MITIGATION_WITHDRAWN, NULL, now);
+        else if (waited_ms > NO_ANSWER_AFTER_MS)
+            finish(e, live, MITIGATION_WITHDRAWN,
+                   "a speaker did not answer; it obeys when it returns", now);
+        return;
+    }
+    if (m->until_ms != 0 && now.state_ms >= m->until_ms) {
+        mitigations_withdraw(e, live, policy_name,
+                             m->origin == ORIGIN_ALARM ? "the alarm has ended" : "its time is over",
+                             now);
+        return;
+    }
+    if (m->state == MITIGATION_ANNOUNCING && all_refused(live) &&
+        now.mono_ms - live->created_ms > ALL_REFUSED_AFTER_MS) {
+        finish(e, live, MITIGATION_FAILED, "every peer refused it", now);
+        return;
+    }
+    if (m->lease_ms != 0 && now.mono_ms - live->renewed_ms >= m->lease_ms / 3) {
+        live->renewed_ms = now.mono_ms;
+        m->renewed_ms = now.state_ms;
+        m->epoch = e->options.epoch;
+        write_change(e, live, ENGINE_STANDS, NULL, NULL, NULL, NULL);
+    }
+}
+
+void mitigations_time(struct engine *e, struct engine_now now)
+{
+    size_t cursor = 0;
+    for (struct live_mitigation **at = table_next(e->mitigations, &cursor); at != NULL;
+         at = table_next(e->mitigations, &cursor))
+        mitigation_time(e, *at, now);
+}
+
+static struct peer_result *result_of(struct live_mitigation *live, const char *speaker,
+                                     const char *peer)
+{
+    for (size_t i = 0; i < live->result_count; i++) {
+        if (strcmp(live->results[i].speaker, speaker) == 0 &&
+            strcmp(live->results[i].peer, peer) == 0)
+            return &live->results[i];
+    }
+    if (live->result_count == ENGINE_RESULTS_MAX)
+        return NULL;
+    struct peer_result *r = &live->results[live->result_count++];
+    (void)snprintf(r->speaker, sizeof(r->speaker), "%s", speaker);
+    (void)snprintf(r->peer, sizeof(r->peer), "%s", peer);
+    r->kind = RESULT_KIND_COUNT; /* nothing yet */
+    return r;
+}
+
+void engine_result(struct engine *e, const struct job_result *result, struct engine_now now)
+{
+    struct live_mitigation *live = mitigations_by_id(e, result->mitigation);
+    if (live == NULL)
+        return;
+    struct mitigation *m = &live->m;
+    bool withdrawing = m->state == MITIGATION_WITHDRAWING;
+    if (withdrawing != (result->verb == JOB_WITHDRAW) && result->kind != RESULT_PEER_DOWN)
+        return; /* an answer to what was wanted before */
+    struct peer_result *r = result_of(live, result->speaker, result->peer);
+    if (r == NULL || (r->kind == result->kind && m->state != MITIGATION_ANNOUNCING && !withdrawing))
+        return;
+    r->kind = result->kind;
+
+    char field[2 * NAME_MAX_LEN + 16], value[REASON_MAX + 64];
+    (void)snprintf(field, sizeof(field), "peer:%s/%s", r->speaker, r->peer);
+    (void)snprintf(value, sizeof(value), "%s%s%s", result_kind_name((enum result_kind)result->kind),
+                   result->reason[0] != '\0' ? ": " : "", result->reason);
+    const char *what = NULL;
+    if (m->state == MITIGATION_ANNOUNCING &&
+        (result->kind == RESULT_SENT || result->kind == RESULT_DRY_RUN)) {
+        m->state = MITIGATION_ACTIVE;
+        m->active_ms = result->at_ms != 0 ? result->at_ms : now.state_ms;
+        what = m->dry_run ? "active (dry run)" : "active";
+    } else if (result->kind == RESULT_REFUSED) {
+        what = "refused by a peer";
+    }
+    m->revision++;
+    struct engine_write write = {.mitigation = m,
+                                 .standing = ENGINE_STANDS,
+                                 .what = what,
+                                 .who = r->speaker,
+                                 .why = value,
+                                 .peer_field = field,
+                                 .peer_value = value};
+    e->options.on_write(e->options.owner, &write);
+    if (withdrawing && all_gone(live))
+        finish(e, live, MITIGATION_WITHDRAWN, NULL, now);
+}
+
+void engine_restore_peer(struct engine *e, const char *mitigation_id, const char *field,
+                         const char *value)
+{
+    struct live_mitigation *live = mitigations_by_id(e, mitigation_id);
+    const char *slash = strchr(field, '/');
+    char speaker[NAME_MAX_LEN + 1];
+    if (live == NULL || strncmp(field, "peer:", 5) != 0 || slash == NULL ||
+        (size_t)(slash - field) - 5 > NAME_MAX_LEN || strlen(slash + 1) > NAME_MAX_LEN)
+        return;
+    (void)snprintf(speaker, sizeof(speaker), "%.*s", (int)(slash - field - 5), field + 5);
+    size_t word = strcspn(value, ":");
+    for (int k = 0; k < RESULT_KIND_COUNT; k++) {
+        const char *name = result_kind_name((enum result_kind)k);
+        struct peer_result *r = NULL;
+        if (strlen(name) == word && strncmp(name, value, word) == 0 &&
+            (r = result_of(live, speaker, slash + 1)) != NULL)
+            r->kind = (uint8_t)k;
+    }
+}
+
+void engine_write_refused(struct engine *e, const char *mitigation_id, uint64_t revision,
+                          enum status why, struct engine_now now)
+{
+    struct live_mitigation *live = mitigations_by_id(e, mitigation_id);
+    if (live == NULL || live->m.revision < revision)
+        return;
+    finish(e, live, MITIGATION_REFUSED, status_text(why), now);
+}

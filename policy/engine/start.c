@@ -1,0 +1,313 @@
+#include "policy/engine/engine_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MINUTE_MS = 60000 };
+
+static bool peer_takes(const struct config_peer *peer, const struct config_platform *platform,
+                       enum addr_family family)
+{
+    unsigned int bit = family == ADDR_IPV4 ? FAMILY_FLOW4 : FAMILY_FLOW6;
+    return (peer->families & bit) != 0 && (platform == NULL || (platform->families & bit) != 0);
+}
+
+uint32_t start_peers(const struct engine *e, const struct config_platform *platform,
+                     enum addr_family family, char (*ret_peers)[NAME_MAX_LEN + 1])
+{
+    const struct config *c = e->model->config;
+    size_t candidates = platform != NULL ? platform->peer_count : c->peer_count;
+    uint32_t count = 0;
+    for (size_t i = 0; i < candidates && count < MITIGATION_PEERS_MAX; i++) {
+        const struct config_peer *peer = &c->peers[platform != NULL ? platform->peers[i] : i];
+        if (peer_takes(peer, platform, family))
+            (void)snprintf(ret_peers[count++], NAME_MAX_LEN + 1, "%s", peer->name);
+    }
+    return count;
+}
+
+static bool same_peers(const struct mitigation *a, const struct mitigation *b)
+{
+    if (a->peer_count != b->peer_count)
+        return false;
+    for (size_t i = 0; i < a->peer_count; i++) {
+        if (strcmp(a->peers[i], b->peers[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool share_a_peer(const struct mitigation *a, const struct mitigation *b)
+{
+    if (a->peer_count == 0 || b->peer_count == 0)
+        return true; /* to all */
+    for (size_t i = 0; i < a->peer_count; i++) {
+        for (size_t j = 0; j < b->peer_count; j++) {
+            if (strcmp(a->peers[i], b->peers[j]) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool same_rule(const struct mitigation *a, const struct mitigation *b)
+{
+    return a->family == b->family && a->nlri_len == b->nlri_len &&
+           memcmp(a->nlri, b->nlri, a->nlri_len) == 0;
+}
+
+/* A standing one that already does this; or, in *ret_other, one of the same match and another
+ * action. */
+static struct live_mitigation *find_same(struct engine *e, const struct mitigation *m,
+                                         struct live_mitigation **ret_other)
+{
+    size_t cursor = 0;
+    *ret_other = NULL;
+    for (struct live_mitigation **at = table_next(e->mitigations, &cursor); at != NULL;
+         at = table_next(e->mitigations, &cursor)) {
+        struct live_mitigation *live = *at;
+        if (!mitigations_stands(live) || !same_rule(&live->m, m) || !share_a_peer(&live->m, m))
+            continue;
+        if (live->m.dry_run == m->dry_run && same_peers(&live->m, m) &&
+            live->m.community_count == m->community_count &&
+            memcmp(live->m.communities, m->communities, m->community_count * 8) == 0)
+            return live;
+        *ret_other = live;
+    }
+    return NULL;
+}
+
+/* Standing rules of a platform, and of one target. A dry one counts: it shows what would be. */
+static uint32_t count_standing(const struct engine *e, const struct mitigation *m,
+                               const char *alarm)
+{
+    size_t cursor = 0;
+    uint32_t count = 0;
+    for (struct live_mitigation **at = table_next(e->mitigations, &cursor); at != NULL;
+         at = table_next(e->mitigations, &cursor)) {
+        const struct live_mitigation *live = *at;
+        if (mitigations_stands(live) &&
+            (alarm != NULL ? strcmp(live->m.alarm, alarm) == 0 : share_a_peer(&live->m, m)))
+            count++;
+    }
+    return count;
+}
+
+static uint32_t starts_in_last_minute(const struct engine *e, struct engine_now now)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < STARTS_A_MINUTE_MAX; i++)
+        count += e->starts_ms[i] != 0 && now.mono_ms - e->starts_ms[i] < MINUTE_MS;
+    return count;
+}
+
+/* What automatic rules leave to people: a tenth of the platform's rules and at least five, up to
+ * half. */
+static uint32_t reserve(const struct config *c, uint32_t rules_max)
+{
+    double share = (double)rules_max * c->policy.budgets.reserve_share;
+    uint32_t kept = share > c->policy.budgets.reserve_at_least ? (uint32_t)share
+                                                               : c->policy.budgets.reserve_at_least;
+    return kept < rules_max / 2 ? kept : rules_max / 2;
+}
+
+static bool over_budget(const struct engine *e, const struct start *start,
+                        const struct mitigation *m, struct guard_verdict *verdict,
+                        struct engine_now now)
+{
+    const struct config *c = e->model->config;
+    const char *what = NULL;
+    uint32_t have = 0, limit = 0;
+    if (start->origin == ORIGIN_ALARM) {
+        have = starts_in_last_minute(e, now);
+        limit = c->policy.budgets.rules_per_minute;
+        what = have >= limit ? "rules started in the last minute" : NULL;
+    }
+    if (what == NULL && start->alarm[0] != '\0') {
+        have = count_standing(e, m, start->alarm);
+        limit = c->policy.budgets.rules_per_target;
+        what = have >= limit ? "rules for this target" : NULL;
+    }
+    if (what == NULL || verdict->count == GUARD_REFUSALS_MAX)
+        return false;
+    struct guard_refusal *refusal = &verdict->refusals[verdict->count++];
+    refusal->invariant = GUARD_BUDGET;
+    (void)snprintf(refusal->text, sizeof(refusal->text), "%u %s, %u allowed", have, what, limit);
+    return true;
+}
+
+static void judge(struct engine *e, const struct start *start, const struct mitigation *m,
+                  const struct flow_rule *rule, const struct flow_actions *actions,
+                  struct guard_verdict *ret_verdict, struct engine_now now)
+{
+    struct guard_context context;
+    model_guard_context(e->model, start->platform, &context);
+    if (start->platform != NULL) {
+        context.rules_max = start->platform->max_rules;
+        if (start->origin == ORIGIN_ALARM)
+            context.rules_max -= reserve(e->model->config, context.rules_max);
+        context.rules_now = count_standing(e, m, NULL);
+    }
+    guard_judge(&context, rule, actions, ret_verdict);
+    (void)over_budget(e, start, m, ret_verdict, now);
+    if (e->options.on_refusal != NULL) {
+        for (size_t i = 0; i < ret_verdict->count; i++)
+            e->options.on_refusal(e->options.owner, ret_verdict->refusals[i].invariant);
+    }
+}
+
+static enum status fill(struct mitigation *m, const struct engine *e, const struct start *start,
+                        const struct flow_rule *rule, const struct flow_actions *actions,
+                        struct rule_error *ret_error, struct engine_now now)
+{
+    id_make(m->id, 'm', now.state_ms);
+    (void)snprintf(m->alarm, sizeof(m->alarm), "%s", start->alarm);
+    (void)snprintf(m->policy, sizeof(m->policy), "%s", start->policy);
+    (void)snprintf(m->method, sizeof(m->method), "%s", start->method);
+    (void)snprintf(m->who, sizeof(m->who), "%s", start->who);
+    (void)snprintf(m->reason, sizeof(m->reason), "%s", start->reason);
+    m->origin = (uint8_t)start->origin;
+    m->state = MITIGATION_ANNOUNCING;
+    m->dry_run = start->dry_run || e->model->config->dry_run ||
+                 (start->platform != NULL && start->platform->dry_run);
+    m->family = rule->family;
+    m->epoch = e->options.epoch;
+    m->revision = 1;
+    m->created_ms = m->announced_ms = m->renewed_ms = m->decided_ms = now.state_ms;
+    m->until_ms = start->until_ms;
+    m->lease_ms = start->lease_ms;
+    m->withdraw_after_ms = start->withdraw_after_ms;
+    m->withdraw_manual = start->withdraw_manual;
+    m->crossed_ms = start->crossed_ms;
+    m->peer_count = start->peer_count;
+    if (start->peers != NULL)
+        memcpy(m->peers, start->peers, start->peer_count * sizeof(m->peers[0]));
+    else
+        m->peer_count = start_peers(e, start->platform, rule->family, m->peers);
+
+    struct text text;
+    text_init(&text, RULE_TEXT_MAX - 1);
+    enum status s = rule_format_text(rule, actions, &text);
+    if (s == STATUS_OK)
+        (void)snprintf(m->rule, sizeof(m->rule), "%s", text_str(&text));
+    text_done(&text);
+    if (s == STATUS_OK)
+        s = nlri_encode(rule, m->nlri, sizeof(m->nlri), &m->nlri_len);
+    if (s != STATUS_OK) {
+        (void)snprintf(ret_error->why, sizeof(ret_error->why), "the rule cannot be written: %s",
+                       status_text(s));
+        return s;
+    }
+    return actions_encode(actions, m->communities, &m->community_count, ret_error);
+}
+
+static void write_new(struct engine *e, struct live_mitigation *live, const struct start *start)
+{
+    const struct mitigation *m = &live->m;
+    struct job job = {.verb = JOB_ANNOUNCE,
+                      .epoch = m->epoch,
+                      .revision = m->revision,
+                      .crossed_ms = m->crossed_ms,
+                      .tick_ms = m->crossed_ms,
+                      .decided_ms = m->decided_ms,
+                      .written_ms = m->decided_ms};
+    (void)snprintf(job.mitigation, sizeof(job.mitigation), "%s", m->id);
+    struct engine_write write = {.mitigation = m,
+                                 .standing = ENGINE_STANDS,
+                                 .announces = true,
+                                 .job = &job,
+                                 .what = m->dry_run ? "announce (dry run)" : "announce",
+                                 .who = start->who,
+                                 .why = start->reason};
+    e->options.on_write(e->options.owner, &write);
+}
+
+/* A refusal is kept: the record says what was wanted and which invariant forbade it. */
+static void write_refused(struct engine *e, struct mitigation *m, const char *why,
+                          struct engine_now now)
+{
+    m->state = MITIGATION_REFUSED;
+    m->ended_ms = now.state_ms;
+    (void)snprintf(m->why_ended, sizeof(m->why_ended), "%s", why);
+    struct engine_write write = {.mitigation = m,
+                                 .standing = ENGINE_ENDED,
+                                 .what = "refused",
+                                 .who = m->who,
+                                 .why = m->why_ended};
+    e->options.on_write(e->options.owner, &write);
+}
+
+/* Wanted again while its delay before the withdrawal runs: it stays, and the speakers are told so.
+ */
+static void keep_standing(struct engine *e, struct live_mitigation *live, const struct start *start,
+                          struct engine_now now)
+{
+    if (live->m.until_ms == 0 || start->until_ms != 0)
+        return;
+    live->m.until_ms = 0;
+    live->m.revision++;
+    live->m.renewed_ms = now.state_ms;
+    write_new(e, live, start);
+}
+
+static bool has_room(const struct engine *e, char ret_why[REASON_MAX])
+{
+    if (table_count(e->mitigations) < ENGINE_MITIGATIONS_MAX)
+        return true;
+    (void)snprintf(ret_why, REASON_MAX, "budget: %d mitigations are known already",
+                   ENGINE_MITIGATIONS_MAX);
+    return false;
+}
+
+struct live_mitigation *start_rule(struct engine *e, const struct start *start,
+                                   const struct flow_rule *rule, const struct flow_actions *actions,
+                                   char ret_why[REASON_MAX], struct engine_now now)
+{
+    ret_why[0] = '\0';
+    struct live_mitigation *live = has_room(e, ret_why) ? calloc(1, sizeof(*live)) : NULL;
+    if (live == NULL) {
+        if (ret_why[0] == '\0')
+            (void)snprintf(ret_why, REASON_MAX, "out of memory");
+        return NULL;
+    }
+    struct rule_error error = {0};
+    struct guard_verdict verdict = {0};
+    struct live_mitigation *other = NULL, *same = NULL;
+    if (fill(&live->m, e, start, rule, actions, &error, now) != STATUS_OK) {
+        (void)snprintf(ret_why, REASON_MAX, "%s", error.why);
+    } else if ((same = find_same(e, &live->m, &other)) != NULL) {
+        free(live);
+        keep_standing(e, same, start, now);
+        return same;
+    } else if (other != NULL) {
+        (void)snprintf(ret_why, REASON_MAX,
+                       "%s has this match with another action, peers or dry run", other->m.id);
+    } else if (live->m.peer_count == 0 && e->model->config->peer_count != 0) {
+        (void)snprintf(ret_why, REASON_MAX, "no peer takes this family");
+    } else {
+        judge(e, start, &live->m, rule, actions, &verdict, now);
+        if (verdict.count != 0)
+            (void)snprintf(ret_why, REASON_MAX, "%s: %s",
+                           guard_label(verdict.refusals[0].invariant), verdict.refusals[0].text);
+    }
+    if (ret_why[0] != '\0') {
+        write_refused(e, &live->m, ret_why, now);
+        free(live);
+        return NULL;
+    }
+    bool is_new = false;
+    struct live_mitigation **at =
+        table_insert(e->mitigations, live->m.id, strlen(live->m.id), &is_new);
+    if (at == NULL || !is_new) {
+        free(live);
+        (void)snprintf(ret_why, REASON_MAX, "out of memory");
+        return NULL;
+    }
+    *at = live;
+    live->created_ms = live->renewed_ms = now.mono_ms;
+    e->starts_ms[e->start_next] = now.mono_ms;
+    e->start_next = (e->start_next + 1) % STARTS_A_MINUTE_MAX;
+    write_new(e, live, start);
+    return live;
+}
