@@ -90,9 +90,10 @@ def judge_ours(path, folder, header, files):
     target = folder_of(header)
     others, _ = MAY_USE[folder]
     if header.endswith(".pb-c.h"):
-        if folder == "proto" and path.endswith(".c") and header.startswith("proto/"):
+        beside_its_proto = os.path.dirname(header) == os.path.dirname(path)
+        if folder in ("proto", "tests") and beside_its_proto and path.endswith(".c"):
             return None
-        return f'"{header}" is generated: only the .c files of proto include it'
+        return f'"{header}" is generated: only the .c files of proto include it (and tests their own)'
     if header not in files:
         return f'"{header}" is no file of ours by its path from the root'
     if target is None:

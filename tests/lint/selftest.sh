@@ -130,6 +130,8 @@ caught layers 'flowspec may not use proto' include flowspec/rule.h '"proto/delta
 caught layers 'flowspec may not use collector/decode' include flowspec/rule.h '"collector/decode/plan.h"'
 caught layers 'is generated: only the .c files of proto' include collector/in_udp.h '"proto/delta.pb-c.h"'
 caught layers 'is generated: only the .c files of proto' include proto/delta.h '"proto/delta.pb-c.h"'
+caught layers 'is generated: only the .c files of proto' include tests/unit/collector/decode/test_plan.c '"proto/delta.pb-c.h"'
+passes layers include tests/unit/collector/decode/test_plan.c '"tests/unit/collector/decode/next.pb-c.h"'
 caught layers 'speaker may not use policy' include_other_process
 caught layers 'policy may not use collector/decode' include policy/out_webhook.c '"collector/decode/plan.h"'
 caught layers 'policy may not use hiredis' include policy/out_webhook.c '<hiredis/hiredis.h>'

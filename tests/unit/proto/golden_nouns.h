@@ -1,7 +1,7 @@
 #ifndef TESTS_UNIT_PROTO_GOLDEN_NOUNS_H
 #define TESTS_UNIT_PROTO_GOLDEN_NOUNS_H
 
-#include "state_nouns.h"
+#include "tests/unit/proto/state_nouns.h"
 
 #include <criterion/criterion.h>
 

@@ -1,7 +1,7 @@
-#include "state_nouns.h"
+#include "tests/unit/proto/state_nouns.h"
 
 #include "common/base/wire.h"
-#include "next.pb-c.h"
+#include "tests/unit/proto/next.pb-c.h"
 
 #include <criterion/criterion.h>
 

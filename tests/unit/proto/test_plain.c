@@ -1,4 +1,4 @@
-#include "golden_nouns.h"
+#include "tests/unit/proto/golden_nouns.h"
 
 /* What a person sees with redis-cli. The golden nouns have every field set. */
 

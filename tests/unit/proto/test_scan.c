@@ -1,5 +1,5 @@
-#include "nouns.h"
-#include "state_nouns.h"
+#include "tests/unit/proto/nouns.h"
+#include "tests/unit/proto/state_nouns.h"
 
 #include "common/base/wire.h"
 
