@@ -198,7 +198,7 @@ static void do_announce(struct engine *e, const struct request *request, struct 
             say(reply, false, "there is no peer %.64s", request->args[i].value);
             return;
         }
-        (void)snprintf(peers[peer_count++], sizeof(peers[0]), "%s", request->args[i].value);
+        (void)snprintf(peers[peer_count++], sizeof(peers[0]), "%.64s", request->args[i].value);
     }
     struct start start = {.alarm = "",
                           .policy = "",

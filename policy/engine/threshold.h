@@ -1,7 +1,7 @@
 #ifndef POLICY_ENGINE_THRESHOLD_H
 #define POLICY_ENGINE_THRESHOLD_H
 
-#include "common/service/config.h"
+#include "common/model/model.h"
 #include "proto/rollup.h"
 
 /* How the rates of a key stand to a threshold. */
