@@ -298,8 +298,10 @@ static void format_mask(uint8_t family, enum component c, uint32_t mask, struct 
 
 bool expression_is_only(uint8_t family, enum component c, const struct rule_op *ops, size_t count)
 {
+    if (!component_is_bits(c) || count != 2)
+        return false;
     uint32_t usual = usual_bits(c, family);
-    return count == 2 && (ops[0].bits & (OP_NOT | OP_MATCH)) == OP_MATCH && ops[0].value != 0 &&
+    return (ops[0].bits & (OP_NOT | OP_MATCH)) == OP_MATCH && ops[0].value != 0 &&
            (ops[1].bits & (OP_NOT | OP_MATCH)) == OP_NOT && (usual & ~ops[0].value) != 0 &&
            ops[1].value == (usual & ~ops[0].value);
 }
@@ -321,7 +323,7 @@ static void format_bits_op(uint8_t family, enum component c, const struct rule_o
 void expression_format_group(uint8_t family, enum component c, const struct rule_op *ops,
                              size_t count, struct text *out)
 {
-    if (component_is_bits(c) && expression_is_only(family, c, ops, count)) {
+    if (expression_is_only(family, c, ops, count)) {
         text_add(out, "only ");
         format_mask(family, c, ops[0].value, out);
         return;

@@ -270,8 +270,9 @@ void guard_judge(const struct guard_context *context, const struct flow_rule *ru
     judge_values(context, rule, v);
     judge_actions(actions, v);
     rule_copy(&copy, rule);
-    if (rule_simplify(&copy, &error) != STATUS_OK)
-        refuse(v, GUARD_NOTHING, "%s", error.why);
+    enum status s = rule_simplify(&copy, &error);
+    if (s != STATUS_OK)
+        refuse(v, s == STATUS_MALFORMED ? GUARD_NOTHING : GUARD_VALUE, "%s", error.why);
     judge_shadow(context, rule, actions, v);
     if (context->rules_max != 0 && context->rules_now >= context->rules_max)
         refuse(v, GUARD_BUDGET, "%u rules stand and %u are allowed", context->rules_now,

@@ -82,8 +82,9 @@ enum status rule_add_op(struct flow_rule *rule, enum component c, uint8_t bits, 
 bool rule_equal(const struct flow_rule *a, const struct flow_rule *b);
 /* Copies only what is in use; the struct itself is large. */
 void rule_copy(struct flow_rule *ret_rule, const struct flow_rule *from);
-/* Canonical: shortest equivalent form, same meaning. MALFORMED when it can match nothing; why says
- * which two parts contradict. */
+/* Canonical: shortest equivalent form, same meaning. MALFORMED when it, or one conjunction in it,
+ * can match nothing; why says which two parts contradict. RANGE: a peer's IPv6 packet length that
+ * cannot be sent. On any error the rule stays as it was. */
 enum status rule_simplify(struct flow_rule *rule, struct rule_error *ret_error);
 
 enum redirect_kind {

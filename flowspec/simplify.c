@@ -140,6 +140,12 @@ static enum status simplify_numbers(const struct flow_rule *rule, enum component
     for (size_t i = 0; i < set.count; i++)
         if (push_interval(rule, c, &set.at[i], out) != STATUS_OK)
             return rule_fail(ret_error, STATUS_LIMIT, 0, "more than %d operators", RULE_OPS_MAX);
+    /* Jumbograms have lengths that a peer may send and that we do not: a bound among them stays. */
+    ops = rule_ops(out, c);
+    for (size_t i = 0; i < rule_ops_count(out, c); i++)
+        if (ops[i].value > component_max(c, rule->family))
+            return rule_fail(ret_error, STATUS_RANGE, 0, "%s %u: up to %u can be sent",
+                             component_name(c), ops[i].value, component_max(c, rule->family));
     return STATUS_OK;
 }
 
