@@ -356,7 +356,10 @@ static void alarm_time(struct engine *e, struct tracked *t, struct engine_now no
         alarms_forget(e, t);
         return;
     }
-    bool dark = watch_shard_blind(&e->watch, shard, now.mono_ms) ||
+    enum watch_sight sight = watch_shard(&e->watch, shard, now.mono_ms);
+    if (sight == WATCH_NOT_YET)
+        return; /* restored a moment ago: it stays as it is until there is something to judge by */
+    bool dark = sight == WATCH_BLIND ||
                 watch_contributors_silent(&e->watch, alarm, now.mono_ms, active_timeout_ms, e);
     const struct config_policy *p = &e->model->config->policies[t->policy];
     uint32_t doublings =

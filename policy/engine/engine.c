@@ -223,20 +223,23 @@ void engine_set_model(struct engine *e, const struct model *model, struct engine
     free(kept);
 }
 
-/* Counts a part in; true when this one makes its tick whole. */
+/* Counts a part in; true when this one makes its tick whole. A part that comes again counts once.
+ */
 static bool whole(struct shard_parts *parts, const struct rollup_tick *tick)
 {
     if (parts->epoch != tick->epoch || parts->sequence != tick->sequence) {
         parts->epoch = tick->epoch;
         parts->sequence = tick->sequence;
-        parts->parts = tick->parts;
         parts->seen = 0;
-        parts->truncated = false;
+        parts->truncated = parts->blind = false;
         parts->generation++;
     }
-    parts->seen++;
     parts->truncated = parts->truncated || tick->truncated;
-    return parts->seen == parts->parts;
+    parts->blind = parts->blind || tick->blind;
+    if (tick->parts > PARTS_MAX || tick->part >= tick->parts)
+        return false;
+    parts->seen |= 1ull << tick->part;
+    return parts->seen == UINT64_MAX >> (PARTS_MAX - tick->parts);
 }
 
 void engine_tick(struct engine *e, const struct rollup_tick *tick, struct engine_now now)
@@ -250,12 +253,13 @@ void engine_tick(struct engine *e, const struct rollup_tick *tick, struct engine
     bool is_whole = whole(&e->shards[shard], tick);
     for (size_t i = 0; i < tick->row_count; i++)
         alarms_row(e, tick, &tick->rows[i], &tick->counts[tick->rows[i].count], now);
-    if (is_whole && !tick->blind && !e->shards[shard].truncated)
+    if (is_whole && !e->shards[shard].blind && !e->shards[shard].truncated)
         alarms_absent(e, (uint8_t)shard, e->shards[shard].generation, now);
 }
 
 void engine_time(struct engine *e, struct engine_now now)
 {
+    watch_begin(&e->watch, now.mono_ms);
     plan_unwanted(e, now);
     alarms_time(e, now);
     mitigations_time(e, now);
@@ -279,5 +283,10 @@ void engine_count(const struct engine *e, struct engine_now now, struct engine_c
     ret_counts->alarms_refused = e->alarms_refused;
     for (size_t i = 0; i < e->watch.shard_count; i++)
         ret_counts->blind_shards +=
-            watch_shard_blind(&e->watch, e->watch.shards[i].name, now.mono_ms);
+            watch_shard(&e->watch, e->watch.shards[i].name, now.mono_ms) == WATCH_BLIND;
+}
+
+bool engine_shard_is_blind(const struct engine *e, const char *shard, struct engine_now now)
+{
+    return watch_shard(&e->watch, shard, now.mono_ms) == WATCH_BLIND;
 }

@@ -93,5 +93,6 @@ struct engine_counts {
 };
 void engine_count(const struct engine *engine, struct engine_now now,
                   struct engine_counts *ret_counts);
+bool engine_shard_is_blind(const struct engine *engine, const char *shard, struct engine_now now);
 
 #endif

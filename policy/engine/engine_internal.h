@@ -46,12 +46,13 @@ struct live_mitigation {
 
 struct shard_parts { /* of the tick that is coming in */
     uint64_t epoch, sequence;
-    uint32_t parts, seen;
-    bool truncated;
+    uint64_t seen; /* bit i: part i */
+    bool truncated, blind;
     uint64_t generation;
 };
 
-enum { HOLDS_MAX = 64, STARTS_A_MINUTE_MAX = 1024 };
+/* A tick of more parts than PARTS_MAX says nothing of the keys that it does not name. */
+enum { HOLDS_MAX = 64, STARTS_A_MINUTE_MAX = 1024, PARTS_MAX = 64 };
 
 struct engine {
     const struct model *model;

@@ -49,6 +49,12 @@ void watch_add_shard(struct watch *watch, const char *name)
     (void)snprintf(shard->name, sizeof(shard->name), "%s", name);
 }
 
+void watch_begin(struct watch *watch, uint64_t now_ms)
+{
+    if (watch->started_ms == 0)
+        watch->started_ms = now_ms;
+}
+
 /* The table is full: the half of the time span that was silent for longest gives its places. */
 static void sweep(struct watch *watch, uint64_t now_ms)
 {
@@ -90,6 +96,7 @@ static void hear(struct watch *watch, const struct ip_addr *exporter, uint64_t h
 
 void watch_tick(struct watch *watch, const struct rollup_tick *tick, uint64_t now_ms)
 {
+    watch_begin(watch, now_ms);
     struct watch_shard *shard = find_shard(watch, tick->shard);
     if (shard != NULL) {
         shard->last_tick_ms = now_ms;
@@ -101,11 +108,16 @@ void watch_tick(struct watch *watch, const struct rollup_tick *tick, uint64_t no
     }
 }
 
-bool watch_shard_blind(const struct watch *watch, const char *name, uint64_t now_ms)
+enum watch_sight watch_shard(const struct watch *watch, const char *name, uint64_t now_ms)
 {
     const struct watch_shard *shard = find_shard(watch, name);
-    return shard == NULL || shard->last_tick_ms == 0 || shard->blind ||
-           now_ms - shard->last_tick_ms > WATCH_TICK_MAX_AGE_MS;
+    if (shard == NULL || shard->blind)
+        return WATCH_BLIND;
+    bool is_heard = shard->last_tick_ms != 0;
+    uint64_t since_ms = is_heard ? shard->last_tick_ms : watch->started_ms;
+    if (now_ms - since_ms > WATCH_TICK_MAX_AGE_MS)
+        return WATCH_BLIND;
+    return is_heard ? WATCH_SEEN : WATCH_NOT_YET;
 }
 
 bool watch_exporter(const struct watch *watch, const struct ip_addr *exporter, uint64_t now_ms,
@@ -129,7 +141,7 @@ bool watch_contributors_silent(
         uint64_t silent_ms = 0, gap_ms = 0;
         uint64_t allowed_ms = active_timeout_ms(owner, &c->exporter);
         if (!watch_exporter(watch, &c->exporter, now_ms, &silent_ms, &gap_ms))
-            silent_ms = UINT64_MAX; /* since we look, nobody heard of it */
+            silent_ms = now_ms - watch->started_ms;
         if (gap_ms < c->usual_gap_ms)
             gap_ms = c->usual_gap_ms;
         allowed_ms = allowed_ms > 3 * gap_ms ? allowed_ms : 3 * gap_ms;

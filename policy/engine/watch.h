@@ -26,7 +26,8 @@ struct watch {
     struct watch_shard shards[WATCH_SHARDS_MAX];
     size_t shard_count;
     struct table *exporters;
-    uint64_t swept_ms; /* when a full table was last walked for what is silent */
+    uint64_t started_ms; /* when we began to look; 0: not yet */
+    uint64_t swept_ms;   /* when a full table was last walked for what is silent */
 };
 
 enum status watch_init(struct watch *watch, uint64_t seed);
@@ -36,8 +37,16 @@ void watch_add_shard(struct watch *watch, const char *name);
 /* Takes the tick's flags and how long ago each exporter was heard. */
 void watch_tick(struct watch *watch, const struct rollup_tick *tick, uint64_t now_ms);
 
-/* No tick for 2 s, or the last one said so. An unknown shard is blind. */
-bool watch_shard_blind(const struct watch *watch, const char *shard, uint64_t now_ms);
+/* The first call says when we began to look: who has just started has heard of nothing, and that is
+ * not the shards' silence. */
+void watch_begin(struct watch *watch, uint64_t now_ms);
+
+enum watch_sight {
+    WATCH_SEEN,
+    WATCH_NOT_YET, /* no tick so far, and we have looked for less than 2 s */
+    WATCH_BLIND    /* no tick for 2 s, or the last one said so, or an unknown shard */
+};
+enum watch_sight watch_shard(const struct watch *watch, const char *shard, uint64_t now_ms);
 
 /* How long the exporter has been silent, and its usual gap between datagrams; false: never heard
  * of. */

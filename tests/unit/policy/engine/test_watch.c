@@ -17,6 +17,11 @@ static void teardown(void)
     watch_done(&watch);
 }
 
+static bool blind(const char *shard, uint64_t now_ms)
+{
+    return watch_shard(&watch, shard, now_ms) == WATCH_BLIND;
+}
+
 TestSuite(watch, .init = setup, .fini = teardown);
 
 static struct ip_addr exporter_at(uint32_t n)
@@ -61,35 +66,38 @@ static bool silent(const struct alarm *alarm, uint64_t now_ms)
     return watch_contributors_silent(&watch, alarm, now_ms, no_timeout, NULL);
 }
 
-Test(watch, a_shard_is_blind_until_its_first_tick)
+Test(watch, a_shard_is_judged_from_its_first_tick_or_after_two_seconds)
 {
-    cr_expect(watch_shard_blind(&watch, "s1", 10000));
-    tick("s1", false, 10000);
-    cr_expect_not(watch_shard_blind(&watch, "s1", 10000));
+    watch_begin(&watch, 10000);
+    watch_begin(&watch, 11000); /* the first counts */
+    cr_expect_eq(watch_shard(&watch, "s1", 12000), WATCH_NOT_YET);
+    cr_expect_eq(watch_shard(&watch, "s1", 12001), WATCH_BLIND);
+    tick("s1", false, 13000);
+    cr_expect_eq(watch_shard(&watch, "s1", 13000), WATCH_SEEN);
 }
 
 Test(watch, a_shard_without_a_tick_for_two_seconds_is_blind)
 {
     tick("s1", false, 10000);
-    cr_expect_not(watch_shard_blind(&watch, "s1", 12000));
-    cr_expect(watch_shard_blind(&watch, "s1", 12001));
+    cr_expect_not(blind("s1", 12000));
+    cr_expect(blind("s1", 12001));
     tick("s1", false, 12002);
-    cr_expect_not(watch_shard_blind(&watch, "s1", 12002));
+    cr_expect_not(blind("s1", 12002));
 }
 
 Test(watch, a_shard_is_blind_while_its_ticks_say_so)
 {
     tick("s1", true, 10000);
-    cr_expect(watch_shard_blind(&watch, "s1", 10000));
+    cr_expect(blind("s1", 10000));
     tick("s1", false, 10100);
-    cr_expect_not(watch_shard_blind(&watch, "s1", 10100));
+    cr_expect_not(blind("s1", 10100));
 }
 
 Test(watch, an_unknown_shard_is_blind)
 {
     tick("other", false, 10000);
-    cr_expect(watch_shard_blind(&watch, "other", 10000));
-    cr_expect(watch_shard_blind(&watch, "", 10000));
+    cr_expect(blind("other", 10000));
+    cr_expect(blind("", 10000));
 }
 
 Test(watch, shards_are_added_once_and_up_to_the_maximum)
@@ -167,7 +175,9 @@ Test(watch, a_contributor_that_was_never_heard_is_silent)
     struct alarm alarm = {.contributor_count = 1};
     alarm.contributors[0] =
         (struct alarm_contributor){.exporter = exporter_at(9), .share_permille = 500};
-    cr_expect(silent(&alarm, 10000));
+    watch_begin(&watch, 10000);
+    cr_expect_not(silent(&alarm, 15000), "we have not looked for long enough");
+    cr_expect(silent(&alarm, 15001));
 }
 
 Test(watch, an_alarm_without_contributors_is_not_silent)
