@@ -1,0 +1,81 @@
+#ifndef COLLECTOR_TALLY_ROWS_H
+#define COLLECTOR_TALLY_ROWS_H
+
+#include "collector/tally/tally.h"
+#include "collector/tally/volume.h"
+#include "common/base/sketch.h"
+#include "common/base/table.h"
+
+/*
+ * The rows of a tally: a table by identity, and for each count a list of its rows, with a quota.
+ * When a count is full, a new key is admitted only if what a sketch has seen of it is more than the
+ * smallest of eight rows taken by chance; what is not admitted, and what makes room, is added to
+ * the count's row `other` of that exporter, so that totals hold.
+ */
+struct row {
+    uint64_t bytes, packets, flows, samples;
+    double var_bytes, var_packets;
+    double weighted_ms; /* sum of duration × octets */
+    uint32_t position;  /* in its count's list */
+    uint32_t first_tick;
+    uint16_t count, exporter;
+    uint8_t bucket; /* of its score: what the histogram counts */
+    bool urgent, other;
+};
+
+/* In the table: exporter, count, duration class, then the key. */
+enum { IDENTITY_HEAD = 5, IDENTITY_MAX = IDENTITY_HEAD + KEY_BYTES_MAX };
+struct identity {
+    uint8_t len;
+    uint8_t bytes[IDENTITY_MAX];
+};
+
+struct row_count {
+    struct row **rows;
+    uint32_t row_count, room, quota;
+    uint32_t others; /* rows among them that are of what is not admitted: beyond the quota */
+    /* Parts of the urgent volume that one octet, packet and flow are; 0: no threshold asks. */
+    double per_byte, per_packet, per_flow;
+};
+
+enum { BUCKETS = 256, URGENT_MAX = 4096, OTHERS_A_COUNT = DELTA_EXPORTERS_MAX };
+
+struct rows {
+    struct table *table;
+    struct row_count *counts;
+    size_t count_count;
+    struct sketch *seen; /* of what was not admitted */
+    uint64_t chance;     /* state of a small generator */
+    double urgent_score;
+    struct row *urgent[URGENT_MAX];
+    size_t urgent_count;
+    uint32_t histogram[BUCKETS];       /* rows by score, a quarter of a doubling each */
+    uint64_t left_bytes, left_packets; /* no row that is not urgent holds more */
+    uint32_t *exporter_rows;           /* of the tally: how many stand for each */
+    struct tally_counters *counters;
+};
+
+struct rows_options {
+    const struct model *model;
+    size_t max_keys;
+    double urgent_score; /* share of the urgent volume over which a row is urgent */
+    uint64_t seed;
+    uint32_t *exporter_rows;
+    struct tally_counters *counters;
+};
+
+enum status rows_init(struct rows *rows, const struct rows_options *options);
+void rows_done(struct rows *rows);
+
+void identity_make(struct identity *ret_identity, uint16_t count, uint16_t exporter,
+                   uint8_t duration_class, const struct flow_key *key);
+/* hash: table_hash of the identity. */
+void rows_add(struct rows *rows, const struct identity *identity, uint64_t hash,
+              const struct volume *volume, uint64_t samples, uint32_t tick);
+void rows_remove(struct rows *rows, struct row *row);
+/* Takes over rows of another set: counts by map, UINT16_MAX where a count is gone. */
+void rows_move(struct rows *to, struct rows *from, const uint16_t *map);
+uint8_t rows_bucket(double score);
+double rows_score(const struct rows *rows, const struct row *row);
+
+#endif

@@ -1,0 +1,411 @@
+#include "collector/tally/tally.h"
+
+#include "collector/tally/exporters.h"
+#include "collector/tally/filter.h"
+#include "collector/tally/rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH = 32 };
+
+/* An addition that waits while its memory is fetched. */
+struct addition {
+    struct identity identity;
+    uint64_t hash;
+    struct volume volume;
+    uint32_t tick;
+};
+
+struct tally {
+    struct tally_options options;
+    struct tally_counters counters;
+    struct exporters exporters;
+    struct rows rows;
+    struct filter **filters; /* one a count */
+    size_t filter_count;
+    bool asks_direction;
+    uint64_t halved_ms;
+    struct addition batch[BATCH];
+    size_t batch_count;
+};
+
+static const struct {
+    const char *name, *text;
+} reasons[TALLY_REASON_COUNT] = {
+#define X(name, text) {#name, text},
+    TALLY_REASON_LIST(X)
+#undef X
+};
+
+const char *tally_reason_name(enum tally_reason reason)
+{
+    return (unsigned int)reason < TALLY_REASON_COUNT ? reasons[reason].name : "UNKNOWN";
+}
+
+const char *tally_reason_text(enum tally_reason reason)
+{
+    return (unsigned int)reason < TALLY_REASON_COUNT ? reasons[reason].text : "unknown reason";
+}
+
+/* --- counts --- */
+
+static void free_filters(struct filter **filters, size_t count)
+{
+    for (size_t i = 0; filters != NULL && i < count; i++)
+        filter_free(filters[i]);
+    free(filters);
+}
+
+static struct filter **make_filters(const struct tally_options *options)
+{
+    const struct model *model = options->model;
+    struct filter **filters = calloc(model->count_count + 1, sizeof(struct filter *));
+    for (size_t i = 0; filters != NULL && i < model->count_count; i++) {
+        filters[i] = filter_new(model, &model->counts[i], options->ipv6_host_len);
+        if (filters[i] == NULL) {
+            free_filters(filters, i);
+            return NULL;
+        }
+    }
+    return filters;
+}
+
+static enum status make_rows(struct tally *tally, struct rows *rows,
+                             const struct tally_options *options)
+{
+    uint32_t workers = options->live_workers > 0 ? options->live_workers : 1;
+    return rows_init(rows, &(struct rows_options){
+                               .model = options->model,
+                               .max_keys = options->max_keys,
+                               .urgent_score = options->urgent_share / workers,
+                               .seed = options->seed,
+                               .exporter_rows = tally->exporters.rows,
+                               .counters = &tally->counters,
+                           });
+}
+
+static void take_filters(struct tally *tally, struct filter **filters)
+{
+    const struct model *model = tally->options.model;
+    tally->filters = filters;
+    tally->filter_count = model->count_count;
+    tally->asks_direction = false;
+    for (size_t i = 0; i < model->count_count; i++)
+        tally->asks_direction |= model->counts[i].spec.direction != DIRECTION_ANY;
+}
+
+struct tally *tally_new(const struct tally_options *options)
+{
+    struct tally *tally = calloc(1, sizeof(*tally));
+    if (tally == NULL)
+        return NULL;
+    tally->options = *options;
+    struct filter **filters = make_filters(options);
+    if (filters != NULL)
+        take_filters(tally, filters);
+    if (filters == NULL ||
+        exporters_init(&tally->exporters, options->exporters_max, options->seed) != STATUS_OK ||
+        make_rows(tally, &tally->rows, options) != STATUS_OK) {
+        tally_free(tally);
+        return NULL;
+    }
+    return tally;
+}
+
+void tally_free(struct tally *tally)
+{
+    if (tally == NULL)
+        return;
+    rows_done(&tally->rows);
+    exporters_done(&tally->exporters);
+    free_filters(tally->filters, tally->filter_count);
+    free(tally);
+}
+
+static uint16_t *map_counts(const struct model *from, const struct model *to)
+{
+    uint16_t *map = calloc(from->count_count + 1, sizeof(*map));
+    for (size_t i = 0; map != NULL && i < from->count_count; i++) {
+        map[i] = UINT16_MAX;
+        for (size_t j = 0; j < to->count_count; j++)
+            if (to->counts[j].id == from->counts[i].id)
+                map[i] = (uint16_t)j;
+    }
+    return map;
+}
+
+enum status tally_reload(struct tally *tally, const struct tally_options *options)
+{
+    struct rows rows;
+    tally_settle(tally);
+    struct filter **filters = make_filters(options);
+    uint16_t *map = map_counts(tally->options.model, options->model);
+    if (filters == NULL || map == NULL || make_rows(tally, &rows, options) != STATUS_OK) {
+        free_filters(filters, options->model->count_count);
+        free(map);
+        return STATUS_NO_MEMORY;
+    }
+    rows_move(&rows, &tally->rows, map);
+    rows_done(&tally->rows);
+    free_filters(tally->filters, tally->filter_count);
+    free(map);
+    uint32_t exporters_max = tally->options.exporters_max;
+    tally->rows = rows;
+    tally->options = *options;
+    tally->options.exporters_max = exporters_max; /* sized once */
+    take_filters(tally, filters);
+    exporters_reload(&tally->exporters, options->model);
+    return STATUS_OK;
+}
+
+/* --- records --- */
+
+struct tally_exporter *tally_exporter(struct tally *tally, const struct ip_addr *addr,
+                                      uint64_t now_ms)
+{
+    enum tally_reason reason;
+    /* A sender that gives its number away may still have records waiting under it. */
+    if (exporters_are_full(&tally->exporters))
+        tally_settle(tally);
+    struct tally_exporter *exporter = exporters_enter(&tally->exporters, tally->options.model, addr,
+                                                      now_ms, &tally->counters, &reason);
+    if (exporter == NULL)
+        tally->counters.refused[FORMAT_COUNT][reason]++;
+    return exporter;
+}
+
+void tally_settle(struct tally *tally)
+{
+    for (size_t i = 0; i < tally->batch_count; i++)
+        table_prefetch_entry(tally->rows.table, tally->batch[i].hash);
+    for (size_t i = 0; i < tally->batch_count; i++) {
+        const struct addition *a = &tally->batch[i];
+        rows_add(&tally->rows, &a->identity, a->hash, &a->volume, 1, a->tick);
+    }
+    tally->batch_count = 0;
+}
+
+static void enqueue(struct tally *tally, uint16_t count, uint16_t exporter,
+                    const struct flow_key *key, const struct volume *volume, uint32_t tick)
+{
+    struct addition *a = &tally->batch[tally->batch_count++];
+    identity_make(&a->identity, count, exporter, volume->duration_class, key);
+    a->hash = table_hash(tally->rows.table, a->identity.bytes, a->identity.len);
+    a->volume = *volume;
+    a->tick = tick;
+    table_prefetch(tally->rows.table, a->hash);
+    if (tally->batch_count == BATCH)
+        tally_settle(tally);
+}
+
+/* Where several exporters see one packet, only the one on whose boundary it enters counts it. */
+static bool enters(const struct config_exporter *config, const struct flow_record *flow)
+{
+    if (config == NULL || config->boundary_count == 0)
+        return true;
+    for (size_t i = 0; flow->has & FLOW_INPUT_IF && i < config->boundary_count; i++)
+        if (config->boundary[i] == flow->input_if)
+            return true;
+    return false;
+}
+
+static bool judge(struct tally *tally, struct tally_exporter *exporter,
+                  const struct flow_record *flow)
+{
+    struct tally_counters *counters = &tally->counters;
+    if (!(flow->has & (FLOW_BYTES | FLOW_PACKETS))) {
+        counters->without_volume++;
+        return false;
+    }
+    enum tally_reason reason = volume_judge(flow, exporter->config);
+    if (reason != TALLY_REASON_COUNT) {
+        counters->refused[flow->format][reason]++;
+        exporter->refused[reason]++;
+        return false;
+    }
+    counters->records++;
+    exporter->records++;
+    counters->unknown_rate += flow->sampling_rate == 0;
+    if (!enters(exporter->config, flow)) {
+        counters->outside_boundary++;
+        return false;
+    }
+    return true;
+}
+
+void tally_add(struct tally *tally, struct tally_exporter *exporter, const struct flow_record *flow,
+               uint64_t now_ms)
+{
+    struct filter_record record = {.flow = flow, .exporter = &exporter->addr};
+    uint32_t tick = (uint32_t)(now_ms / TALLY_TICK_MS);
+    struct volume volume;
+    struct flow_key key;
+    bool counted = false;
+
+    if (!judge(tally, exporter, flow))
+        return;
+    if (tally->asks_direction)
+        record.direction = model_direction(tally->options.model, flow);
+    volume_of(flow, &volume);
+    for (size_t i = 0; i < tally->filter_count; i++) {
+        if (!filter_passes(tally->filters[i], &record) ||
+            !filter_key(tally->filters[i], &record, &key))
+            continue;
+        enqueue(tally, (uint16_t)i, (uint16_t)exporter->index, &key, &volume, tick);
+        counted = true;
+    }
+    tally->counters.uncounted += !counted;
+}
+
+/* --- what leaves --- */
+
+bool tally_has_urgent(const struct tally *tally)
+{
+    return tally->rows.urgent_count > 0;
+}
+
+size_t tally_rows(const struct tally *tally)
+{
+    return table_count(tally->rows.table);
+}
+
+struct flushing {
+    struct tally *tally;
+    uint32_t tick;
+    tally_on_row on_row;
+    void *owner;
+    size_t given;
+};
+
+static void give(struct flushing *flushing, struct row *row)
+{
+    struct tally *tally = flushing->tally;
+    struct delta_row out = {
+        .count = row->count,
+        .exporter = row->exporter,
+        .bytes = row->bytes,
+        .packets = row->packets,
+        .flows = row->flows,
+        .samples = row->samples,
+        .var_bytes = row->var_bytes,
+        .var_packets = row->var_packets,
+        .age_ticks = flushing->tick - row->first_tick,
+    };
+    size_t len;
+    const uint8_t *identity = table_key(row, &len);
+    if (row->bytes > 0)
+        out.duration_ms = (uint32_t)(row->weighted_ms / (double)row->bytes + 0.5);
+    out.key.len = (uint8_t)(len - IDENTITY_HEAD);
+    memcpy(out.key.bytes, identity + IDENTITY_HEAD, out.key.len);
+    flushing->on_row(flushing->owner,
+                     key_slot(tally->options.model->counts[row->count].id, &out.key), &out);
+    flushing->given++;
+    rows_remove(&tally->rows, row);
+}
+
+/* The score bucket down to which a tick may give rows, and how many of that bucket itself. */
+static uint8_t cut_at(const struct rows *rows, size_t max_rows, size_t *ret_of_last)
+{
+    size_t left = max_rows;
+    for (int bucket = BUCKETS - 1; bucket > 0; bucket--) {
+        if (rows->histogram[bucket] >= left) {
+            *ret_of_last = left;
+            return (uint8_t)bucket;
+        }
+        left -= rows->histogram[bucket];
+    }
+    *ret_of_last = left;
+    return 0;
+}
+
+static void leave(struct rows *rows, const struct row *row)
+{
+    rows->left_bytes = row->bytes > rows->left_bytes ? row->bytes : rows->left_bytes;
+    rows->left_packets = row->packets > rows->left_packets ? row->packets : rows->left_packets;
+}
+
+/* Rows of what is not admitted go always: they are few, and say that the rest is not all. */
+static void give_largest(struct flushing *flushing, size_t max_rows)
+{
+    struct rows *rows = &flushing->tally->rows;
+    size_t of_last;
+    uint8_t cut = cut_at(rows, max_rows, &of_last);
+
+    rows->left_bytes = rows->left_packets = 0;
+    for (size_t c = 0; c < rows->count_count; c++) {
+        struct row_count *count = &rows->counts[c];
+        for (uint32_t i = count->row_count; i-- > 0;) {
+            struct row *row = count->rows[i];
+            bool goes = row->bucket > cut || row->other;
+            if (!goes && row->bucket == cut && of_last > 0) {
+                of_last--;
+                goes = true;
+            }
+            if (goes)
+                give(flushing, row);
+            else
+                leave(rows, row);
+        }
+    }
+}
+
+static void give_urgent(struct flushing *flushing)
+{
+    struct rows *rows = &flushing->tally->rows;
+    size_t count = rows->urgent_count;
+    rows->urgent_count = 0;
+    for (size_t i = 0; i < count; i++)
+        give(flushing, rows->urgent[i]);
+    flushing->tally->counters.rows_urgent += count;
+}
+
+size_t tally_flush(struct tally *tally, enum tally_flush_kind kind, uint64_t now_ms,
+                   tally_on_row on_row, void *owner)
+{
+    enum { HALVE_MS = 1000 };
+    struct flushing flushing = {.tally = tally,
+                                .tick = (uint32_t)(now_ms / TALLY_TICK_MS),
+                                .on_row = on_row,
+                                .owner = owner};
+    tally_settle(tally);
+    give_urgent(&flushing);
+    if (kind == TALLY_FLUSH_ALL)
+        give_largest(&flushing, SIZE_MAX);
+    else if (kind == TALLY_FLUSH_TICK)
+        give_largest(&flushing, tally->options.max_rows);
+    if (now_ms - tally->halved_ms >= HALVE_MS) {
+        sketch_halve(tally->rows.seen);
+        tally->halved_ms = now_ms;
+    }
+    tally->counters.rows_flushed += flushing.given;
+    return flushing.given;
+}
+
+void tally_residual(const struct tally *tally, uint64_t *ret_bytes, uint64_t *ret_packets)
+{
+    *ret_bytes = tally_rows(tally) > 0 ? tally->rows.left_bytes : 0;
+    *ret_packets = tally_rows(tally) > 0 ? tally->rows.left_packets : 0;
+}
+
+size_t tally_exporter_count(const struct tally *tally)
+{
+    return tally->exporters.used;
+}
+
+const struct tally_exporter *tally_exporter_at(const struct tally *tally, size_t index)
+{
+    return index < tally->exporters.used ? tally->exporters.items[index] : NULL;
+}
+
+void tally_next_interval(struct tally *tally)
+{
+    for (size_t i = 0; i < tally->exporters.used; i++)
+        if (tally->exporters.items[i] != NULL)
+            tally->exporters.items[i]->records = 0;
+}
+
+const struct tally_counters *tally_counters(const struct tally *tally)
+{
+    return &tally->counters;
+}

@@ -1,0 +1,81 @@
+#include "collector/tally/volume.h"
+
+#include "common/base/text.h"
+
+enum {
+    PACKET_OCTETS_MAX = 65536,
+    PACKET_OCTETS_MIN = 20, /* an IPv4 header */
+    DURATION_MAX_MS = 3600000,
+    PACKET_OCTETS_USUAL = 1500 /* where a record says octets but no packets */
+};
+
+static double rate_of(const struct flow_record *flow)
+{
+    return flow->sampling_rate >= 1 ? flow->sampling_rate : 1;
+}
+
+/* The scaled bits of a record spread over its duration, at least a second: a sampled packet of a
+ * flow that lasted a moment stands for many that came later. */
+static bool over_rate(const struct flow_record *flow, uint64_t max_rate_bps)
+{
+    double seconds = flow->has & FLOW_DURATION && flow->duration_ms > 1000
+                         ? (double)flow->duration_ms / 1000
+                         : 1;
+    return (double)flow->bytes * 8 * rate_of(flow) / seconds > (double)max_rate_bps;
+}
+
+enum tally_reason volume_judge(const struct flow_record *flow, const struct config_exporter *config)
+{
+    if (flow->has & FLOW_DURATION && flow->duration_ms > DURATION_MAX_MS)
+        return TALLY_LONG_DURATION;
+    if (flow->has & FLOW_BYTES && flow->has & FLOW_PACKETS && flow->packets > 0) {
+        /* Divided, not multiplied: the counters are a stranger's. */
+        if (flow->bytes / flow->packets > PACKET_OCTETS_MAX ||
+            (flow->bytes / flow->packets == PACKET_OCTETS_MAX && flow->bytes % flow->packets != 0))
+            return TALLY_BIG_PACKETS;
+        if (flow->bytes / flow->packets < PACKET_OCTETS_MIN)
+            return TALLY_SMALL_PACKETS;
+    }
+    if (config != NULL && config->max_rate_bps > 0 && flow->has & FLOW_BYTES &&
+        over_rate(flow, config->max_rate_bps))
+        return TALLY_MAX_RATE;
+    return TALLY_REASON_COUNT;
+}
+
+static uint64_t scaled(uint64_t value, double rate)
+{
+    if (rate == 1)
+        return value;
+    double product = (double)value * rate + 0.5;
+    return product >= 18446744073709549568.0 ? UINT64_MAX : (uint64_t)product;
+}
+
+static uint8_t duration_class(uint32_t duration_ms)
+{
+    uint8_t class = 0;
+    for (uint64_t limit_ms = TALLY_TICK_MS; limit_ms < duration_ms; limit_ms *= 2)
+        class ++;
+    return class;
+}
+
+void volume_of(const struct flow_record *flow, struct volume *ret_volume)
+{
+    double rate = rate_of(flow);
+    uint64_t bytes = flow->has & FLOW_BYTES ? flow->bytes : 0;
+    uint64_t packets = flow->has & FLOW_PACKETS ? flow->packets : 0;
+    uint32_t duration_ms = flow->has & FLOW_DURATION ? flow->duration_ms : 0;
+    uint64_t samples = packets > 0 ? packets : bytes / PACKET_OCTETS_USUAL + 1;
+    double spread = rate * (rate - 1);
+
+    *ret_volume = (struct volume){
+        .bytes = scaled(bytes, rate),
+        .packets = scaled(packets, rate),
+        .flows = scaled(1, rate),
+        .duration_ms = duration_ms,
+        .duration_class = duration_class(duration_ms),
+    };
+    if (spread > 0) {
+        ret_volume->var_bytes = spread * (double)bytes * (double)bytes / (double)samples;
+        ret_volume->var_packets = spread * (double)packets;
+    }
+}
