@@ -1,3 +1,5 @@
+#include "flowspec/guard.h"
+#include "flowspec/sets.h"
 #include "tests/unit/flowspec/random_rule.h"
 
 #include <stdlib.h>
@@ -291,4 +293,90 @@ Test(properties, random_bytes_are_refused_or_keep_their_meaning)
         cr_assert(rule_equal(&rule, &again));
     }
     cr_expect_gt(taken_count, ROUNDS / 20);
+}
+
+static uint32_t refusals_of(const struct guard_verdict *v)
+{
+    uint32_t set = 0;
+    for (size_t i = 0; i < v->count; i++)
+        set |= 1U << v->refusals[i].invariant;
+    return set;
+}
+
+Test(properties, the_guard_judges_a_rule_and_its_bytes_alike)
+{
+    struct random r = {.state = 5};
+    struct ip_prefix ours[2] = {{.addr = {.family = ADDR_IPV4}}, {.addr = {.family = ADDR_IPV6}}};
+    struct ip_prefix protected_prefix = {.addr = {.family = ADDR_IPV4, .octets = {0xa5}}, .len = 8};
+    struct lpm *networks = lpm_new(2);
+    cr_assert_eq(lpm_add(networks, &ours[0], 0), STATUS_OK);
+    cr_assert_eq(lpm_add(networks, &ours[1], 0), STATUS_OK);
+    cr_assert_eq(lpm_seal(networks), STATUS_OK);
+    const struct guard_context context = {.networks = networks,
+                                          .is_protected = &protected_prefix,
+                                          .protected_count = 1,
+                                          .widest4 = 8,
+                                          .widest6 = 16,
+                                          .mtu_bytes = 9000};
+    uint32_t ever = 0, allowed = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        static struct guard_verdict by_rule, by_bytes;
+        uint8_t bytes[NLRI_ROOM], communities[COMMUNITIES_MAX][8];
+        size_t len = 0, count = 0;
+        struct flow_actions actions;
+        struct rule_error error = {0};
+        random_rule(&r, &rule);
+        do
+            random_actions(&r, &actions);
+        while (actions_encode(&actions, communities, &count, &error) != STATUS_OK);
+        cr_assert_eq(nlri_encode(&rule, bytes, sizeof(bytes), &len), STATUS_OK);
+        guard_judge(&context, &rule, &actions, &by_rule);
+        guard_judge_bytes(&context, (enum addr_family)rule.family, bytes, len,
+                          (const uint8_t(*)[8])communities, count, &by_bytes);
+        cr_assert_eq(refusals_of(&by_rule), refusals_of(&by_bytes));
+        ever |= refusals_of(&by_rule);
+        allowed += by_rule.count == 0;
+    }
+    cr_expect_gt(allowed, 0);
+    cr_expect_neq(ever & 1U << GUARD_NOTHING, 0);
+    cr_expect_neq(ever & 1U << GUARD_PROTECTED, 0);
+    cr_expect_neq(ever & 1U << GUARD_ICMPV6, 0);
+    lpm_free(networks);
+}
+
+/* A narrower rule made of the first one is covered by it; and what is said to be covered matches
+ * no value that the other does not. */
+Test(properties, a_rule_covers_only_what_it_matches)
+{
+    struct random r = {.state = 6};
+    size_t covered = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct rule_error error;
+        random_rule(&r, &rule);
+        if (rule_simplify(&rule, &error) != STATUS_OK)
+            continue;
+        cr_assert(rule_covers(&rule, &rule));
+        rule_copy(&again, &rule);
+        if (!rule_has(&again, COMPONENT_DSCP)) {
+            cr_assert_eq(rule_add_op(&again, COMPONENT_DSCP, OP_EQ, 5), STATUS_OK);
+            cr_assert(rule_covers(&rule, &again));
+            cr_assert_not(rule_covers(&again, &rule));
+        }
+        do
+            random_rule(&r, &again);
+        while (again.family != rule.family);
+        again.present &= (uint16_t)(rule.present | 1U << COMPONENT_PROTOCOL);
+        if (again.present == 0 || !rule_covers(&rule, &again))
+            continue;
+        covered++;
+        for (enum component c = COMPONENT_PROTOCOL; c <= COMPONENT_LAST; c++) {
+            uint32_t max = random_max(c, (enum addr_family)rule.family);
+            if (c == COMPONENT_PORT && !rule_has(&again, c))
+                continue; /* one of both sides is inside it */
+            for (uint32_t value = 0; value <= max; value += 1 + value / 512)
+                if (can_be(c, value) && (value & ~max) == 0 && matches(&again, c, value))
+                    cr_assert(matches(&rule, c, value), "%s %u", component_name(c), value);
+        }
+    }
+    cr_expect_gt(covered, 0);
 }
