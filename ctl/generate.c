@@ -33,6 +33,7 @@ struct run {
     int socket;
     double normal_due, attack_due; /* records, or octets where the volume rules (sFlow) */
     uint64_t normal_records, attack_records, attack_bytes;
+    uint64_t refused; /* datagrams of which the other side said that nobody listens */
     uint64_t first_attack_ms, last_attack_ms; /* Unix time; 0: none */
 };
 
@@ -47,7 +48,12 @@ static void on_interrupt(int number)
 static bool send_datagram(void *owner, const uint8_t *bytes, size_t len)
 {
     struct run *run = owner;
-    return send(run->socket, bytes, len, 0) == (ssize_t)len;
+    ssize_t sent = send(run->socket, bytes, len, 0);
+    if (sent < 0 && errno == ECONNREFUSED) {
+        run->refused++; /* said of an earlier datagram; this one was not sent yet */
+        sent = send(run->socket, bytes, len, 0);
+    }
+    return sent == (ssize_t)len;
 }
 
 /*
@@ -67,9 +73,17 @@ static double earned(const struct run *run, double rate, uint64_t volume_bps, do
     return seconds * (by_volume ? (double)volume_bps / 8 : rate);
 }
 
-static uint64_t bytes_a_record(double rate, uint64_t volume_bps)
+/* Octets of a NetFlow record; an sFlow sample is one frame, whatever the volume. */
+static uint64_t bytes_a_record(const struct run *run, double rate, uint64_t volume_bps)
 {
-    return volume_bps == 0 || rate <= 0 ? 0 : (uint64_t)((double)volume_bps / 8 / rate);
+    bool fixed = run->plan.format == FORMAT_SFLOW5 || volume_bps == 0 || rate <= 0;
+    return fixed ? 0 : (uint64_t)((double)volume_bps / 8 / rate);
+}
+
+/* What a record stands for, before sampling. */
+static uint64_t stands_for(const struct run *run, const struct traffic_flow *flow)
+{
+    return run->plan.format == FORMAT_SFLOW5 ? flow->frame_bytes * run->plan.sampling : flow->bytes;
 }
 
 static void send_due(struct run *run, uint64_t wall_ms)
@@ -77,7 +91,7 @@ static void send_due(struct run *run, uint64_t wall_ms)
     const struct plan *p = &run->plan;
     while (run->normal_due >= 1) {
         struct traffic_flow flow =
-            traffic_normal(&run->traffic, bytes_a_record(p->rate, p->volume_bps));
+            traffic_normal(&run->traffic, bytes_a_record(run, p->rate, p->volume_bps));
         run->normal_due -= cost(run, &flow, p->volume_bps);
         export_add(&run->export, &flow);
         run->normal_records++;
@@ -85,11 +99,11 @@ static void send_due(struct run *run, uint64_t wall_ms)
     while (run->attack_due >= 1) {
         struct traffic_flow flow =
             traffic_attack_flow(&run->traffic, p->attack, &p->target,
-                                bytes_a_record(p->attack_rate, p->attack_volume_bps));
+                                bytes_a_record(run, p->attack_rate, p->attack_volume_bps));
         run->attack_due -= cost(run, &flow, p->attack_volume_bps);
         export_add(&run->export, &flow);
         run->attack_records++;
-        run->attack_bytes += flow.bytes;
+        run->attack_bytes += stands_for(run, &flow);
         run->first_attack_ms = run->first_attack_ms != 0 ? run->first_attack_ms : wall_ms;
         run->last_attack_ms = wall_ms;
     }
@@ -273,13 +287,17 @@ static void report(const struct command_context *c, const struct run *run)
     if (c->json)
         printf("{\"datagrams\": %" PRIu64 ", \"records\": %" PRIu64 ", \"attack_records\": %" PRIu64
                ", \"attack_bytes\": %" PRIu64 ", \"first_attack_ms\": %" PRIu64
-               ", \"last_attack_ms\": %" PRIu64 ", \"send_failures\": %" PRIu64 "}\n",
+               ", \"last_attack_ms\": %" PRIu64 ", \"send_failures\": %" PRIu64
+               ", \"refused\": %" PRIu64 "}\n",
                e->datagrams, e->records, run->attack_records, run->attack_bytes,
-               run->first_attack_ms, run->last_attack_ms, e->failures);
+               run->first_attack_ms, run->last_attack_ms, e->failures, run->refused);
     else
         printf("sent %" PRIu64 " records in %" PRIu64 " datagrams, %" PRIu64
                " of them attack; %" PRIu64 " datagrams could not be sent\n",
                e->records, e->datagrams, run->attack_records, e->failures);
+    if (run->refused != 0)
+        fprintf(stderr, "weir generate: nobody listened there for %" PRIu64 " of the datagrams\n",
+                run->refused);
 }
 
 int generate_run(const struct command_context *context, int argc, char **argv)
