@@ -97,11 +97,13 @@ void ring_sum(const struct ring *ring, uint64_t head_ms, uint64_t at_ms, struct 
     }
 }
 
-uint64_t ring_earliest_ms(const struct ring *ring, uint64_t head_ms)
+uint64_t ring_boundary_ms(const struct ring *ring, uint64_t head_ms, uint64_t at_ms)
 {
     uint64_t spare = ring->shape->cells - ring->shape->parts - 1;
-    uint64_t head = cell_before(ring, head_ms);
-    return head < spare ? 0 : (uint64_t)cell_start_ms(ring, head - spare) + 1;
+    uint64_t head = cell_before(ring, head_ms), number = cell_before(ring, at_ms + 1);
+    if (head > spare && number < head - spare)
+        number = head - spare;
+    return (uint64_t)cell_start_ms(ring, number);
 }
 
 void ring_bound(const struct ring *ring, struct sums *ret_sums)

@@ -18,8 +18,8 @@
  * part is looked at. Amounts are added evenly over the interval they were counted in.
  *
  * A full ring has ten cells: W is seven of them, one more is partly outside, and two let the window
- * end up to two cells before head_ms, so that workers that flush at different times are read at an
- * instant that all of them have reached. A small ring has three cells, of which W is two.
+ * end up to two cells before head_ms, so that workers that flush at different times can be read at
+ * an instant that all of them have reached. A small ring has three cells, of which W is two.
  */
 enum quantity {
     QUANTITY_BYTES,
@@ -61,8 +61,9 @@ void ring_add(const struct ring *ring, uint64_t head_ms, uint64_t from_ms, uint6
               const struct amounts *amounts);
 /* The sum over (at_ms - W, at_ms]. */
 void ring_sum(const struct ring *ring, uint64_t head_ms, uint64_t at_ms, struct sums *ret_sums);
-/* The earliest end of a window whose cells are all still there. */
-uint64_t ring_earliest_ms(const struct ring *ring, uint64_t head_ms);
+/* The last instant up to at_ms where a window ends with a whole cell; if its cells are not all
+ * there any more, the first instant where they are. */
+uint64_t ring_boundary_ms(const struct ring *ring, uint64_t head_ms, uint64_t at_ms);
 /* All cells: never less than any sum. */
 void ring_bound(const struct ring *ring, struct sums *ret_sums);
 /* Fills the cells of an empty ring with what another shape of the same window holds. */

@@ -125,14 +125,6 @@ double store_bound(const struct store *store, struct store_key *key)
     return bound;
 }
 
-double store_bound_of(const struct store *store, const struct amounts *amounts)
-{
-    struct sums sums;
-    for (size_t q = 0; q < QUANTITIES; q++)
-        sums.of[q] = (double)amounts->of[q];
-    return bound_of_sums(store, &sums, seconds_of(store, 0));
-}
-
 /* Out of memory leaves it small, which is coarser and nothing worse. */
 static void make_full(const struct store *store, struct store_key *key)
 {
@@ -264,6 +256,21 @@ static enum status find_or_add(struct store *store, const struct flow_key *key, 
     return STATUS_OK;
 }
 
+/* What the row alone can make of a window, in parts of the floor. */
+double store_bound_of(const struct store *store, const struct store_row *row)
+{
+    double bound = 0;
+    for (size_t i = 0; i < store->count.window_count; i++) {
+        double window_ms = store->count.windows_ms[i], lasts_ms = (double)row->lasts_ms;
+        double share = lasts_ms > window_ms ? window_ms / lasts_ms : 1;
+        struct sums sums;
+        for (size_t q = 0; q < QUANTITIES; q++)
+            sums.of[q] = (double)row->amounts.of[q] * share;
+        bound = fmax(bound, bound_of_sums(store, &sums, window_ms / 1000));
+    }
+    return bound;
+}
+
 enum status store_merge(struct store *store, const struct flow_key *key, uint64_t hash,
                         const struct store_row *row)
 {
@@ -271,6 +278,8 @@ enum status store_merge(struct store *store, const struct flow_key *key, uint64_
     enum status status = find_or_add(store, key, hash, &at);
     if (status != STATUS_OK)
         return status;
+    if (at->full == NULL && store_bound_of(store, row) >= full_at)
+        make_full(store, at); /* before the row is laid on a coarse grid */
     if (row->lasts_ms > 0)
         status = add_spread(store, at, row);
     else
@@ -321,18 +330,22 @@ static void take_larger(struct sums *sums, const struct sums *other)
             sums->of[q] = other->of[q];
 }
 
-/* From the end of complete input, or as near to it as the ring reaches, and from the key's own. */
+/* Cells up to this long are read at their boundary where someone lags; of a longer window the
+ * flushes that are still to come are less than a hundredth. */
+static const uint64_t boundary_cell_ms = 1000;
+
+/* At the end of what is complete or of the key's own input, whichever is later; and, where a worker
+ * lags behind another, also at the last boundary that all have reached. */
 static void read_window(const struct ring *ring, const struct store_key *key, uint64_t complete_ms,
                         struct sums *ret_sums)
 {
     uint64_t end_ms = key->head_ms > complete_ms ? key->head_ms : complete_ms;
     ring_sum(ring, key->head_ms, end_ms, ret_sums);
-    uint64_t earliest_ms = ring_earliest_ms(ring, key->head_ms);
-    uint64_t before_ms = complete_ms > earliest_ms ? complete_ms : earliest_ms;
-    if (before_ms >= end_ms)
+    if (complete_ms >= key->head_ms || ring->shape != &ring_full ||
+        ring->window_ms > boundary_cell_ms * ring_full.parts)
         return;
     struct sums before;
-    ring_sum(ring, key->head_ms, before_ms, &before);
+    ring_sum(ring, key->head_ms, ring_boundary_ms(ring, key->head_ms, complete_ms), &before);
     take_larger(ret_sums, &before);
 }
 

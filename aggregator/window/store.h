@@ -75,8 +75,9 @@ bool store_is_pinned(const struct store *store, const struct store_key *key);
 
 /*
  * A key's rates over each window of the count. Input is complete up to complete_ms, and the key may
- * have more: the larger of the windows that end there and at its own end, so that neither a worker
- * that flushes later than another makes a dip, nor does a rise wait for it.
+ * have more: then the larger of what the window holds at its own end and at the last boundary of
+ * cells before complete_ms, so that neither does a worker that flushes later than another make a
+ * dip, nor a rise wait for it. A fall is seen up to one cell later for that.
  */
 void store_read(const struct store *store, struct store_key *key, uint64_t complete_ms,
                 struct rollup_rates *ret_rates, uint64_t *ret_samples);
@@ -84,9 +85,10 @@ void store_read(const struct store *store, struct store_key *key, uint64_t compl
 double store_ratio(const struct store *store, const struct rollup_rates *rates);
 bool store_is_over_floor(const struct store *store, const struct rollup_rates *rates);
 size_t store_shares(const struct store_key *key, struct share_permille ret_shares[SHARES_MAX]);
-/* At most its ratio to the floor; how keys are weighed against each other for room. */
+/* At most the ratio to the floor of a key, and what a row alone makes of one: how keys are weighed
+ * against each other for room. */
 double store_bound(const struct store *store, struct store_key *key);
-double store_bound_of(const struct store *store, const struct amounts *amounts);
+double store_bound_of(const struct store *store, const struct store_row *row);
 /* Takes a key that cannot be over the floor any more off the hot list. */
 void store_cool(struct store *store, struct store_key *key);
 

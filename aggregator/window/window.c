@@ -1,5 +1,6 @@
 #include "aggregator/window/window_internal.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,12 +98,17 @@ void window_free(struct window *window)
 
 /* Evicts the lightest of some keys of this count and of another, in turn; false where what comes is
  * lighter still. */
-static bool make_room(struct window *w, struct store *store, const struct amounts *amounts)
+static bool make_room(struct window *w, struct store *store, double weight)
 {
-    double weight = store_bound_of(store, amounts), lightest_bound = 0;
+    double lightest_bound = 0;
     struct store *from = NULL;
     struct store_key *lightest = NULL;
-    w->evict_store = (w->evict_store + 1) % w->store_count;
+    for (size_t i = 0; i < w->store_count; i++) {
+        w->evict_store = (w->evict_store + 1) % w->store_count;
+        struct store *other = &w->stores[w->evict_store];
+        if (other != store && table_count(other->keys) > 0)
+            break;
+    }
     struct store *looked[] = {store, &w->stores[w->evict_store]};
     for (size_t i = 0; i < 2; i++) {
         double bound = 0;
@@ -158,14 +164,15 @@ static void merge_row(struct window *w, struct merge *m, const struct delta_row 
     row_of(w, m, delta, &row);
     if (row.lasts_ms > m->longest_ms)
         m->longest_ms = (uint32_t)row.lasts_ms;
-    uint32_t window_ms = store->count.windows_ms[store->count.window_count - 1];
-    if (row.to_ms + row.lasts_ms + window_ms <= m->id_ms) {
+    /* Half a window more, for the cell that is only partly inside. */
+    uint64_t window_ms = store->count.windows_ms[store->count.window_count - 1];
+    if (row.to_ms + row.lasts_ms + window_ms * 3 / 2 <= m->id_ms) {
         w->stats.late_rows++;
         w->stats.late_bytes = sat_add_u64(w->stats.late_bytes, delta->bytes);
         return;
     }
     enum status status = store_merge(store, &delta->key, hash, &row);
-    if (status == STATUS_LIMIT && make_room(w, store, &row.amounts))
+    if (status == STATUS_LIMIT && make_room(w, store, store_bound_of(store, &row)))
         status = store_merge(store, &delta->key, hash, &row);
     if (status == STATUS_OK) {
         w->stats.rows++;
@@ -288,8 +295,7 @@ void window_pin(struct window *window, const struct window_pin *pins, size_t cou
         struct store *store = store_by_id(window, pins[i].count_id);
         if (store == NULL || (window->slots >> key_slot(pins[i].count_id, &pins[i].key) & 1) == 0)
             continue;
-        const struct amounts heavy = {{1e30F, 1e30F, 1e30F}};
-        if (store_pin(store, &pins[i].key) == STATUS_LIMIT && make_room(window, store, &heavy))
+        if (store_pin(store, &pins[i].key) == STATUS_LIMIT && make_room(window, store, INFINITY))
             (void)store_pin(store, &pins[i].key);
     }
 }
