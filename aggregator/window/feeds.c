@@ -103,6 +103,7 @@ enum feed_verdict feeds_take(struct feeds *feeds, const struct feed_batch *b, ui
     }
     feed->sequence = batch->sequence;
     feed->heard_ms = b->id_ms;
+    feed->has_left = false;
     set_complete(feed, b);
     return FEED_NEW;
 }
@@ -120,9 +121,9 @@ void feeds_lost(struct feeds *feeds, uint64_t now_ms)
         set_rebuilt(&feeds->items[i], now_ms, feeds->longest_window_ms);
 }
 
-void feeds_leave(struct feeds *feeds, const char *collector)
+static bool silent_for(const struct feed *feed, uint64_t now_ms, uint64_t ms)
 {
-    remove_collector(feeds, collector);
+    return now_ms > feed->heard_ms + ms;
 }
 
 void feeds_set_registered(struct feeds *feeds, const char *collector, bool registered,
@@ -132,16 +133,15 @@ void feeds_set_registered(struct feeds *feeds, const char *collector, bool regis
         struct feed *feed = &feeds->items[i];
         if (strcmp(feed->collector, collector) != 0)
             continue;
-        if (registered)
+        if (registered) {
             feed->gone_ms = 0;
-        else if (feed->gone_ms == 0)
+            continue;
+        }
+        if (feed->gone_ms == 0)
             feed->gone_ms = now_ms;
+        if (!silent_for(feed, now_ms, FEED_LEFT_MS))
+            feed->has_left = true;
     }
-}
-
-static bool silent_for(const struct feed *feed, uint64_t now_ms, uint64_t ms)
-{
-    return now_ms > feed->heard_ms + ms;
 }
 
 void feeds_forget(struct feeds *feeds, uint64_t now_ms)
@@ -160,7 +160,7 @@ uint64_t feeds_complete_ms(const struct feeds *feeds, uint64_t now_ms)
     for (size_t i = 0; i < feeds->count; i++) {
         const struct feed *feed = &feeds->items[i];
         /* One that is idle had nothing to say; one that is blind is not waited for, but said. */
-        if (!feed->is_busy || silent_for(feed, now_ms, FEED_BLIND_MS))
+        if (!feed->is_busy || feed->has_left || silent_for(feed, now_ms, FEED_BLIND_MS))
             continue;
         if (feed->complete_ms < complete_ms)
             complete_ms = feed->complete_ms;
@@ -176,6 +176,8 @@ size_t feeds_blinds(const struct feeds *feeds, uint64_t now_ms, struct rollup_bl
     for (size_t i = 0; i < feeds->count && count < room; i++) {
         const struct feed *feed = &feeds->items[i];
         uint64_t since_ms;
+        if (feed->has_left)
+            continue;
         if (silent_for(feed, now_ms, FEED_BLIND_MS))
             since_ms = feed->heard_ms;
         else if (now_ms < feed->rebuilt_ms)

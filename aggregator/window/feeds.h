@@ -17,13 +17,15 @@
  * that lost batches, until its longest window has passed since; and one whose batches from before
  * the first that was read are missing, until all that they could have said is over.
  *
- * *Leaving*: a feed is forgotten, and blind no more, when its collector says that it leaves, when a
- * newer epoch takes its place, or when its collector has been gone from the registry and silent for
- * 3 minutes. A collector that stands in the registry and is silent stays blind without end.
+ * *Leaving*: a process that ends takes itself out of the registry at once; one that dies stays in
+ * it for 3 s at least. So a collector that is gone from it while its feeds were just heard has
+ * left, and is blind no more. One that is gone and silent is forgotten after 3 minutes. One that is
+ * registered and silent hangs, and stays blind without end; a newer epoch takes its place.
  */
 enum {
     FEEDS_MAX = 1024, /* as many as a tick can call blind */
     FEED_BLIND_MS = 2000,
+    FEED_LEFT_MS = 2500,
     FEED_FORGET_MS = 180000,
     /* How long a process that is being replaced may still write what it has. */
     FEED_HANDOVER_MS = 5000,
@@ -50,10 +52,11 @@ struct feed {
     uint64_t heard_ms;        /* stream time of its last batch */
     uint64_t complete_ms;     /* until when it has said everything */
     bool is_busy;             /* its last batch had rows */
-    uint64_t begins_ms;       /* of its first batch; 0 where nothing is missing before it */
-    uint64_t rebuilt_ms;      /* blind until then: what was lost is over */
-    uint64_t lost_ms;         /* since when rebuilt_ms counts */
-    uint64_t gone_ms;         /* since when it is not in the registry; 0: it is */
+    bool has_left;
+    uint64_t begins_ms;  /* of its first batch; 0 where nothing is missing before it */
+    uint64_t rebuilt_ms; /* blind until then: what was lost is over */
+    uint64_t lost_ms;    /* since when rebuilt_ms counts */
+    uint64_t gone_ms;    /* since when it is not in the registry; 0: it is */
 };
 
 struct feeds {
@@ -75,7 +78,6 @@ void feeds_note_duration(struct feeds *feeds, const struct delta_batch *batch,
                          uint32_t duration_ms);
 /* Entries of the stream were lost before they were read, from whichever feed. */
 void feeds_lost(struct feeds *feeds, uint64_t now_ms);
-void feeds_leave(struct feeds *feeds, const char *collector);
 /* What the registry says of a collector, asked every second or so. */
 void feeds_set_registered(struct feeds *feeds, const char *collector, bool registered,
                           uint64_t now_ms);

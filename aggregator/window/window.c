@@ -324,18 +324,10 @@ void window_lost(struct window *window, uint64_t now_ms)
     feeds_lost(&window->feeds, now_ms);
 }
 
-void window_leave(struct window *window, const char *collector)
+void window_registered(struct window *window, const char *collector, bool registered,
+                       uint64_t now_ms)
 {
-    feeds_leave(&window->feeds, collector);
-}
-
-void window_registry(struct window *window, bool (*is_there)(void *owner, const char *collector),
-                     void *owner, uint64_t now_ms)
-{
-    for (size_t i = 0; i < window->feeds.count; i++) {
-        const char *collector = window->feeds.items[i].collector;
-        feeds_set_registered(&window->feeds, collector, is_there(owner, collector), now_ms);
-    }
+    feeds_set_registered(&window->feeds, collector, registered, now_ms);
 }
 
 void window_collectors(const struct window *window,
@@ -343,6 +335,14 @@ void window_collectors(const struct window *window,
 {
     for (size_t i = 0; i < window->feeds.count; i++)
         on_name(owner, window->feeds.items[i].collector);
+}
+
+bool window_has_hot(const struct window *window)
+{
+    for (size_t i = 0; i < window->store_count; i++)
+        if (window->stores[i].hot_count > 0)
+            return true;
+    return false;
 }
 
 const struct window_stats *window_stats(const struct window *window)

@@ -93,15 +93,15 @@ bool window_sweep(struct window *window, uint64_t now_ms, size_t budget, window_
 
 /* Entries of the stream are gone that were never read. */
 void window_lost(struct window *window, uint64_t now_ms);
-/* The collector says that it leaves. */
-void window_leave(struct window *window, const char *collector);
-/* Asks of each collector whether the registry has it; call every second or so. */
-void window_registry(struct window *window, bool (*is_there)(void *owner, const char *collector),
-                     void *owner, uint64_t now_ms);
+/* Whether the registry has a collector; call every second or so for each. */
+void window_registered(struct window *window, const char *collector, bool registered,
+                       uint64_t now_ms);
 /* Calls for the name of each collector that feeds the shard. */
 void window_collectors(const struct window *window,
                        void (*on_name)(void *owner, const char *collector), void *owner);
 
+/* Whether a tick may have a row at all: cheap, for deciding when one is due. */
+bool window_has_hot(const struct window *window);
 const struct window_stats *window_stats(const struct window *window);
 size_t window_keys(const struct window *window);
 /* How far input is behind now. */

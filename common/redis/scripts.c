@@ -88,7 +88,7 @@ enum status script_run(struct redis *redis, enum script_id id, const struct redi
     size_t count = 3 + key_count + arg_count;
     if (key_count > REDIS_ARGS_MAX || arg_count > REDIS_ARGS_MAX || count > REDIS_ARGS_MAX)
         return STATUS_RANGE;
-    assert(strcmp(script_texts[SCRIPT_desired].name, "desired") == 0);
+    assert(strcmp(script_texts[SCRIPT_top].name, "top") == 0);
     bool is_known = (redis->scripts_known & 1u << id) != 0;
     struct redis_arg all[REDIS_ARGS_MAX];
     char number[NUMBER_MAX];

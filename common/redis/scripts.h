@@ -4,7 +4,7 @@
 #include "common/redis/redis.h"
 
 /*
- * The Lua scripts that policy and speakers run, each a file beside this one (scripts/NAME.lua)
+ * The Lua scripts that processes run, each a file beside this one (scripts/NAME.lua)
  * whose head says its KEYS, ARGV and answers. Sent by EVALSHA, and by EVAL where the server
  * does not know them (yet, or again after a restart).
  *
@@ -14,10 +14,11 @@
  *            not new (EXISTS), then hash, active set, job, alarm log and audit together
  *   desired  what must stand, in one reading: hold, last ids of jobs and stops, every active
  *            mitigation
+ *   top      one writer's part of the heaviest keys of a count, replaced at once
  *
- * Policy and speakers call the typed functions below; names, counts and orders are here only.
+ * Processes call the typed functions below; names, counts and orders are here only.
  */
-#define SCRIPT_LIST(X) X(lead) X(resign) X(write) X(desired)
+#define SCRIPT_LIST(X) X(lead) X(resign) X(write) X(desired) X(top)
 
 enum script_id {
 #define X(name) SCRIPT_##name,
@@ -110,5 +111,18 @@ bool script_desired_answer(const struct redis_reply *reply, struct desired_answe
 /* The i-th's hash for redis_field(), and its id; without fields where the hash is gone. */
 const struct redis_reply *desired_mitigation(const struct desired_answer *answer, size_t i,
                                              const char **ret_id);
+
+/* --- top --- */
+
+enum { TOP_ITEMS_MAX = 100, TOP_MEMBER_MAX = 320 };
+struct top_entry {
+    char member[TOP_MEMBER_MAX];
+    double score;
+};
+/* before: what the same writer wrote there last; NULL: not known, so all that is there goes. */
+enum status script_top(struct redis *redis, const char *prefix, const char *count,
+                       const struct top_entry *now, size_t now_count,
+                       const struct top_entry *before, size_t before_count,
+                       redis_on_reply on_reply, void *owner);
 
 #endif

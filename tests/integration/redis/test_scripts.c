@@ -444,3 +444,46 @@ Test(scripts, a_script_is_answered_once_when_the_connection_is_lost)
     cr_assert_eq(answers.count, 2);
     cr_assert_eq(answers.of[STATUS_IO], 2);
 }
+
+/* --- top --- */
+
+struct top_result {
+    unsigned int count;
+    enum status status;
+};
+
+static void on_top(void *owner, enum status status, const struct redis_reply *reply)
+{
+    struct top_result *result = owner;
+    (void)reply;
+    result->count++;
+    result->status = status;
+}
+
+static void top(const struct top_entry *now, size_t now_count, const struct top_entry *before,
+                size_t before_count)
+{
+    struct top_result result = {0};
+    cr_assert_eq(script_top(peer.redis, "weir:", "0000000000000001", now, now_count, before,
+                            before_count, on_top, &result),
+                 STATUS_OK);
+    LOOP_UNTIL(&peer.loop, result.count == 1);
+    cr_assert_eq(result.status, STATUS_OK);
+}
+
+Test(scripts, a_top_replaces_what_its_writer_wrote_and_leaves_the_others)
+{
+    static const struct top_entry first[] = {{"dst_addr=10.0.0.1", 300}, {"dst_addr=10.0.0.2", 20}};
+    static const struct top_entry second[] = {{"dst_addr=10.0.0.2", 40.5}};
+    (void)cli("ZADD weir:top:0000000000000001 1 stale");
+    top(first, 2, NULL, 0);
+    assert_cli("ZREVRANGE weir:top:0000000000000001 0 -1 WITHSCORES",
+               "dst_addr=10.0.0.1 300 dst_addr=10.0.0.2 20");
+    (void)cli("ZADD weir:top:0000000000000001 7 of-another-shard");
+    top(second, 1, first, 2);
+    assert_cli("ZREVRANGE weir:top:0000000000000001 0 -1 WITHSCORES",
+               "dst_addr=10.0.0.2 40.5 of-another-shard 7");
+    top(NULL, 0, second, 1);
+    assert_cli("ZREVRANGE weir:top:0000000000000001 0 -1", "of-another-shard");
+    cr_assert(strcmp(cli("PTTL weir:top:0000000000000001"), "-1") != 0);
+}

@@ -168,12 +168,6 @@ Test(feeds, one_flow_of_an_hour_blinds_for_five_minutes_at_most)
     sim_end(&sim);
 }
 
-static bool is_there(void *owner, const char *collector)
-{
-    cr_assert_str_eq(collector, "c1");
-    return *(bool *)owner;
-}
-
 static void no_top(void *owner, uint64_t count_id, const struct top_item *items, size_t count)
 {
     (void)owner;
@@ -191,19 +185,19 @@ Test(feeds, one_that_left_for_good_is_forgotten_and_one_that_hangs_is_not)
     send_batch(&sim, s, T0, 0);
     uint64_t now = T0;
     for (; now < T0 + 600000; now += 1000) { /* hangs: registered, silent */
-        window_registry(sim.window, is_there, &there, now);
+        window_registered(sim.window, "c1", there, now);
         (void)window_sweep(sim.window, now, 1000, no_top, NULL);
     }
     cr_assert(tick_at(&sim, now)->blind);
     there = false; /* died */
     uint64_t died = now;
     for (; now < died + 170000; now += 1000) {
-        window_registry(sim.window, is_there, &there, now);
+        window_registered(sim.window, "c1", there, now);
         (void)window_sweep(sim.window, now, 1000, no_top, NULL);
         cr_assert(tick_at(&sim, now)->blind);
     }
     for (; now < died + 190000; now += 1000) {
-        window_registry(sim.window, is_there, &there, now);
+        window_registered(sim.window, "c1", there, now);
         (void)window_sweep(sim.window, now, 1000, no_top, NULL);
     }
     cr_assert(!tick_at(&sim, now)->blind);
@@ -211,13 +205,20 @@ Test(feeds, one_that_left_for_good_is_forgotten_and_one_that_hangs_is_not)
     sim_end(&sim);
 }
 
-Test(feeds, one_that_says_goodbye_is_forgotten_at_once)
+Test(feeds, one_that_takes_itself_out_of_the_registry_has_left)
 {
     struct sim sim;
     struct sender *s = sender_new("c1", 0, 2);
     sim_simple(&sim);
     send_batch(&sim, s, T0, 0);
-    window_leave(sim.window, "c1");
+    window_registered(sim.window, "c1", true, T0 + 900);
+    window_registered(sim.window, "c1", false, T0 + 1900);
+    cr_assert(!tick_at(&sim, T0 + 100000)->blind);
+    /* Its last words come later than that, and are not counted twice. */
+    sender_add(s, HOST, 1000000);
+    cr_assert_eq(send_sequence(&sim, s, T0 + 2000, 0, 2), WINDOW_MERGED);
+    window_registered(sim.window, "c1", false, T0 + 2900);
+    cr_assert_eq(send_sequence(&sim, s, T0 + 3000, 0, 2), WINDOW_DROPPED);
     cr_assert(!tick_at(&sim, T0 + 100000)->blind);
     free(s);
     sim_end(&sim);
