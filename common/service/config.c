@@ -53,7 +53,7 @@ static enum status parse_in(struct config **ret_config, const char *bytes, size_
 enum status config_parse(struct config **ret_config, const char *bytes, size_t len,
                          const char *name, struct config_errors *errors)
 {
-    return parse_in(ret_config, bytes, len, name, ".", errors);
+    return parse_in(ret_config, bytes, len, name, "", errors);
 }
 
 /* The whole file, or one octet more than is allowed, so that the reader can say so. */
@@ -85,7 +85,7 @@ enum status config_load(struct config **ret_config, const char *path, struct con
         return STATUS_IO;
     }
     const char *slash = strrchr(path, '/');
-    char *folder = slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
+    char *folder = slash == NULL ? strdup("") : strndup(path, (size_t)(slash - path) + 1);
     enum status status = STATUS_NO_MEMORY;
     if (folder != NULL)
         status = parse_in(ret_config, text_str(&content), content.len, path, folder, errors);

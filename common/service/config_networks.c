@@ -1,9 +1,12 @@
 #include "common/service/config_read.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Named sets of prefixes, and files of prefixes: one a line, # starts a comment. */
 
@@ -31,12 +34,28 @@ struct prefix_file {
     size_t len;
 };
 
+/* A pipe or a device could keep us waiting, or never end. */
+static FILE *open_regular(const char *path)
+{
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return NULL;
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+        (void)close(fd);
+        errno = EINVAL;
+        return NULL;
+    }
+    return fdopen(fd, "r");
+}
+
 static bool load_file(struct prefix_file *f)
 {
-    FILE *in = fopen(f->path, "re");
+    FILE *in = open_regular(f->path);
     if (in == NULL) {
-        config_error(f->r->errors, f->node->pos, "file: cannot open %s (%s), expected prefixes",
-                     f->path, strerror(errno));
+        config_error(f->r->errors, f->node->pos,
+                     "file: cannot open %s (%s), expected a file of prefixes", f->path,
+                     strerror(errno));
         return false;
     }
     struct text content;
@@ -94,7 +113,7 @@ static bool read_file(struct config_read *r, const struct config_node *node,
 {
     struct prefix_file f = {.r = r, .node = node};
     f.path = node->text[0] == '/' ? arena_copy(r->arena, node->text, strlen(node->text))
-                                  : arena_format(r->arena, "%s/%s", r->folder, node->text);
+                                  : arena_format(r->arena, "%s%s", r->folder, node->text);
     if (f.path == NULL || !load_file(&f))
         return false;
     size_t lines = 1;

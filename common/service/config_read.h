@@ -28,7 +28,7 @@ struct config_read {
     struct config_arena *arena;
     struct config_errors *errors;
     const struct config_node *root;
-    const char *folder; /* of the file: relative paths of prefix files start here */
+    const char *folder; /* of the file, "" or ends in /: prefix files are looked for here */
     bool partial;       /* parts of the file are missing, so nothing is called missing */
     struct config_reference *references;
 };

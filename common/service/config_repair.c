@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* Words mended a file, and octets parsed for it: a file of nothing but faults is given up. */
-enum { REPAIRS_MAX = 200, PARSED_MAX = 32 << 20 };
+enum { REPAIRS_MAX = 200, PARSED_MAX = 8 << 20 };
 
 struct word {
     char *at;
@@ -40,10 +40,33 @@ static uint32_t column_of(const char *line, const char *at)
 
 static bool is_address_character(char c)
 {
-    return isxdigit((unsigned char)c) || (c != '\0' && strchr(":./[]", c) != NULL);
+    return isxdigit((unsigned char)c) || c == ':' || c == '.' || c == '/';
 }
 
-/* An unquoted word with "::" in it on this line: YAML takes some of its colons for its own. */
+static size_t run_len(const char *at, const char *end)
+{
+    const char *c = at;
+    while (c < end && is_address_character(*c))
+        c++;
+    return (size_t)(c - at);
+}
+
+/* Octets of "2001:db8::" or "[::]:2055" at this place, or 0. Other brackets are YAML's own. */
+static size_t address_len(const char *at, const char *end)
+{
+    size_t len = run_len(at, end);
+    if (at < end && *at == '[') {
+        len = run_len(at + 1, end);
+        const char *behind = at + 1 + len;
+        if (end - behind < 3 || behind[0] != ']' || behind[1] != ':' ||
+            !isdigit((unsigned char)behind[2]))
+            return 0;
+        len += 2 + run_len(behind + 1, end);
+    }
+    return len >= 2 && memmem(at, len, "::", 2) != NULL ? len : 0;
+}
+
+/* An unquoted address with "::" on this line: YAML takes some of its colons for its own. */
 static bool find_ipv6(char *line, size_t len, struct word *ret_word)
 {
     char quote = 0;
@@ -55,20 +78,13 @@ static bool find_ipv6(char *line, size_t len, struct word *ret_word)
         }
         if (line[i] == '#')
             return false;
-        size_t end = i;
-        while (end < len && is_address_character(line[end]))
-            end++;
-        size_t start = i;
-        while (start < end && line[start] == '[' && (end - start < 2 || line[start + 1] != ':'))
-            start++; /* a bracket of YAML's own */
-        size_t word_len = end - start;
-        while (word_len > 0 && line[start] != '[' && line[start + word_len - 1] == ']')
-            word_len--;
-        if (word_len >= 2 && memmem(line + start, word_len, "::", 2) != NULL) {
-            *ret_word = (struct word){line + start, word_len, {0, column_of(line, line + start)}};
+        size_t word_len = address_len(line + i, line + len);
+        if (word_len > 0) {
+            *ret_word = (struct word){line + i, word_len, {0, column_of(line, line + i)}};
             return true;
         }
-        i = end > i ? end : i + 1;
+        size_t step = run_len(line + i, line + len);
+        i += step > 0 ? step : 1;
     }
     return false;
 }
@@ -96,6 +112,7 @@ static bool find_fault(char *source, size_t len, struct word *ret_word, bool *re
     yaml_parser_t parser;
     yaml_event_t event;
     bool at_end = false, failed = false;
+    unsigned int depth = 0;
     if (yaml_parser_initialize(&parser) == 0)
         return false;
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
@@ -104,7 +121,10 @@ static bool find_fault(char *source, size_t len, struct word *ret_word, bool *re
         failed = yaml_parser_parse(&parser, &event) == 0;
         if (failed)
             break;
-        at_end = event.type == YAML_STREAM_END_EVENT;
+        depth += event.type == YAML_SEQUENCE_START_EVENT || event.type == YAML_MAPPING_START_EVENT;
+        depth -= event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT;
+        /* The tree refuses deeper nesting, and libyaml's time grows with its square. */
+        at_end = event.type == YAML_STREAM_END_EVENT || depth > CONFIG_DEPTH_MAX;
         yaml_event_delete(&event);
     }
     bool found = false;

@@ -120,7 +120,8 @@ char *source_check(struct config_arena *arena, const char *bytes, size_t len,
         size_t n = utf8_len(s.bytes + s.at, len - s.at, &point);
         if (n == 0) {
             broken(&s, "octet", s.bytes[s.at]);
-            n = 1;
+            for (n = 1; s.at + n < len && (s.bytes[s.at + n] & 0xc0) == 0x80; n++)
+                continue; /* belongs to it, as far as it goes */
         } else if (point == '\n') {
             judge_line_break(&s);
             s.at++;

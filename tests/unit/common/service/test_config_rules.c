@@ -1,0 +1,228 @@
+#include "bad_config.h"
+
+/* Peers, platforms, policies, methods: mistakes, and keys whose room is not built yet. */
+
+#define PEERS "peers: [{name: a, address: 192.0.2.1, remote_as: 1}]\n"
+#define SPEAKER "speaker: {router_id: 192.0.2.9, local_as: 1}\n"
+#define METHOD "methods: [{name: m, match: {destination: infer}, action: {discard: true}}]\n"
+#define PEER(more) SPEAKER "peers: [{name: a, address: 192.0.2.1, remote_as: 1, " more "}]\n"
+#define PLATFORM(more) SPEAKER PEERS "platforms: [{name: p, peers: [a], " more "}]\n"
+#define POLICY(more)                                                                               \
+    "policies: [{name: p, key: [dst_addr], thresholds: [{severity: major, any: {bps: 1G}}], " more \
+    "}]\n"
+#define THRESHOLD(more)                                                                            \
+    METHOD "policies: [{name: p, key: [dst_addr], thresholds: [\n{severity: major, " more "}]}]\n"
+#define METHODS(more)                                                                              \
+    "methods: [{name: m, match: {destination: infer}, action: {discard: true}, " more "}]\n"
+#define MATCH(more) "methods: [{name: m, action: {discard: true}, match: {" more "}}]\n"
+#define ACTION(more) "methods: [{name: m, match: {destination: infer}, action: " more "}]\n"
+
+static const struct bad bad_peers[] = {
+    {"speaker: {local_as: 1}\n" PEERS, 1, 10,
+     "speaker without \"router_id\", expected it: there are peers"},
+    {"speaker: {router_id: 192.0.2.9}\n" PEERS, 1, 10,
+     "speaker without \"local_as\", expected it: there are peers"},
+    {"speaker: {router_id: 0.0.0.0, local_as: 1}\n" PEERS, 1, 22,
+     "expected an address that is not zero"},
+    {SPEAKER "peers: [{name: a, remote_as: 1}]\n", 2, 9, "a peer without \"address\""},
+    {SPEAKER "peers: [{name: a, address: 192.0.2.1}]\n", 2, 9, "a peer without \"remote_as\""},
+    {PEER("port: 0"), 2, 59, "port: \"0\", expected a port from 1 to 65535"},
+    {PEER("connect: passive"), 2, 62, "expected speaker.listen to say where"},
+    {PEER("connect: both"), 2, 62, "expected speaker.listen to say where"},
+    {PEER("connect: never"), 2, 62, "expected active, passive or both"},
+    {PEER("timers: {hold: 2s}"), 2, 68,
+     "expected 0s or a duration from 3s to 65535s, whole seconds"},
+    {PEER("timers: {hold: 3500ms}"), 2, 68, "whole seconds"},
+    {PEER("timers: {hold: 90}"), 2, 68, "hold: \"90\", expected 0s or a duration"},
+    {PEER("local_address: \"2001:db8::1\""), 2, 68, "not of the family of address"},
+    {PEER("families: []"), 2, 63, "families: a list, expected a list of ipv4-flowspec"},
+    {PEER("families: [ipv4]"), 2, 64, "families: \"ipv4\", expected a list of ipv4-flowspec"},
+    {PEER("families: [ipv4-flowspec, ipv4-flowspec]"), 2, 79, "expected each family once"},
+    {PEER("no_export: no"), 2, 64, "no_export: \"no\", expected true or false"},
+    {PEER("adress: 1"), 2, 53, "unknown key \"adress\" in a peer, expected \"address\"?"},
+    {SPEAKER "peers: [{name: a, address: 192.0.2.1, remote_as: 1}, {name: b, address: 192.0.2.1, "
+             "remote_as: 1}]\n",
+     2, 54, "a peer with address and port of another"},
+    {SPEAKER "peers: [{name: a, address: 192.0.2.1, remote_as: 1}, {name: a, address: 192.0.2.2, "
+             "remote_as: 1}]\n",
+     2, 61, "peer \"a\" is repeated"},
+    {"platforms: [{name: p}]\n", 1, 13, "a platform without \"peers\""},
+    {"platforms: [{name: p, peers: [b]}]\n", 1, 31, "peers: no peer is called \"b\""},
+    {PLATFORM("max_rules: 0"), 3, 46, "expected a number from 1 to 1000000"},
+    {PLATFORM("widest: /24"), 3, 43, "expected two lengths, for IPv4 and IPv6, such as [/24, /48]"},
+    {PLATFORM("widest: [/7, /48]"), 3, 44, "widest: \"/7\", expected a length from /8 to /32"},
+    {PLATFORM("widest: [/33, /48]"), 3, 44, "expected a length from /8 to /32"},
+    {PLATFORM("widest: [/24, /15]"), 3, 49, "expected a length from /16 to /128"},
+    {PLATFORM("widest: [/24, 48]"), 3, 49, "expected a length from /16 to /128"},
+    {PLATFORM("mtu: 100"), 3, 40, "expected octets, a number from 576 to 65535"},
+    {PLATFORM("families: [ipv5]"), 3, 46, "expected a list of ipv4, ipv6"},
+};
+
+static const struct bad bad_policies[] = {
+    {"policies: [{key: [dst_addr], thresholds: [{severity: major, any: {bps: 1G}}]}]\n", 1, 12,
+     "a policy without \"name\""},
+    {"policies: [{name: p, thresholds: [{severity: major, any: {bps: 1G}}]}]\n", 1, 12,
+     "a policy without \"key\""},
+    {"policies: [{name: p, key: [dst_addr]}]\n", 1, 12, "a policy without \"thresholds\""},
+    {"policies: [{name: p, key: dst_addr, thresholds: [{severity: major, any: {bps: 1G}}]}]\n", 1,
+     27, "key: \"dst_addr\", expected a list of fields"},
+    {"policies: [{name: p, key: [dst_adr/24], thresholds: [{severity: major, any: {bps: 1G}}]}]\n",
+     1, 28, "unknown field \"dst_adr/24\" in key, expected \"dst_addr\"?"},
+    {POLICY("direction: inbound"), 1, 99,
+     "direction: \"inbound\", expected incoming, outgoing, internal, transit or any"},
+    {POLICY("window: 500ms"), 1, 96, "expected a duration from 1s to 60s"},
+    {POLICY("window: 61s"), 1, 96, "expected a duration from 1s to 60s"},
+    {POLICY("window: 10"), 1, 96, "expected a duration from 1s to 60s"},
+    {POLICY("where: {proto: [udp]}"), 1, 96,
+     "unknown field \"proto\" in where, expected one of dst_addr"},
+    {POLICY("where: {protocol: udp}"), 1, 106, "protocol: \"udp\", expected a list of values"},
+    {POLICY("where: {protocol: []}"), 1, 106, "expected at least one value"},
+    {POLICY("where: {protocol: [!tcp]}"), 1, 107, "quote it"},
+    {POLICY("where: {protocol: [udp], protocol: [tcp]}"), 1, 113, "key \"protocol\" is repeated"},
+    {THRESHOLD("any: {bps: 1G}, bps: 1G"), 3, 35, "unknown key \"bps\" in a threshold"},
+    {METHOD "policies: [{name: p, key: [dst_addr], thresholds: [\n{any: {bps: 1G}}]}]\n", 3, 1,
+     "a threshold without \"severity\""},
+    {METHOD
+     "policies: [{name: p, key: [dst_addr], thresholds: [\n{severity: high, any: {bps: 1G}}]}]\n",
+     3, 12, "severity: \"high\", expected notice, minor, major, critical or emergency"},
+    {METHOD "policies: [{name: p, key: [dst_addr], thresholds: [\n{severity: major}]}]\n", 3, 1,
+     "a threshold with neither any nor all, expected one of any and all"},
+    {THRESHOLD("any: {bps: 1G}, all: {pps: 1}"), 3, 1, "a threshold with any and all"},
+    {THRESHOLD("any: {}"), 3, 24, "expected at least one of bps, pps, fps"},
+    {THRESHOLD("any: {bps: 1X}"), 3, 30,
+     "bps: \"1X\", expected a rate over 0 such as 1G (bits a second)"},
+    {THRESHOLD("any: {bps: 0}"), 3, 30, "expected a rate over 0"},
+    {THRESHOLD("any: {pps: 5Mbps}"), 3, 30, "pps: \"5Mbps\", expected a count over 0 such as 500k"},
+    {THRESHOLD("any: {fps: -1}"), 3, 30, "expected a count over 0"},
+    {THRESHOLD("any: {bps: 1G}, confidence: 95%"), 3, 47,
+     "confidence: \"95%\", expected a number from 0 to 0.9999"},
+    {THRESHOLD("any: {bps: 1G}, confidence: 1.0"), 3, 47, "expected a number from 0 to 0.9999"},
+    {THRESHOLD("any: {bps: 1G}, for: 2h"), 3, 40, "expected a duration up to 1h"},
+    {THRESHOLD("any: {bps: 1G}, clear: {below: 0.8}"), 3, 50, "expected a share from 1% to 100%"},
+    {THRESHOLD("any: {bps: 1G}, clear: {after: 60}"), 3, 50, "expected a duration up to 24h"},
+    {THRESHOLD("any: {bps: 1G}, mitigate: m"), 3, 45,
+     "expected a list of steps such as [{method: NAME}]"},
+    {THRESHOLD("any: {bps: 1G}, mitigate: [{after: 1s}]"), 3, 46,
+     "a step with neither method nor all"},
+    {THRESHOLD("any: {bps: 1G}, mitigate: [{method: n}]"), 3, 55,
+     "method: no method is called \"n\""},
+    {"exporters: [{address: 192.0.2.1}]\n" THRESHOLD("any: {bps: 1G}, clear: {after: 60s}"), 4, 50,
+     "after: \"60s\", expected at least 1m1s: the longest active_timeout of an exporter and the "
+     "window"},
+    {"policies: [{name: p, key: [dst_addr], thresholds: []}]\n", 1, 51,
+     "thresholds: 0 items, expected 1 to 5"},
+};
+
+static const struct bad bad_methods[] = {
+    {"methods: [{name: m}]\n", 1, 11, "a method without match and action"},
+    {"methods: [{name: m, action: {discard: true}}]\n", 1, 11,
+     "a method without match, expected match and action"},
+    {"methods: [{name: m, match: {destination: infer}}]\n", 1, 11, "a method without action"},
+    {MATCH(""), 1, 53, "match: a group of keys, expected components with values"},
+    {MATCH("destnation: infer"), 1, 54,
+     "unknown field \"destnation\" in match, expected \"destination\"?"},
+    {MATCH("protocol: []"), 1, 64, "protocol: 0 items, expected 1 to 1000"},
+    {MATCH("protocol: [[]]"), 1, 65, "expected at least one value"},
+    {MATCH("protocol: [[[udp]]]"), 1, 66, "protocol: a list, expected one value"},
+    {MATCH("protocol: {enabled: true}"), 1, 64, "a match group without \"values\""},
+    {MATCH("protocol: udp, protocol: tcp"), 1, 69, "key \"protocol\" is repeated"},
+    {MATCH("packet_length: [>=500]"), 1, 70,
+     "YAML takes >=500 for a sign of its own, expected \">=500\": quote it"},
+    {MATCH("destination: 2001:db8::"), 1, 67, "quote it"},
+    {ACTION("discard"), 1, 58, "action: \"discard\", expected an action"},
+    {ACTION("{discard: false}"), 1, 68, "discard: \"false\", expected true"},
+    {ACTION("{}"), 1, 58, "action: 0 actions, expected one"},
+    {ACTION("{discard: true, rate_limit: 1Mbps}"), 1, 58, "action: 2 actions, expected one"},
+    {ACTION("{rate_limit: 1000}"), 1, 71,
+     "rate_limit: \"1000\", expected a rate from 1kbps to 1000Tbps with its unit"},
+    {ACTION("{rate_limit: {total: 5}}"), 1, 79, "total: \"5\", expected a rate"},
+    {ACTION("{rate_limit: {}}"), 1, 71, "a rate limit without \"total\""},
+    {ACTION("{drop: true}"), 1, 59, "unknown key \"drop\" in an action"},
+    {METHODS("withdraw: never"), 1, 85, "expected auto or manual"},
+    {METHODS("withdraw_after: 120"), 1, 91, "expected a duration up to 7d"},
+    {METHODS("lease: 0s"), 1, 82, "expected a duration from 1s to 7d"},
+    {METHODS("max_duration: never"), 1, 89, "expected none or a duration"},
+    {METHODS("platforms: [p]"), 1, 87, "platforms: no platform is called \"p\""},
+    {METHODS("platforms: []"), 1, 86, "platforms: 0 items, expected 1 to 1000"},
+};
+
+/* One line each; what is checked is that the key is known, and its value too. */
+static const struct bad not_yet[] = {
+    {"collector: {recall: {enabled: true}}\n", 1, 31,
+     "recall: not available yet, expected {enabled: false}"},
+    {"collector: {recall: {memory: 256MiB}}\n", 1, 13, "recall: not available yet"},
+    {"collector: {archive: {enabled: true, dir: /a}}\n", 1, 32, "archive: not available yet"},
+    {"aggregator: {baselines: 200000}\n", 1, 14, "baselines: not available yet"},
+    {POLICY("baseline: {factor: 3, floor: {bps: 50M}}"), 1, 88, "baseline: not available yet"},
+    {THRESHOLD("any: {hosts: 10}"), 3, 25, "hosts: not available yet"},
+    {THRESHOLD("any: {sources: 10k}"), 3, 25, "sources: not available yet"},
+    {THRESHOLD("any: {ratio_to_baseline: 3}"), 3, 25, "ratio_to_baseline: not available yet"},
+    {THRESHOLD("any: {bps: 1G}, for: 3 of 5"), 3, 40, "not available yet"},
+    {THRESHOLD("any: {bps: 1G}, for: \"3 of 5\""), 3, 40, "not available yet"},
+    {THRESHOLD("any: {bps: 1G}, approval: required"), 3, 35, "approval: not available yet"},
+    {THRESHOLD("any: {bps: 1G}, mitigate: [{all: [m]}]"), 3, 47, "all: not available yet"},
+    {"methods: [{name: m, synthesize: {coverage: 95%}}]\n", 1, 21, "synthesize: not available yet"},
+    {METHODS("fallback: m"), 1, 75, "fallback: not available yet"},
+    {"methods: [{name: m, blackhole: {ipv4: {next_hop: 192.0.2.1}}}]\n", 1, 21,
+     "blackhole: not available yet"},
+    {"methods: [{name: m, divert: {next_hop: 192.0.2.1}}]\n", 1, 21, "divert: not available yet"},
+    {"methods: [{name: m, external: {webhook: x}}]\n", 1, 21, "external: not available yet"},
+    {METHODS("automatic: true"), 1, 75, "automatic: not available yet"},
+    {METHODS("max_collateral: 2%"), 1, 75, "max_collateral: not available yet"},
+    {METHODS("scope: ingress"), 1, 75, "scope: not available yet"},
+    {METHODS("hard_max: true"), 1, 75, "hard_max: not available yet"},
+    {METHODS("allow: spoofable-source"), 1, 75, "allow: not available yet"},
+    {ACTION("{rate_limit_packets: 10k}"), 1, 59, "rate_limit_packets: not available yet"},
+    {ACTION("{mark: ef}"), 1, 59, "mark: not available yet"},
+    {ACTION("{redirect_vrf: \"1:1\"}"), 1, 59, "redirect_vrf: not available yet"},
+    {ACTION("{redirect_ip: 192.0.2.1}"), 1, 59, "redirect_ip: not available yet"},
+    {ACTION("{none: true}"), 1, 59, "none: not available yet"},
+    {MATCH("source_port: evidence"), 1, 67, "evidence: not available yet"},
+    {MATCH("source_port: [[evidence]]"), 1, 69, "evidence: not available yet"},
+    {"vectors: {dns-amplification: {action: {discard: true}}}\n", 1, 1,
+     "vectors: not available yet"},
+    {"notifications: [{name: n, exec: /bin/true}]\n", 1, 1, "notifications: not available yet"},
+    {"console: {enabled: true}\n", 1, 20, "console: not available yet"},
+    {"speaker: {exabgp: {enabled: true}}\n", 1, 29, "exabgp: not available yet"},
+    {"speaker: {adapter_socket: {enabled: true}}\n", 1, 37, "adapter_socket: not available yet"},
+    {"redis: {state: {sentinels: [\"a:1\"]}}\n", 1, 17, "sentinels: not available yet"},
+    {"redis: {state: {master: weir}}\n", 1, 17, "master: not available yet"},
+    {"profiles: [{name: x, based_on: junos}]\n", 1, 1, "profiles: not available yet"},
+    {PEER("graceful_restart: 120s"), 2, 53, "graceful_restart: not available yet"},
+    {PEER("password_file: /x"), 2, 53, "password_file: not available yet"},
+    {PEER("gtsm_hops: 1"), 2, 53, "gtsm_hops: not available yet"},
+    {PEER("multihop: 2"), 2, 53, "multihop: not available yet"},
+    {PEER("device: vrf1"), 2, 53, "device: not available yet"},
+    {PEER("families: [ipv4-flowspec, ipv4-unicast]"), 2, 79, "ipv4-unicast: not available yet"},
+    {PEER("families: [ipv6-unicast]"), 2, 64, "ipv6-unicast: not available yet"},
+    {"exporters: [{address: 192.0.2.1, sees: before}]\n", 1, 34, "sees: not available yet"},
+    {"bgp_sessions: [[192.0.2.1, 192.0.2.2]]\n", 1, 1, "bgp_sessions: not available yet"},
+    {"test_rule: {ipv4: 100.64.0.0/32}\n", 1, 1, "test_rule: not available yet"},
+    {PLATFORM("default_action: {discard: true}"), 3, 35, "default_action: not available yet"},
+    {"policy: {budgets: {blackholed_hosts: 2}}\n", 1, 20, "blackholed_hosts: not available yet"},
+    /* Their values are judged all the same. */
+    {"bgp_sessions: [[192.0.2.1]]\n", 1, 16, "bgp_sessions: 1 items, expected 2 to 2"},
+    {"collector: {recall: {enabled: false, memory: 256}}\n", 1, 46, "expected a size from 1MiB"},
+    {"notifications: []\nprofiles: {}\nvectors: {}\nconsole: {enabled: false, http: x}\n", 4, 33,
+     "http: \"x\", expected an address and a port"},
+};
+
+Test(config_rules, wrong_peers_and_platforms_are_refused)
+{
+    CHECK(bad_peers);
+}
+
+Test(config_rules, wrong_policies_are_refused)
+{
+    CHECK(bad_policies);
+}
+
+Test(config_rules, wrong_methods_are_refused)
+{
+    CHECK(bad_methods);
+}
+
+Test(config_rules, what_is_not_built_yet_is_said_and_never_ignored)
+{
+    CHECK(not_yet);
+}
