@@ -32,8 +32,8 @@ struct decode *decode_new(const struct decode_limits *limits, uint64_t seed)
     if (decode == NULL)
         return NULL;
     decode->limits = limits_or_defaults(limits);
-    link_init(&decode->exporters_used);
-    link_init(&decode->domains_used);
+    chain_init(&decode->exporters_used);
+    chain_init(&decode->domains_used);
     decode->exporters = table_new(&(struct table_options){
         .entry_size = sizeof(struct decode_exporter),
         .key_max = STATE_EXPORTER_KEY,

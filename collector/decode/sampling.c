@@ -122,9 +122,9 @@ static void settle(struct decode_domain *domain)
     domain->only_rate = all != NULL ? all->rate : common > 0 ? common : 0;
 
     common = 0;
-    struct link *head = &domain->exporter->domains;
-    for (struct link *l = head->next; l != head && common >= 0; l = l->next) {
-        const struct decode_domain *d = LINK_OWNER(l, struct decode_domain, of_exporter);
+    struct chain *head = &domain->exporter->domains;
+    for (struct chain *l = head->next; l != head && common >= 0; l = l->next) {
+        const struct decode_domain *d = CHAIN_OWNER(l, struct decode_domain, of_exporter);
         if (d->sampler_count > 0)
             common = d->only_rate > 0 ? common_rate(common, d->only_rate) : -1;
     }

@@ -4,33 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void link_init(struct link *head)
-{
-    head->prev = head->next = head;
-}
-
-void link_push(struct link *head, struct link *item)
-{
-    item->prev = head;
-    item->next = head->next;
-    head->next->prev = item;
-    head->next = item;
-}
-
-void link_drop(struct link *item)
-{
-    item->prev->next = item->next;
-    item->next->prev = item->prev;
-}
-
-static void link_touch(struct link *head, struct link *item)
-{
-    if (head->next == item)
-        return;
-    link_drop(item);
-    link_push(head, item);
-}
-
 /* --- templates --- */
 
 static struct decode_template **bucket_of(struct decode_domain *domain, uint16_t id)
@@ -42,7 +15,7 @@ struct decode_template *template_find(struct decode_domain *domain, uint16_t id)
 {
     for (struct decode_template *t = *bucket_of(domain, id); t != NULL; t = t->next_in_bucket)
         if (t->id == id) {
-            link_touch(&domain->templates, &t->used);
+            chain_touch(&domain->templates, &t->used);
             return t;
         }
     return NULL;
@@ -55,7 +28,7 @@ void template_remove(struct decode *decode, struct decode_domain *domain,
     while (*at != gone)
         at = &(*at)->next_in_bucket;
     *at = gone->next_in_bucket;
-    link_drop(&gone->used);
+    chain_drop(&gone->used);
     domain->template_count--;
     domain->exporter->info.templates--;
     domain->bytes -= gone->bytes;
@@ -66,10 +39,10 @@ void template_remove(struct decode *decode, struct decode_domain *domain,
 
 void template_remove_all(struct decode *decode, struct decode_domain *domain, bool options)
 {
-    struct link *next;
-    for (struct link *l = domain->templates.next; l != &domain->templates; l = next) {
+    struct chain *next;
+    for (struct chain *l = domain->templates.next; l != &domain->templates; l = next) {
         next = l->next;
-        struct decode_template *t = LINK_OWNER(l, struct decode_template, used);
+        struct decode_template *t = CHAIN_OWNER(l, struct decode_template, used);
         if (t->options == options)
             template_remove(decode, domain, t);
     }
@@ -81,13 +54,13 @@ static void domain_remove(struct decode *decode, struct decode_domain *domain)
 {
     while (domain->templates.next != &domain->templates)
         template_remove(decode, domain,
-                        LINK_OWNER(domain->templates.next, struct decode_template, used));
+                        CHAIN_OWNER(domain->templates.next, struct decode_template, used));
     decode->bytes -= domain->bytes; /* what is left: samplers */
     domain->exporter->info.samplers -= domain->sampler_count;
     domain->exporter->info.domains--;
     free(domain->samplers);
-    link_drop(&domain->used);
-    link_drop(&domain->of_exporter);
+    chain_drop(&domain->used);
+    chain_drop(&domain->of_exporter);
     table_remove_entry(decode->domains, domain);
 }
 
@@ -95,8 +68,8 @@ static void exporter_remove(struct decode *decode, struct decode_exporter *expor
 {
     while (exporter->domains.next != &exporter->domains)
         domain_remove(decode,
-                      LINK_OWNER(exporter->domains.next, struct decode_domain, of_exporter));
-    link_drop(&exporter->used);
+                      CHAIN_OWNER(exporter->domains.next, struct decode_domain, of_exporter));
+    chain_drop(&exporter->used);
     table_remove_entry(decode->exporters, exporter);
 }
 
@@ -104,7 +77,7 @@ void state_free_all(struct decode *decode)
 {
     while (decode->exporters_used.next != &decode->exporters_used)
         exporter_remove(decode,
-                        LINK_OWNER(decode->exporters_used.next, struct decode_exporter, used));
+                        CHAIN_OWNER(decode->exporters_used.next, struct decode_exporter, used));
     table_free(decode->exporters);
     table_free(decode->domains);
 }
@@ -127,14 +100,14 @@ static struct decode_exporter *exporter_enter(struct decode *decode, const struc
         return exporter;
     if (table_count(decode->exporters) >= decode->limits.exporters) {
         exporter_remove(decode,
-                        LINK_OWNER(decode->exporters_used.prev, struct decode_exporter, used));
+                        CHAIN_OWNER(decode->exporters_used.prev, struct decode_exporter, used));
         decode->counters.evicted_exporters++;
     }
     exporter = table_insert(decode->exporters, key, sizeof(key), &is_new);
     if (exporter == NULL)
         return NULL;
-    link_push(&decode->exporters_used, &exporter->used);
-    link_init(&exporter->domains);
+    chain_push(&decode->exporters_used, &exporter->used);
+    chain_init(&exporter->domains);
     exporter->info.addr = *addr;
     return exporter;
 }
@@ -148,7 +121,7 @@ static struct decode_domain *domain_new(struct decode *decode, const uint8_t *ke
         return NULL;
     if (exporter->info.domains >= decode->limits.domains_per_exporter) {
         domain_remove(decode,
-                      LINK_OWNER(exporter->domains.prev, struct decode_domain, of_exporter));
+                      CHAIN_OWNER(exporter->domains.prev, struct decode_domain, of_exporter));
         decode->counters.evicted_domains++;
     }
     struct decode_domain *domain = table_insert(decode->domains, key, STATE_DOMAIN_KEY, &is_new);
@@ -156,9 +129,9 @@ static struct decode_domain *domain_new(struct decode *decode, const uint8_t *ke
         return NULL;
     domain->exporter = exporter;
     exporter->info.domains++;
-    link_init(&domain->templates);
-    link_push(&decode->domains_used, &domain->used);
-    link_push(&exporter->domains, &domain->of_exporter);
+    chain_init(&domain->templates);
+    chain_push(&decode->domains_used, &domain->used);
+    chain_push(&exporter->domains, &domain->of_exporter);
     return domain;
 }
 
@@ -178,9 +151,9 @@ bool state_enter(struct decode_context *context, const struct domain_id *id)
         state_refuse(context, DECODE_NO_MEMORY);
         return false;
     }
-    link_touch(&decode->domains_used, &domain->used);
-    link_touch(&domain->exporter->domains, &domain->of_exporter);
-    link_touch(&decode->exporters_used, &domain->exporter->used);
+    chain_touch(&decode->domains_used, &domain->used);
+    chain_touch(&domain->exporter->domains, &domain->of_exporter);
+    chain_touch(&decode->exporters_used, &domain->exporter->used);
     struct decode_exporter_info *info = &domain->exporter->info;
     info->last_ms = context->now_ms;
     info->formats |= 1U << context->format;
@@ -223,13 +196,13 @@ void state_trim(struct decode *decode, struct decode_domain *keep)
 {
     while (decode->bytes > decode->limits.memory_bytes) {
         struct decode_domain *oldest =
-            LINK_OWNER(decode->domains_used.prev, struct decode_domain, used);
+            CHAIN_OWNER(decode->domains_used.prev, struct decode_domain, used);
         if (oldest != keep) {
             domain_remove(decode, oldest);
             decode->counters.evicted_domains++;
         } else if (oldest->templates.prev != &oldest->templates) {
             template_remove(decode, oldest,
-                            LINK_OWNER(oldest->templates.prev, struct decode_template, used));
+                            CHAIN_OWNER(oldest->templates.prev, struct decode_template, used));
             decode->counters.evicted_templates++;
         } else {
             return; /* only its samplers are left, which have a limit of their own */
@@ -242,8 +215,8 @@ void decode_exporters(const struct decode *decode, uint64_t since_ms, uint64_t n
                       void *owner)
 {
     enum { SHOWN_MS = 60000 };
-    for (struct link *l = decode->exporters_used.next; l != &decode->exporters_used; l = l->next) {
-        const struct decode_exporter *exporter = LINK_OWNER(l, struct decode_exporter, used);
+    for (struct chain *l = decode->exporters_used.next; l != &decode->exporters_used; l = l->next) {
+        const struct decode_exporter *exporter = CHAIN_OWNER(l, struct decode_exporter, used);
         if (exporter->info.last_ms < since_ms)
             break; /* the list runs from the most recently heard */
         struct decode_exporter_info info = exporter->info;

@@ -1,6 +1,7 @@
 #ifndef COLLECTOR_DECODE_STATE_H
 #define COLLECTOR_DECODE_STATE_H
 
+#include "collector/decode/chain.h"
 #include "collector/decode/decode.h"
 #include "collector/decode/plan.h"
 #include "collector/decode/sequence.h"
@@ -13,12 +14,8 @@
 /* Octets of the keys: address; address, format, domain number, agent. */
 enum { STATE_EXPORTER_KEY = 17, STATE_DOMAIN_KEY = 17 + 1 + 4 + 17 };
 
-struct link {
-    struct link *prev, *next;
-};
-
 struct decode_template {
-    struct link used; /* in its domain */
+    struct chain used; /* in its domain */
     struct decode_template *next_in_bucket;
     uint16_t id;
     bool options;
@@ -39,11 +36,11 @@ struct decode_sampler {
 enum { TEMPLATE_BUCKETS = 32 };
 
 struct decode_domain {
-    struct link used;        /* among all domains */
-    struct link of_exporter; /* among its exporter's */
+    struct chain used;        /* among all domains */
+    struct chain of_exporter; /* among its exporter's */
     struct decode_exporter *exporter;
     struct decode_template *buckets[TEMPLATE_BUCKETS];
-    struct link templates;
+    struct chain templates;
     uint32_t template_count;
     struct decode_sampler *samplers;
     uint32_t sampler_count, sampler_room, interface_samplers;
@@ -54,8 +51,8 @@ struct decode_domain {
 };
 
 struct decode_exporter {
-    struct link used;
-    struct link domains;
+    struct chain used;
+    struct chain domains;
     struct decode_exporter_info info;
     double only_rate; /* the rate that its domains with samplers agree on; 0: none or several */
     uint64_t two_senders_ms; /* when evidence was last seen */
@@ -65,7 +62,7 @@ struct decode_exporter {
 struct decode {
     struct decode_limits limits;
     struct table *exporters, *domains;
-    struct link exporters_used, domains_used;
+    struct chain exporters_used, domains_used;
     size_t bytes;
     struct decode_counters counters;
 };
@@ -107,10 +104,5 @@ void template_remove(struct decode *decode, struct decode_domain *domain,
 void template_remove_all(struct decode *decode, struct decode_domain *domain, bool options);
 /* Keeps memory under its limit: what was used longest ago goes first, but never `keep`. */
 void state_trim(struct decode *decode, struct decode_domain *keep);
-
-void link_init(struct link *head);
-void link_push(struct link *head, struct link *item);
-void link_drop(struct link *item);
-#define LINK_OWNER(item, type, member) ((type *)((char *)(item)-offsetof(type, member)))
 
 #endif

@@ -35,7 +35,7 @@ static bool keep_template(struct decode_context *context, const struct definitio
         return false;
     if (domain->template_count >= decode->limits.templates_per_domain) {
         template_remove(decode, domain,
-                        LINK_OWNER(domain->templates.prev, struct decode_template, used));
+                        CHAIN_OWNER(domain->templates.prev, struct decode_template, used));
         decode->counters.evicted_templates++;
     }
     t->id = def->id;
@@ -47,7 +47,7 @@ static bool keep_template(struct decode_context *context, const struct definitio
     t->bytes = sizeof(*t) + spec_len + plan->bytes;
     t->next_in_bucket = domain->buckets[t->id % TEMPLATE_BUCKETS];
     domain->buckets[t->id % TEMPLATE_BUCKETS] = t;
-    link_push(&domain->templates, &t->used);
+    chain_push(&domain->templates, &t->used);
     domain->template_count++;
     domain->exporter->info.templates++;
     domain->bytes += t->bytes;

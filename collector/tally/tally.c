@@ -398,6 +398,12 @@ const struct tally_exporter *tally_exporter_at(const struct tally *tally, size_t
     return index < tally->exporters.used ? tally->exporters.items[index] : NULL;
 }
 
+const struct tally_exporter *tally_exporter_find(const struct tally *tally,
+                                                 const struct ip_addr *addr)
+{
+    return table_find(tally->exporters.table, addr, sizeof(*addr));
+}
+
 void tally_next_interval(struct tally *tally)
 {
     for (size_t i = 0; i < tally->exporters.used; i++)

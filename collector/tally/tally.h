@@ -114,6 +114,8 @@ void tally_residual(const struct tally *tally, uint64_t *ret_bytes, uint64_t *re
  */
 size_t tally_exporter_count(const struct tally *tally);
 const struct tally_exporter *tally_exporter_at(const struct tally *tally, size_t index);
+const struct tally_exporter *tally_exporter_find(const struct tally *tally,
+                                                 const struct ip_addr *addr);
 void tally_next_interval(struct tally *tally);
 
 const struct tally_counters *tally_counters(const struct tally *tally);

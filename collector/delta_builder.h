@@ -1,0 +1,32 @@
+#ifndef COLLECTOR_DELTA_BUILDER_H
+#define COLLECTOR_DELTA_BUILDER_H
+
+#include "collector/tally/tally.h"
+#include "proto/delta.h"
+
+/*
+ * Rows of one flush, for one shard, made into batches: each names only the exporters that it has
+ * rows of or that were heard in its interval.
+ */
+struct delta_builder {
+    const struct tally *tally; /* lent; its exporters are asked for */
+    struct delta_row *rows;    /* DELTA_ROWS_MAX */
+    size_t row_count;
+};
+
+enum status delta_builder_init(struct delta_builder *builder, const struct tally *tally);
+void delta_builder_done(struct delta_builder *builder);
+bool delta_builder_is_full(const struct delta_builder *builder);
+void delta_builder_add(struct delta_builder *builder, const struct delta_row *row);
+
+/*
+ * Empties the builder into *ret_batch, whose arrays are the caller's: rows with exporters by
+ * their place in the batch, the model's count ids, the exporters. heard_within_ms: also exporters
+ * without rows that were heard at most so long ago. tell_records: the records counted in this
+ * interval are given with them. The header's identity is left to the caller.
+ */
+enum status delta_builder_finish(struct delta_builder *builder, const struct model *model,
+                                 uint64_t now_ms, uint64_t heard_within_ms, bool tell_records,
+                                 struct delta_batch *ret_batch);
+
+#endif

@@ -1,0 +1,171 @@
+#include "collector/in_udp.h"
+
+#include <errno.h>
+#include <linux/sock_diag.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum {
+    BATCH = 64,       /* datagrams a system call */
+    TURN_BATCHES = 4, /* then other handles of the loop have their turn */
+    DATAGRAM_MAX = 65536,
+    /* Buffers a power of two apart would share a few sets of the cache. */
+    STRIDE = DATAGRAM_MAX + 192,
+    CONTROL_MAX = 64
+};
+
+struct in_udp_buffers {
+    struct mmsghdr messages[BATCH];
+    struct iovec vectors[BATCH];
+    struct sockaddr_storage from[BATCH];
+    uint8_t control[BATCH][CONTROL_MAX] __attribute__((aligned(8)));
+    uint8_t *bytes; /* BATCH × STRIDE */
+};
+
+struct in_udp_buffers *in_udp_buffers_new(void)
+{
+    struct in_udp_buffers *b = calloc(1, sizeof(*b));
+    if (b == NULL)
+        return NULL;
+    b->bytes = malloc((size_t)BATCH * STRIDE);
+    if (b->bytes == NULL) {
+        free(b);
+        return NULL;
+    }
+    for (size_t i = 0; i < BATCH; i++)
+        b->vectors[i] = (struct iovec){.iov_base = b->bytes + i * STRIDE, .iov_len = DATAGRAM_MAX};
+    return b;
+}
+
+void in_udp_buffers_free(struct in_udp_buffers *buffers)
+{
+    if (buffers == NULL)
+        return;
+    free(buffers->bytes);
+    free(buffers);
+}
+
+static void note_drops(struct in_udp *in, uint32_t drops)
+{
+    in->kernel_drops += drops - in->drops;
+    in->drops = drops;
+}
+
+/* SO_RXQ_OVFL: how many datagrams the socket has lost before this one. */
+static void read_drops(struct in_udp *in, struct msghdr *message)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c)) {
+        uint32_t drops;
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SO_RXQ_OVFL)
+            continue;
+        memcpy(&drops, CMSG_DATA(c), sizeof(drops));
+        note_drops(in, drops);
+    }
+}
+
+static void give(struct in_udp *in, struct mmsghdr *message)
+{
+    struct ip_endpoint from;
+    struct msghdr *head = &message->msg_hdr;
+    if (head->msg_flags & MSG_TRUNC || endpoint_from_sockaddr(&from, head->msg_name) != STATUS_OK) {
+        in->receive_errors++;
+        return;
+    }
+    in->datagrams++;
+    in->options.on_datagram(in->options.owner, &from.addr, head->msg_iov->iov_base,
+                            message->msg_len);
+}
+
+/* One system call. Gives how many datagrams came. */
+static size_t receive(struct in_udp *in)
+{
+    struct in_udp_buffers *b = in->buffers;
+    for (size_t i = 0; i < BATCH; i++)
+        b->messages[i].msg_hdr = (struct msghdr){.msg_name = &b->from[i],
+                                                 .msg_namelen = sizeof(b->from[i]),
+                                                 .msg_iov = &b->vectors[i],
+                                                 .msg_iovlen = 1,
+                                                 .msg_control = b->control[i],
+                                                 .msg_controllen = CONTROL_MAX};
+    int got = recvmmsg(in->options.fd, b->messages, BATCH, MSG_DONTWAIT, NULL);
+    if (got < 0) {
+        in->receive_errors += errno != EAGAIN && errno != EINTR;
+        return 0;
+    }
+    for (int i = 0; i < got; i++)
+        give(in, &b->messages[i]);
+    if (got > 0)
+        read_drops(in, &b->messages[got - 1].msg_hdr);
+    return (size_t)got;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    struct in_udp *in = poll->data;
+    if (status < 0 || !(events & UV_READABLE))
+        return; /* an error of the socket shows in the next receive */
+    for (int i = 0; i < TURN_BATCHES; i++)
+        if (receive(in) < BATCH)
+            break;
+    in->options.on_turn_end(in->options.owner);
+}
+
+enum status in_udp_init(struct in_udp *in, uv_loop_t *loop, struct in_udp_buffers *buffers,
+                        const struct in_udp_options *options)
+{
+    memset(in, 0, sizeof(*in));
+    in->options = *options;
+    in->buffers = buffers;
+    if (uv_poll_init_socket(loop, &in->poll, options->fd) != 0)
+        return STATUS_IO;
+    in->poll.data = in;
+    in->open = true;
+    return STATUS_OK;
+}
+
+enum status in_udp_start(struct in_udp *in)
+{
+    return uv_poll_start(&in->poll, UV_READABLE, on_readable) == 0 ? STATUS_OK : STATUS_IO;
+}
+
+void in_udp_stop(struct in_udp *in)
+{
+    if (in->open)
+        (void)uv_poll_stop(&in->poll);
+}
+
+void in_udp_drain(struct in_udp *in, size_t datagrams_max)
+{
+    for (size_t read = 0; read < datagrams_max;) {
+        size_t got = receive(in);
+        read += got;
+        if (got < BATCH)
+            break;
+    }
+    in->options.on_turn_end(in->options.owner);
+}
+
+void in_udp_ask_drops(struct in_udp *in)
+{
+    uint32_t info[SK_MEMINFO_VARS] = {0};
+    socklen_t len = sizeof(info);
+    if (getsockopt(in->options.fd, SOL_SOCKET, SO_MEMINFO, info, &len) == 0 &&
+        len >= (SK_MEMINFO_DROPS + 1) * sizeof(info[0]))
+        note_drops(in, info[SK_MEMINFO_DROPS]);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct in_udp *in = handle->data;
+    in->open = false;
+    in->options.on_closed(in->options.owner);
+}
+
+void in_udp_close(struct in_udp *in)
+{
+    if (in->closing || !in->open)
+        return;
+    in->closing = true;
+    uv_close((uv_handle_t *)&in->poll, on_handle_closed);
+}

@@ -1,0 +1,211 @@
+#include "collector/out_exporters.h"
+
+#include "common/base/hash.h"
+#include "common/base/metrics.h"
+#include "common/base/table.h"
+#include "common/redis/keys.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    FIELDS_MAX = 24 + DECODE_REASON_COUNT + TALLY_REASON_COUNT,
+    VALUE_MAX = 64,
+    LABELS_MAX = 1000
+};
+
+static struct metric_family sequence_gaps = {
+    .name = "weir_collector_sequence_gaps_total",
+    .help = "Records or datagrams that the exporter's sequence numbers say were lost on the way",
+    .type = METRIC_COUNTER,
+    .labels = {"exporter"},
+    .series_max = LABELS_MAX};
+static struct metric_family sampling_rates = {
+    .name = "weir_collector_sampling_rate",
+    .help = "Sampling rate of the exporter's last record, 1 in so many; 0: not known",
+    .type = METRIC_GAUGE,
+    .labels = {"exporter"},
+    .series_max = LABELS_MAX};
+
+struct out_exporters {
+    struct out_exporters_options options;
+    char prefix[KEY_NAME_MAX], collector[NAME_MAX_LEN + 1];
+    struct table *lost_before; /* by address: uint64_t, what the metric has been told */
+    uint64_t told_ms;
+    /* While telling. */
+    const struct tally *tally;
+    uint64_t now_ms, wall_ms;
+};
+
+enum status out_exporters_new(struct out_exporters **ret_out,
+                              const struct out_exporters_options *options)
+{
+    struct out_exporters *out = calloc(1, sizeof(*out));
+    if (out == NULL)
+        return STATUS_NO_MEMORY;
+    out->options = *options;
+    snprintf(out->prefix, sizeof(out->prefix), "%s", options->prefix);
+    snprintf(out->collector, sizeof(out->collector), "%s", options->collector);
+    out->lost_before = table_new(&(struct table_options){.entry_size = sizeof(uint64_t),
+                                                         .key_max = sizeof(struct ip_addr),
+                                                         .max = options->exporters_max,
+                                                         .seed = hash_random_seed()});
+    if (out->lost_before == NULL) {
+        free(out);
+        return STATUS_NO_MEMORY;
+    }
+    *ret_out = out;
+    return STATUS_OK;
+}
+
+void out_exporters_free(struct out_exporters *out)
+{
+    if (out == NULL)
+        return;
+    table_free(out->lost_before);
+    free(out);
+}
+
+/* --- the hash --- */
+
+struct fields {
+    struct redis_arg args[2 + 2 * FIELDS_MAX];
+    char values[FIELDS_MAX][VALUE_MAX], names[FIELDS_MAX][32];
+    size_t arg_count, count;
+};
+
+static void add(struct fields *f, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void add(struct fields *f, const char *name, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(f->values[f->count], VALUE_MAX, format, args);
+    va_end(args);
+    snprintf(f->names[f->count], sizeof(f->names[0]), "%s", name);
+    f->args[f->arg_count++] = (struct redis_arg){f->names[f->count], strlen(f->names[f->count])};
+    f->args[f->arg_count++] = (struct redis_arg){f->values[f->count], strlen(f->values[f->count])};
+    f->count++;
+}
+
+static void add_number(struct fields *f, const char *name, uint64_t value)
+{
+    add(f, name, "%" PRIu64, value);
+}
+
+static void add_formats(struct fields *f, uint32_t formats)
+{
+    char text[VALUE_MAX] = "";
+    for (unsigned int i = 0; i < FORMAT_COUNT; i++) {
+        if (!(formats >> i & 1))
+            continue;
+        if (text[0] != '\0')
+            strcat(text, " ");
+        strcat(text, flow_format_name((enum flow_format)i));
+    }
+    add(f, "formats", "%s", text);
+}
+
+static void add_refused_one(struct fields *f, const char *reason, uint64_t count, uint64_t *sum)
+{
+    char name[32];
+    if (count == 0)
+        return;
+    *sum += count;
+    snprintf(name, sizeof(name), "refused_%s", reason);
+    add_number(f, name, count);
+}
+
+static void add_refused(struct fields *f, const struct decode_exporter_info *info,
+                        const struct tally_exporter *exporter)
+{
+    uint64_t sum = 0;
+    for (unsigned int i = 0; i < DECODE_REASON_COUNT; i++)
+        add_refused_one(f, decode_reason_name((enum decode_reason)i), info->refused[i], &sum);
+    for (unsigned int i = 0; exporter != NULL && i < TALLY_REASON_COUNT; i++)
+        add_refused_one(f, tally_reason_name((enum tally_reason)i), exporter->refused[i], &sum);
+    add_number(f, "refused", sum);
+}
+
+static void add_sampling(struct fields *f, const struct decode_exporter_info *info)
+{
+    enum sampling_source source = (enum sampling_source)info->sampling_source;
+    bool known = info->sampling_rate > 0;
+    add(f, "sampling_rate", "%.10g", known ? info->sampling_rate : 1.0);
+    add(f, "sampling_source", "%s", sampling_source_name(known ? source : SAMPLING_DEFAULT));
+}
+
+static void write_hash(struct out_exporters *out, const struct decode_exporter_info *info,
+                       const struct tally_exporter *exporter, const char *address)
+{
+    struct fields f = {.arg_count = 2};
+    char key[KEY_NAME_MAX];
+
+    key_name(key, out->prefix, KEY_EXPORTER, address);
+    f.args[0] = (struct redis_arg){"HSET", 4};
+    f.args[1] = (struct redis_arg){key, strlen(key)};
+    if (exporter != NULL && exporter->config != NULL && exporter->config->name != NULL)
+        add(&f, "name", "%s", exporter->config->name);
+    add(&f, "collector", "%s", out->collector);
+    add_number(&f, "worker", out->options.worker);
+    add_formats(&f, info->formats);
+    add_sampling(&f, info);
+    add_number(&f, "domains", info->domains);
+    add_number(&f, "templates", info->templates);
+    add_number(&f, "samplers", info->samplers);
+    add_number(&f, "datagrams", info->datagrams);
+    add_number(&f, "records", info->records);
+    add_refused(&f, info, exporter);
+    add_number(&f, "sequence_lost", info->sequence_lost);
+    add_number(&f, "sequence_late", info->sequence_late);
+    add_number(&f, "sequence_resets", info->sequence_resets);
+    add_number(&f, "two_senders", info->two_senders);
+    if (info->active_timeout_ms > 0)
+        add_number(&f, "active_timeout_ms", info->active_timeout_ms);
+    add_number(&f, "last_seen", out->wall_ms - (out->now_ms - info->last_ms));
+    /* What cannot be written now is written with the next second's. */
+    if (redis_command(out->options.redis, f.args, f.arg_count, NULL, NULL) == STATUS_OK)
+        (void)redis_commandf(out->options.redis, NULL, NULL, "PEXPIRE %s %d", key,
+                             KEY_EXPORTER_TTL_MS);
+}
+
+static void tell_metrics(struct out_exporters *out, const struct decode_exporter_info *info,
+                         const char *address)
+{
+    const char *const labels[] = {address};
+    bool is_new;
+    if (table_count(out->lost_before) >= out->options.exporters_max)
+        table_clear(out->lost_before); /* senders that come and go; the counts begin anew */
+    uint64_t *before = table_insert(out->lost_before, &info->addr, sizeof(info->addr), &is_new);
+    if (before == NULL)
+        return;
+    if (!is_new && *before <= info->sequence_lost)
+        metric_add(metric_at(&sequence_gaps, labels), info->sequence_lost - *before);
+    else
+        metric_add(metric_at(&sequence_gaps, labels), info->sequence_lost);
+    *before = info->sequence_lost;
+    metric_set(metric_at(&sampling_rates, labels), info->sampling_rate);
+}
+
+static void on_exporter(void *owner, const struct decode_exporter_info *info)
+{
+    struct out_exporters *out = owner;
+    char address[ADDR_TEXT_MAX];
+    addr_format(&info->addr, address);
+    tell_metrics(out, info, address);
+    if (redis_is_up(out->options.redis))
+        write_hash(out, info, tally_exporter_find(out->tally, &info->addr), address);
+}
+
+void out_exporters_tell(struct out_exporters *out, const struct decode *decode,
+                        const struct tally *tally)
+{
+    out->now_ms = clock_mono_ms(&out->options.clock);
+    out->wall_ms = clock_wall_ms(&out->options.clock);
+    out->tally = tally;
+    decode_exporters(decode, out->told_ms, out->now_ms, on_exporter, out);
+    out->told_ms = out->now_ms;
+}

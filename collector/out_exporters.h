@@ -1,0 +1,41 @@
+#ifndef COLLECTOR_OUT_EXPORTERS_H
+#define COLLECTOR_OUT_EXPORTERS_H
+
+#include "collector/decode/decode.h"
+#include "collector/tally/tally.h"
+#include "common/base/clock.h"
+#include "common/redis/redis.h"
+
+/*
+ * What a worker knows of its exporters into weir:exporter:<address>, once a second for those heard
+ * since the last time, and into the metrics that have an exporter as label. Fields, all text:
+ *
+ *   name              as in the list of exporters; absent where it is not there
+ *   collector, worker who hears it
+ *   formats           "netflow9 ipfix"
+ *   sampling_rate     of its last record: 1 in so many; "1" where nobody said it
+ *   sampling_source   override sample header record options exporter default
+ *   domains, templates, samplers, datagrams, records
+ *   refused           parts of datagrams and records that were refused, in all
+ *   refused_<REASON>  the same by reason; only those that happened
+ *   sequence_lost, sequence_late, sequence_resets    by the format's own rules
+ *   two_senders       1: two interleaved sequences were seen within the last minute
+ *   active_timeout_ms as its options say; absent where they do not
+ *   last_seen         Unix time in ms
+ */
+struct out_exporters;
+
+struct out_exporters_options {
+    struct redis *redis; /* lent: the first telemetry server */
+    const char *prefix, *collector;
+    uint32_t worker, exporters_max;
+    struct clock clock;
+};
+
+enum status out_exporters_new(struct out_exporters **ret_out,
+                              const struct out_exporters_options *options);
+void out_exporters_free(struct out_exporters *out);
+void out_exporters_tell(struct out_exporters *out, const struct decode *decode,
+                        const struct tally *tally);
+
+#endif
