@@ -7,8 +7,10 @@
 
 /* What only several parts of the file together show. Positions come from the tree. */
 
-enum { SOCKET_PATH_MAX = sizeof(((struct sockaddr_un *)0)->sun_path) - 1 };
-static const char longest_socket[] = "/telemetry.sock";
+enum {
+    SOCKET_PATH_MAX = sizeof(((struct sockaddr_un *)0)->sun_path) - 1,
+    LONGEST_SOCKET = sizeof("/telemetry.sock") - 1 /* of those that stand in run_dir */
+};
 
 struct name_entry {
     const char *name;
@@ -166,7 +168,7 @@ static void check_folders(struct config_read *r)
     struct config *c = r->config;
     if (c->run_dir == NULL || c->state_dir == NULL)
         return;
-    size_t room = SOCKET_PATH_MAX - (sizeof(longest_socket) - 1);
+    size_t room = SOCKET_PATH_MAX - LONGEST_SOCKET;
     if (strlen(c->run_dir) > room)
         config_error(r->errors, pos_of_key(r->root, "run_dir"),
                      "run_dir: %zu octets, expected at most %zu so that sockets fit into it",

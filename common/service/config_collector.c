@@ -104,8 +104,12 @@ static const struct config_key archive_keys[] = {
 static const struct config_section archive_section = {"archive", CONFIG_KEYS(archive_keys), 16,
                                                       CONFIG_NO_POS, NULL};
 
-static const struct config_list udp_list = {
-    {.read = read_endpoint}, sizeof(struct ip_endpoint), 1, 64, "a list of addresses with ports"};
+static const struct config_list udp_list = {{.read = read_endpoint},
+                                            sizeof(struct ip_endpoint),
+                                            1,
+                                            64,
+                                            "a list of addresses with ports",
+                                            false};
 
 static const struct config_key collector_keys[] = {
     {"name", read_name, AT(name), NULL, NULL, "unique among collectors; left out: the host's name",
@@ -166,7 +170,8 @@ static const struct config_list boundary_list = {{.read = read_u32, .detail = &i
                                                  sizeof(uint32_t),
                                                  0,
                                                  BOUNDARIES_MAX,
-                                                 "a list of interface numbers"};
+                                                 "a list of interface numbers",
+                                                 false};
 static const char *const sees_names[] = {"auto", "before", "after", NULL};
 static const struct config_choices sees = {sees_names, "auto, before or after"};
 
@@ -197,4 +202,5 @@ const struct config_list exporter_list = {{.read = read_section, .detail = &expo
                                           sizeof(struct config_exporter),
                                           0,
                                           EXPORTERS_MAX,
-                                          "a list of exporters"};
+                                          "a list of exporters",
+                                          false};

@@ -91,7 +91,8 @@ static const struct config_list telemetry_list = {
     sizeof(struct config_redis_server),
     1,
     SERVERS_MAX,
-    "a list of servers"};
+    "a list of servers",
+    false};
 
 static const struct config_key state_keys[] = {
     {"address", read_server_address, offsetof(struct config_redis_server, address), NULL, NULL,
@@ -184,15 +185,17 @@ static const struct config_list shard_list = {{.read = read_section, .detail = &
                                               sizeof(struct config_shard),
                                               1,
                                               SLOTS,
-                                              "a list of shards"};
+                                              "a list of shards",
+                                              false};
 
 static const struct config_list session_ends = {
-    {.read = read_addr}, sizeof(struct ip_addr), 2, 2, "a pair of addresses"};
+    {.read = read_addr}, sizeof(struct ip_addr), 2, 2, "a pair of addresses", false};
 static const struct config_list sessions = {{.read = read_list, .detail = &session_ends},
                                             sizeof(struct config_array),
                                             0,
                                             SESSIONS_MAX,
-                                            "a list of pairs of addresses"};
+                                            "a list of pairs of addresses",
+                                            false};
 
 static const struct config_key test_rule_keys[] = {
     {"ipv4", read_prefix, 0, NULL, NULL, "the one IPv4 destination of the test rule", 0},
@@ -223,9 +226,9 @@ static const struct config_key house_keys[] = {
      NULL, NULL, "traffic from these counts as collateral", 0},
     {"infrastructure", read_prefixes, ARRAY(infrastructure.items, infrastructure.count), NULL, NULL,
      "router loopbacks, links, management: never a destination of a rule", 0},
-    {"bgp_sessions", read_list, 0, &sessions, NULL, "multihop sessions that a rule must not cut",
+    {"bgp_sessions", read_list, 0, &sessions, "[]", "multihop sessions that a rule must not cut",
      CONFIG_LATER},
-    {"test_rule", read_section, 0, &test_rule_section, NULL,
+    {"test_rule", read_section, 0, &test_rule_section, "{}",
      "the one rule that may be announced to try a peer", CONFIG_LATER},
     {"exporters", read_list, ARRAY(exporters, exporter_count), &exporter_list, NULL,
      "who may send flow records; left out: everyone, and then dry run cannot be left", 0},
@@ -237,7 +240,7 @@ static const struct config_key house_keys[] = {
     {"speaker", read_section, AT(speaker), &speaker_section, "{}",
      "makes BGP routes of mitigations", 0},
     {"console", read_switched_off, 0, &console_section, NULL, "the web page", 0},
-    {"profiles", read_list, 0, &profile_list, NULL, "router profiles of your own", CONFIG_LATER},
+    {"profiles", read_list, 0, &profile_list, "[]", "router profiles of your own", CONFIG_LATER},
     {"peers", read_list, ARRAY(peers, peer_count), &peer_list, NULL, "BGP neighbours", 0},
     {"platforms", read_list, ARRAY(platforms, platform_count), &platform_list, NULL,
      "groups of peers", 0},
@@ -245,8 +248,8 @@ static const struct config_key house_keys[] = {
      0},
     {"methods", read_list, ARRAY(methods, method_count), &method_list, NULL,
      "what is done against one", 0},
-    {"vectors", read_vectors, 0, NULL, NULL, "actions against attacks by their name", CONFIG_LATER},
-    {"notifications", read_list, 0, &notification_list, NULL, "who is told", CONFIG_LATER},
+    {"vectors", read_vectors, 0, NULL, "{}", "actions against attacks by their name", CONFIG_LATER},
+    {"notifications", read_list, 0, &notification_list, "[]", "who is told", CONFIG_LATER},
 };
 
 /* What is left out and depends on other keys. */

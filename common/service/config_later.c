@@ -29,7 +29,8 @@ static const struct config_list event_list = {{.read = read_choice, .detail = &e
                                               sizeof(unsigned int),
                                               1,
                                               EVENTS_MAX,
-                                              "a list of alarm, mitigation, refusal"};
+                                              "a list of alarm, mitigation, refusal",
+                                              false};
 static const char *const style_names[] = {"weir", "fastnetmon", NULL};
 static const struct config_choices styles = {style_names, "weir or fastnetmon"};
 static const struct config_range queue_range = {1, 1000 * 1000, "a number from 1 to 1000000"};
@@ -50,4 +51,5 @@ const struct config_list notification_list = {
     16,
     0,
     NOTIFICATIONS_MAX,
-    "a list of notifications"};
+    "a list of notifications",
+    false};

@@ -46,11 +46,9 @@ static bool read_alternative(struct config_read *r, const struct config_key *key
     return ok;
 }
 
-static const struct config_list alternatives = {{.read = read_alternative},
-                                                sizeof(struct config_texts),
-                                                1,
-                                                ALTERNATIVES_MAX,
-                                                "a value or a list of values"};
+static const struct config_list alternatives = {
+    {.read = read_alternative}, sizeof(struct config_texts),   1,
+    ALTERNATIVES_MAX,           "a value or a list of values", false};
 
 static bool read_values(struct config_read *r, const struct config_key *key,
                         const struct config_node *node, void *ret_value)
@@ -237,7 +235,8 @@ static const struct config_list platform_names = {{.read = read_platform_index},
                                                   sizeof(size_t),
                                                   1,
                                                   PLATFORMS_MAX,
-                                                  "a list of names of platforms"};
+                                                  "a list of names of platforms",
+                                                  true};
 static const struct config_range after_range = {0, 7 * 86400 * 1000ULL, "a duration up to 7d"};
 static const struct config_range lease_range = {1000, 7 * 86400 * 1000ULL,
                                                 "a duration from 1s to 7d"};
@@ -314,4 +313,5 @@ const struct config_list method_list = {{.read = read_section, .detail = &method
                                         sizeof(struct config_method),
                                         0,
                                         METHODS_MAX,
-                                        "a list of methods"};
+                                        "a list of methods",
+                                        false};

@@ -13,7 +13,7 @@
 enum { NETWORKS_MAX = 10000, PREFIXES_MAX = 1000 * 1000, FILE_MAX_BYTES = 64 << 20 };
 
 static const struct config_list prefix_list = {
-    {.read = read_prefix}, sizeof(struct ip_prefix), 0, PREFIXES_MAX, "a list of prefixes"};
+    {.read = read_prefix}, sizeof(struct ip_prefix), 0, PREFIXES_MAX, "a list of prefixes", false};
 
 bool read_prefixes(struct config_read *r, const struct config_key *key,
                    const struct config_node *node, void *ret_value)

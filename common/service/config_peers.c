@@ -144,7 +144,8 @@ const struct config_list peer_list = {{.read = read_section, .detail = &peer_sec
                                       sizeof(struct config_peer),
                                       0,
                                       PEERS_MAX,
-                                      "a list of peers"};
+                                      "a list of peers",
+                                      false};
 
 /* --- platforms ----------------------------------------------------------------------------------
  */
@@ -160,7 +161,7 @@ static bool read_peer_index(struct config_read *r, const struct config_key *key,
 }
 
 static const struct config_list platform_peers = {
-    {.read = read_peer_index}, sizeof(size_t), 1, PEERS_MAX, "a list of names of peers"};
+    {.read = read_peer_index}, sizeof(size_t), 1, PEERS_MAX, "a list of names of peers", true};
 
 static bool parse_len(const struct config_node *node, uint64_t least, uint64_t most,
                       uint8_t *ret_len)
@@ -217,7 +218,8 @@ const struct config_list platform_list = {{.read = read_section, .detail = &plat
                                           sizeof(struct config_platform),
                                           0,
                                           PLATFORMS_MAX,
-                                          "a list of platforms"};
+                                          "a list of platforms",
+                                          false};
 
 static const struct config_key profile_keys[] = {
     {"name", read_name, 0, NULL, NULL, "what peers call it", CONFIG_REQUIRED},
@@ -227,5 +229,9 @@ static const struct config_key profile_keys[] = {
 };
 static const struct config_section profile_section = {"a profile", CONFIG_KEYS(profile_keys), 16,
                                                       CONFIG_NO_POS, NULL};
-const struct config_list profile_list = {
-    {.read = read_section, .detail = &profile_section}, 16, 0, PROFILES_MAX, "a list of profiles"};
+const struct config_list profile_list = {{.read = read_section, .detail = &profile_section},
+                                         16,
+                                         0,
+                                         PROFILES_MAX,
+                                         "a list of profiles",
+                                         false};

@@ -183,7 +183,7 @@ static bool read_method_name(struct config_read *r, const struct config_key *key
 
 static const struct config_range after_range = {0, 86400 * 1000, "a duration up to 24h"};
 static const struct config_list together = {
-    {.read = read_name}, sizeof(const char *), 1, STEPS_MAX, "a list of names of methods"};
+    {.read = read_name}, sizeof(const char *), 1, STEPS_MAX, "a list of names of methods", true};
 
 #define AT(member) offsetof(struct config_step, member)
 static const struct config_key step_keys[] = {
@@ -210,7 +210,8 @@ static const struct config_list step_list = {{.read = read_section, .detail = &s
                                              sizeof(struct config_step),
                                              0,
                                              STEPS_MAX,
-                                             "a list of steps such as [{method: NAME}]"};
+                                             "a list of steps such as [{method: NAME}]",
+                                             false};
 
 static const struct config_choices severity_choices = {
     severities, "notice, minor, major, critical or emergency"};
@@ -262,7 +263,8 @@ static const struct config_list threshold_list = {
     sizeof(struct config_threshold),
     1,
     THRESHOLDS_MAX,
-    "a list of thresholds"};
+    "a list of thresholds",
+    false};
 
 /* --- policies -----------------------------------------------------------------------------------
  */
@@ -304,4 +306,5 @@ const struct config_list policy_list = {{.read = read_section, .detail = &policy
                                         sizeof(struct config_policy),
                                         0,
                                         POLICIES_MAX,
-                                        "a list of policies"};
+                                        "a list of policies",
+                                        false};

@@ -83,8 +83,12 @@ const struct config_section policy_process_section = {"policy", CONFIG_KEYS(poli
                                                       sizeof(struct config_policy_process),
                                                       CONFIG_NO_POS, NULL};
 
-static const struct config_list listen_list = {
-    {.read = read_endpoint}, sizeof(struct ip_endpoint), 0, 64, "a list of addresses with ports"};
+static const struct config_list listen_list = {{.read = read_endpoint},
+                                               sizeof(struct ip_endpoint),
+                                               0,
+                                               64,
+                                               "a list of addresses with ports",
+                                               false};
 static const char *const shutdown_names[] = {"keep", "withdraw", NULL};
 static const struct config_choices shutdowns = {shutdown_names, "keep or withdraw"};
 static const char *const unit_names[] = {"bits", "bytes", NULL};

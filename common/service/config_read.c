@@ -170,13 +170,14 @@ static const struct config_key *find_key(const struct config_section *section, c
     return NULL;
 }
 
-/* Whether a key whose room is not built yet says just that: its default, or an empty group. */
+/* Whether a key whose room is not built yet says no more than its default. */
 static bool is_off(const struct config_key *key, const struct config_node *node)
 {
+    if (key->fallback == NULL)
+        return false;
     if (node->kind == NODE_LIST || node->kind == NODE_MAP)
-        return node->count == 0;
-    return key->fallback != NULL && node->kind == NODE_SCALAR &&
-           strcmp(node->text, key->fallback) == 0;
+        return node->count == 0 && key->fallback[0] == (node->kind == NODE_LIST ? '[' : '{');
+    return node->kind == NODE_SCALAR && strcmp(node->text, key->fallback) == 0;
 }
 
 static void *value_of(const struct config_key *key, void *section_value)
@@ -250,6 +251,16 @@ bool read_section(struct config_read *r, const struct config_key *key,
     return true;
 }
 
+static bool refuse_repeated_items(struct config_read *r, const struct config_key *key,
+                                  const struct config_node *list)
+{
+    for (const struct config_node *n = list->first; n != NULL; n = n->next)
+        for (const struct config_node *m = list->first; m != n; m = m->next)
+            if (n->kind == NODE_SCALAR && m->kind == NODE_SCALAR && strcmp(n->text, m->text) == 0)
+                return config_wrong(r, key, n, "each once");
+    return true;
+}
+
 bool read_list(struct config_read *r, const struct config_key *key, const struct config_node *node,
                void *ret_value)
 {
@@ -268,7 +279,7 @@ bool read_list(struct config_read *r, const struct config_key *key, const struct
                                  node->count};
     if (array.items == NULL)
         return false;
-    bool ok = true;
+    bool ok = !list->unique || refuse_repeated_items(r, key, node);
     unsigned char *at = array.items;
     const struct config_node *n = node->first;
     for (; n != NULL && !config_gave_up(r); n = n->next, at += list->item_size)
@@ -281,7 +292,7 @@ bool read_texts(struct config_read *r, const struct config_key *key, const struc
                 void *ret_value)
 {
     static const struct config_list texts = {
-        {.read = read_text}, sizeof(struct config_text), 0, 1000, "a list of values"};
+        {.read = read_text}, sizeof(struct config_text), 0, 1000, "a list of values", false};
     struct config_key list_key = *key;
     list_key.detail = &texts;
     return read_list(r, &list_key, node, ret_value);

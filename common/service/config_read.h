@@ -87,6 +87,7 @@ struct config_list {
     size_t item_size;
     size_t least, most;
     const char *what; /* "a list of addresses" */
+    bool unique;      /* each scalar once; for short lists */
 };
 struct config_array {
     void *items;

@@ -16,32 +16,6 @@ struct source {
     uint8_t previous; /* octet before, on this line, or 0 */
 };
 
-/* Octets of the UTF-8 character at the start of bytes, or 0 when there is none (RFC 3629). */
-static size_t utf8_len(const uint8_t *bytes, size_t left, uint32_t *ret_point)
-{
-    static const struct {
-        uint8_t mask, lead;
-        uint32_t least;
-    } forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
-    for (size_t n = 0; n < sizeof(forms) / sizeof(forms[0]); n++) {
-        if ((bytes[0] & forms[n].mask) != forms[n].lead)
-            continue;
-        uint32_t point = bytes[0] & (uint8_t)~forms[n].mask;
-        if (n + 1 > left)
-            return 0;
-        for (size_t i = 1; i <= n; i++) {
-            if ((bytes[i] & 0xc0) != 0x80)
-                return 0;
-            point = point << 6 | (bytes[i] & 0x3fU);
-        }
-        if (point < forms[n].least || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
-            return 0;
-        *ret_point = point;
-        return n + 1;
-    }
-    return 0;
-}
-
 /* YAML takes some characters for line breaks that no editor shows as one. */
 static bool is_odd_break(uint32_t point)
 {
@@ -117,7 +91,7 @@ char *source_check(struct config_arena *arena, const char *bytes, size_t len,
     s.at = skipped;
     while (s.at < len) {
         uint32_t point = 0;
-        size_t n = utf8_len(s.bytes + s.at, len - s.at, &point);
+        size_t n = text_utf8_len(copy + s.at, &point);
         if (n == 0) {
             broken(&s, "octet", s.bytes[s.at]);
             for (n = 1; s.at + n < len && (s.bytes[s.at + n] & 0xc0) == 0x80; n++)

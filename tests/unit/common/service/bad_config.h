@@ -28,8 +28,7 @@ static inline void bad_check(const struct bad *cases, size_t count)
         const char *lines = text_str(&errors.lines);
         cr_expect(status == STATUS_MALFORMED, "%s: %s", cases[i].yaml, status_name(status));
         cr_expect_null(config);
-        cr_expect(errors.count == 1, "%zu errors of %s%s",
-                  errors.count, cases[i].yaml, lines);
+        cr_expect(errors.count == 1, "%zu errors of %s%s", errors.count, cases[i].yaml, lines);
         cr_expect(strncmp(lines, at, strlen(at)) == 0, "not at %s%s%s", at, cases[i].yaml, lines);
         cr_expect(strstr(lines, cases[i].text) != NULL, "no \"%s\"\n%s%s", cases[i].text,
                   cases[i].yaml, lines);

@@ -1,4 +1,4 @@
-#include "bad_config.h"
+#include "tests/unit/common/service/bad_config.h"
 
 /* The file as such, addresses, and the sections that all processes share. */
 

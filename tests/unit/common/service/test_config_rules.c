@@ -1,4 +1,4 @@
-#include "bad_config.h"
+#include "tests/unit/common/service/bad_config.h"
 
 /* Peers, platforms, policies, methods: mistakes, and keys whose room is not built yet. */
 
@@ -48,6 +48,8 @@ static const struct bad bad_peers[] = {
      2, 61, "peer \"a\" is repeated"},
     {"platforms: [{name: p}]\n", 1, 13, "a platform without \"peers\""},
     {"platforms: [{name: p, peers: [b]}]\n", 1, 31, "peers: no peer is called \"b\""},
+    {SPEAKER PEERS "platforms: [{name: p, peers: [a, a]}]\n", 3, 34,
+     "peers: \"a\", expected each once"},
     {PLATFORM("max_rules: 0"), 3, 46, "expected a number from 1 to 1000000"},
     {PLATFORM("widest: /24"), 3, 43, "expected two lengths, for IPv4 and IPv6, such as [/24, /48]"},
     {PLATFORM("widest: [/7, /48]"), 3, 44, "widest: \"/7\", expected a length from /8 to /32"},
@@ -179,6 +181,8 @@ static const struct bad not_yet[] = {
     {ACTION("{none: true}"), 1, 59, "none: not available yet"},
     {MATCH("source_port: evidence"), 1, 67, "evidence: not available yet"},
     {MATCH("source_port: [[evidence]]"), 1, 69, "evidence: not available yet"},
+    {METHODS("synthesize: {}"), 1, 75, "synthesize: not available yet"},
+    {POLICY("baseline: {}"), 1, 88, "baseline: not available yet"},
     {"vectors: {dns-amplification: {action: {discard: true}}}\n", 1, 1,
      "vectors: not available yet"},
     {"notifications: [{name: n, exec: /bin/true}]\n", 1, 1, "notifications: not available yet"},
@@ -203,7 +207,7 @@ static const struct bad not_yet[] = {
     /* Their values are judged all the same. */
     {"bgp_sessions: [[192.0.2.1]]\n", 1, 16, "bgp_sessions: 1 items, expected 2 to 2"},
     {"collector: {recall: {enabled: false, memory: 256}}\n", 1, 46, "expected a size from 1MiB"},
-    {"notifications: []\nprofiles: {}\nvectors: {}\nconsole: {enabled: false, http: x}\n", 4, 33,
+    {"notifications: []\nprofiles: []\nvectors: {}\nconsole: {enabled: false, http: x}\n", 4, 33,
      "http: \"x\", expected an address and a port"},
 };
 
