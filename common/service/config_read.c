@@ -143,7 +143,7 @@ void config_refuse_repeated(struct config_read *r, const struct config_node *map
 static void refuse_unknown(struct config_read *r, const struct config_section *section,
                            const struct config_node *key)
 {
-    const char *names[KEYS_MAX];
+    const char *names[KEYS_MAX] = {NULL};
     assert(section->key_count <= KEYS_MAX);
     for (size_t i = 0; i < section->key_count; i++)
         names[i] = section->keys[i].name;
