@@ -52,10 +52,7 @@ function(unit_test folder)
   target_link_libraries(test_${name} PRIVATE ${T_LIBS} criterion project_warnings)
   target_compile_definitions(test_${name} PRIVATE WEIR_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   add_test(NAME unit.${name} COMMAND test_${name} --jobs 2 --quiet)
-  set_tests_properties(
-    unit.${name}
-    PROPERTIES LABELS unit TIMEOUT 300 ENVIRONMENT
-               "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/lsan.supp:print_suppressions=0")
+  set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 300)
 endfunction()
 
 # fuzz_target(netflow9 LIBS …): tests/fuzz/fuzz_netflow9.c, run as a test for WEIR_FUZZ_SECONDS.

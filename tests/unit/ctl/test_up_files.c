@@ -1,0 +1,98 @@
+#include "ctl/up_files.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/weir-test-XXXXXX";
+
+static void make(void)
+{
+    cr_assert_not_null(mkdtemp(folder));
+}
+
+static void clean(void)
+{
+    char command[128];
+    (void)snprintf(command, sizeof(command), "rm -rf %s", folder);
+    cr_assert_eq(system(command), 0);
+}
+
+Test(up_files, folders_are_made_for_their_owner_only, .init = make, .fini = clean)
+{
+    char path[UP_PATH_MAX];
+    struct stat is;
+    (void)snprintf(path, sizeof(path), "%s/a/b/c", folder);
+    cr_assert_eq(up_make_folder(path), STATUS_OK);
+    cr_assert_eq(up_make_folder(path), STATUS_OK, "it may be there already");
+    cr_assert_eq(stat(path, &is), 0);
+    cr_assert_eq(is.st_mode & 0777, 0700);
+    (void)snprintf(path, sizeof(path), "%s/file", folder);
+    fclose(fopen(path, "w"));
+    cr_assert_neq(up_make_folder(path), STATUS_OK);
+}
+
+Test(up_files, somebody_elses_folder_is_refused, .init = make, .fini = clean)
+{
+    char path[UP_PATH_MAX];
+    if (getuid() != 0)
+        cr_skip_test("needs root to give a folder away");
+    (void)snprintf(path, sizeof(path), "%s/theirs", folder);
+    cr_assert_eq(mkdir(path, 0700), 0);
+    cr_assert_eq(chown(path, 12345, 12345), 0);
+    cr_assert_eq(up_make_folder(path), STATUS_REFUSED);
+}
+
+Test(up_files, a_second_holder_of_the_lock_is_refused_and_told_the_first, .init = make,
+     .fini = clean)
+{
+    int first = -1, second = -1;
+    long holder = 0;
+    cr_assert_eq(up_lock(folder, &first, &holder), STATUS_OK);
+    cr_assert_eq(up_lock(folder, &second, &holder), STATUS_REFUSED);
+    cr_assert_eq(holder, (long)getpid());
+    (void)close(first);
+    cr_assert_eq(up_lock(folder, &second, &holder), STATUS_OK);
+    (void)close(second);
+}
+
+Test(up_files, socket_paths_stay_short_wherever_the_state_is)
+{
+    char deep[400] = "/", run_dir[UP_PATH_MAX], other[UP_PATH_MAX];
+    memset(deep + 1, 'x', 300);
+    up_run_dir("/var/lib/weir", run_dir);
+    cr_assert_str_eq(run_dir, "/var/lib/weir/run");
+    up_run_dir(deep, run_dir);
+    cr_assert_lt(strlen(run_dir) + strlen("/telemetry.sock"), 107);
+    deep[300] = 'y';
+    up_run_dir(deep, other);
+    cr_assert_str_neq(run_dir, other, "two state folders never share one");
+}
+
+Test(up_files, the_sample_loads_and_is_not_written_twice, .init = make, .fini = clean)
+{
+    char path[UP_PATH_MAX];
+    bool is_new = false;
+    struct config *config = NULL;
+    struct config_errors errors;
+    cr_assert_eq(up_sample(folder, path, &is_new), STATUS_OK);
+    cr_assert(is_new);
+    config_errors_init(&errors, path);
+    cr_assert_eq(config_load(&config, path, &errors), STATUS_OK, "%s", text_str(&errors.lines));
+    cr_assert(config->dry_run);
+    cr_assert_str_eq(config->state_dir, folder);
+    char conf[UP_PATH_MAX], content[4096] = "";
+    cr_assert_eq(up_redis_conf(config, &config->redis.state, true, conf), STATUS_OK);
+    FILE *f = fopen(conf, "r");
+    cr_assert_not_null(f);
+    cr_assert_gt(fread(content, 1, sizeof(content) - 1, f), 0);
+    fclose(f);
+    cr_assert_not_null(strstr(content, "appendfsync always"));
+    config_free(config);
+    config_errors_done(&errors);
+    cr_assert_eq(up_sample(folder, path, &is_new), STATUS_OK);
+    cr_assert(!is_new, "what a person changed stays");
+}
