@@ -8,7 +8,13 @@
 #include <unistd.h>
 #include <uv.h>
 
-enum { BEAT_MS = 2000, EXTRAS_MAX = 16, NUMBER_MAX = 24, FIELDS_MAX = 7 + EXTRAS_MAX };
+enum {
+    BEAT_MS = 2000,
+    RETRY_MS = 100,
+    EXTRAS_MAX = 16,
+    NUMBER_MAX = 24,
+    FIELDS_MAX = 7 + EXTRAS_MAX
+};
 
 struct extra {
     char *field, *value;
@@ -130,8 +136,6 @@ static void send_fields(struct registry *r)
 static void beat(struct registry *r)
 {
     char ttl[NUMBER_MAX];
-    if (!redis_is_up(r->options.redis))
-        return;
     const struct redis_arg get[] = {arg("HGET"), arg(r->key), arg("epoch")};
     (void)snprintf(ttl, sizeof(ttl), "%d", KEY_PROCESS_TTL_MS);
     const struct redis_arg expire[] = {arg("PEXPIRE"), arg(r->key), arg(ttl)};
@@ -141,9 +145,14 @@ static void beat(struct registry *r)
     (void)send_args(r, expire, 3, on_done);
 }
 
+/* While redis is down it is looked at often, so that we are seen as soon as it is back. */
 static void on_timer(uv_timer_t *timer)
 {
-    beat(timer->data);
+    struct registry *r = timer->data;
+    bool is_up = redis_is_up(r->options.redis);
+    if (is_up)
+        beat(r);
+    (void)uv_timer_start(timer, on_timer, is_up ? BEAT_MS : RETRY_MS, 0);
 }
 
 /* --- public --- */
@@ -179,8 +188,7 @@ enum status registry_start(struct registry **ret_registry, uv_loop_t *loop,
     (void)clock_format_wall(options->epoch, r->started);
     (void)uv_timer_init(loop, &r->timer); /* cannot fail */
     r->timer.data = r;
-    /* The first beat comes as soon as the loop turns and, where redis is still down, soon again. */
-    (void)uv_timer_start(&r->timer, on_timer, 0, BEAT_MS);
+    (void)uv_timer_start(&r->timer, on_timer, 0, 0);
     *ret_registry = r;
     return STATUS_OK;
 }
