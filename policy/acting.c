@@ -1,0 +1,108 @@
+#include "policy/policy_internal.h"
+
+#include <inttypes.h>
+#include <sys/random.h>
+
+/* The same failure would come again at once: the others get their chance first. */
+enum { GIVE_UP_PAUSE_MS = 2000, SECOND_MS = 1000 };
+
+struct engine_now acting_now(const struct policy *p)
+{
+    return (struct engine_now){.mono_ms = clock_mono_ms(&p->clock),
+                               .state_ms = redis_now_ms(p->state)};
+}
+
+bool acting_may_feed(const struct policy *p)
+{
+    return p->engine != NULL && p->restore == NULL && p->give_up == NULL &&
+           lease_is_valid(&p->lease) && redis_is_up(p->state);
+}
+
+static void stop_acting(struct policy *p)
+{
+    restore_cancel(p->restore);
+    p->restore = NULL;
+    engine_free(p->engine);
+    p->engine = NULL;
+    p->give_up = NULL;
+    p->epoch = 0;
+    p->hold_count = 0;
+    policy_close_reader(p, &p->results);
+}
+
+void acting_on_lead(void *owner, uint64_t epoch)
+{
+    struct policy *p = owner;
+    struct engine_options options = {
+        .epoch = epoch, .on_write = out_jobs_write, .on_refusal = policy_metrics_guard, .owner = p};
+    if (getrandom(&options.seed, sizeof(options.seed), GRND_NONBLOCK) !=
+        (ssize_t)sizeof(options.seed))
+        options.seed = clock_mono_us(&p->clock);
+    log_info("leading", "epoch=%" PRIu64, epoch);
+    p->epoch = epoch;
+    p->engine = engine_new(p->model, &options);
+    p->restore = p->engine != NULL ? restore_start(p) : NULL;
+    if (p->restore == NULL)
+        acting_give_up(p, "what stands cannot be asked for");
+}
+
+void acting_on_lost(void *owner, const char *why)
+{
+    struct policy *p = owner;
+    if (!p->is_stopping)
+        log_warn("not acting any more", "epoch=%" PRIu64 " reason=\"%s\"", p->epoch, why);
+    stop_acting(p);
+    policy_metrics_show(p);
+}
+
+void acting_give_up(struct policy *p, const char *why)
+{
+    lease_drop(&p->lease, why, redis_is_up(p->state) ? GIVE_UP_PAUSE_MS : 0);
+}
+
+void acting_settle(struct policy *p)
+{
+    if (p->give_up != NULL)
+        acting_give_up(p, p->give_up);
+}
+
+void acting_restored(struct policy *p, enum status status)
+{
+    p->restore = NULL;
+    if (status == STATUS_OK && p->give_up == NULL)
+        status = in_results_open(p);
+    if (status != STATUS_OK) {
+        acting_give_up(p, "what stands could not be read");
+        return;
+    }
+    if (p->give_up != NULL) {
+        acting_settle(p);
+        return;
+    }
+    struct engine_counts counts;
+    size_t alarms = 0, mitigations = 0;
+    engine_count(p->engine, acting_now(p), &counts);
+    for (int s = 0; s < SEVERITY_COUNT; s++)
+        for (int state = 0; state < ALARM_STATE_COUNT; state++)
+            alarms += counts.alarms[s][state];
+    for (int state = 0; state < MITIGATION_STATE_COUNT; state++)
+        mitigations += counts.mitigations[state];
+    log_info("acting", "epoch=%" PRIu64 " alarms=%zu mitigations=%zu holds=%zu", p->epoch, alarms,
+             mitigations, p->hold_count);
+    policy_metrics_show(p);
+}
+
+void acting_on_time(struct policy *p)
+{
+    struct engine_now now = acting_now(p);
+    if (acting_may_feed(p)) {
+        engine_time(p->engine, now);
+        acting_settle(p);
+    }
+    if (now.mono_ms - p->second_ms < SECOND_MS)
+        return;
+    p->second_ms = now.mono_ms;
+    if (acting_may_feed(p))
+        in_holds_read(p);
+    policy_metrics_show(p);
+}

@@ -1,0 +1,63 @@
+#include "policy/policy_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool is_known(const struct scope *scopes, size_t count, const struct scope *scope)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (scope_equal(&scopes[i], scope))
+            return true;
+    }
+    return false;
+}
+
+void in_holds_take(struct policy *p, const struct redis_reply *hash)
+{
+    struct scope scopes[HOLDS_MAX];
+    const char *why[HOLDS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i + 1 < hash->count && count < HOLDS_MAX; i += 2) {
+        const struct redis_reply *field = &hash->items[i], *value = &hash->items[i + 1];
+        if (field->type != REDIS_STRING || value->type != REDIS_STRING ||
+            scope_parse(&scopes[count], field->bytes) != STATUS_OK)
+            continue; /* the script that writes refuses nothing for it either */
+        why[count++] = value->bytes;
+    }
+    struct engine_now now = acting_now(p);
+    engine_holds(p->engine, scopes, count);
+    for (size_t i = 0; i < count; i++) {
+        char text[SCOPE_TEXT_MAX], shown[REASON_MAX];
+        if (is_known(p->holds, p->hold_count, &scopes[i]))
+            continue;
+        log_warn("announcements are on hold", "scope=%s why=%s", scope_format(&scopes[i], text),
+                 log_value(shown, sizeof(shown), why[i]));
+        engine_stop(p->engine, &scopes[i], "hold", why[i], now);
+    }
+    for (size_t i = 0; i < p->hold_count; i++) {
+        char text[SCOPE_TEXT_MAX];
+        if (!is_known(scopes, count, &p->holds[i]))
+            log_info("a hold was lifted", "scope=%s", scope_format(&p->holds[i], text));
+    }
+    memcpy(p->holds, scopes, count * sizeof(scopes[0]));
+    p->hold_count = count;
+}
+
+static void on_hash(void *owner, enum status status, const struct redis_reply *reply)
+{
+    struct policy *p = owner;
+    p->is_reading_holds = false;
+    if (status != STATUS_OK || reply->type != REDIS_ARRAY || !acting_may_feed(p))
+        return;
+    in_holds_take(p, reply);
+    acting_settle(p);
+}
+
+void in_holds_read(struct policy *p)
+{
+    char key[KEY_NAME_MAX];
+    if (p->is_reading_holds || key_name(key, p->config->redis.prefix, KEY_HOLD) == NULL)
+        return;
+    p->is_reading_holds =
+        redis_commandf(p->state, on_hash, p, "HGETALL %s", (char *)key) == STATUS_OK;
+}

@@ -1,0 +1,80 @@
+#include "policy/policy_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Far enough back for what came while nobody led. Answers that the last leader has seen already
+ * change nothing. */
+enum { BACK_MS = 600000 };
+
+static void on_entry(void *owner, const struct stream_entry *entry)
+{
+    struct policy *p = owner;
+    struct job_result result;
+    const struct redis_reply *pb = stream_field(entry, "pb");
+    if (!acting_may_feed(p))
+        return;
+    if (pb == NULL || pb->type != REDIS_STRING ||
+        job_result_decode(&result, (const uint8_t *)pb->bytes, pb->len) != STATUS_OK) {
+        uint64_t suppressed = 0;
+        policy_metrics_request("result", "malformed");
+        if (log_limiter_allow(&p->log_limiter, 1, clock_mono_ms(&p->clock), &suppressed))
+            log_warn("a result cannot be read", "entry=%s suppressed=%" PRIu64, entry->id,
+                     suppressed);
+        return;
+    }
+    policy_metrics_request("result", result_kind_name((enum result_kind)result.kind));
+    engine_result(p->engine, &result, acting_now(p));
+    acting_settle(p);
+}
+
+static enum status open_reader(struct policy *p, const char *from)
+{
+    char key[KEY_NAME_MAX];
+    if (key_name(key, p->config->redis.prefix, KEY_RESULTS) == NULL)
+        return STATUS_RANGE;
+    struct stream_reader_options options = {
+        .connection = policy_redis_options(p, "state-results", p->config->redis.state.address),
+        .keys = {key},
+        .from = {from},
+        .stream_count = 1,
+        .on_entry = on_entry,
+        .owner = p};
+    enum status status = stream_reader_new(&p->results, p->loop, &options);
+    if (status == STATUS_OK)
+        stream_reader_start(p->results);
+    return status;
+}
+
+/* Ten minutes back, or the last entry where that is older: past the last there is nothing to begin
+ * at. */
+static void on_last(void *owner, enum status status, const struct redis_reply *reply)
+{
+    struct policy *p = owner;
+    char from[STREAM_ID_MAX] = "0";
+    unsigned long long last_ms = 0;
+    if (p->results != NULL || !acting_may_feed(p))
+        return;
+    if (status == STATUS_OK && reply->type == REDIS_ARRAY && reply->count == 1 &&
+        reply->items[0].type == REDIS_ARRAY && reply->items[0].count > 0 &&
+        reply->items[0].items[0].type == REDIS_STRING) {
+        const struct redis_reply *id = &reply->items[0].items[0];
+        uint64_t now_ms = redis_now_ms(p->state), back_ms = now_ms > BACK_MS ? now_ms - BACK_MS : 0;
+        (void)sscanf(id->bytes, "%llu", &last_ms);
+        if (last_ms < back_ms && id->len < sizeof(from))
+            memcpy(from, id->bytes, id->len + 1);
+        else
+            (void)snprintf(from, sizeof(from), "%" PRIu64 "-0", back_ms);
+    }
+    if (status != STATUS_OK || open_reader(p, from) != STATUS_OK)
+        acting_give_up(p, "results cannot be read");
+}
+
+enum status in_results_open(struct policy *p)
+{
+    char key[KEY_NAME_MAX];
+    if (key_name(key, p->config->redis.prefix, KEY_RESULTS) == NULL)
+        return STATUS_RANGE;
+    return redis_commandf(p->state, on_last, p, "XREVRANGE %s + - COUNT 1", (char *)key);
+}

@@ -1,0 +1,295 @@
+#include "policy/policy_internal.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STEP_MS = 50, LOG_EVERY_MS = 60000 };
+
+/* --- start --- */
+
+struct redis_options policy_redis_options(struct policy *p, const char *name, const char *address)
+{
+    return (struct redis_options){.name = name,
+                                  .address = address,
+                                  .user = p->credentials.user,
+                                  .password = p->credentials.password,
+                                  .clock = p->clock};
+}
+
+static void on_state_up(void *owner)
+{
+    struct policy *p = owner;
+    lease_on_redis_up(&p->lease);
+}
+
+static void on_state_down(void *owner, enum status why)
+{
+    struct policy *p = owner;
+    (void)why;
+    lease_on_redis_down(&p->lease);
+}
+
+static void on_step(uv_timer_t *timer)
+{
+    acting_on_time(timer->data);
+}
+
+static void on_twin(void *owner, const char *epoch)
+{
+    struct telemetry *t = owner;
+    uint64_t suppressed = 0;
+    if (log_limiter_allow(&t->log_limiter, UINT64_MAX, clock_mono_ms(&t->policy->clock),
+                          &suppressed))
+        log_error("another live policy has our name: each needs its own policy.name",
+                  "name=%s its_epoch=%s", t->policy->config->policy.name, epoch);
+}
+
+static enum status start_state(struct policy *p)
+{
+    const struct config *c = p->config;
+    struct redis_options options = policy_redis_options(p, "state", c->redis.state.address);
+    options.commands_max = COMMANDS_MAX;
+    options.output_max_bytes = OUTPUT_MAX_BYTES;
+    options.on_up = on_state_up;
+    options.on_down = on_state_down;
+    options.owner = p;
+    enum status status = redis_new(&p->state, p->loop, &options);
+    if (status != STATUS_OK)
+        return status;
+    struct lease_options lease = {.loop = p->loop,
+                                  .redis = p->state,
+                                  .prefix = c->redis.prefix,
+                                  .name = c->policy.name,
+                                  .lease_ms = c->policy.lease_ms,
+                                  .clock = p->clock,
+                                  .on_lead = acting_on_lead,
+                                  .on_lost = acting_on_lost,
+                                  .owner = p};
+    status = lease_start(&p->lease, &lease);
+    if (status == STATUS_OK)
+        redis_start(p->state);
+    return status;
+}
+
+static enum status start_telemetry(struct policy *p)
+{
+    const struct config *c = p->config;
+    for (size_t i = 0; i < c->redis.telemetry_count && i < TELEMETRY_MAX; i++) {
+        struct telemetry *t = &p->telemetry[i];
+        struct redis_options options =
+            policy_redis_options(p, c->redis.telemetry[i].name, c->redis.telemetry[i].address);
+        t->policy = p;
+        p->telemetry_count++;
+        log_limiter_init(&t->log_limiter, LOG_EVERY_MS);
+        enum status status = redis_new(&t->redis, p->loop, &options);
+        if (status != STATUS_OK)
+            return status;
+        redis_start(t->redis);
+        struct registry_options registry = {.redis = t->redis,
+                                            .prefix = c->redis.prefix,
+                                            .kind = "policy",
+                                            .name = c->policy.name,
+                                            .config_hash = c->hash,
+                                            .version = weir_version(),
+                                            .epoch = p->boot_ms,
+                                            .clock = p->clock,
+                                            .on_twin = on_twin,
+                                            .owner = t};
+        status = registry_start(&t->registry, p->loop, &registry);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+static struct model *make_model(const struct config *config)
+{
+    struct config_errors errors;
+    config_errors_init(&errors, config->file);
+    struct model *model = model_new(config, &errors);
+    if (model == NULL)
+        log_error("the configuration cannot be computed with", "errors=%zu", errors.count);
+    config_errors_done(&errors);
+    return model;
+}
+
+static bool read_credentials(struct policy *p)
+{
+    struct text why;
+    text_init(&why, 0);
+    bool ok = credentials_read(&p->credentials, p->config, "policy", &why) == STATUS_OK;
+    if (!ok) {
+        char value[600];
+        log_error("no password for Redis", "reason=%s",
+                  log_value(value, sizeof(value), text_str(&why)));
+    }
+    text_done(&why);
+    return ok;
+}
+
+static enum status start(void *self, struct process *process)
+{
+    struct policy *p = self;
+    p->process = process;
+    p->loop = process_loop(process);
+    p->config = process_config(process);
+    p->clock = process_clock(process);
+    p->boot_ms = clock_wall_ms(&p->clock);
+    p->model = make_model(p->config);
+    if (p->model == NULL || !read_credentials(p))
+        return STATUS_REFUSED;
+    log_limiter_init(&p->log_limiter, LOG_EVERY_MS);
+    policy_metrics_declare();
+    enum status status = start_state(p);
+    if (status == STATUS_OK)
+        status = start_telemetry(p);
+    if (status == STATUS_OK)
+        status = in_requests_start(p);
+    if (status == STATUS_OK)
+        status = in_rollups_start(p);
+    if (status != STATUS_OK) {
+        log_error("cannot start", "reason=\"%s\"", status_text(status));
+        return status;
+    }
+    (void)uv_timer_init(p->loop, &p->timer); /* cannot fail */
+    p->timer.data = p;
+    (void)uv_timer_start(&p->timer, on_step, STEP_MS, STEP_MS);
+    return STATUS_OK;
+}
+
+/* --- reload --- */
+
+static void reload(void *self, const struct config *config)
+{
+    struct policy *p = self;
+    struct model *model = make_model(config), *old = p->model;
+    p->config = config;
+    if (model == NULL) {
+        /* The old configuration goes away now, and there is nothing to decide with. */
+        process_fail(p->process, "out of memory for the new configuration");
+        return;
+    }
+    p->model = model;
+    p->lease.options.lease_ms = config->policy.lease_ms;
+    if (p->engine != NULL) {
+        engine_set_model(p->engine, model, acting_now(p));
+        acting_settle(p);
+    }
+    model_free(old);
+    for (size_t i = 0; i < p->telemetry_count; i++)
+        registry_set_config(p->telemetry[i].registry, config->hash);
+}
+
+/* --- end: what reads and decides, then the connections, then the process --- */
+
+static void on_connection_closed(void *owner)
+{
+    struct policy *p = owner;
+    assert(p->parts_open > 0);
+    if (--p->parts_open == 0)
+        process_stopped(p->process);
+}
+
+static void close_connections(struct policy *p)
+{
+    p->parts_open = p->telemetry_count + 1;
+    for (size_t i = 0; i < p->telemetry_count; i++)
+        redis_close(p->telemetry[i].redis, on_connection_closed, p);
+    redis_close(p->state, on_connection_closed, p);
+}
+
+static void on_part_closed(void *owner)
+{
+    struct policy *p = owner;
+    assert(p->parts_open > 0);
+    if (--p->parts_open == 0 && p->is_stopping)
+        close_connections(p);
+}
+
+void policy_close_reader(struct policy *p, struct stream_reader **reader)
+{
+    if (*reader == NULL)
+        return;
+    p->parts_open++;
+    stream_reader_close(*reader, on_part_closed, p);
+    *reader = NULL;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    on_part_closed(handle->data);
+}
+
+static void stop(void *self)
+{
+    struct policy *p = self;
+    p->is_stopping = true;
+    p->parts_open++; /* the timer */
+    acting_on_lost(p, "stopping");
+    p->parts_open++; /* the lease */
+    lease_close(&p->lease, on_part_closed);
+    policy_close_reader(p, &p->requests);
+    for (size_t i = 0; i < p->telemetry_count; i++) {
+        policy_close_reader(p, &p->telemetry[i].rollups);
+        p->parts_open++;
+        registry_close(p->telemetry[i].registry, on_part_closed, p);
+    }
+    uv_close((uv_handle_t *)&p->timer, on_timer_closed);
+}
+
+/* --- hooks --- */
+
+static bool healthy(void *self, struct text *why)
+{
+    struct policy *p = self;
+    if (!redis_is_up(p->state))
+        text_add(why, "state Redis is away");
+    else if (!lease_is_held(&p->lease))
+        text_add(why, "nobody leads");
+    else if (lease_is_valid(&p->lease) && !acting_may_feed(p))
+        text_add(why, "leads, and does not know yet what stands");
+    else
+        return true;
+    return false;
+}
+
+static const char *name_of(const struct config *config)
+{
+    return config->policy.name;
+}
+
+static uint16_t metrics_port_of(const struct config *config)
+{
+    return config->policy.metrics_port;
+}
+
+struct policy *policy_new(void)
+{
+    return calloc(1, sizeof(struct policy));
+}
+
+struct process_hooks policy_hooks(struct policy *policy)
+{
+    return (struct process_hooks){.kind = "policy",
+                                  .check = model_check,
+                                  .start = start,
+                                  .reload = reload,
+                                  .stop = stop,
+                                  .healthy = healthy,
+                                  .name = name_of,
+                                  .metrics_port = metrics_port_of,
+                                  .self = policy};
+}
+
+void policy_free(struct policy *policy)
+{
+    if (policy == NULL)
+        return;
+    engine_free(policy->engine);
+    model_free(policy->model);
+    credentials_done(&policy->credentials);
+    free(policy);
+}
