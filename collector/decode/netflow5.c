@@ -2,6 +2,8 @@
 #include "collector/decode/record.h"
 #include "collector/decode/sampling.h"
 
+#include <string.h>
+
 /*
  *  0 version 5 | count          4 uptime, ms
  *  8 Unix seconds              12 nanoseconds
@@ -10,30 +12,51 @@
  */
 enum { RECORD_LEN = 48 };
 
-static void read_record(struct decode_context *context, struct wire_reader *r,
+static uint16_t u16_at(const uint8_t *at)
+{
+    return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static uint32_t u32_at(const uint8_t *at)
+{
+    return (uint32_t)u16_at(at) << 16 | u16_at(at + 2);
+}
+
+static void set_addr(struct ip_addr *addr, const uint8_t *octets)
+{
+    *addr = (struct ip_addr){.family = ADDR_IPV4};
+    memcpy(addr->octets, octets, 4);
+}
+
+/*
+ *  0 source             4 destination        8 next hop
+ * 12 input | output    16 packets           20 octets
+ * 24 first uptime      28 last uptime       32 source port | destination port
+ * 36 pad, flags, protocol, TOS              40 source AS | destination AS
+ * 44 source mask, destination mask, pad
+ */
+static void read_record(struct decode_context *context, const uint8_t *record,
                         const struct flow_record *base)
 {
     struct flow_record flow = *base;
 
-    flow.src_addr = addr_from_ipv4(wire_u32(r));
-    flow.dst_addr = addr_from_ipv4(wire_u32(r));
-    flow.next_hop = addr_from_ipv4(wire_u32(r));
-    flow.input_if = wire_u16(r);
-    flow.output_if = wire_u16(r);
-    flow.packets = wire_u32(r);
-    flow.bytes = wire_u32(r);
-    uint32_t first = wire_u32(r), last = wire_u32(r);
-    flow.src_port = wire_u16(r);
-    flow.dst_port = wire_u16(r);
-    wire_skip(r, 1);
-    flow.tcp_flags = wire_u8(r);
-    flow.protocol = wire_u8(r);
-    flow.tos = wire_u8(r);
-    flow.src_as = wire_u16(r);
-    flow.dst_as = wire_u16(r);
-    flow.src_mask = wire_u8(r);
-    flow.dst_mask = wire_u8(r);
-    wire_skip(r, 2);
+    set_addr(&flow.src_addr, record);
+    set_addr(&flow.dst_addr, record + 4);
+    set_addr(&flow.next_hop, record + 8);
+    flow.input_if = u16_at(record + 12);
+    flow.output_if = u16_at(record + 14);
+    flow.packets = u32_at(record + 16);
+    flow.bytes = u32_at(record + 20);
+    uint32_t first = u32_at(record + 24), last = u32_at(record + 28);
+    flow.src_port = u16_at(record + 32);
+    flow.dst_port = u16_at(record + 34);
+    flow.tcp_flags = record[37];
+    flow.protocol = record[38];
+    flow.tos = record[39];
+    flow.src_as = u16_at(record + 40);
+    flow.dst_as = u16_at(record + 42);
+    flow.src_mask = record[44];
+    flow.dst_mask = record[45];
     /* Uptimes wrap after 49.7 days; a difference of more than half of that is a clock set back. */
     uint32_t lasted = last - first, before = context->uptime_ms - last;
     flow.duration_ms = lasted > INT32_MAX ? 0 : lasted;
@@ -59,7 +82,8 @@ void netflow5_read(struct decode_context *context, struct wire_reader *r)
     }
     if (!state_enter(context, &(struct domain_id){.domain = engine}))
         return;
-    if ((size_t)count * RECORD_LEN > r->left) {
+    const uint8_t *records = wire_take(r, (size_t)count * RECORD_LEN);
+    if (records == NULL) {
         sequence_forget(&context->domain->sequence);
         state_refuse(context, DECODE_COUNT);
         return;
@@ -75,6 +99,6 @@ void netflow5_read(struct decode_context *context, struct wire_reader *r)
     /* Juniper sends mode 0 with a rate, so the mode is not asked. */
     sampling_own(context, &base, sampling & 0x3fff, SAMPLING_HEADER);
     for (uint16_t i = 0; i < count; i++)
-        read_record(context, r, &base);
+        read_record(context, records + (size_t)i * RECORD_LEN, &base);
     state_sequence(context, sequence, count, LATE_DATAGRAMS * RECORDS_A_DATAGRAM);
 }

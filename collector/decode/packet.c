@@ -1,6 +1,7 @@
 #include "collector/decode/packet.h"
 
 #include <netinet/in.h>
+#include <string.h>
 
 enum ether_type {
     ETHER_IPV4 = 0x0800,
@@ -14,6 +15,8 @@ enum ether_type {
     ETHER_PPPOE = 0x8864,
     ETHER_LENGTH_MAX = 1500 /* up to this a type is a length, and LLC follows */
 };
+
+enum { IPV4_LEN = 20 }; /* without options */
 
 enum { PPP_IPV4 = 0x0021, PPP_IPV6 = 0x0057, PPP_MPLS = 0x0281 };
 
@@ -74,30 +77,38 @@ static uint8_t fragment_bits(uint16_t offset, bool more, bool dont)
     return (uint8_t)bits;
 }
 
+static uint16_t u16_at(const uint8_t *at)
+{
+    return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static void set_addr(struct ip_addr *addr, enum addr_family family, const uint8_t *octets)
+{
+    *addr = (struct ip_addr){.family = (uint8_t)family};
+    memcpy(addr->octets, octets, family == ADDR_IPV4 ? 4 : 16);
+}
+
 static bool parse_ipv4(struct wire_reader *packet, struct flow_record *flow)
 {
-    uint8_t first = wire_u8(packet), tos = wire_u8(packet);
-    uint16_t total = wire_u16(packet);
-    wire_skip(packet, 2);
-    uint16_t fragment = wire_u16(packet);
-    uint8_t ttl = wire_u8(packet), protocol = wire_u8(packet);
-    wire_skip(packet, 2);
-    const uint8_t *addrs = wire_take(packet, 8);
-    size_t header = (first & 0x0fU) * 4U;
-
-    if (addrs == NULL || header < 20)
+    const uint8_t *header = wire_take(packet, IPV4_LEN);
+    if (header == NULL)
         return false;
-    flow->src_addr = addr_from_octets(ADDR_IPV4, addrs);
-    flow->dst_addr = addr_from_octets(ADDR_IPV4, addrs + 4);
-    flow->tos = tos;
-    flow->ttl = ttl;
-    flow->protocol = protocol;
-    flow->ip_length = total;
+    size_t header_len = (header[0] & 0x0fU) * 4U;
+    uint16_t fragment = u16_at(header + 6);
+
+    if (header_len < IPV4_LEN)
+        return false;
+    flow->tos = header[1];
+    flow->ip_length = u16_at(header + 2);
     flow->fragment =
         fragment_bits(fragment & 0x1fff, (fragment & 0x2000) != 0, (fragment & 0x4000) != 0);
+    flow->ttl = header[8];
+    flow->protocol = header[9];
+    set_addr(&flow->src_addr, ADDR_IPV4, header + 12);
+    set_addr(&flow->dst_addr, ADDR_IPV4, header + 16);
     flow->has |= FLOW_SRC_ADDR | FLOW_DST_ADDR | FLOW_TOS | FLOW_TTL | FLOW_PROTOCOL |
                  FLOW_IP_LENGTH | FLOW_FRAGMENT;
-    wire_skip(packet, header - 20);
+    wire_skip(packet, header_len - IPV4_LEN);
     if (!(flow->fragment & FRAGMENT_LATER))
         parse_transport(packet, flow);
     return true;
@@ -154,8 +165,8 @@ static bool parse_ipv6(struct wire_reader *packet, struct flow_record *flow)
 
     if (addrs == NULL)
         return false;
-    flow->src_addr = addr_from_octets(ADDR_IPV6, addrs);
-    flow->dst_addr = addr_from_octets(ADDR_IPV6, addrs + 16);
+    set_addr(&flow->src_addr, ADDR_IPV6, addrs);
+    set_addr(&flow->dst_addr, ADDR_IPV6, addrs + 16);
     flow->tos = (uint8_t)(first >> 20);
     flow->flow_label = first & 0xfffff;
     flow->ttl = ttl;

@@ -21,17 +21,42 @@ enum header_protocol {
     HEADER_POS = 14
 };
 
-/* What one record says does not go into the flow before all are read: a raw header counts most. */
+/* The sampled octets go straight into the flow; what a switch's own parser says waits until all
+ * records are read, and completes it. */
 struct found {
-    struct flow_record header;  /* of the sampled octets */
-    struct flow_record sampled; /* of the records that a switch's own parser fills */
     uint32_t frame_len, ethernet_len, ip_len;
+    bool has_header;            /* an IP header was found in the sampled octets */
+    struct flow_record sampled; /* only members that its `has` names are set */
 };
 
 /*
  * protocol, frame length, octets stripped, header's length, header
  */
-static bool read_raw_header(struct wire_reader *r, struct found *found)
+static bool carries_ip(uint32_t protocol)
+{
+    return protocol == HEADER_ETHERNET || protocol == HEADER_IPV4 || protocol == HEADER_IPV6 ||
+           protocol == HEADER_MPLS || protocol == HEADER_PPP || protocol == HEADER_POS;
+}
+
+static bool parse_header(uint32_t protocol, struct wire_reader *header, struct flow_record *flow)
+{
+    switch (protocol) {
+    case HEADER_ETHERNET:
+        return packet_parse_ethernet(header, flow);
+    case HEADER_IPV4:
+    case HEADER_IPV6:
+        return packet_parse_ip(header, flow);
+    case HEADER_MPLS:
+        return packet_parse_mpls(header, flow);
+    case HEADER_PPP:
+    case HEADER_POS:
+        return packet_parse_ppp(header, flow);
+    default:
+        return false;
+    }
+}
+
+static bool read_raw_header(struct wire_reader *r, struct flow_record *flow, struct found *found)
 {
     uint32_t protocol = wire_u32(r), frame_len = wire_u32(r);
     wire_skip(r, 4);
@@ -40,20 +65,11 @@ static bool read_raw_header(struct wire_reader *r, struct found *found)
     if (r->failed)
         return false;
     found->frame_len = frame_len;
-    switch (protocol) {
-    case HEADER_ETHERNET:
-        return packet_parse_ethernet(&header, &found->header) || header_len >= 14;
-    case HEADER_IPV4:
-    case HEADER_IPV6:
-        return packet_parse_ip(&header, &found->header);
-    case HEADER_MPLS:
-        return packet_parse_mpls(&header, &found->header);
-    case HEADER_PPP:
-    case HEADER_POS:
-        return packet_parse_ppp(&header, &found->header);
-    default:
-        return true; /* a medium that we do not look into; its length counts all the same */
-    }
+    found->has_header = parse_header(protocol, &header, flow);
+    /* A frame of something else than IP, or a medium that we do not look into, counts by its
+     * length all the same. */
+    return found->has_header || !carries_ip(protocol) ||
+           (protocol == HEADER_ETHERNET && header_len >= 14);
 }
 
 /* length, protocol, source, destination, ports, flags, TOS */
@@ -151,7 +167,7 @@ static bool read_record(uint32_t type, struct wire_reader *r, struct flow_record
 {
     switch (type) {
     case RECORD_RAW_HEADER:
-        return read_raw_header(r, found);
+        return read_raw_header(r, flow, found);
     case RECORD_ETHERNET:
         found->ethernet_len = wire_u32(r);
         return !r->failed;
@@ -173,7 +189,10 @@ static bool read_record(uint32_t type, struct wire_reader *r, struct flow_record
 void sflow_read_records(struct decode_context *context, struct wire_reader *r, uint32_t count,
                         struct flow_record *flow)
 {
-    struct found found = {0};
+    struct found found;
+    found.frame_len = found.ethernet_len = found.ip_len = 0;
+    found.has_header = false;
+    found.sampled.has = 0;
 
     for (uint32_t i = 0; i < count; i++) {
         uint32_t type = wire_u32(r), len = wire_u32(r);
@@ -185,11 +204,9 @@ void sflow_read_records(struct decode_context *context, struct wire_reader *r, u
         if (!read_record(type, &record, flow, &found))
             state_refuse(context, type == RECORD_RAW_HEADER ? DECODE_PACKET : DECODE_RECORD);
     }
-    packet_complete(flow, &found.header);
-    if (!(found.header.has & FLOW_SRC_ADDR))
-        packet_complete(flow, &found.sampled);
-    else if (found.sampled.has & FLOW_VLAN && !(flow->has & FLOW_VLAN))
-        packet_complete(flow, &(struct flow_record){.has = FLOW_VLAN, .vlan = found.sampled.vlan});
+    if (found.has_header)
+        found.sampled.has &= FLOW_VLAN; /* the octets themselves say the rest */
+    packet_complete(flow, &found.sampled);
     /* The frame's length counts, not the IP length beside it: a switch that sends both would lose
      * its link layer's octets. */
     uint32_t bytes = found.frame_len > 0      ? found.frame_len

@@ -1,0 +1,23 @@
+#ifndef TESTS_BENCH_EXPORT_DATAGRAMS_H
+#define TESTS_BENCH_EXPORT_DATAGRAMS_H
+
+#include "proto/flow.h"
+
+#include <stddef.h>
+
+/*
+ * Export datagrams in memory, as a router would send them: 17 fixed fields a record in NetFlow 9
+ * and IPFIX, a raw header of 128 octets a sample in sFlow, full datagrams, hosts by chance.
+ */
+struct export_datagrams {
+    uint8_t *bytes;
+    size_t *starts; /* count + 1 of them */
+    size_t count;   /* the first holds the templates alone */
+    size_t records;
+};
+
+void export_datagrams_make(struct export_datagrams *ret_datagrams, enum flow_format format,
+                           size_t datagrams, uint32_t hosts);
+void export_datagrams_done(struct export_datagrams *datagrams);
+
+#endif
