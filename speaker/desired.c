@@ -69,10 +69,15 @@ bool desired_stands(const struct standing *s)
     return s->end == DESIRED_STANDS;
 }
 
+static bool wants_standing(uint8_t state)
+{
+    return state == MITIGATION_ANNOUNCING || state == MITIGATION_ACTIVE;
+}
+
 static enum desired_end end_of(const struct desired *d, const struct standing *s,
                                struct desired_time now)
 {
-    if (s->state != MITIGATION_ANNOUNCING && s->state != MITIGATION_ACTIVE)
+    if (!wants_standing(s->state))
         return DESIRED_STATE;
     if (s->until_ms != 0 && now.redis_ms >= s->until_ms)
         return DESIRED_UNTIL;
@@ -121,7 +126,7 @@ static bool nlri_is_framed(const struct mitigation *m)
 
 static bool names_no_route(const struct mitigation *m)
 {
-    return m->nlri_len == 0 && m->state != MITIGATION_ANNOUNCING && m->state != MITIGATION_ACTIVE;
+    return m->nlri_len == 0 && !wants_standing(m->state);
 }
 
 static void take_lease(struct desired *d, struct standing *s, const struct mitigation *m,
@@ -220,20 +225,34 @@ static enum status judge_form(const struct mitigation *m)
     return names_no_route(m) || nlri_is_framed(m) ? STATUS_OK : STATUS_MALFORMED;
 }
 
+/* Policy raises the revision for its own bookkeeping too; only a word about what must stand is
+ * answered again. */
+static bool says_something_new(const struct standing *s, const struct mitigation *m,
+                               uint32_t nlri_before, uint32_t attributes_before)
+{
+    if (s->nlri != nlri_before || s->attributes != attributes_before || s->dry_run != m->dry_run)
+        return true;
+    if (wants_standing(s->state) != wants_standing(m->state))
+        return true;
+    return m->state == MITIGATION_ANNOUNCING && s->state != MITIGATION_ANNOUNCING;
+}
+
 static enum status take(struct desired *d, struct standing *s, const struct mitigation *m,
                         struct desired_time now)
 {
+    uint32_t nlri_before = s->nlri, attributes_before = s->attributes;
     enum status status = take_peers(s, m);
     if (status == STATUS_OK)
         status = take_route(d, s, m);
     if (status != STATUS_OK)
         return status;
+    if (says_something_new(s, m, nlri_before, attributes_before))
+        memset(s->reported, 0, sizeof(s->reported));
     take_words(s, m);
     take_lease(d, s, m, now);
     s->epoch = m->epoch;
     s->revision = m->revision;
     s->over_budget = 0;
-    memset(s->reported, 0, sizeof(s->reported));
     (void)look_at_time(d, s, now);
     settle(d, s);
     return STATUS_OK;
@@ -291,6 +310,14 @@ void desired_contact(struct desired *d, int64_t now_ms)
 void desired_set_contact(struct desired *d, int64_t contact_ms)
 {
     d->contact_ms = contact_ms;
+}
+
+void desired_set_deployed(struct desired *d)
+{
+    size_t cursor = 0;
+    struct standing *s;
+    while ((s = table_next(d->by_id, &cursor)) != NULL)
+        s->deployed = true;
 }
 
 int64_t desired_contact_ms(const struct desired *d)

@@ -37,7 +37,7 @@ struct standing {
     uint8_t state, end;         /* enum mitigation_state, enum desired_end */
     uint8_t family;             /* ADDR_IPV4, ADDR_IPV6 */
     bool dry_run, missing;      /* missing: the state server has lost it */
-    bool deployed;              /* some peer was sent it */
+    bool deployed;              /* some peer was sent it, and the owner was told of that */
     uint8_t reported[DESIRED_PEERS_MAX]; /* enum result_kind + 1 of this revision; 0: none yet */
 };
 
@@ -47,6 +47,8 @@ struct desired_ops {
                               char why[REASON_MAX]);
     /* Why it is held back at this peer, or NULL. */
     const char *(*held)(void *owner, const struct standing *s, size_t peer);
+    /* Why the peer has no session that takes this family, or NULL when it has. */
+    const char *(*down)(void *owner, size_t peer);
     enum status (*want)(void *owner, size_t peer, uint32_t nlri, uint32_t attributes);
     uint32_t (*announced)(void *owner, size_t peer, uint32_t nlri); /* attributes; 0: none */
     void (*report)(void *owner, const struct standing *s, size_t peer, enum result_kind kind,
@@ -86,8 +88,9 @@ enum status desired_apply(struct desired *desired, const struct mitigation *m,
 void desired_missing(struct desired *desired, const char *id);
 /* The state server answers and policy has a leader: leases run while this is called. */
 void desired_contact(struct desired *desired, int64_t now_ms);
-/* From the journal: when the last contact was. */
+/* From the journal: when the last contact was; and what is there now had been sent before. */
 void desired_set_contact(struct desired *desired, int64_t contact_ms);
+void desired_set_deployed(struct desired *desired);
 int64_t desired_contact_ms(const struct desired *desired);
 
 /* Time has passed. */
@@ -98,6 +101,9 @@ void desired_sent(struct desired *desired, size_t peer, uint32_t nlri);
 void desired_unfit(struct desired *desired, size_t peer, uint32_t nlri);
 /* The session fell, and all its routes with it (rib_out_down comes first). */
 void desired_peer_down(struct desired *desired, size_t peer, const char *why);
+
+/* Says of every mitigation and peer how it stands: what was said before may not have arrived. */
+void desired_report_again(struct desired *desired);
 
 size_t desired_count(const struct desired *desired);
 size_t desired_standing_count(const struct desired *desired); /* those that must stand */

@@ -22,9 +22,9 @@ static void report(struct desired *d, struct standing *s, size_t peer, enum resu
     if (s->reported[peer] == kind + 1)
         return;
     s->reported[peer] = (uint8_t)(kind + 1);
+    d->options.ops.report(d->options.ops.owner, s, peer, kind, why);
     if (kind == RESULT_SENT)
         s->deployed = true;
-    d->options.ops.report(d->options.ops.owner, s, peer, kind, why);
 }
 
 enum status claims_add(struct desired *d, struct standing *s)
@@ -146,8 +146,11 @@ static void settle_peer(struct desired *d, uint32_t nlri, size_t peer)
             continue;
         bool wins = s == winner && status == STATUS_OK;
         set_bit(&s->winner, peer, wins);
+        const char *down = wins ? ops->down(ops->owner, peer) : NULL;
         if (wins && announced == s->attributes)
             report(d, s, peer, RESULT_SENT, "");
+        else if (down != NULL)
+            report(d, s, peer, RESULT_PEER_DOWN, down);
         /* A withdrawal that has still to go is reported when it has gone. */
         if (!wins && (announced == 0 || winner != NULL))
             report_absent(d, s, peer, winner);
@@ -170,14 +173,17 @@ void settle_without_claim(struct desired *d, struct standing *s)
 
 void desired_sent(struct desired *d, size_t peer, uint32_t nlri)
 {
+    const struct desired_ops *ops = &d->options.ops;
     if (nlri >= d->claim_room)
         return;
+    uint32_t announced = ops->announced(ops->owner, peer, nlri);
     for (struct standing *s = d->claims[nlri]; s != NULL; s = s->next) {
         if ((s->targets & bit(peer)) == 0)
             continue;
-        if ((s->winner & bit(peer)) != 0)
+        bool wins = (s->winner & bit(peer)) != 0;
+        if (wins && announced == s->attributes)
             report(d, s, peer, RESULT_SENT, "");
-        else
+        else if (!wins && announced == 0)
             report_absent(d, s, peer, NULL);
     }
 }
@@ -234,5 +240,19 @@ void desired_holds_changed(struct desired *d)
         s->held = held;
         if (changed != 0 && s->nlri != 0)
             settle_claims(d, s->nlri, changed);
+    }
+}
+
+void desired_report_again(struct desired *d)
+{
+    size_t cursor = 0;
+    struct standing *s;
+    while ((s = table_next(d->by_id, &cursor)) != NULL) {
+        memset(s->reported, 0, sizeof(s->reported));
+        settle_judge(d, s, ALL_PEERS);
+        if (s->nlri != 0)
+            settle_claims(d, s->nlri, ALL_PEERS);
+        else
+            settle_without_claim(d, s);
     }
 }

@@ -296,6 +296,8 @@ static bool drain(struct drain *d, bool withdraws)
               withdraws ? FLAG_IN_WITHDRAWALS : FLAG_IN_ANNOUNCEMENTS);
     if (!d->begun)
         return false;
+    for (size_t i = 0; i < d->batch->count; i++)
+        rib_hold_nlri_again(out->rib, d->batch->nlri[i]);
     if (d->unfit) {
         d->batch->kind = RIB_OUT_UNFIT;
         (void)rib_out_want(out, d->batch->nlri[0], 0);
@@ -360,4 +362,11 @@ void rib_out_next(struct rib_out *out, const struct update_path *path, uint64_t 
     }
     if (out->complete && out->end_of_rib_owed != 0)
         end_of_rib(out, bytes, room, ret_batch);
+}
+
+void rib_out_batch_done(struct rib_out *out, struct rib_out_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        rib_release_nlri(out->rib, batch->nlri[i]);
+    batch->count = 0;
 }

@@ -74,7 +74,7 @@ struct rib_out_batch {
     uint64_t at_us; /* of WAIT */
     size_t len;     /* octets of the message */
     size_t count;
-    uint32_t nlri[RIB_OUT_BATCH_MAX]; /* good until the next call of a rib function */
+    uint32_t nlri[RIB_OUT_BATCH_MAX]; /* held for the caller: rib_out_batch_done() */
 };
 
 /*
@@ -83,5 +83,6 @@ struct rib_out_batch {
  */
 void rib_out_next(struct rib_out *out, const struct update_path *path, uint64_t now_us,
                   uint8_t *bytes, size_t room, struct rib_out_batch *ret_batch);
+void rib_out_batch_done(struct rib_out *out, struct rib_out_batch *batch);
 
 #endif

@@ -45,6 +45,7 @@ static void run(bool shared)
         messages++;
         octets += batch.len;
         routes += batch.count;
+        rib_out_batch_done(&out, &batch);
     }
     uint64_t took_us = clock_mono_us(&clock) - begin_us;
     printf("bench_bgp %-18s %zu routes in %zu UPDATEs, %zu octets, %" PRIu64

@@ -1,0 +1,189 @@
+#include "speaker/in_jobs_internal.h"
+
+#include "speaker/out_results.h"
+#include "speaker/store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    RECONCILE_EVERY_MS = 60000,
+    RETRY_MS = 1000, /* after a reading that failed */
+};
+
+/* --- one mitigation -----------------------------------------------------------------------------
+ */
+
+/* The message in the hash; MALFORMED also where it is another mitigation's. */
+static enum status decode(struct in_jobs *in, const char *id, const struct redis_reply *hash,
+                          const struct redis_reply **ret_pb)
+{
+    const struct redis_reply *pb = redis_field(hash, "pb");
+    if (pb == NULL)
+        return STATUS_MALFORMED;
+    enum status status = mitigation_decode(in->scratch, (const uint8_t *)pb->bytes, pb->len);
+    if (status != STATUS_OK)
+        return status;
+    if (strcmp(in->scratch->id, id) != 0) {
+        mitigation_done(in->scratch);
+        return STATUS_MALFORMED;
+    }
+    *ret_pb = pb;
+    return STATUS_OK;
+}
+
+static enum status apply_hash(struct in_jobs *in, const char *id, const struct redis_reply *hash)
+{
+    struct speaker *speaker = in->speaker;
+    const struct redis_reply *pb;
+    enum status status = decode(in, id, hash, &pb);
+    if (status != STATUS_OK) {
+        in_jobs_complain(in, "mitigation", id, status);
+        return status;
+    }
+    status = desired_apply(speaker->desired, in->scratch, speaker_time(speaker));
+    if (status == STATUS_OK)
+        store_put_mitigation(speaker, id, pb->bytes, pb->len);
+    else if (status != STATUS_EXISTS)
+        in_jobs_complain(in, "mitigation", id, status);
+    mitigation_done(in->scratch);
+    return status;
+}
+
+struct asked {
+    struct in_jobs *in;
+    char id[ID_TEXT_MAX];
+};
+
+static void on_hash(void *owner, enum status status, const struct redis_reply *reply)
+{
+    struct asked *asked = owner;
+    struct in_jobs *in = asked->in;
+    if (status != STATUS_OK)
+        in->read_again = true;
+    else if (reply->type == REDIS_ARRAY && reply->count == 0)
+        desired_missing(in->speaker->desired, asked->id);
+    else
+        (void)apply_hash(in, asked->id, reply);
+    free(asked);
+    speaker_flush(in->speaker);
+}
+
+void in_desired_ask(struct in_jobs *in, const char *id)
+{
+    char name[KEY_NAME_MAX];
+    struct asked *asked = calloc(1, sizeof(*asked));
+    if (asked == NULL) {
+        in->read_again = true;
+        return;
+    }
+    asked->in = in;
+    (void)snprintf(asked->id, sizeof(asked->id), "%s", id);
+    if (key_name(name, in_jobs_prefix(in), KEY_MITIGATION, id) == NULL ||
+        redis_commandf(in->redis, on_hash, asked, "HGETALL %s", name) != STATUS_OK) {
+        /* Too much at once, or no connection: the whole reading that follows brings it. */
+        in->read_again = true;
+        free(asked);
+    }
+}
+
+/* --- the whole state ----------------------------------------------------------------------------
+ */
+
+static int compare_ids(const void *a, const void *b)
+{
+    const char *const *left = a, *const *right = b;
+    return strcmp(*left, *right);
+}
+
+/* What stands here and is not in the active set: its own hash says whether it was withdrawn, or
+ * whether the server has lost it. */
+static void ask_for_the_rest(struct in_jobs *in, const struct desired_answer *answer)
+{
+    size_t cursor = 0, count = answer->mitigation_count;
+    const struct standing *s;
+    const char **ids = calloc(count > 0 ? count : 1, sizeof(*ids));
+    if (ids == NULL)
+        return;
+    for (size_t i = 0; i < count; i++)
+        (void)desired_mitigation(answer, i, &ids[i]);
+    qsort(ids, count, sizeof(*ids), compare_ids);
+    while ((s = desired_next(in->speaker->desired, &cursor)) != NULL) {
+        const char *id = s->id;
+        bool wanted = s->state == MITIGATION_ANNOUNCING || s->state == MITIGATION_ACTIVE;
+        if (wanted && bsearch(&id, ids, count, sizeof(*ids), compare_ids) == NULL)
+            in_desired_ask(in, id);
+    }
+    free(ids);
+}
+
+static void take_epoch(struct in_jobs *in, const struct desired_answer *answer)
+{
+    struct speaker *speaker = in->speaker;
+    if (answer->epoch < speaker->epoch)
+        log_error("the state server is older than what this speaker has seen: its data was lost or "
+                  "put back; what stands is kept until orphan_max",
+                  "epoch=%" PRIu64 " seen=%" PRIu64, answer->epoch, speaker->epoch);
+    else
+        speaker->epoch = answer->epoch;
+}
+
+static void take_desired(struct in_jobs *in, const struct desired_answer *answer)
+{
+    struct speaker *speaker = in->speaker;
+    size_t changed = 0;
+    take_epoch(in, answer);
+    in_stops_take_holds(in, answer->hold);
+    for (size_t i = 0; i < answer->mitigation_count; i++) {
+        const char *id = "";
+        const struct redis_reply *hash = desired_mitigation(answer, i, &id);
+        if (hash == NULL || hash->count == 0)
+            desired_missing(speaker->desired, id);
+        else if (apply_hash(in, id, hash) == STATUS_OK)
+            changed++;
+    }
+    ask_for_the_rest(in, answer);
+    if (changed > 0)
+        log_info("desired state read", "mitigations=%zu changed=%zu standing=%zu",
+                 answer->mitigation_count, changed, desired_standing_count(speaker->desired));
+    if (out_results_lost(speaker->out_results)) {
+        out_results_clear_lost(speaker->out_results);
+        desired_report_again(speaker->desired);
+    }
+    if (in->reader == NULL)
+        in_jobs_start_reader(in, answer);
+    speaker_complete(speaker);
+    store_put_state(speaker);
+}
+
+static void on_desired(void *owner, enum status status, const struct redis_reply *reply)
+{
+    struct in_jobs *in = owner;
+    struct desired_answer answer;
+    uint64_t now_ms = speaker_now_ms(in->speaker);
+    in->reading = false;
+    in->read_at = now_ms + RECONCILE_EVERY_MS;
+    if (status != STATUS_OK || !script_desired_answer(reply, &answer)) {
+        in->read_at = now_ms + RETRY_MS;
+        if (status != STATUS_AWAY)
+            log_warn("the desired state was not read", "reason=\"%s\" error=\"%.100s\"",
+                     status_text(status),
+                     reply != NULL && reply->bytes != NULL ? reply->bytes : "");
+        return;
+    }
+    in->was_read = true;
+    take_desired(in, &answer);
+    speaker_flush(in->speaker);
+}
+
+void in_desired_read(struct in_jobs *in)
+{
+    if (in->reading) {
+        in->read_again = true;
+        return;
+    }
+    in->read_again = false;
+    in->reading = script_desired(in->redis, in_jobs_prefix(in), on_desired, in) == STATUS_OK;
+}

@@ -1,0 +1,246 @@
+#include "speaker/out_results.h"
+#include "speaker/speaker.h"
+#include "speaker/speaker_metrics.h"
+#include "speaker/store.h"
+
+#include "common/base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { PLATFORMS_MAX = 64 };
+
+static const struct peer *peer_at(const struct speaker *speaker, size_t peer)
+{
+    return peer < DESIRED_PEERS_MAX ? speaker->peers[peer] : NULL;
+}
+
+static enum bgp_family family_of(const struct standing *s)
+{
+    return s->family == ADDR_IPV6 ? BGP_FLOW6 : BGP_FLOW4;
+}
+
+/* --- dry run ------------------------------------------------------------------------------------
+ */
+
+/* Dry wins: policy has said so in the mitigation, or this process's own configuration says so. */
+static const char *dry_reason(const struct config *config, const struct standing *s)
+{
+    if (s->dry_run)
+        return "dry run of the mitigation";
+    if (config->dry_run)
+        return "dry run of this speaker's configuration";
+    for (size_t i = 0; i < config->method_count; i++)
+        if (config->methods[i].dry_run && strcmp(config->methods[i].name, s->method) == 0)
+            return "dry run of the method";
+    for (size_t i = 0; i < config->policy_count; i++)
+        if (config->policies[i].dry_run && strcmp(config->policies[i].name, s->policy) == 0)
+            return "dry run of the policy";
+    return NULL;
+}
+
+static bool is_in(const struct config *config, const struct config_platform *platform,
+                  const struct peer *peer)
+{
+    for (size_t i = 0; i < platform->peer_count; i++)
+        if (strcmp(config->peers[platform->peers[i]].name, peer->settings.name) == 0)
+            return true;
+    return false;
+}
+
+/* --- guard and profile --------------------------------------------------------------------------
+ */
+
+static bool guard_passes(const struct speaker *speaker, const struct config_platform *platform,
+                         const struct standing *s, char why[REASON_MAX])
+{
+    struct guard_context context;
+    struct guard_verdict verdict;
+    struct rib_nlri nlri = rib_nlri(speaker->rib, s->nlri);
+    struct rib_attributes attributes = rib_attributes(speaker->rib, s->attributes);
+    model_guard_context(speaker->model, platform, &context);
+    /* Shadowing and budgets are policy's to weigh; a route that policy wants is not dropped here
+     * because of another one. */
+    context.standing_count = 0;
+    context.rules_max = 0;
+    guard_judge_bytes(&context, (enum addr_family)s->family, nlri.bytes, nlri.len,
+                      attributes.communities, attributes.community_count, &verdict);
+    if (verdict.count == 0)
+        return true;
+    (void)snprintf(why, REASON_MAX, "guard: %s: %.180s", guard_label(verdict.refusals[0].invariant),
+                   verdict.refusals[0].text);
+    return false;
+}
+
+/* A peer may be in several platforms: one that allows the rule and is not dry is enough. */
+static enum result_kind judge_platforms(const struct speaker *speaker, const struct peer *peer,
+                                        const struct standing *s, char why[REASON_MAX])
+{
+    const struct config *config = speaker->config;
+    bool in_any = false, in_live = false;
+    for (size_t i = 0; i < config->platform_count; i++) {
+        const struct config_platform *platform = &config->platforms[i];
+        if (!is_in(config, platform, peer))
+            continue;
+        in_any = true;
+        if (platform->dry_run)
+            continue;
+        in_live = true;
+        if (guard_passes(speaker, platform, s, why))
+            return RESULT_SENT;
+    }
+    if (in_live)
+        return RESULT_REFUSED;
+    if (in_any) {
+        (void)snprintf(why, REASON_MAX, "dry run of the peer's platform");
+        return RESULT_DRY_RUN;
+    }
+    return guard_passes(speaker, NULL, s, why) ? RESULT_SENT : RESULT_REFUSED;
+}
+
+static bool profile_passes(const struct speaker *speaker, const struct peer *peer,
+                           const struct standing *s, char why[REASON_MAX])
+{
+    struct flow_actions actions;
+    struct rule_error error = {0};
+    size_t taken;
+    struct rib_nlri nlri = rib_nlri(speaker->rib, s->nlri);
+    struct rib_attributes attributes = rib_attributes(speaker->rib, s->attributes);
+    bool passes =
+        nlri_decode(speaker->rule, (enum addr_family)s->family, nlri.bytes, nlri.len, &taken,
+                    &error) == STATUS_OK &&
+        actions_decode(&actions, attributes.communities, attributes.community_count, &error) ==
+            STATUS_OK &&
+        profile_check(peer->settings.profile, speaker->rule, &actions, &error) == STATUS_OK;
+    if (!passes)
+        (void)snprintf(why, REASON_MAX, "profile: %s: %.180s", peer->settings.profile->name,
+                       error.why);
+    return passes;
+}
+
+static enum result_kind judge(void *owner, const struct standing *s, size_t number,
+                              char why[REASON_MAX])
+{
+    const struct speaker *speaker = owner;
+    const struct peer *peer = peer_at(speaker, number);
+    unsigned int family_bit = 1U << family_of(s);
+    if (peer == NULL || s->nlri == 0) {
+        (void)snprintf(why, REASON_MAX, "there is no such peer or rule");
+        return RESULT_REFUSED;
+    }
+    const char *dry = dry_reason(speaker->config, s);
+    if (dry != NULL) {
+        (void)snprintf(why, REASON_MAX, "%s", dry);
+        return RESULT_DRY_RUN;
+    }
+    bool agreed = peer->established == NULL || (peer_families(peer) & family_bit) != 0;
+    if ((peer->settings.families & family_bit) == 0 || !agreed) {
+        (void)snprintf(why, REASON_MAX, "family: %s %s",
+                       (peer->settings.families & family_bit) == 0 ? "not configured:"
+                                                                   : "the peer did not agree to",
+                       message_family_name(family_of(s)));
+        return RESULT_REFUSED;
+    }
+    enum result_kind kind = judge_platforms(speaker, peer, s, why);
+    if (kind == RESULT_SENT && !profile_passes(speaker, peer, s, why))
+        kind = RESULT_REFUSED;
+    return kind;
+}
+
+/* --- the other callbacks ------------------------------------------------------------------------
+ */
+
+static const char *held(void *owner, const struct standing *s, size_t number)
+{
+    const struct speaker *speaker = owner;
+    const struct peer *peer = peer_at(speaker, number);
+    if (speaker->withdrawing)
+        return "this speaker is shutting down";
+    if (peer == NULL || speaker->holds.count == 0)
+        return NULL;
+    const char *platforms[PLATFORMS_MAX];
+    struct hold_question question = {.peer = peer->settings.name,
+                                     .method = s->method,
+                                     .alarm = s->alarm,
+                                     .platforms = platforms,
+                                     .family = s->family};
+    question.platform_count = peers_platforms(speaker, peer, platforms, PLATFORMS_MAX);
+    const struct hold *hold = holds_find(&speaker->holds, &question);
+    return hold == NULL ? NULL : hold->why[0] != '\0' ? hold->why : "withdraw-all";
+}
+
+static const char *down(void *owner, size_t number)
+{
+    const struct peer *peer = peer_at(owner, number);
+    if (peer == NULL || peer->established != NULL)
+        return NULL;
+    return peer->last_error[0] != '\0' ? peer->last_error : fsm_state_name(peer_state(peer));
+}
+
+static enum status want(void *owner, size_t number, uint32_t nlri, uint32_t attributes)
+{
+    const struct speaker *speaker = owner;
+    if (peer_at(speaker, number) == NULL)
+        return STATUS_NOT_FOUND;
+    return rib_out_want(&speaker->peers[number]->rib_out, nlri, attributes);
+}
+
+static uint32_t announced(void *owner, size_t number, uint32_t nlri)
+{
+    const struct peer *peer = peer_at(owner, number);
+    return peer == NULL ? 0 : rib_out_announced(&peer->rib_out, nlri);
+}
+
+static void report(void *owner, const struct standing *s, size_t number, enum result_kind kind,
+                   const char *why)
+{
+    struct speaker *speaker = owner;
+    if (peer_at(speaker, number) == NULL)
+        return;
+    speaker_metrics_result(kind, why);
+    if (kind == RESULT_SENT && !s->deployed) {
+        uint64_t now_ms = speaker_time(speaker).redis_ms;
+        bool known = s->crossed_ms != 0 && now_ms > s->crossed_ms;
+        speaker_metrics_deployed(known ? (now_ms - s->crossed_ms) * 1000 : 0);
+    }
+    if (kind == RESULT_REFUSED) {
+        speaker->peers[number]->refused++;
+        char text[2 * REASON_MAX];
+        log_warn("route refused", "mitigation=%s peer=%s reason=%s", s->id,
+                 speaker->peers[number]->settings.name, log_value(text, sizeof(text), why));
+    }
+    out_results_report(speaker->out_results, s, speaker->peers[number]->settings.name, kind, why);
+}
+
+static void ended(void *owner, const struct standing *s)
+{
+    static const char *const reasons[] = {
+        [DESIRED_UNTIL] = "its time is over",
+        [DESIRED_LEASE] = "policy did not renew it",
+        [DESIRED_ORPHAN] = "orphan_max: no contact with policy or the state server"};
+    (void)owner;
+    speaker_metrics_ended((enum desired_end)s->end);
+    if (s->end == DESIRED_UNTIL)
+        log_info("mitigation ended here", "mitigation=%s reason=\"%s\"", s->id, reasons[s->end]);
+    else
+        log_error("mitigation ended here, without a word of policy", "mitigation=%s reason=\"%s\"",
+                  s->id, reasons[s->end]);
+}
+
+static void forgotten(void *owner, const char *id)
+{
+    store_drop_mitigation(owner, id);
+}
+
+struct desired_ops judge_ops(struct speaker *speaker)
+{
+    return (struct desired_ops){.judge = judge,
+                                .held = held,
+                                .down = down,
+                                .want = want,
+                                .announced = announced,
+                                .report = report,
+                                .ended = ended,
+                                .forgotten = forgotten,
+                                .owner = speaker};
+}

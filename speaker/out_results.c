@@ -1,0 +1,248 @@
+#include "speaker/out_results.h"
+
+#include "common/base/log.h"
+#include "common/redis/keys.h"
+#include "speaker/speaker_metrics.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    PEER_EVERY_MS = 5000,
+    ARGS_MAX = 64,
+    ARG_BYTES_MAX = 8192, /* of all values of one command */
+};
+
+struct out_results {
+    struct speaker *speaker;
+    struct redis *redis;
+    uint64_t changed; /* bits of peers */
+    uint64_t peers_at;
+    bool lost;
+    struct job_result result; /* scratch */
+};
+
+/* One command's arguments, with room for the texts they point to. */
+struct command {
+    struct redis_arg args[ARGS_MAX];
+    size_t count, used;
+    bool failed;
+    char bytes[ARG_BYTES_MAX];
+};
+
+static void add_bytes(struct command *c, const void *bytes, size_t len)
+{
+    if (c->failed || c->count == ARGS_MAX || len > sizeof(c->bytes) - c->used) {
+        c->failed = true;
+        return;
+    }
+    char *at = c->bytes + c->used;
+    if (len > 0)
+        memcpy(at, bytes, len);
+    c->args[c->count++] = (struct redis_arg){.bytes = at, .len = len};
+    c->used += len;
+}
+
+static void add(struct command *c, const char *text)
+{
+    add_bytes(c, text, strlen(text));
+}
+
+static void add_field(void *owner, const char *name, const char *value)
+{
+    add(owner, name);
+    add(owner, value);
+}
+
+static void add_number(struct command *c, const char *name, uint64_t value)
+{
+    char text[24];
+    (void)snprintf(text, sizeof(text), "%" PRIu64, value);
+    add_field(c, name, text);
+}
+
+enum status out_results_new(struct out_results **ret_out, struct speaker *speaker)
+{
+    struct out_results *out = calloc(1, sizeof(*out));
+    if (out == NULL)
+        return STATUS_NO_MEMORY;
+    out->speaker = speaker;
+    *ret_out = out;
+    return STATUS_OK;
+}
+
+void out_results_free(struct out_results *out)
+{
+    free(out);
+}
+
+void out_results_use(struct out_results *out, struct redis *redis)
+{
+    out->redis = redis;
+}
+
+static const char *key(const struct out_results *out, char ret_name[KEY_NAME_MAX], enum key_id id,
+                       const char *peer)
+{
+    const struct config *config = out->speaker->config;
+    return key_name(ret_name, config->redis.prefix, id, config->speaker.name, peer);
+}
+
+/* --- results ------------------------------------------------------------------------------------
+ */
+
+static void lose(struct out_results *out)
+{
+    out->lost = true;
+    speaker_metrics_result_lost();
+}
+
+static void on_result_written(void *owner, enum status status, const struct redis_reply *reply)
+{
+    struct out_results *out = owner;
+    if (status == STATUS_OK)
+        return;
+    lose(out);
+    if (reply != NULL)
+        log_warn("a result was not taken", "error=\"%.100s\"", reply->bytes);
+}
+
+static enum status write_result(struct out_results *out, const struct job_result *result)
+{
+    char name[KEY_NAME_MAX], max[16];
+    struct command c = {0};
+    struct text pb;
+    text_init(&pb, 0);
+    (void)snprintf(max, sizeof(max), "%d", KEY_LOG_MAX);
+    enum status status = job_result_encode(result, &pb);
+    add(&c, "XADD");
+    add(&c, key(out, name, KEY_RESULTS, NULL));
+    add(&c, "MAXLEN");
+    add(&c, "~");
+    add(&c, max);
+    add(&c, "*");
+    job_result_plain_fields(result, add_field, &c);
+    add(&c, "pb");
+    add_bytes(&c, text_str(&pb), pb.len);
+    text_done(&pb);
+    if (status == STATUS_OK && c.failed)
+        status = STATUS_LIMIT;
+    if (status == STATUS_OK)
+        status = redis_command(out->redis, c.args, c.count, on_result_written, out);
+    return status;
+}
+
+void out_results_report(struct out_results *out, const struct standing *s, const char *peer,
+                        enum result_kind kind, const char *why)
+{
+    struct job_result *r = &out->result;
+    struct desired_time now = speaker_time(out->speaker);
+    memset(r, 0, sizeof(*r));
+    (void)snprintf(r->speaker, sizeof(r->speaker), "%s", out->speaker->config->speaker.name);
+    (void)snprintf(r->peer, sizeof(r->peer), "%s", peer);
+    (void)snprintf(r->mitigation, sizeof(r->mitigation), "%s", s->id);
+    (void)snprintf(r->reason, sizeof(r->reason), "%s", why);
+    r->revision = s->revision;
+    r->kind = (uint8_t)kind;
+    r->verb = desired_stands(s) ? JOB_ANNOUNCE : JOB_WITHDRAW;
+    r->at_ms = now.redis_ms;
+    if (kind == RESULT_SENT && s->crossed_ms != 0 && now.redis_ms > s->crossed_ms)
+        r->since_crossed_us = (now.redis_ms - s->crossed_ms) * 1000;
+    if (out->redis == NULL || !redis_is_up(out->redis) || write_result(out, r) != STATUS_OK)
+        lose(out);
+}
+
+bool out_results_lost(const struct out_results *out)
+{
+    return out->lost;
+}
+
+void out_results_clear_lost(struct out_results *out)
+{
+    out->lost = false;
+}
+
+/* --- peers --------------------------------------------------------------------------------------
+ */
+
+static void add_families(struct command *c, const char *name, unsigned int families)
+{
+    char text[64] = "";
+    for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
+        size_t len = strlen(text);
+        if ((families >> f & 1) != 0)
+            (void)snprintf(text + len, sizeof(text) - len, "%s%s", len > 0 ? " " : "",
+                           message_family_name(f));
+    }
+    add_field(c, name, text);
+}
+
+static void add_peer_fields(struct command *c, const struct peer *peer)
+{
+    char text[ENDPOINT_TEXT_MAX], since[CLOCK_TEXT_MAX];
+    const struct session *session = peer->established;
+    struct ip_addr id = addr_from_ipv4(session != NULL ? session->remote.router_id : 0);
+    const struct rib_out *out = &peer->rib_out;
+    add_field(c, "peer", peer->settings.name);
+    add_field(c, "address", endpoint_format(&peer->settings.remote, text));
+    add_number(c, "remote_as", peer->settings.remote_as);
+    add_field(c, "remote_id", session != NULL ? addr_format(&id, text) : "");
+    add_field(c, "state", fsm_state_name(peer_state(peer)));
+    add_field(c, "since", clock_format_wall(peer->since_ms, since));
+    add_families(c, "families", peer_families(peer));
+    add_number(c, "routes_ipv4", out->announced[BGP_FLOW4]);
+    add_number(c, "routes_ipv6", out->announced[BGP_FLOW6]);
+    add_number(c, "wanted", out->wanted[BGP_FLOW4] + out->wanted[BGP_FLOW6]);
+    add_number(c, "pending", out->withdrawals.count + out->announcements.count);
+    add_number(c, "refused", peer->refused);
+    add_number(c, "flaps", peer->flaps);
+    add_number(c, "updates_sent", peer->updates_sent);
+    add_number(c, "routes_announced", peer->routes_announced);
+    add_number(c, "routes_withdrawn", peer->routes_withdrawn);
+    add_number(c, "updates_in", session != NULL ? session->counters.updates_in : 0);
+    add_field(c, "last_error", peer->last_error);
+    add_field(c, "profile", peer->settings.profile->name);
+}
+
+static void write_peer(struct out_results *out, const struct peer *peer)
+{
+    char name[KEY_NAME_MAX], ttl[16];
+    struct command c = {0};
+    (void)snprintf(ttl, sizeof(ttl), "%d", KEY_PEER_TTL_MS);
+    add(&c, "HSET");
+    add(&c, key(out, name, KEY_PEER, peer->settings.name));
+    add_field(&c, "speaker", out->speaker->config->speaker.name);
+    add_peer_fields(&c, peer);
+    if (c.failed || redis_command(out->redis, c.args, c.count, NULL, NULL) != STATUS_OK)
+        return;
+    (void)redis_commandf(out->redis, NULL, NULL, "PEXPIRE %s %s", name, ttl);
+}
+
+void out_results_peer_changed(struct out_results *out, const struct peer *peer)
+{
+    out->changed |= UINT64_C(1) << peer->options.number;
+}
+
+void out_results_peer_gone(struct out_results *out, const char *name)
+{
+    char text[KEY_NAME_MAX];
+    if (out->redis != NULL && redis_is_up(out->redis))
+        (void)redis_commandf(out->redis, NULL, NULL, "DEL %s", key(out, text, KEY_PEER, name));
+}
+
+void out_results_tick(struct out_results *out, uint64_t now_ms)
+{
+    if (out->redis == NULL || !redis_is_up(out->redis))
+        return;
+    bool all = now_ms >= out->peers_at;
+    if (all)
+        out->peers_at = now_ms + PEER_EVERY_MS;
+    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++) {
+        const struct peer *peer = out->speaker->peers[i];
+        if (peer != NULL && (all || (out->changed >> i & 1) != 0))
+            write_peer(out, peer);
+    }
+    out->changed = 0;
+}

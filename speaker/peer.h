@@ -1,0 +1,89 @@
+#ifndef SPEAKER_PEER_H
+#define SPEAKER_PEER_H
+
+#include "flowspec/profile.h"
+#include "proto/delta.h"
+#include "speaker/bgp/rib_out.h"
+#include "speaker/session.h"
+
+/*
+ * A BGP neighbour: its two sessions (the one we open, the one it opens), which of them stays, when
+ * to try again, and its adj-RIB-out. A peer that flaps waits longer each time.
+ */
+struct peer_settings {
+    char name[NAME_MAX_LEN + 1];
+    struct ip_endpoint remote;
+    struct ip_addr local_address;
+    uint32_t local_as, remote_as, router_id;
+    unsigned int families; /* bits 1 << enum bgp_family */
+    bool connects, accepts, no_export;
+    uint32_t hold_s, local_preference;
+    uint64_t connect_retry_ms;
+    /* A change of those above needs a new session, of these below not. */
+    const struct router_profile *profile;
+    uint32_t updates_per_second, max_routes;
+};
+/* Does the session go on under the new settings? */
+bool peer_settings_keep_session(const struct peer_settings *a, const struct peer_settings *b);
+
+struct peer;
+struct peer_events {
+    void (*on_up)(void *owner, struct peer *peer);
+    void (*on_down)(void *owner, struct peer *peer, const char *why);
+    void (*on_changed)(void *owner, struct peer *peer); /* what people are shown */
+    void (*on_writable)(void *owner, struct peer *peer);
+    void (*on_notification)(void *owner, struct peer *peer, const struct bgp_error *error,
+                            bool sent);
+    void *owner;
+};
+
+struct peer_options {
+    struct conns *conns; /* lent, as rib and clock */
+    struct rib *rib;
+    struct clock clock;
+    size_t number; /* of desired */
+    struct peer_events events;
+};
+
+/* Routes in the session's buffer that were not reported as sent yet (out_updates.c). */
+struct peer_sent {
+    uint32_t *ids;
+    size_t count, room;
+};
+
+struct peer {
+    struct peer_settings settings;
+    struct peer_options options;
+    struct session out, in;
+    struct session *established; /* one of the two, or NULL */
+    struct rib_out rib_out;
+    struct update_path path;
+    struct peer_sent sent;
+    bool running;
+    uint32_t penalties;      /* falls in a row */
+    uint64_t start_at;       /* monotonic ms: not before */
+    uint64_t established_at; /* monotonic ms */
+    uint64_t since_ms;       /* wall: of the last change of state */
+    uint64_t flaps, updates_sent, routes_announced, routes_withdrawn, refused;
+    char last_error[160];
+};
+
+void peer_init(struct peer *peer, const struct peer_settings *settings,
+               const struct peer_options *options);
+void peer_start(struct peer *peer);
+/* Both sessions end with a Cease of this subcode; peer_start() begins anew. */
+void peer_stop(struct peer *peer, uint8_t cease_subcode);
+/* After peer_stop(). */
+void peer_done(struct peer *peer);
+/* Restarts the session where it must. */
+void peer_set(struct peer *peer, const struct peer_settings *settings);
+
+/* A connection that came from its address; the peer takes it or turns it away. */
+void peer_accept(struct peer *peer, struct conn *conn);
+void peer_tick(struct peer *peer, uint64_t now_ms);
+
+enum fsm_state peer_state(const struct peer *peer);
+/* As agreed with the peer; 0 while there is no session. */
+unsigned int peer_families(const struct peer *peer);
+
+#endif

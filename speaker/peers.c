@@ -1,0 +1,229 @@
+#include "common/base/log.h"
+#include "speaker/out_results.h"
+#include "speaker/out_updates.h"
+#include "speaker/speaker.h"
+#include "speaker/speaker_metrics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- what happens to a peer ---------------------------------------------------------------------
+ */
+
+static void on_up(void *owner, struct peer *peer)
+{
+    struct speaker *speaker = owner;
+    char families[64] = "";
+    for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
+        size_t len = strlen(families);
+        if ((peer_families(peer) >> f & 1) != 0)
+            (void)snprintf(families + len, sizeof(families) - len, "%s%s", len > 0 ? "," : "",
+                           message_family_name(f));
+    }
+    log_info("peer up", "peer=%s families=%s", peer->settings.name,
+             families[0] != '\0' ? families : "none");
+    if ((peer->settings.families & ~peer_families(peer)) != 0)
+        log_warn("the peer did not agree to every family", "peer=%s agreed=%s", peer->settings.name,
+                 families[0] != '\0' ? families : "none");
+    if (speaker->complete)
+        rib_out_complete(&peer->rib_out);
+    desired_rejudge(speaker->desired, peer->options.number);
+    out_updates_drain(speaker, peer);
+}
+
+static void on_down(void *owner, struct peer *peer, const char *why)
+{
+    struct speaker *speaker = owner;
+    char text[200];
+    if (!speaker->stopping)
+        log_warn("peer down", "peer=%s reason=%s", peer->settings.name,
+                 log_value(text, sizeof(text), why));
+    out_updates_forget(speaker, peer);
+    desired_peer_down(speaker->desired, peer->options.number, why);
+}
+
+static void on_changed(void *owner, struct peer *peer)
+{
+    struct speaker *speaker = owner;
+    log_debug("peer", "peer=%s state=%s out=%s in=%s error=\"%s\"", peer->settings.name,
+              fsm_state_name(peer_state(peer)), fsm_state_name(peer->out.state),
+              fsm_state_name(peer->in.state), peer->last_error);
+    speaker_metrics_peer(peer);
+    if (speaker->out_results != NULL)
+        out_results_peer_changed(speaker->out_results, peer);
+}
+
+static void on_writable(void *owner, struct peer *peer)
+{
+    out_updates_drain(owner, peer);
+}
+
+static void on_notification(void *owner, struct peer *peer, const struct bgp_error *error,
+                            bool sent)
+{
+    const struct speaker *speaker = owner;
+    speaker_metrics_notification(peer->settings.name, error, sent);
+    if (!speaker->stopping)
+        log_warn(sent ? "notification sent" : "notification received",
+                 "peer=%s code=%u subcode=%u text=\"%s\"", peer->settings.name, error->code,
+                 error->subcode, message_error_text(error->code, error->subcode));
+}
+
+/* --- the peers of a configuration ---------------------------------------------------------------
+ */
+
+static struct peer_settings settings_of(const struct speaker *speaker,
+                                        const struct config_peer *config)
+{
+    const struct config_speaker *own = &speaker->config->speaker;
+    struct wire_reader id = wire_reader_of(own->router_id.octets, 4);
+    struct peer_settings s = {
+        .remote = {.addr = config->address, .port = config->port},
+        .local_address = config->local_address,
+        .local_as = own->local_as,
+        .remote_as = config->remote_as,
+        .router_id = wire_u32(&id),
+        .families = ((config->families & FAMILY_FLOW4) != 0 ? 1U << BGP_FLOW4 : 0) |
+                    ((config->families & FAMILY_FLOW6) != 0 ? 1U << BGP_FLOW6 : 0),
+        .connects = config->connect != CONNECT_PASSIVE,
+        .accepts = config->connect != CONNECT_ACTIVE,
+        .no_export = config->no_export,
+        .hold_s = (uint32_t)(config->hold_ms / 1000),
+        .local_preference = config->local_preference,
+        .connect_retry_ms = config->connect_retry_ms,
+        .profile = profile_find(config->profile.value != NULL ? config->profile.value : "generic"),
+        .updates_per_second = config->updates_per_second,
+        .max_routes = config->max_routes,
+    };
+    (void)snprintf(s.name, sizeof(s.name), "%s", config->name);
+    if (s.profile == NULL)
+        s.profile = profile_at(0); /* the model's check has refused such a name */
+    return s;
+}
+
+static struct peer *by_name(const struct speaker *speaker, const char *name)
+{
+    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
+        if (speaker->peers[i] != NULL && strcmp(speaker->peers[i]->settings.name, name) == 0)
+            return speaker->peers[i];
+    return NULL;
+}
+
+static bool is_configured(const struct speaker *speaker, const char *name)
+{
+    for (size_t i = 0; i < speaker->config->peer_count; i++)
+        if (strcmp(speaker->config->peers[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static void free_peer(struct speaker *speaker, size_t number)
+{
+    struct peer *peer = speaker->peers[number];
+    out_updates_forget(speaker, peer);
+    peer_done(peer);
+    speaker->peers[number] = NULL;
+    free(peer);
+}
+
+static void remove_peer(struct speaker *speaker, size_t number)
+{
+    struct peer *peer = speaker->peers[number];
+    log_info("peer removed", "peer=%s", peer->settings.name);
+    peer_stop(peer, BGP_CEASE_DECONFIGURED);
+    speaker_metrics_peer_gone(peer->settings.name);
+    out_results_peer_gone(speaker->out_results, peer->settings.name);
+    free_peer(speaker, number);
+}
+
+static void add_peer(struct speaker *speaker, const struct peer_settings *settings)
+{
+    size_t number = 0;
+    while (number < DESIRED_PEERS_MAX && speaker->peers[number] != NULL)
+        number++;
+    struct peer *peer = number < DESIRED_PEERS_MAX ? calloc(1, sizeof(*peer)) : NULL;
+    if (peer == NULL) {
+        log_error("too many peers, this one is left out", "peer=%s most=%d", settings->name,
+                  DESIRED_PEERS_MAX);
+        return;
+    }
+    struct peer_options options = {.conns = &speaker->conns,
+                                   .rib = speaker->rib,
+                                   .clock = speaker->clock,
+                                   .number = number,
+                                   .events = {.on_up = on_up,
+                                              .on_down = on_down,
+                                              .on_changed = on_changed,
+                                              .on_writable = on_writable,
+                                              .on_notification = on_notification,
+                                              .owner = speaker}};
+    peer_init(peer, settings, &options);
+    speaker->peers[number] = peer;
+}
+
+static void tell_desired(struct speaker *speaker)
+{
+    const char *names[DESIRED_PEERS_MAX] = {NULL};
+    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
+        names[i] = speaker->peers[i] != NULL ? speaker->peers[i]->settings.name : NULL;
+    desired_set_peers(speaker->desired, names);
+}
+
+void peers_apply(struct speaker *speaker)
+{
+    bool removed = false;
+    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++) {
+        if (speaker->peers[i] == NULL || is_configured(speaker, speaker->peers[i]->settings.name))
+            continue;
+        remove_peer(speaker, i);
+        removed = true;
+    }
+    /* Numbers of the removed must be free of their names before others get them. */
+    if (removed)
+        tell_desired(speaker);
+    for (size_t i = 0; i < speaker->config->peer_count; i++) {
+        struct peer_settings settings = settings_of(speaker, &speaker->config->peers[i]);
+        struct peer *peer = by_name(speaker, settings.name);
+        if (peer != NULL)
+            peer_set(peer, &settings);
+        else
+            add_peer(speaker, &settings);
+    }
+    tell_desired(speaker);
+    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++) {
+        struct peer *peer = speaker->peers[i];
+        if (peer != NULL && !peer->running)
+            peer_start(peer);
+        if (peer != NULL && speaker->complete)
+            rib_out_complete(&peer->rib_out);
+    }
+}
+
+void peers_stop(struct speaker *speaker, uint8_t cease_subcode)
+{
+    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
+        if (speaker->peers[i] != NULL)
+            peer_stop(speaker->peers[i], cease_subcode);
+}
+
+void peers_free(struct speaker *speaker)
+{
+    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
+        if (speaker->peers[i] != NULL)
+            free_peer(speaker, i);
+}
+
+size_t peers_platforms(const struct speaker *speaker, const struct peer *peer,
+                       const char **ret_names, size_t room)
+{
+    const struct config *config = speaker->config;
+    size_t count = 0;
+    for (size_t i = 0; i < config->platform_count; i++) {
+        const struct config_platform *platform = &config->platforms[i];
+        for (size_t j = 0; j < platform->peer_count && count < room; j++)
+            if (strcmp(config->peers[platform->peers[j]].name, peer->settings.name) == 0)
+                ret_names[count++] = platform->name;
+    }
+    return count;
+}

@@ -1,0 +1,78 @@
+#ifndef SPEAKER_SESSION_H
+#define SPEAKER_SESSION_H
+
+#include "common/base/clock.h"
+#include "speaker/bgp/fsm.h"
+#include "speaker/bgp/open.h"
+#include "speaker/conn.h"
+
+/*
+ * One BGP session: the state machine, its connection and its timers. A peer has two, one for the
+ * connection that we open and one for the connection that it opens; who of the two stays is the
+ * peer's business (peer.c), and so is what is announced.
+ */
+struct session_events {
+    /* A good OPEN came. False: this session is given up (it lost a collision). */
+    bool (*on_open)(void *owner, const struct bgp_open *remote);
+    void (*on_up)(void *owner);
+    /* It was established, and is no more. */
+    void (*on_down)(void *owner);
+    void (*on_refresh)(void *owner, enum bgp_family family);
+    /* Wrote all: more may be written. */
+    void (*on_written)(void *owner);
+    /* Any change of state; why: of the end of a connection, else "". */
+    void (*on_state)(void *owner, const char *why, bool penalty);
+    /* A NOTIFICATION came or went. */
+    void (*on_notification)(void *owner, const struct bgp_error *error, bool sent);
+    void *owner;
+};
+
+struct session_options {
+    struct conns *conns;
+    struct clock clock;
+    bool outgoing;
+    struct ip_endpoint remote; /* of outgoing ones */
+    struct ip_addr local;
+    int ttl;
+    uint32_t remote_as;
+    uint64_t connect_retry_ms;
+    struct bgp_open open; /* ours */
+    struct session_events events;
+};
+
+struct session_counters {
+    uint64_t updates_in, tolerated_in, messages_in, messages_out;
+};
+
+struct session {
+    struct session_options options;
+    enum fsm_state state;
+    struct conn *conn;
+    struct bgp_open remote;           /* once an OPEN came */
+    struct bgp_negotiated negotiated; /* likewise */
+    /* Monotonic ms; 0: off. */
+    uint64_t retry_at, hold_at, keepalive_at, stuck_since;
+    struct bgp_error error; /* what DO_NOTIFY tells */
+    char why[160];          /* the last end of a connection, in words */
+    struct session_counters counters;
+    uint32_t random;
+};
+
+void session_init(struct session *s, const struct session_options *options);
+void session_start(struct session *s); /* outgoing: connects; else waits for session_accept() */
+void session_accept(struct session *s, struct conn *conn);
+/* Ends it with this error as the last word; no penalty. */
+void session_stop(struct session *s, uint8_t cease_subcode);
+/* The other session of the peer stays. */
+void session_collide(struct session *s);
+void session_tick(struct session *s, uint64_t now_ms);
+
+/* Whole messages; LIMIT: not now, wait for on_written. */
+enum status session_write(struct session *s, const void *bytes, size_t len);
+/* All that was written is with the kernel. */
+bool session_can_write(const struct session *s);
+void session_cork(struct session *s); /* gathers messages; only while session_can_write() */
+void session_uncork(struct session *s);
+size_t session_room(const struct session *s);
+
+#endif

@@ -1,0 +1,318 @@
+#include "speaker/speaker.h"
+
+#include "common/base/log.h"
+#include "speaker/control.h"
+#include "speaker/in_jobs.h"
+#include "speaker/listeners.h"
+#include "speaker/out_results.h"
+#include "speaker/out_updates.h"
+#include "speaker/presence.h"
+#include "speaker/speaker_metrics.h"
+#include "speaker/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    TICK_MS = 50, /* of timers, retries and the pace of UPDATEs */
+    SECOND_MS = 1000,
+    SAVE_EVERY_MS = 10000,
+    /* A planned stop that withdraws waits this long for slow peers. */
+    WITHDRAW_LIMIT_MS = 2500,
+};
+
+uint64_t speaker_now_ms(const struct speaker *speaker)
+{
+    return clock_mono_ms(&speaker->clock);
+}
+
+/* State Redis time: asked of it, else carried on from when it last was, else our own clock. */
+struct desired_time speaker_time(const struct speaker *speaker)
+{
+    struct desired_time now = {.now_ms = (int64_t)speaker_now_ms(speaker)};
+    const struct timebase *base = &speaker->timebase;
+    now.redis_ms = in_jobs_now_ms(speaker->in_jobs);
+    if (now.redis_ms == 0 && base->redis_ms != 0)
+        now.redis_ms = base->redis_ms + (uint64_t)(now.now_ms - base->mono_ms);
+    if (now.redis_ms == 0)
+        now.redis_ms = clock_wall_ms(&speaker->clock);
+    return now;
+}
+
+struct peer *speaker_peer_by_addr(const struct speaker *speaker, const struct ip_addr *addr)
+{
+    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
+        if (speaker->peers[i] != NULL && addr_equal(&speaker->peers[i]->settings.remote.addr, addr))
+            return speaker->peers[i];
+    return NULL;
+}
+
+void speaker_flush(struct speaker *speaker)
+{
+    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
+        if (speaker->peers[i] != NULL)
+            out_updates_drain(speaker, speaker->peers[i]);
+}
+
+void speaker_complete(struct speaker *speaker)
+{
+    speaker->complete = true;
+    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
+        if (speaker->peers[i] != NULL)
+            rib_out_complete(&speaker->peers[i]->rib_out);
+}
+
+void speaker_holds_changed(struct speaker *speaker)
+{
+    desired_holds_changed(speaker->desired);
+}
+
+/* --- time ---------------------------------------------------------------------------------------
+ */
+
+static void stop_peers_now(struct speaker *speaker);
+
+static bool all_withdrawn(const struct speaker *speaker)
+{
+    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++) {
+        const struct peer *peer = speaker->peers[i];
+        if (peer != NULL && peer->established != NULL &&
+            (peer->rib_out.announced[BGP_FLOW4] + peer->rib_out.announced[BGP_FLOW6] > 0 ||
+             !session_can_write(peer->established)))
+            return false;
+    }
+    return true;
+}
+
+static void every_second(struct speaker *speaker, uint64_t now_ms)
+{
+    desired_tick(speaker->desired, speaker_time(speaker));
+    speaker_metrics_standing(desired_standing_count(speaker->desired));
+    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
+        if (speaker->peers[i] != NULL)
+            speaker_metrics_peer(speaker->peers[i]);
+    store_tick(speaker);
+    if (now_ms >= speaker->saved_at + SAVE_EVERY_MS)
+        store_put_state(speaker);
+    presence_set_peers(speaker);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct speaker *speaker = timer->data;
+    uint64_t now_ms = speaker_now_ms(speaker);
+    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
+        if (speaker->peers[i] != NULL)
+            peer_tick(speaker->peers[i], now_ms);
+    if (speaker->stopping) {
+        speaker_flush(speaker);
+        if (speaker->withdrawing && (all_withdrawn(speaker) || now_ms >= speaker->stop_at))
+            stop_peers_now(speaker);
+        return;
+    }
+    in_jobs_tick(speaker->in_jobs, now_ms);
+    if (now_ms >= speaker->second_at) {
+        speaker->second_at = now_ms + SECOND_MS;
+        every_second(speaker, now_ms);
+    }
+    speaker_flush(speaker);
+    out_results_tick(speaker->out_results, now_ms);
+}
+
+/* --- start --------------------------------------------------------------------------------------
+ */
+
+static enum status use_config(struct speaker *speaker, const struct config *config)
+{
+    struct config_errors errors;
+    config_errors_init(&errors, config->file);
+    struct model *model = model_new(config, &errors);
+    if (model == NULL) {
+        log_error("configuration refused", "errors=\"%s\"", text_str(&errors.lines));
+        config_errors_done(&errors);
+        return STATUS_REFUSED;
+    }
+    config_errors_done(&errors);
+    model_free(speaker->model);
+    speaker->model = model;
+    speaker->config = config;
+    desired_set_orphan_max(speaker->desired, config->speaker.orphan_max_ms);
+    return STATUS_OK;
+}
+
+static enum status make_parts(struct speaker *speaker)
+{
+    speaker->rule = calloc(1, sizeof(*speaker->rule));
+    speaker->rib = rib_new(DESIRED_MAX);
+    struct desired_options options = {.rib = speaker->rib, .ops = judge_ops(speaker)};
+    if (speaker->rib != NULL)
+        speaker->desired = desired_new(&options);
+    if (speaker->rule == NULL || speaker->desired == NULL)
+        return STATUS_NO_MEMORY;
+    return out_results_new(&speaker->out_results, speaker);
+}
+
+static enum status open_doors(struct speaker *speaker)
+{
+    enum status status = listeners_open(speaker);
+    if (status == STATUS_OK)
+        status = control_open(speaker);
+    if (status == STATUS_OK)
+        status = in_jobs_new(&speaker->in_jobs, speaker);
+    if (status == STATUS_OK)
+        status = presence_open(speaker);
+    return status;
+}
+
+static enum status start(void *self, struct process *process)
+{
+    struct speaker *speaker = self;
+    speaker->process = process;
+    speaker->loop = process_loop(process);
+    speaker->clock = process_clock(process);
+    speaker->conns = (struct conns){.loop = speaker->loop};
+    speaker_metrics_declare();
+    enum status status = make_parts(speaker);
+    if (status == STATUS_OK)
+        status = use_config(speaker, process_config(process));
+    if (status == STATUS_OK)
+        status = store_open(speaker);
+    if (status == STATUS_OK)
+        status = open_doors(speaker);
+    if (status != STATUS_OK)
+        return status;
+    out_results_use(speaker->out_results, in_jobs_redis(speaker->in_jobs));
+    peers_apply(speaker);
+    (void)uv_timer_init(speaker->loop, &speaker->tick);
+    speaker->tick.data = speaker;
+    (void)uv_timer_start(&speaker->tick, on_tick, TICK_MS, TICK_MS);
+    if (speaker->config->dry_run)
+        log_warn("dry run: no route is sent", "because=dry_run");
+    return STATUS_OK;
+}
+
+static void reload(void *self, const struct config *config)
+{
+    struct speaker *speaker = self;
+    if (use_config(speaker, config) != STATUS_OK) {
+        /* The check before a reload has made the same model; only memory can be missing here. */
+        process_fail(speaker->process, "the new configuration cannot be used");
+        return;
+    }
+    peers_apply(speaker);
+    presence_set_config(speaker);
+    speaker_flush(speaker);
+}
+
+/* --- stop ---------------------------------------------------------------------------------------
+ */
+
+static void free_parts(struct speaker *speaker)
+{
+    store_close(speaker);
+    peers_free(speaker);
+    desired_free(speaker->desired);
+    rib_free(speaker->rib);
+    out_results_free(speaker->out_results);
+    model_free(speaker->model);
+    free(speaker->rule);
+}
+
+void speaker_part_closed(void *owner)
+{
+    struct speaker *speaker = owner;
+    if (--speaker->closing > 0)
+        return;
+    free_parts(speaker);
+    process_stopped(speaker->process);
+}
+
+static void on_conns_closed(void *owner)
+{
+    struct speaker *speaker = owner;
+    speaker->conns.on_none_left = NULL;
+    speaker_part_closed(speaker);
+}
+
+static void on_tick_closed(uv_handle_t *handle)
+{
+    speaker_part_closed(handle->data);
+}
+
+static void stop_peers_now(struct speaker *speaker)
+{
+    peers_stop(speaker, speaker->withdrawing ? BGP_CEASE_SHUTDOWN : BGP_CEASE_RESET);
+    speaker->withdrawing = false;
+    out_results_tick(speaker->out_results, speaker_now_ms(speaker));
+    store_put_state(speaker);
+    /* The timer, the sockets, the journal's thread if it is busy, and what is behind each name. */
+    speaker->closing = 6 + (speaker->syncing ? 1 : 0);
+    speaker->ended = true;
+    (void)uv_timer_stop(&speaker->tick);
+    uv_close((uv_handle_t *)&speaker->tick, on_tick_closed);
+    listeners_close(speaker, speaker_part_closed);
+    control_close(speaker, speaker_part_closed);
+    presence_close(speaker, speaker_part_closed);
+    out_results_use(speaker->out_results, NULL);
+    struct in_jobs *in_jobs = speaker->in_jobs;
+    speaker->in_jobs = NULL;
+    in_jobs_close(in_jobs, speaker_part_closed, speaker);
+    speaker->conns.on_none_left = on_conns_closed;
+    speaker->conns.owner = speaker;
+    if (speaker->conns.open == 0)
+        on_conns_closed(speaker);
+}
+
+/*
+ * keep: sessions end with a Cease that says "reset", so that peers take us back at once; the routes
+ * are gone at peers without graceful restart until this speaker is back. withdraw: routes go first,
+ * and the Cease says "shutdown".
+ */
+static void stop(void *self)
+{
+    struct speaker *speaker = self;
+    speaker->stopping = true;
+    speaker->withdrawing = speaker->config->speaker.shutdown == SHUTDOWN_WITHDRAW;
+    if (!speaker->withdrawing) {
+        stop_peers_now(speaker);
+        return;
+    }
+    log_info("withdrawing all routes before the end", "routes=%zu",
+             desired_standing_count(speaker->desired));
+    speaker->stop_at = speaker_now_ms(speaker) + WITHDRAW_LIMIT_MS;
+    speaker_holds_changed(speaker);
+    speaker_flush(speaker);
+}
+
+static bool healthy(void *self, struct text *why)
+{
+    const struct speaker *speaker = self;
+    if (speaker->journal_failed)
+        text_add(why, "the journal cannot be written");
+    else if (!in_jobs_is_up(speaker->in_jobs))
+        text_add(why, "state server away; what stands is kept");
+    return why->len == 0;
+}
+
+static const char *name(const struct config *config)
+{
+    return config->speaker.name;
+}
+
+static uint16_t metrics_port(const struct config *config)
+{
+    return config->speaker.metrics_port;
+}
+
+struct process_hooks speaker_hooks(struct speaker *speaker)
+{
+    return (struct process_hooks){.kind = "speaker",
+                                  .check = model_check,
+                                  .start = start,
+                                  .reload = reload,
+                                  .stop = stop,
+                                  .healthy = healthy,
+                                  .name = name,
+                                  .metrics_port = metrics_port,
+                                  .self = speaker};
+}

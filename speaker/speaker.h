@@ -1,0 +1,85 @@
+#ifndef SPEAKER_SPEAKER_H
+#define SPEAKER_SPEAKER_H
+
+#include "common/model/model.h"
+#include "common/service/process.h"
+#include "speaker/desired.h"
+#include "speaker/holds.h"
+#include "speaker/journal.h"
+#include "speaker/peer.h"
+
+/*
+ * The process: what its parts share. Jobs come in by in_jobs.c, UPDATEs go out by out_updates.c,
+ * results by out_results.c; control.c is the local socket, store.c what the journal keeps.
+ */
+struct in_jobs;
+struct out_results;
+struct control;
+struct listeners;
+struct presence;
+
+enum { BOOT_ID_LEN = 36 };
+
+/* State Redis time when it cannot be asked: what it was, and what our clocks said then. */
+struct timebase {
+    uint64_t redis_ms, wall_ms; /* redis_ms 0: never known */
+    int64_t mono_ms;
+    char boot[BOOT_ID_LEN + 1]; /* mono_ms means something only in the same boot */
+};
+
+struct speaker {
+    struct process *process;
+    uv_loop_t *loop;
+    struct clock clock;
+    const struct config *config;
+    struct model *model;
+    struct rib *rib;
+    struct desired *desired;
+    struct holds holds;
+    struct conns conns;
+    struct peer *peers[DESIRED_PEERS_MAX];
+    struct journal *journal;
+    struct timebase timebase; /* as the journal had it */
+    uint64_t epoch;           /* the highest of policy that was seen */
+    char jobs_cursor[48], stops_cursor[48];
+    struct listeners *listeners;
+    struct in_jobs *in_jobs;
+    struct out_results *out_results;
+    struct control *control;
+    struct presence *presence;
+    struct flow_rule *rule; /* scratch of the judge; it is large */
+    uv_timer_t tick;
+    uv_fs_t sync;
+    bool syncing, complete, journal_failed;
+    bool stopping, withdrawing, ended;
+    uint64_t second_at, saved_at, stop_at; /* monotonic ms */
+    size_t closing;                        /* parts that have not closed yet */
+};
+
+struct desired_time speaker_time(const struct speaker *speaker);
+uint64_t speaker_now_ms(const struct speaker *speaker); /* monotonic */
+struct peer *speaker_peer_by_addr(const struct speaker *speaker, const struct ip_addr *addr);
+/* The whole desired state is known: End-of-RIB may go. */
+void speaker_complete(struct speaker *speaker);
+/* Sends what is due to every peer. */
+void speaker_flush(struct speaker *speaker);
+/* A hold came or went. */
+void speaker_holds_changed(struct speaker *speaker);
+
+/* peers.c: the peers of a configuration. */
+void peers_apply(struct speaker *speaker);
+void peers_stop(struct speaker *speaker, uint8_t cease_subcode);
+void peers_free(struct speaker *speaker);
+/* The platforms that a peer is in, as names. */
+size_t peers_platforms(const struct speaker *speaker, const struct peer *peer,
+                       const char **ret_names, size_t room);
+
+/* judge.c: the callbacks of desired. */
+struct desired_ops judge_ops(struct speaker *speaker);
+
+/* A part has closed; after the last of them the process ends. */
+void speaker_part_closed(void *owner);
+
+struct process_hooks speaker_hooks(struct speaker *speaker);
+
+#endif

@@ -1,0 +1,177 @@
+#include "speaker/speaker_metrics.h"
+
+#include "common/base/metrics.h"
+
+#include <string.h>
+
+/* Labels by peer have as many series as there can be peers, and some that went. */
+enum { PEERS = 2 * DESIRED_PEERS_MAX };
+
+static struct metric_family peer_up = {.name = "weir_speaker_peer_up",
+                                       .help = "1 while the BGP session is established",
+                                       .type = METRIC_GAUGE,
+                                       .labels = {"peer"},
+                                       .series_max = PEERS};
+static struct metric_family active_rules = {.name = "weir_flowspec_active_rules",
+                                            .help = "routes that the peer was sent and has",
+                                            .type = METRIC_GAUGE,
+                                            .labels = {"peer", "family"},
+                                            .series_max = 2 * PEERS};
+static struct metric_family deployed = {.name = "weir_flowspec_rules_deployed_total",
+                                        .help = "mitigations that reached at least one peer",
+                                        .type = METRIC_COUNTER};
+static struct metric_family time_to_mitigate = {
+    .name = "weir_time_to_mitigate_seconds",
+    .help = "threshold crossed to the first UPDATE written",
+    .type = METRIC_HISTOGRAM,
+    .buckets = {0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300}};
+static struct metric_family updates = {.name = "weir_speaker_updates_sent_total",
+                                       .help = "UPDATE messages written",
+                                       .type = METRIC_COUNTER,
+                                       .labels = {"peer", "kind"},
+                                       .series_max = 2 * PEERS};
+static struct metric_family routes = {.name = "weir_speaker_routes_sent_total",
+                                      .help = "routes in those UPDATEs",
+                                      .type = METRIC_COUNTER,
+                                      .labels = {"peer", "kind"},
+                                      .series_max = 2 * PEERS};
+static struct metric_family notifications = {.name = "weir_speaker_notifications_total",
+                                             .help = "NOTIFICATION messages by direction and code",
+                                             .type = METRIC_COUNTER,
+                                             .labels = {"peer", "direction", "code"},
+                                             .series_max = 8 * PEERS};
+static struct metric_family results = {.name = "weir_speaker_results_total",
+                                       .help = "what peers were sent or refused",
+                                       .type = METRIC_COUNTER,
+                                       .labels = {"result"},
+                                       .series_max = RESULT_KIND_COUNT};
+static struct metric_family refused = {.name = "weir_speaker_refused_total",
+                                       .help = "routes not sent, by reason",
+                                       .type = METRIC_COUNTER,
+                                       .labels = {"reason"},
+                                       .series_max = 8};
+static struct metric_family ended = {.name = "weir_speaker_ended_total",
+                                     .help = "mitigations that ended here without policy's word",
+                                     .type = METRIC_COUNTER,
+                                     .labels = {"reason"},
+                                     .series_max = 4};
+static struct metric_family jobs = {.name = "weir_speaker_jobs_total",
+                                    .help = "entries of the job stream by outcome",
+                                    .type = METRIC_COUNTER,
+                                    .labels = {"outcome"},
+                                    .series_max = 8};
+static struct metric_family strangers = {.name = "weir_speaker_strangers_total",
+                                         .help = "connections from addresses that are no peer",
+                                         .type = METRIC_COUNTER};
+static struct metric_family results_lost = {.name = "weir_speaker_results_lost_total",
+                                            .help = "results that the state server did not take; "
+                                                    "they are said again when it does",
+                                            .type = METRIC_COUNTER};
+static struct metric_family journal_errors = {.name = "weir_speaker_journal_errors_total",
+                                              .help = "writes that the journal's disk refused",
+                                              .type = METRIC_COUNTER};
+static struct metric_family standing = {.name = "weir_speaker_mitigations",
+                                        .help = "mitigations that must stand",
+                                        .type = METRIC_GAUGE};
+
+void speaker_metrics_declare(void)
+{
+    struct metric_family *const all[] = {
+        &peer_up, &active_rules,  &deployed,     &time_to_mitigate, &updates,
+        &routes,  &notifications, &results,      &refused,          &ended,
+        &jobs,    &strangers,     &results_lost, &journal_errors,   &standing};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        metrics_declare(all[i]);
+}
+
+static void count(struct metric_family *family, const char *label)
+{
+    metric_add(metric_at(family, &label), 1);
+}
+
+void speaker_metrics_peer(const struct peer *peer)
+{
+    const char *name = peer->settings.name;
+    metric_set(metric_at(&peer_up, &name), peer->established != NULL ? 1 : 0);
+    for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
+        const char *labels[] = {name, f == BGP_FLOW4 ? "ipv4" : "ipv6"};
+        metric_set(metric_at(&active_rules, labels), (double)peer->rib_out.announced[f]);
+    }
+}
+
+void speaker_metrics_peer_gone(const char *name)
+{
+    metric_drop(&peer_up, &name);
+    metric_drop(&active_rules, (const char *const[]){name, "ipv4"});
+    metric_drop(&active_rules, (const char *const[]){name, "ipv6"});
+}
+
+void speaker_metrics_update(const char *peer, bool withdrawal, size_t route_count)
+{
+    const char *labels[] = {peer, withdrawal ? "withdraw" : "announce"};
+    metric_add(metric_at(&updates, labels), 1);
+    metric_add(metric_at(&routes, labels), route_count);
+}
+
+void speaker_metrics_notification(const char *peer, const struct bgp_error *error, bool sent)
+{
+    static const char *const codes[] = {"other", "header", "open", "update",
+                                        "hold",  "fsm",    "cease"};
+    const char *labels[] = {peer, sent ? "out" : "in",
+                            codes[error->code <= BGP_ERROR_CEASE ? error->code : 0]};
+    metric_add(metric_at(&notifications, labels), 1);
+}
+
+void speaker_metrics_result(enum result_kind kind, const char *why)
+{
+    static const char *const reasons[] = {"guard",  "profile", "family",
+                                          "budget", "shadow",  "encoding"};
+    count(&results, result_kind_name(kind));
+    if (kind != RESULT_REFUSED)
+        return;
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        size_t len = strlen(reasons[i]);
+        if (strncmp(why, reasons[i], len) == 0 && why[len] == ':') {
+            count(&refused, reasons[i]);
+            return;
+        }
+    }
+    count(&refused, "other");
+}
+
+void speaker_metrics_ended(enum desired_end end)
+{
+    count(&ended, end == DESIRED_UNTIL ? "until" : end == DESIRED_LEASE ? "lease" : "orphan");
+}
+
+void speaker_metrics_deployed(uint64_t since_crossed_us)
+{
+    metric_add(metric_of(&deployed), 1);
+    if (since_crossed_us != 0)
+        metric_observe(metric_of(&time_to_mitigate), (double)since_crossed_us / 1e6);
+}
+
+void speaker_metrics_job(const char *outcome)
+{
+    count(&jobs, outcome);
+}
+
+void speaker_metrics_stranger(void)
+{
+    metric_add(metric_of(&strangers), 1);
+}
+
+void speaker_metrics_result_lost(void)
+{
+    metric_add(metric_of(&results_lost), 1);
+}
+
+void speaker_metrics_journal_failed(void)
+{
+    metric_add(metric_of(&journal_errors), 1);
+}
+
+void speaker_metrics_standing(size_t number)
+{
+    metric_set(metric_of(&standing), (double)number);
+}

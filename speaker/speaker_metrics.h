@@ -1,0 +1,22 @@
+#ifndef SPEAKER_SPEAKER_METRICS_H
+#define SPEAKER_SPEAKER_METRICS_H
+
+#include "speaker/desired.h"
+#include "speaker/peer.h"
+
+/* The metrics of the process, each in one place. */
+void speaker_metrics_declare(void);
+void speaker_metrics_peer(const struct peer *peer);
+void speaker_metrics_peer_gone(const char *name);
+void speaker_metrics_update(const char *peer, bool withdrawal, size_t routes);
+void speaker_metrics_notification(const char *peer, const struct bgp_error *error, bool sent);
+void speaker_metrics_result(enum result_kind kind, const char *why);
+void speaker_metrics_ended(enum desired_end end);
+void speaker_metrics_deployed(uint64_t since_crossed_us); /* 0: not known */
+void speaker_metrics_job(const char *outcome);
+void speaker_metrics_stranger(void);
+void speaker_metrics_result_lost(void);
+void speaker_metrics_journal_failed(void);
+void speaker_metrics_standing(size_t count);
+
+#endif

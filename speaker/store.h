@@ -1,0 +1,27 @@
+#ifndef SPEAKER_STORE_H
+#define SPEAKER_STORE_H
+
+#include "speaker/speaker.h"
+
+/*
+ * What the journal keeps, and how it comes back:
+ *   m:<id>              the mitigation as the state server had it (protobuf)
+ *   h:<source>:<scope>  a hold of this socket or of weir:stops: since, why
+ *   state               cursors, highest epoch, last contact, and what the clocks said
+ *
+ * A disk that takes nothing stops nothing: routes stand and go as they must, loudly.
+ */
+enum status store_open(struct speaker *speaker);
+void store_close(struct speaker *speaker);
+
+void store_put_mitigation(struct speaker *speaker, const char *id, const void *bytes, size_t len);
+void store_drop_mitigation(struct speaker *speaker, const char *id);
+/* Holds of Redis are not kept: they are read anew. These two wait for the disk. */
+enum status store_put_hold(struct speaker *speaker, const struct hold *hold);
+enum status store_drop_holds(struct speaker *speaker, const struct scope *scope,
+                             uint64_t not_after_ms);
+void store_put_state(struct speaker *speaker);
+/* Brings the disk up to date on another thread, and writes the file anew where it pays. */
+void store_tick(struct speaker *speaker);
+
+#endif

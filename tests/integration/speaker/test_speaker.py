@@ -1,0 +1,317 @@
+"""The speaker against GoBGP, FRR and BIRD: routes stand exactly as long as they must, on every peer."""
+import os
+import signal
+import socket
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import scripted  # noqa: E402
+from daemons import Bird, Frr, GoBgp, stays, wait_for  # noqa: E402
+from scripted import Scripted  # noqa: E402
+from world import RULE4, RULE4_LIMIT, RULE6, World  # noqa: E402
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.world = World()
+
+    def tearDown(self):
+        outcome = self._outcome.result if hasattr(self._outcome, "result") else self._outcome
+        failed = any(test is self for test, _ in outcome.failures + outcome.errors)
+        self.world.done(failed)
+
+    def present(self, peer, text, family=4, limit_s=10):
+        wait_for(f"{peer.name} has {text}", lambda: any(text in r for r in peer.routes(family)), limit_s)
+
+    def absent(self, peer, text, family=4, limit_s=10):
+        wait_for(f"{peer.name} has no {text}", lambda: not any(text in r for r in peer.routes(family)), limit_s)
+
+
+class Routes(Case):
+    """All three daemons at once: iBGP to GoBGP, eBGP with a 4-octet AS to FRR and BIRD."""
+
+    def setUp(self):
+        super().setUp()
+        w = self.world
+        self.gobgp = w.peer(GoBgp, "gobgp")
+        self.frr = w.peer(Frr, "frr", own_as=65002)
+        self.bird = w.peer(Bird, "bird", own_as=65003)
+        w.up()
+        w.all_established()
+
+    def each(self, what, text4, text6=None, limit_s=10):
+        for peer in self.world.peers:
+            what(peer, text4, limit_s=limit_s)
+            if text6:
+                what(peer, text6, 6, limit_s)
+
+    def test_match_and_action_arrive_and_go(self):
+        w = self.world
+        w.announce("m-1", RULE4, crossed_ago_ms=1000)
+        w.announce("m-2", RULE4_LIMIT)
+        w.announce("m-3", RULE6)
+        self.each(self.present, "198.51.100.7/32", "2001:db8:100::7/128")
+        self.each(self.present, "198.51.100.8/32")
+        one = [r for r in self.gobgp.routes() if "198.51.100.7/32" in r][0]
+        for part in ("[protocol: ==udp]", "[source-port: ==53]", "[packet-length: >=500&<=1500]", "{Extcomms: [discard]}",
+                     "{LocalPref: 100}", "{Communities: no-export}"):
+            self.assertIn(part, one)
+        self.assertIn("rate: 1250000", [r for r in self.gobgp.routes() if "198.51.100.8/32" in r][0])
+        one = [r for r in self.bird.routes() if "198.51.100.7/32" in r][0]
+        for part in ("proto 17", "sport 53", "length 500..1500", "BGP.as_path: 4200000001",
+                     "(generic, 0x80060000, 0x0)", "BGP.community: (65535,65281)"):
+            self.assertIn(part, one)
+        one = [r for r in self.frr.routes() if "198.51.100.7/32" in r][0]
+        for part in ("IP Protocol = 17", "Source Port = 53", "Packet Length < 1500" if "< 1500" in one else "Packet Length",
+                     "FS:rate 0.000000"):
+            self.assertIn(part, one)
+        wait_for("results", lambda: w.results("m-1") == {"gobgp": "sent", "frr": "sent", "bird": "sent"})
+        metrics = w.metrics()
+        self.assertIn('weir_flowspec_active_rules{peer="gobgp",family="ipv4"} 2', metrics)
+        self.assertIn('weir_speaker_peer_up{peer="frr"} 1', metrics)
+        self.assertIn("weir_flowspec_rules_deployed_total 3", metrics)
+        self.assertIn("weir_time_to_mitigate_seconds_count 1", metrics)
+        wait_for("peer's hash", lambda: w.state.cli("HGET", "weir:peer:sp1:bird", "state") == "established" and
+                 w.state.cli("HGET", "weir:peer:sp1:bird", "routes_ipv4") == "2")
+        w.withdraw("m-1", RULE4)
+        w.withdraw("m-3", RULE6)
+        self.each(self.absent, "198.51.100.7/32", "2001:db8:100::7/128")
+        wait_for("results", lambda: w.results("m-1") == {p: "withdrawn" for p in ("gobgp", "frr", "bird")})
+        self.each(self.present, "198.51.100.8/32")
+        self.assertNotIn("peer down", w.speaker.text())
+
+    def test_peer_restart_brings_the_route_back(self):
+        w = self.world
+        w.announce("m-1", RULE4)
+        self.each(self.present, "198.51.100.7/32")
+        for peer in w.peers:
+            peer.end()
+            wait_for("said so", lambda p=peer: w.results("m-1").get(p.name, "").startswith("peer-down"))
+            peer.up()
+            self.present(peer, "198.51.100.7/32", limit_s=20)
+
+    def test_killed_speaker_comes_back_with_its_routes(self):
+        w = self.world
+        w.announce("m-1", RULE4)
+        w.announce("m-2", RULE6)
+        self.each(self.present, "198.51.100.7/32", "2001:db8:100::7/128")
+        w.speaker.kill()
+        self.each(self.absent, "198.51.100.7/32")
+        w.withdraw("m-2", RULE6)
+        w.start_speaker()
+        self.each(self.present, "198.51.100.7/32")
+        wait_for("what was withdrawn meanwhile is answered", lambda: w.results("m-2").get("bird") == "withdrawn")
+        for peer in w.peers:
+            self.assertEqual(peer.routes(6), [])
+
+    def test_state_server_away_and_the_way_out(self):
+        w = self.world
+        w.announce("m-1", RULE4)
+        w.announce("m-2", RULE6)
+        self.each(self.present, "198.51.100.7/32", "2001:db8:100::7/128")
+        wait_for("journal", lambda: os.path.getsize(os.path.join(w.folder, "speaker.journal")) > 400)
+        w.state.kill()
+        stays("routes with Redis dead", lambda: len(self.gobgp.routes()) == 1 and len(self.bird.routes()) == 1, 2)
+        w.speaker.kill()
+        self.each(self.absent, "198.51.100.7/32")
+        w.start_speaker()
+        self.each(self.present, "198.51.100.7/32", "2001:db8:100::7/128")
+        status = w.command(command="status")
+        self.assertTrue(status["ok"] and not status["state_reached"])
+        self.assertEqual(status["standing"], 2)
+        begin = time.monotonic()
+        answer = w.command(command="withdraw-all", family="ipv4", who="test", why="trial")
+        self.assertEqual((answer["ok"], answer["routes_withdrawn"]), (True, 3))
+        self.each(self.absent, "198.51.100.7/32", limit_s=1)
+        self.assertLess(time.monotonic() - begin, 2)
+    
+        for peer in w.peers:
+            self.present(peer, "2001:db8:100::7/128", 6)
+        w.speaker.kill()
+        w.start_speaker()
+        for peer in w.peers:
+            self.present(peer, "2001:db8:100::7/128", 6)
+            self.assertEqual(peer.routes(4), [])
+        w.state.up()
+        wait_for("state reached", lambda: w.command(command="status")["state_reached"])
+        stays("the hold of the socket", lambda: self.gobgp.routes() == [], 1)
+        self.assertIn("held", w.results("m-1").get("gobgp", ""))
+        self.assertEqual(w.command(command="resume", scope="all")["ended"], 1)
+        self.each(self.present, "198.51.100.7/32")
+
+    def test_holds_and_stops(self):
+        w = self.world
+        w.announce("m-1", RULE4)
+        self.each(self.present, "198.51.100.7/32")
+        w.state.cli("HSET", "weir:hold", "peer:bird", "anna: trial")
+        w.state.cli("XADD", "weir:stops", "*", "verb", "withdraw-all", "scope", "peer:bird", "who", "anna", "why", "trial")
+        self.absent(self.bird, "198.51.100.7/32", limit_s=2)
+        self.present(self.gobgp, "198.51.100.7/32")
+        w.state.cli("DEL", "weir:hold")
+        w.state.cli("XADD", "weir:stops", "*", "verb", "resume", "scope", "all", "who", "anna", "why", "")
+        self.present(self.bird, "198.51.100.7/32", limit_s=3)
+
+
+class Judgement(Case):
+    def test_dry_run_guard_profile_and_time(self):
+        w = self.world
+        gobgp = w.peer(GoBgp, "gobgp")
+        bird = w.peer(Bird, "bird")
+        bird.use_profile = "generic"
+        w.up()
+        w.all_established()
+        w.announce("m-dry", RULE4, dry_run="yes")
+        wait_for("dry run", lambda: w.results("m-dry").get("bird", "").startswith("dry-run"))
+        w.announce("m-guard", "match destination 198.51.100.10/32 protocol =udp then discard")
+        wait_for("guard", lambda: w.results("m-guard").get("gobgp", "").startswith("refused: guard: protected"))
+        w.announce("m-many", "match destination 198.51.100.9/32 protocol =udp source-port =1,=2,=3,=4,=5,=6 then discard")
+        wait_for("profile", lambda: w.results("m-many").get("bird", "").startswith("refused: profile: generic"))
+        self.assertEqual(w.results("m-many")["gobgp"], "sent")
+        self.present(gobgp, "198.51.100.9/32")
+        self.assertEqual(bird.routes(), [])
+        w.announce("m-one", RULE4_LIMIT, peer="bird")
+        self.present(bird, "198.51.100.8/32")
+        w.announce("m-until", RULE4, until_in_ms=1500)
+        self.present(bird, "198.51.100.7/32")
+        self.absent(bird, "198.51.100.7/32", limit_s=5)
+        self.assertIn('weir_speaker_ended_total{reason="until"} 1', w.metrics())
+        self.assertEqual(len(gobgp.routes()), 1)
+        self.assertIn('weir_speaker_refused_total{reason="guard"} 2', w.metrics())
+
+    def test_dry_run_of_the_configuration_sends_nothing(self):
+        w = self.world
+        w.settings["dry_run"] = "true"
+        gobgp = w.peer(GoBgp, "gobgp")
+        w.up()
+        w.all_established()
+        w.announce("m-1", RULE4)
+        wait_for("dry run", lambda: w.results("m-1").get("gobgp", "").startswith("dry-run"))
+        self.assertEqual(gobgp.routes(), [])
+
+
+class Sessions(Case):
+    def test_peers_that_connect_to_us(self):
+        w = self.world
+        bird = w.peer(Bird, "bird", connect="passive", dials=True)
+        frr = w.peer(Frr, "frr", own_as=65002, connect="passive", dials=True)
+        w.up()
+        w.all_established()
+        w.announce("m-1", RULE4)
+        for peer in (bird, frr):
+            self.present(peer, "198.51.100.7/32")
+
+    def test_collisions_end_with_one_session(self):
+        w = self.world
+        gobgp = w.peer(GoBgp, "gobgp", connect="both", dials=True)
+        bird = w.peer(Bird, "bird", connect="both", dials=True)
+        w.up()
+        w.all_established()
+        w.announce("m-1", RULE4)
+        for round_number in range(3):
+            for peer in (gobgp, bird):
+                self.present(peer, "198.51.100.7/32", limit_s=20)
+            stays("sessions", lambda: gobgp.established() and bird.established(), 1.5)
+            if round_number < 2:
+                w.speaker.end()
+                w.start_speaker()
+
+    def test_reload_touches_only_what_changed(self):
+        w = self.world
+        gobgp = w.peer(GoBgp, "gobgp")
+        w.up()
+        w.all_established()
+        w.announce("m-1", RULE4)
+        self.present(gobgp, "198.51.100.7/32")
+        bird = w.peer(Bird, "bird")
+        bird.up()
+        w.write_config()
+        w.speaker.process.send_signal(signal.SIGHUP)
+        self.present(bird, "198.51.100.7/32")
+        self.assertEqual(w.speaker.text().count("peer=gobgp families="), 1)
+        w.peers.remove(bird)
+        w.write_config()
+        w.speaker.process.send_signal(signal.SIGHUP)
+        wait_for("bird lost us", lambda: not bird.established())
+        w.peers.append(bird)
+        self.assertEqual(len(gobgp.routes()), 1)
+        self.assertEqual(w.speaker.text().count("peer=gobgp families="), 1)
+        gobgp.extra = ", no_export: false"
+        w.write_config()
+        w.speaker.process.send_signal(signal.SIGHUP)
+        wait_for("new attributes", lambda: gobgp.routes() and "no-export" not in gobgp.routes()[0])
+
+    def test_shutdown_withdraws_where_it_says_so(self):
+        w = self.world
+        w.settings["shutdown"] = "withdraw"
+        bird = w.peer(Bird, "bird")
+        w.up()
+        w.all_established()
+        w.announce("m-1", RULE4)
+        self.present(bird, "198.51.100.7/32")
+        self.assertEqual(w.speaker.end(), 0)
+        self.assertEqual(bird.routes(), [])
+        wait_for("said so", lambda: "withdrawing all routes before the end" in w.speaker.text())
+        w.start_speaker()
+        self.present(bird, "198.51.100.7/32")
+
+    def test_two_speakers_do_not_share_a_journal(self):
+        w = self.world
+        w.peer(Bird, "bird")
+        w.up()
+        w.all_established()
+        from daemons import Program
+        from world import BIN
+        second = Program("second", w.folder)
+        w.metrics_port = 0
+        w.write_config()
+        second.start(os.path.join(BIN, "weir-speaker"), "--config", w.config)
+        wait_for("the second ends", lambda: not second.running())
+        self.assertNotEqual(second.end(), 0)
+        self.assertIn("another speaker uses", second.text())
+        self.assertTrue(w.peers[0].established())
+
+
+class Hostile(Case):
+    def test_each_mistake_gets_its_notification_and_others_are_untouched(self):
+        w = self.world
+        gobgp = w.peer(GoBgp, "gobgp")
+        cases = {name: w.peer(Scripted, name) for name in scripted.CASES}
+        w.up()
+        wait_for("gobgp is established", gobgp.established)
+        w.announce("m-1", RULE4)
+        self.present(gobgp, "198.51.100.7/32")
+        for name, peer in cases.items():
+            want = scripted.CASES[name].want
+            wait_for(f"{name}: {want}", lambda p=peer: p.heard() is not None, 15)
+            self.assertEqual(peer.heard(), want, name)
+        for name, peer in cases.items():
+            wait_for(f"{name}: the speaker tries again", lambda p=peer: p.connections() >= 2, 30)
+        self.assertEqual(w.speaker.text().count("peer=gobgp families="), 1)
+        self.assertEqual(len(gobgp.routes()), 1)
+        self.assertTrue(w.speaker.running())
+
+    def test_strangers_and_silence(self):
+        w = self.world
+        gobgp = w.peer(GoBgp, "gobgp")
+        w.up()
+        w.all_established()
+        stranger = w.addresses.take()
+        for _ in range(20):
+            with socket.socket() as s:
+                s.bind((stranger, 0))
+                s.settimeout(5)
+                s.connect((w.address, w.bgp_port))
+                try:
+                    self.assertEqual(s.recv(100), b"")
+                except ConnectionResetError:
+                    pass
+        wait_for("counted", lambda: "weir_speaker_strangers_total 20" in w.metrics())
+        self.assertEqual(w.speaker.text().count("connection from no peer"), 1)
+        self.assertTrue(gobgp.established())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

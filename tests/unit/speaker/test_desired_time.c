@@ -1,0 +1,102 @@
+#include "tests/unit/speaker/desired_world.h"
+
+Test(desired_time, until_ends_it_whoever_is_alive)
+{
+    struct world *w = world_new();
+    struct mitigation *m = mitigation(w, "m-1", 1, 1);
+    m->until_ms = w->now.redis_ms + 10000;
+    apply(w, m, STATUS_OK);
+    pass(w, 9999, false);
+    cr_assert_eq(routes(w, 0), 1);
+    w->log[0] = '\0';
+    pass(w, 1, false);
+    cr_assert_eq(routes(w, 0), 0);
+    expect_log(w, "m-1@p0:withdrawn m-1@p1:withdrawn ");
+    cr_assert_str_eq(w->ended, "m-1:2 ");
+    world_free(w);
+}
+
+Test(desired_time, a_lease_runs_only_while_there_is_contact)
+{
+    struct world *w = world_new();
+    pass(w, 60000, true);
+    struct mitigation *m = mitigation(w, "m-1", 1, 1);
+    m->lease_ms = 60000;
+    apply(w, m, STATUS_OK);
+    pass(w, 50000, true);
+    pass(w, 3600000, false);
+    cr_assert_eq(routes(w, 0), 1, "an hour without contact does not count");
+    pass(w, 1000, true);
+    cr_assert_eq(routes(w, 0), 1);
+    pass(w, 25000, true);
+    cr_assert_eq(routes(w, 0), 1, "policy has 30 s to renew after contact is back");
+    pass(w, 6000, true);
+    cr_assert_eq(routes(w, 0), 0);
+    cr_assert_str_eq(w->ended, "m-1:3 ");
+    world_free(w);
+}
+
+Test(desired_time, a_renewal_keeps_it)
+{
+    struct world *w = world_new();
+    pass(w, 60000, true);
+    struct mitigation *m = mitigation(w, "m-1", 1, 1);
+    m->lease_ms = 60000;
+    apply(w, m, STATUS_OK);
+    for (int i = 0; i < 10; i++) {
+        pass(w, 40000, true);
+        m = mitigation(w, "m-1", 1, 1);
+        m->lease_ms = 60000;
+        apply(w, m, STATUS_EXISTS);
+        cr_assert_eq(routes(w, 0), 1);
+    }
+    pass(w, 61000, true);
+    cr_assert_eq(routes(w, 0), 0);
+    world_free(w);
+}
+
+Test(desired_time, without_contact_everything_goes_at_orphan_max)
+{
+    struct world *w = world_new();
+    pass(w, 10000, true);
+    apply(w, mitigation(w, "m-1", 1, 1), STATUS_OK);
+    pass(w, ORPHAN_MAX_MS, false);
+    cr_assert_eq(routes(w, 0), 1);
+    pass(w, 1000, false);
+    cr_assert_eq(routes(w, 0), 0);
+    cr_assert_str_eq(w->ended, "m-1:4 ");
+    w->log[0] = '\0';
+    desired_contact(w->desired, w->now.now_ms);
+    apply(w, mitigation(w, "m-1", 1, 1), STATUS_EXISTS);
+    cr_assert_eq(routes(w, 0), 1, "the state server still wants it");
+    world_free(w);
+}
+
+Test(desired_time, what_the_state_server_lost_stands_until_orphan_max)
+{
+    struct world *w = world_new();
+    pass(w, 10000, true);
+    apply(w, mitigation(w, "m-1", 1, 1), STATUS_OK);
+    apply(w, mitigation(w, "m-2", 2, 1), STATUS_OK);
+    desired_missing(w->desired, "m-1");
+    pass(w, ORPHAN_MAX_MS, true);
+    cr_assert_eq(routes(w, 0), 2);
+    pass(w, 1000, true);
+    cr_assert_eq(routes(w, 0), 1);
+    cr_assert_str_eq(w->ended, "m-1:4 ");
+    world_free(w);
+}
+
+Test(desired_time, what_has_ended_is_forgotten_after_an_hour)
+{
+    struct world *w = world_new();
+    struct mitigation *m = mitigation(w, "m-1", 1, 1);
+    m->state = MITIGATION_WITHDRAWING;
+    apply(w, m, STATUS_OK);
+    pass(w, 3599000, true);
+    cr_assert_eq(desired_count(w->desired), 1);
+    pass(w, 2000, true);
+    cr_assert_eq(desired_count(w->desired), 0);
+    cr_assert_str_eq(w->forgotten, "m-1 ");
+    world_free(w);
+}
