@@ -1,62 +1,40 @@
 #include "ctl/command.h"
 
 #include "common/service/process.h"
-#include "ctl/generate.h"
-#include "ctl/up.h"
+#include "ctl/show.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-static const struct command commands[] = {
-    {"up", "[--state-dir DIR]",
-     "run everything here, with two Redis servers of its own; Ctrl-C stops it",
-     "  --state-dir DIR  keep journals, logs and a sample weir.yaml there instead of looking for "
-     "one\n",
-     up_run},
-    {"generate", "--to HOST:PORT --proto sflow|netflow5|netflow9|ipfix [OPTIONS]",
-     "send flow export of a small network, and of an attack",
-     "  --rate N             records a second of ordinary traffic (1k)\n"
-     "  --volume RATE        what it adds up to, such as 200Mbps; 0: as it comes (0)\n"
-     "  --duration TIME      stop after that long; 0s: at Ctrl-C (10s)\n"
-     "  --network PREFIX     where it goes (198.51.100.0/24)\n"
-     "  --hosts N            hosts in it (200)      --sources N  hosts outside (5k)\n"
-     "  --attack NAME        dns-amplification ntp-amplification memcached-amplification\n"
-     "                       ssdp-amplification udp-flood syn-flood icmp-flood\n"
-     "  --target ADDRESS     whom it hits (the network's first host)\n"
-     "  --attack-rate N      its records a second (1k)\n"
-     "  --attack-volume RATE what it adds up to, such as 2Gbps; 0: as it comes (0)\n"
-     "  --attack-after TIME  when it begins (0s)    --attack-for TIME  0s: until the end (0s)\n"
-     "  --sampling N         sampled 1 in N, as told in the export (1)\n"
-     "  --flow-duration TIME how long each flow of NetFlow or IPFIX lasted (0s)\n"
-     "  --from ADDRESS       send from this address of this machine\n"
-     "  --seed N             other seeds, other flows (1)\n",
-     generate_run},
-};
-
-const struct command *command_table(size_t *ret_count)
-{
-    *ret_count = sizeof(commands) / sizeof(commands[0]);
-    return commands;
-}
 
 const struct command *command_find(const char *name)
 {
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+    size_t count;
+    const struct command *commands = command_table(&count);
+    for (size_t i = 0; i < count; i++)
         if (strcmp(commands[i].name, name) == 0)
             return &commands[i];
-    }
     return NULL;
+}
+
+/* What is wrong may quote what Redis or a file said. */
+static void complain(const struct command_context *context, const char *format, va_list args)
+{
+    char *what = NULL;
+    if (vasprintf(&what, format, args) < 0)
+        return;
+    show_print(stderr, "weir %s: %s\n", context->command->name, what);
+    free(what);
 }
 
 int command_usage_error(const struct command_context *context, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    fprintf(stderr, "weir %s: ", context->command->name);
-    (void)vfprintf(stderr, format, args);
+    complain(context, format, args);
     va_end(args);
-    fprintf(stderr, "\nusage: weir %s %s\nsee weir %s --help\n", context->command->name,
+    fprintf(stderr, "usage: weir %s %s\nsee weir %s --help\n", context->command->name,
             context->command->usage, context->command->name);
     return EXIT_USAGE;
 }
@@ -65,10 +43,8 @@ int command_failed(const struct command_context *context, const char *format, ..
 {
     va_list args;
     va_start(args, format);
-    fprintf(stderr, "weir %s: ", context->command->name);
-    (void)vfprintf(stderr, format, args);
+    complain(context, format, args);
     va_end(args);
-    fputc('\n', stderr);
     return EXIT_FAILED;
 }
 
@@ -77,6 +53,22 @@ static void drop(int *argc, char **argv, int at, int n)
 {
     memmove(&argv[at], &argv[at + n], (size_t)(*argc - at - n + 1) * sizeof(*argv));
     *argc -= n;
+}
+
+static bool keep_value(const struct command_context *context, const struct command_option *option,
+                       const char *value)
+{
+    if (option->value != NULL) {
+        *option->value = value;
+        return true;
+    }
+    if (option->values->count == COMMAND_VALUES_MAX) {
+        (void)command_usage_error(context, "%s may be given at most %d times", option->name,
+                                  COMMAND_VALUES_MAX);
+        return false;
+    }
+    option->values->items[option->values->count++] = value;
+    return true;
 }
 
 /* One option at argv[at]: how many arguments it took, 0 when it is none of these, -1 after an
@@ -88,22 +80,20 @@ static int take_option(const struct command_context *context, int argc, char **a
         size_t len = strlen(options[i].name);
         if (strncmp(argv[at], options[i].name, len) != 0)
             continue;
-        if (argv[at][len] == '\0' && options[i].flag != NULL) {
+        bool is_flag = options[i].flag != NULL;
+        if (argv[at][len] == '=' && !is_flag)
+            return keep_value(context, &options[i], argv[at] + len + 1) ? 1 : -1;
+        if (argv[at][len] != '\0')
+            continue;
+        if (is_flag) {
             *options[i].flag = true;
             return 1;
         }
-        if (argv[at][len] == '=' && options[i].value != NULL) {
-            *options[i].value = argv[at] + len + 1;
-            return 1;
+        if (at + 1 >= argc) {
+            (void)command_usage_error(context, "%s needs a value", options[i].name);
+            return -1;
         }
-        if (argv[at][len] == '\0') {
-            if (at + 1 >= argc) {
-                (void)command_usage_error(context, "%s needs a value", options[i].name);
-                return -1;
-            }
-            *options[i].value = argv[at + 1];
-            return 2;
-        }
+        return keep_value(context, &options[i], argv[at + 1]) ? 2 : -1;
     }
     return 0;
 }
@@ -134,10 +124,12 @@ bool command_options(const struct command_context *context, int *argc, char **ar
 
 static void print_help(void)
 {
+    size_t count;
+    const struct command *commands = command_table(&count);
     printf("weir counts traffic from routers' flow exports and stops attacks with BGP Flowspec "
            "rules.\n\n"
            "usage: weir [--config FILE] [--json] COMMAND …\n\n");
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+    for (size_t i = 0; i < count; i++)
         printf("  %-14s %s\n", commands[i].name, commands[i].summary);
     printf("\n  --config FILE  default $WEIR_CONFIG, then ./weir.yaml, then /etc/weir/weir.yaml\n"
            "  --json         JSON on standard output, for programs\n"
@@ -201,5 +193,9 @@ int command_main(int argc, char **argv)
         print_command_help(context.command);
         return EXIT_DONE;
     }
-    return context.command->run(&context, argc - 1, argv + 1);
+    int result = context.command->run(&context, argc - 1, argv + 1);
+    /* Half of an answer on a full disk is no answer. */
+    if (fflush(stdout) != 0 || ferror(stdout) != 0)
+        return command_failed(&context, "cannot write to standard output");
+    return result;
 }

@@ -40,11 +40,29 @@ int command_failed(const struct command_context *context, const char *format, ..
  * positional arguments in it; false after it has said what is wrong. --config, --json and --help
  * are taken before.
  */
-struct command_option {
-    const char *name;   /* "--to" */
-    const char **value; /* of an option that takes a value, else NULL */
-    bool *flag;         /* of one that takes none, else NULL */
+enum { COMMAND_VALUES_MAX = 15 }; /* with the rest, what a request has room for */
+struct command_values {
+    const char *items[COMMAND_VALUES_MAX];
+    size_t count;
 };
+struct command_option {
+    const char *name;              /* "--to" */
+    const char **value;            /* of an option that takes a value, else NULL */
+    bool *flag;                    /* of one that takes none, else NULL */
+    struct command_values *values; /* of one that may be given several times, else NULL */
+};
+#define COMMAND_VALUE(name, variable)                                                              \
+    {                                                                                              \
+        (name), &(variable), NULL, NULL                                                            \
+    }
+#define COMMAND_FLAG(name, variable)                                                               \
+    {                                                                                              \
+        (name), NULL, &(variable), NULL                                                            \
+    }
+#define COMMAND_VALUES(name, variable)                                                             \
+    {                                                                                              \
+        (name), NULL, NULL, &(variable)                                                            \
+    }
 bool command_options(const struct command_context *context, int *argc, char **argv,
                      const struct command_option *options, size_t count);
 

@@ -367,7 +367,7 @@ static int start(struct up *up)
 int up_run(const struct command_context *context, int argc, char **argv)
 {
     const char *state_dir = NULL;
-    const struct command_option options[] = {{"--state-dir", &state_dir, NULL}};
+    const struct command_option options[] = {COMMAND_VALUE("--state-dir", state_dir)};
     if (!command_options(context, &argc, argv, options, 1))
         return EXIT_USAGE;
     if (argc > 1)

@@ -52,7 +52,8 @@ void table_remove_entry(struct table *table, void *entry);
 const void *table_key(const void *entry, size_t *ret_len);
 
 /* Walk in no particular order: start with *cursor = 0; NULL at the end. Removing the entry just
- * given is allowed; inserting during a walk is not. */
+ * given is allowed. A walk may pause while entries are inserted and removed: whichever stay are
+ * given once, and of the others some may be. */
 void *table_next(const struct table *table, size_t *cursor);
 
 #endif

@@ -122,7 +122,7 @@ struct top_entry {
 /* before: what the same writer wrote there last; NULL: not known, so all that is there goes. */
 enum status script_top(struct redis *redis, const char *prefix, const char *count,
                        const struct top_entry *now, size_t now_count,
-                       const struct top_entry *before, size_t before_count,
-                       redis_on_reply on_reply, void *owner);
+                       const struct top_entry *before, size_t before_count, redis_on_reply on_reply,
+                       void *owner);
 
 #endif

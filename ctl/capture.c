@@ -1,0 +1,158 @@
+#include "ctl/capture.h"
+
+#include "common/base/wire.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pcap/pcap.h>
+#include <stdio.h>
+#include <string.h>
+
+struct reading {
+    capture_on_datagram on_datagram;
+    void *owner;
+    struct capture_counts *counts;
+    struct text *why;
+    const char *path;
+};
+
+static enum status fail(const struct reading *r, enum status status, const char *what)
+{
+    text_addf(r->why, "%s: %s", r->path, what);
+    return status;
+}
+
+/* --- IPFIX files --------------------------------------------------------------------------------
+ */
+
+enum { IPFIX_VERSION = 10, IPFIX_HEADER = 16, IPFIX_MESSAGE_MAX = 65535 };
+
+static enum status read_ipfix(const struct reading *r, FILE *file)
+{
+    static uint8_t message[IPFIX_MESSAGE_MAX];
+    uint64_t at = 0;
+    for (;;) {
+        size_t got = fread(message, 1, IPFIX_HEADER, file);
+        if (got == 0 && feof(file) != 0)
+            return STATUS_OK;
+        struct wire_reader head = wire_reader_of(message, got);
+        uint16_t version = wire_u16(&head), len = wire_u16(&head);
+        uint64_t export_s = wire_u32(&head);
+        if (!head.failed && (version != IPFIX_VERSION || len < IPFIX_HEADER)) {
+            text_addf(r->why, "%s: octet %" PRIu64 ": no IPFIX message begins here", r->path, at);
+            return STATUS_MALFORMED;
+        }
+        if (!head.failed && got == IPFIX_HEADER)
+            got += fread(message + got, 1, len - got, file);
+        if (head.failed || got < len) {
+            text_addf(r->why, "%s: octet %" PRIu64 ": the file ends inside a message", r->path, at);
+            return STATUS_TRUNCATED;
+        }
+        struct capture_datagram datagram = {
+            .time_us = export_s * 1000000, .bytes = message, .len = len};
+        at += len;
+        r->counts->frames++;
+        r->counts->datagrams++;
+        if (!r->on_datagram(r->owner, &datagram))
+            return STATUS_OK;
+    }
+}
+
+/* --- pcap ---------------------------------------------------------------------------------------
+ */
+
+/* False: the reader wants no more. */
+static bool take_frame(const struct reading *r, int link_type, const struct pcap_pkthdr *head,
+                       const uint8_t *bytes)
+{
+    struct capture_datagram datagram = {0};
+    struct capture_counts *counts = r->counts;
+    /* A time before 1970 is as good as none. */
+    if (head->ts.tv_sec > 0)
+        datagram.time_us =
+            (uint64_t)head->ts.tv_sec * 1000000 +
+            (head->ts.tv_usec > 0 && head->ts.tv_usec < 1000000 ? (uint64_t)head->ts.tv_usec : 0);
+    counts->frames++;
+    switch (capture_frame(link_type, bytes, head->caplen, &datagram)) {
+    case CAPTURE_NOT_IP:
+        counts->not_ip++;
+        return true;
+    case CAPTURE_NOT_UDP:
+        counts->not_udp++;
+        return true;
+    case CAPTURE_FRAGMENT:
+        counts->fragments++;
+        return true;
+    case CAPTURE_MALFORMED:
+        counts->malformed++;
+        return true;
+    case CAPTURE_CUT:
+        counts->cut++;
+        break;
+    case CAPTURE_DATAGRAM:
+        break;
+    }
+    counts->datagrams++;
+    return r->on_datagram(r->owner, &datagram);
+}
+
+static enum status read_pcap(const struct reading *r, FILE *file)
+{
+    char error[PCAP_ERRBUF_SIZE] = "";
+    struct pcap_pkthdr *head;
+    const u_char *bytes;
+    pcap_t *pcap = pcap_fopen_offline(file, error);
+    if (pcap == NULL) {
+        (void)fclose(file);
+        return fail(r, STATUS_MALFORMED, error);
+    }
+    int link_type = pcap_datalink(pcap), next = 0;
+    if (!capture_link_is_known(link_type)) {
+        const char *name = pcap_datalink_val_to_name(link_type);
+        text_addf(r->why, "%s: frames of link type %s (%d) are not read", r->path,
+                  name != NULL ? name : "?", link_type);
+        pcap_close(pcap);
+        return STATUS_UNSUPPORTED;
+    }
+    bool wanted = true;
+    while (wanted && (next = pcap_next_ex(pcap, &head, &bytes)) == 1)
+        wanted = take_frame(r, link_type, head, bytes);
+    enum status status = STATUS_OK;
+    if (wanted && next == PCAP_ERROR) {
+        text_addf(r->why, "%s: after frame %" PRIu64 ": %s", r->path, r->counts->frames,
+                  pcap_geterr(pcap));
+        status = STATUS_TRUNCATED;
+    }
+    pcap_close(pcap);
+    return status;
+}
+
+enum status capture_read(const char *path, capture_on_datagram on_datagram, void *owner,
+                         struct capture_counts *ret_counts, struct text *why)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    struct reading r = {.on_datagram = on_datagram,
+                        .owner = owner,
+                        .counts = ret_counts,
+                        .why = why,
+                        .path = is_stdin ? "standard input" : path};
+    *ret_counts = (struct capture_counts){0};
+    FILE *file = is_stdin ? stdin : fopen(path, "rbe");
+    if (file == NULL)
+        return fail(&r, STATUS_IO, strerror(errno));
+    errno = 0;
+    int first = fgetc(file);
+    if (first == EOF) {
+        enum status s = errno != 0 ? fail(&r, STATUS_IO, strerror(errno))
+                                   : fail(&r, STATUS_TRUNCATED, "the file is empty");
+        (void)fclose(file);
+        return s;
+    }
+    (void)ungetc(first, file);
+    /* No capture begins with a 0; an IPFIX message does (version 10 in two octets). */
+    if (first != 0)
+        return read_pcap(&r, file); /* which closes the file */
+    enum status s = read_ipfix(&r, file);
+    (void)fclose(file);
+    return s;
+}

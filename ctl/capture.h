@@ -1,0 +1,47 @@
+#ifndef CTL_CAPTURE_H
+#define CTL_CAPTURE_H
+
+#include "common/base/addr.h"
+#include "common/base/text.h"
+
+/*
+ * UDP datagrams out of a file: pcap and pcapng (Ethernet with VLAN tags, Linux cooked 1 and 2, raw
+ * IP, BSD loopback; IPv4 and IPv6), or an IPFIX file, which is nothing but messages one after the
+ * other (RFC 5655). Fragments are skipped and counted: they are not put together again. The file
+ * may be cut, hostile or without end: memory does not grow with it.
+ */
+struct capture_datagram {
+    uint64_t time_us;            /* Unix time of the capture; of an IPFIX file the export time */
+    struct ip_endpoint from, to; /* family ADDR_NONE: an IPFIX file does not say */
+    const uint8_t *bytes;        /* lent for the call */
+    size_t len;
+};
+
+struct capture_counts {
+    uint64_t frames, datagrams;
+    uint64_t not_ip, not_udp, fragments, malformed;
+    uint64_t cut; /* datagrams that the capture does not hold whole; given as far as they go */
+};
+
+/* False ends the reading. */
+typedef bool (*capture_on_datagram)(void *owner, const struct capture_datagram *datagram);
+
+/* path "-" is standard input. On failure *why says what and where; datagrams before it were
+ * given. */
+enum status capture_read(const char *path, capture_on_datagram on_datagram, void *owner,
+                         struct capture_counts *ret_counts, struct text *why);
+
+/* One frame of a libpcap link type; for capture_read and its tests. */
+enum capture_verdict {
+    CAPTURE_DATAGRAM,
+    CAPTURE_CUT,
+    CAPTURE_NOT_IP,
+    CAPTURE_NOT_UDP,
+    CAPTURE_FRAGMENT,
+    CAPTURE_MALFORMED
+};
+enum capture_verdict capture_frame(int link_type, const uint8_t *bytes, size_t len,
+                                   struct capture_datagram *ret_datagram);
+bool capture_link_is_known(int link_type);
+
+#endif

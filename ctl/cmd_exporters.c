@@ -1,0 +1,153 @@
+#include "ctl/commands.h"
+#include "ctl/nouns.h"
+#include "ctl/session.h"
+#include "ctl/show.h"
+
+#include <string.h>
+
+/* What collectors wrote of one exporter; the address is the key's part. */
+static json_t *exporter_of(const struct redis_reply *hash, const char *address)
+{
+    static const char *const texts[] = {"name", "collector", "formats", "sampling_source"};
+    json_t *object = noun_plain(hash);
+    noun_numbers(object, texts, sizeof texts / sizeof texts[0], true);
+    (void)json_object_set_new(object, "address", show_json_text(address));
+    (void)json_object_set_new(object, "heard", json_true());
+    return object;
+}
+
+static bool read_heard(const struct session *session, struct redis_sync *redis, json_t *list)
+{
+    struct names addresses;
+    if (!names_scan(session, redis, KEY_EXPORTER, &addresses))
+        return false;
+    bool good = true;
+    for (size_t i = 0; good && i < addresses.count; i++) {
+        char key[KEY_NAME_MAX];
+        if (key_name(key, session->prefix, KEY_EXPORTER, addresses.items[i]) == NULL)
+            continue;
+        const struct redis_reply *hash = session_ask(session, redis, "HGETALL", key, NULL);
+        good = hash != NULL;
+        if (good && hash->type == REDIS_ARRAY && hash->count > 0)
+            (void)json_array_append_new(list, exporter_of(hash, addresses.items[i]));
+    }
+    names_done(&addresses);
+    return good;
+}
+
+static bool is_heard(const json_t *list, const struct ip_prefix *configured)
+{
+    size_t i;
+    json_t *e;
+    json_array_foreach(list, i, e)
+    {
+        struct ip_addr addr;
+        if (addr_parse(&addr, show_string(e, "address")) == STATUS_OK &&
+            prefix_contains(configured, &addr))
+            return true;
+    }
+    return false;
+}
+
+/* Those of the configuration that nobody hears are what one looks for first. */
+static void add_silent(const struct config *config, json_t *list)
+{
+    size_t heard = json_array_size(list);
+    for (size_t i = 0; i < config->exporter_count; i++) {
+        const struct config_exporter *e = &config->exporters[i];
+        char address[PREFIX_TEXT_MAX];
+        if (is_heard(list, &e->address))
+            continue;
+        json_t *object = json_object();
+        (void)json_object_set_new(object, "address",
+                                  show_json_text(prefix_format(&e->address, address)));
+        if (e->name != NULL)
+            (void)json_object_set_new(object, "name", show_json_text(e->name));
+        (void)json_object_set_new(object, "heard", json_false());
+        (void)json_array_insert_new(list, json_array_size(list) - heard, object);
+    }
+}
+
+static void add_number(struct grid *grid, const json_t *exporter, const char *name)
+{
+    char text[TEXT_QUANTITY_MAX];
+    bool known = json_is_number(show_member(exporter, name));
+    grid_add(grid, known ? text_format_count(show_number(exporter, name), text) : "");
+}
+
+static void print(const json_t *list, uint64_t now_ms)
+{
+    static const char *const heads[] = {"EXPORTER", "NAME",       "COLLECTOR", "FORMATS",
+                                        "SAMPLING", ">TEMPLATES", ">RECORDS",  ">LOST",
+                                        ">REFUSED", ">SEEN",      "NOTE"};
+    struct grid grid;
+    size_t i;
+    json_t *e;
+    grid_init(&grid, sizeof heads / sizeof heads[0], heads);
+    json_array_foreach(list, i, e)
+    {
+        char age[TEXT_QUANTITY_MAX];
+        bool heard = show_truth(e, "heard");
+        grid_add(&grid, show_string(e, "address"));
+        grid_add(&grid, show_string(e, "name"));
+        grid_add(&grid, show_string(e, "collector"));
+        grid_add(&grid, show_string(e, "formats"));
+        if (heard)
+            grid_addf(&grid, "1:%g (%s)", show_number(e, "sampling_rate"),
+                      show_string(e, "sampling_source"));
+        else
+            grid_add(&grid, "");
+        add_number(&grid, e, "templates");
+        add_number(&grid, e, "records");
+        add_number(&grid, e, "sequence_lost");
+        add_number(&grid, e, "refused");
+        grid_add(&grid, show_age(show_u64(e, "last_seen"), now_ms, age));
+        grid_add(&grid, !heard                            ? "NOT HEARD"
+                        : show_u64(e, "two_senders") != 0 ? "TWO SENDERS IN ONE SEQUENCE"
+                                                          : "");
+    }
+    grid_print(&grid, stdout);
+}
+
+/* The registry of exporters is on the first telemetry server. */
+static bool collect(struct session *session, json_t *list, uint64_t *ret_now_ms)
+{
+    struct text why;
+    text_init(&why, 0);
+    struct redis_sync *redis = session_connect(session, &session->config->redis.telemetry[0], &why);
+    if (redis == NULL)
+        (void)command_failed(session->context, "the telemetry Redis server is away: %s",
+                             text_str(&why));
+    text_done(&why);
+    if (redis == NULL)
+        return false;
+    *ret_now_ms = session_now_ms(session, redis);
+    bool good = *ret_now_ms != 0 && read_heard(session, redis, list);
+    redis_sync_close(redis);
+    return good;
+}
+
+int exporters_run(const struct command_context *context, int argc, char **argv)
+{
+    struct session session;
+    uint64_t now_ms = 0;
+    if (!command_options(context, &argc, argv, NULL, 0))
+        return EXIT_USAGE;
+    if (argc > 1)
+        return command_usage_error(context, "takes no argument: %s", argv[1]);
+    if (!session_open(&session, context))
+        return EXIT_FAILED;
+    json_t *list = json_array();
+    bool good = collect(&session, list, &now_ms);
+    if (good)
+        add_silent(session.config, list);
+    if (good && context->json)
+        (void)show_json(json_incref(list));
+    else if (good && json_array_size(list) > 0)
+        print(list, now_ms);
+    else if (good)
+        printf("nobody has sent flow export within the last hour\n");
+    json_decref(list);
+    session_close(&session);
+    return good ? EXIT_DONE : EXIT_FAILED;
+}

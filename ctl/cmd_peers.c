@@ -1,0 +1,285 @@
+#include "ctl/commands.h"
+#include "ctl/load.h"
+#include "ctl/show.h"
+#include "flowspec/profile.h"
+
+#include <string.h>
+
+/* --- peers --------------------------------------------------------------------------------------
+ */
+
+static bool read_peers(const struct session *session, json_t *list)
+{
+    static const char *const texts[] = {"speaker", "peer",     "address",    "remote_id", "state",
+                                        "since",   "families", "last_error", "profile"};
+    struct names names;
+    if (!names_scan(session, session->state, KEY_PEER, &names))
+        return false;
+    bool good = true;
+    for (size_t i = 0; good && i < names.count; i++) {
+        char key[KEY_NAME_MAX];
+        char *peer = strchr(names.items[i], ':');
+        if (peer == NULL)
+            continue;
+        *peer++ = '\0';
+        if (key_name(key, session->prefix, KEY_PEER, names.items[i], peer) == NULL)
+            continue;
+        const struct redis_reply *hash = session_ask(session, session->state, "HGETALL", key, NULL);
+        good = hash != NULL;
+        if (!good || hash->type != REDIS_ARRAY || hash->count == 0)
+            continue;
+        json_t *object = noun_plain(hash);
+        noun_numbers(object, texts, sizeof texts / sizeof texts[0], true);
+        (void)json_object_set_new(object, "speaker", show_json_text(names.items[i]));
+        (void)json_object_set_new(object, "peer", show_json_text(peer));
+        (void)json_array_append_new(list, object);
+    }
+    names_done(&names);
+    return good;
+}
+
+/* A peer of the configuration that no speaker tells of is not known to be down: nobody knows. */
+static void add_unknown(const struct config *config, json_t *list)
+{
+    for (size_t i = 0; i < config->peer_count; i++) {
+        size_t at;
+        json_t *p;
+        bool found = false;
+        json_array_foreach(list, at, p) found =
+            found || strcmp(show_string(p, "peer"), config->peers[i].name) == 0;
+        if (found)
+            continue;
+        json_t *object = json_object();
+        (void)json_object_set_new(object, "speaker", json_null());
+        (void)json_object_set_new(object, "peer", show_json_text(config->peers[i].name));
+        (void)json_object_set_new(object, "state", json_string("unknown"));
+        (void)json_object_set_new(object, "last_error", json_string("no speaker tells of it"));
+        (void)json_array_append_new(list, object);
+    }
+}
+
+static void add_count(struct grid *grid, const json_t *object, const char *name)
+{
+    if (json_is_number(show_member(object, name)))
+        grid_addf(grid, "%llu", (unsigned long long)show_u64(object, name));
+    else
+        grid_add(grid, "");
+}
+
+static void print_peers(const json_t *list)
+{
+    static const char *const heads[] = {"PEER",     "SPEAKER", "ADDRESS",   "STATE",   "SINCE",
+                                        "FAMILIES", ">IPV4",   ">IPV6",     ">WANTED", ">PENDING",
+                                        ">REFUSED", ">FLAPS",  "LAST ERROR"};
+    struct grid grid;
+    size_t i;
+    json_t *p;
+    grid_init(&grid, sizeof heads / sizeof heads[0], heads);
+    json_array_foreach(list, i, p)
+    {
+        grid_add(&grid, show_string(p, "peer"));
+        grid_add(&grid, show_string(p, "speaker"));
+        grid_add(&grid, show_string(p, "address"));
+        grid_add(&grid, show_string(p, "state"));
+        grid_add(&grid, show_string(p, "since"));
+        grid_add(&grid, show_string(p, "families"));
+        add_count(&grid, p, "routes_ipv4");
+        add_count(&grid, p, "routes_ipv6");
+        add_count(&grid, p, "wanted");
+        add_count(&grid, p, "pending");
+        add_count(&grid, p, "refused");
+        add_count(&grid, p, "flaps");
+        grid_add(&grid, show_string(p, "last_error"));
+    }
+    grid_print(&grid, stdout);
+}
+
+int peers_run(const struct command_context *context, int argc, char **argv)
+{
+    struct session session;
+    if (!command_options(context, &argc, argv, NULL, 0))
+        return EXIT_USAGE;
+    if (argc > 1)
+        return command_usage_error(context, "takes no argument: %s", argv[1]);
+    if (!session_open(&session, context))
+        return EXIT_FAILED;
+    json_t *list = json_array();
+    bool good = session_state(&session) && read_peers(&session, list);
+    if (good)
+        add_unknown(session.config, list);
+    if (good && context->json)
+        (void)show_json(json_incref(list));
+    else if (good && json_array_size(list) > 0)
+        print_peers(list);
+    else if (good)
+        printf("there is no peer: none in %s, and no speaker tells of one\n", session.config->file);
+    json_decref(list);
+    session_close(&session);
+    return good ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* --- routes -------------------------------------------------------------------------------------
+ */
+
+struct order_key {
+    uint8_t bytes[ORDER_KEY_MAX];
+    size_t len;
+};
+
+static bool order_key_of(const json_t *m, struct order_key *ret_key)
+{
+    uint8_t nlri[NLRI_MAX];
+    size_t len;
+    bool v6 = strcmp(show_string(m, "family"), "ipv6") == 0;
+    return text_parse_hex(nlri, sizeof nlri, &len, show_string(m, "nlri")) == STATUS_OK &&
+           nlri_order_key(v6 ? ADDR_IPV6 : ADDR_IPV4, nlri, len, ret_key->bytes,
+                          sizeof ret_key->bytes, &ret_key->len) == STATUS_OK;
+}
+
+/* Before that one in rule order; each family has its own table, IPv4 is shown first. */
+static bool goes_before(const json_t *a, const json_t *b)
+{
+    struct order_key x, y;
+    int families = strcmp(show_string(a, "family"), show_string(b, "family"));
+    if (families != 0 || !order_key_of(a, &x) || !order_key_of(b, &y))
+        return families < 0;
+    int order = memcmp(x.bytes, y.bytes, x.len < y.len ? x.len : y.len);
+    return order != 0 ? order < 0 : x.len < y.len;
+}
+
+static bool is_for(const json_t *m, const char *peer)
+{
+    size_t i;
+    json_t *name, *peers = json_object_get(m, "peers");
+    json_array_foreach(peers, i, name) if (strcmp(json_string_value(name), peer) == 0) return true;
+    return json_array_size(peers) == 0;
+}
+
+/* What each speaker says it did: {"sp1": "sent"} of {"sp1/mx1": "sent"}. */
+static json_t *results_at(const json_t *m, const char *peer)
+{
+    const char *name;
+    json_t *value, *object = json_object();
+    json_object_foreach(json_object_get(m, "results"), name, value)
+    {
+        const char *slash = strchr(name, '/');
+        if (slash == NULL || strcmp(slash + 1, peer) != 0)
+            continue;
+        char *speaker = strndup(name, (size_t)(slash - name));
+        if (speaker != NULL)
+            (void)json_object_set(object, speaker, value);
+        free(speaker);
+    }
+    return object;
+}
+
+static json_t *route_of(const json_t *m, const char *peer)
+{
+    static const char *const copied[] = {"rule", "family", "nlri", "state", "dry_run", "until_ms"};
+    json_t *route = json_object();
+    (void)json_object_set_new(route, "peer", show_json_text(peer));
+    (void)json_object_set_new(route, "mitigation", show_json_text(show_string(m, "id")));
+    for (size_t i = 0; i < sizeof copied / sizeof copied[0]; i++)
+        (void)json_object_set(route, copied[i], json_object_get(m, copied[i]));
+    (void)json_object_set_new(route, "results", results_at(m, peer));
+    return route;
+}
+
+static void add_routes(const json_t *mitigations, const char *peer, bool ordered, json_t *routes)
+{
+    size_t i, first = json_array_size(routes);
+    json_t *m;
+    json_array_foreach(mitigations, i, m)
+    {
+        if (!is_for(m, peer))
+            continue;
+        json_t *route = route_of(m, peer);
+        size_t at = json_array_size(routes);
+        while (ordered && at > first && goes_before(route, json_array_get(routes, at - 1)))
+            at--;
+        (void)json_array_insert_new(routes, at, route);
+    }
+}
+
+static void print_routes(const json_t *routes)
+{
+    static const char *const heads[] = {"PEER", "MITIGATION", "STATE", "RULE", "SENT BY"};
+    struct grid grid;
+    size_t i;
+    json_t *route;
+    grid_init(&grid, sizeof heads / sizeof heads[0], heads);
+    json_array_foreach(routes, i, route)
+    {
+        const char *speaker;
+        json_t *what;
+        struct text results;
+        text_init(&results, 0);
+        json_object_foreach(json_object_get(route, "results"), speaker, what) text_addf(
+            &results, "%s%s %s", results.len > 0 ? ", " : "", speaker, json_string_value(what));
+        grid_add(&grid, show_string(route, "peer"));
+        grid_add(&grid, show_string(route, "mitigation"));
+        grid_addf(&grid, "%s%s", show_string(route, "state"),
+                  show_truth(route, "dry_run") ? " (dry run)" : "");
+        grid_add(&grid, show_string(route, "rule"));
+        grid_add(&grid, text_str(&results));
+        text_done(&results);
+    }
+    grid_print(&grid, stdout);
+}
+
+static bool collect_routes(struct session *session, const char *peer, bool ordered, json_t *routes,
+                           size_t *ret_unreadable)
+{
+    const struct config *c = session->config;
+    struct load_list list;
+    bool known = false;
+    if (!load_all(session, &load_mitigations, false, &list))
+        return false;
+    *ret_unreadable = list.unreadable;
+    for (size_t i = 0; i < c->peer_count; i++) {
+        const char *name = c->peers[i].name;
+        if (peer != NULL && strcmp(name, peer) != 0)
+            continue;
+        known = true;
+        add_routes(list.items, name, ordered, routes);
+        const struct router_profile *profile =
+            c->peers[i].profile.value != NULL ? profile_find(c->peers[i].profile.value) : NULL;
+        if (ordered && profile != NULL && profile->draft6_order)
+            (void)command_failed(session->context,
+                                 "%s (profile %s) may be set to the order of "
+                                 "draft-ietf-idr-flow-spec-06; shown is that of RFC 8955",
+                                 name, profile->name);
+    }
+    json_decref(list.items);
+    if (!known && peer != NULL)
+        return command_failed(session->context, "%s has no peer %s", c->file, peer) == EXIT_DONE;
+    return true;
+}
+
+int routes_run(const struct command_context *context, int argc, char **argv)
+{
+    struct session session;
+    const char *peer = NULL;
+    bool ordered = false;
+    size_t unreadable = 0;
+    const struct command_option options[] = {COMMAND_VALUE("--peer", peer),
+                                             COMMAND_FLAG("--order", ordered)};
+    if (!command_options(context, &argc, argv, options, 2))
+        return EXIT_USAGE;
+    if (argc > 1)
+        return command_usage_error(context, "takes no argument: %s", argv[1]);
+    if (!session_open(&session, context))
+        return EXIT_FAILED;
+    json_t *routes = json_array();
+    bool good =
+        session_state(&session) && collect_routes(&session, peer, ordered, routes, &unreadable);
+    if (good && context->json)
+        (void)show_json(json_incref(routes));
+    else if (good && json_array_size(routes) > 0)
+        print_routes(routes);
+    else if (good)
+        printf("no route must stand%s%s\n", peer != NULL ? " at " : "", peer != NULL ? peer : "");
+    json_decref(routes);
+    session_close(&session);
+    return good && unreadable == 0 ? EXIT_DONE : EXIT_FAILED;
+}

@@ -1,0 +1,198 @@
+#include "ctl/commands.h"
+#include "ctl/request.h"
+#include "ctl/session.h"
+#include "ctl/show.h"
+#include "proto/scope.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* A line of JSON each way over the speaker's own socket: it needs neither Redis nor policy. */
+enum { ANSWER_MAX = 1 << 20, ANSWER_WAIT_S = 5 };
+
+/* The answer's object; NULL, and why. */
+static json_t *ask(const char *path, const char *line, struct text *why)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct timeval limit = {.tv_sec = ANSWER_WAIT_S};
+    struct text answer;
+    json_t *object = NULL;
+    text_init(&answer, ANSWER_MAX);
+    if (strlen(path) >= sizeof address.sun_path) {
+        text_addf(why, "the path is longer than %zu octets", sizeof address.sun_path - 1);
+        return NULL;
+    }
+    (void)strcpy(address.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool good = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0 &&
+                setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0 &&
+                connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
+                send(fd, line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line);
+    while (good && memchr(text_str(&answer), '\n', answer.len) == NULL) {
+        char part[4096];
+        ssize_t n = recv(fd, part, sizeof part, 0);
+        if (n == 0)
+            errno = ECONNRESET;
+        good = n > 0;
+        text_add_bytes(&answer, part, n > 0 ? (size_t)n : 0);
+        if (good && answer.failed) {
+            errno = EMSGSIZE;
+            good = false;
+        }
+    }
+    if (!good)
+        text_addf(why, "%s", errno == EAGAIN ? "no answer within 5 s" : strerror(errno));
+    else if ((object = json_loads(text_str(&answer), 0, NULL)) == NULL || !json_is_object(object))
+        text_add(why, "an answer that is no JSON object");
+    if (fd >= 0)
+        (void)close(fd);
+    text_done(&answer);
+    if (why->len > 0) {
+        json_decref(object);
+        object = NULL;
+    }
+    return object;
+}
+
+/* {"command": …, "scope": …, "who": …, "why": …} */
+static char *command_line(const char *command, const struct scope *scope, const char *reason)
+{
+    char who[NAME_MAX_LEN + 1], text[SCOPE_TEXT_MAX];
+    json_t *object = json_object();
+    (void)json_object_set_new(object, "command", json_string(command));
+    if (scope != NULL) {
+        request_who(who);
+        (void)json_object_set_new(object, "scope", show_json_text(scope_format(scope, text)));
+        (void)json_object_set_new(object, "who", show_json_text(who));
+        (void)json_object_set_new(object, "why", show_json_text(reason != NULL ? reason : ""));
+    }
+    char *json = json_dumps(object, JSON_COMPACT), *line = NULL;
+    json_decref(object);
+    if (json != NULL && asprintf(&line, "%s\n", json) < 0)
+        line = NULL;
+    free(json);
+    return line;
+}
+
+static void print_status(const json_t *answer)
+{
+    static const char *const heads[] = {"PEER", "STATE", ">IPV4", ">IPV6", ">WANTED", "LAST ERROR"};
+    struct grid grid;
+    size_t i;
+    json_t *item;
+    show_print(stdout, "%s: state Redis %s, epoch %llu, %llu mitigations stand, journal %s\n",
+               show_string(answer, "speaker"),
+               show_truth(answer, "state_reached") ? "reached" : "AWAY",
+               (unsigned long long)show_u64(answer, "epoch"),
+               (unsigned long long)show_u64(answer, "standing"),
+               show_truth(answer, "journal_ok") ? "good" : "CANNOT BE WRITTEN");
+    json_array_foreach(json_object_get(answer, "holds"), i, item)
+        show_print(stdout, "on hold: %s (%s), %s\n", show_string(item, "scope"),
+                   show_string(item, "source"), show_string(item, "why"));
+    grid_init(&grid, sizeof heads / sizeof heads[0], heads);
+    json_array_foreach(json_object_get(answer, "peers"), i, item)
+    {
+        grid_add(&grid, show_string(item, "peer"));
+        grid_add(&grid, show_string(item, "state"));
+        grid_addf(&grid, "%llu", (unsigned long long)show_u64(item, "routes_ipv4"));
+        grid_addf(&grid, "%llu", (unsigned long long)show_u64(item, "routes_ipv6"));
+        grid_addf(&grid, "%llu", (unsigned long long)show_u64(item, "wanted"));
+        grid_add(&grid, show_string(item, "last_error"));
+    }
+    grid_print(&grid, stdout);
+}
+
+static void print_answer(const char *socket, const char *command, const json_t *answer)
+{
+    if (strcmp(command, "status") == 0) {
+        print_status(answer);
+    } else if (strcmp(command, "withdraw-all") == 0) {
+        show_print(stdout, "%s: hold on %s is set, %llu routes are gone from %llu peers%s\n",
+                   socket, show_string(answer, "scope"),
+                   (unsigned long long)show_u64(answer, "routes_withdrawn"),
+                   (unsigned long long)show_u64(answer, "peers"),
+                   show_truth(answer, "survives_restart")
+                       ? ""
+                       : "; ITS JOURNAL CANNOT BE WRITTEN: a restart of the speaker ends the hold");
+    } else {
+        show_print(stdout, "%s: %llu holds on %s ended, %llu left\n", socket,
+                   (unsigned long long)show_u64(answer, "ended"), show_string(answer, "scope"),
+                   (unsigned long long)show_u64(answer, "holds_left"));
+    }
+}
+
+/* Asks each; true when all did it. */
+static bool ask_all(const struct command_context *context, const struct command_values *sockets,
+                    const char *command, const char *line)
+{
+    json_t *all = json_array();
+    bool good = true;
+    for (size_t i = 0; i < sockets->count; i++) {
+        const char *path = sockets->items[i];
+        struct text why;
+        text_init(&why, 0);
+        json_t *answer = ask(path, line, &why), *object = json_object();
+        bool reached = answer != NULL, done = show_truth(answer, "ok");
+        (void)json_object_set_new(object, "socket", show_json_text(path));
+        (void)json_object_set_new(object, "reached", json_boolean(reached));
+        if (!reached) {
+            (void)command_failed(context, "the speaker at %s was NOT REACHED: %s", path,
+                                 text_str(&why));
+            (void)json_object_set_new(object, "error", show_json_text(text_str(&why)));
+        } else if (!done) {
+            (void)command_failed(context, "the speaker at %s refused: %s", path,
+                                 show_string(answer, "error"));
+        } else if (!context->json) {
+            print_answer(path, command, answer);
+        }
+        (void)json_object_update(object, answer);
+        (void)json_array_append_new(all, object);
+        good = good && reached && done;
+        json_decref(answer);
+        text_done(&why);
+    }
+    if (context->json)
+        (void)show_json(json_incref(all));
+    json_decref(all);
+    return good;
+}
+
+int speaker_run(const struct command_context *context, int argc, char **argv)
+{
+    struct command_values sockets = {0};
+    const char *values[SCOPE_KIND_COUNT] = {0}, *reason = NULL;
+    struct config *config = NULL;
+    struct scope scope;
+    const struct command_option options[] = {COMMAND_VALUES("--socket", sockets),
+                                             COMMAND_VALUE("--platform", values[SCOPE_PLATFORM]),
+                                             COMMAND_VALUE("--peer", values[SCOPE_PEER]),
+                                             COMMAND_VALUE("--method", values[SCOPE_METHOD]),
+                                             COMMAND_VALUE("--alarm", values[SCOPE_ALARM]),
+                                             COMMAND_VALUE("--family", values[SCOPE_FAMILY]),
+                                             COMMAND_VALUE("--reason", reason)};
+    if (!command_options(context, &argc, argv, options, sizeof options / sizeof options[0]))
+        return EXIT_USAGE;
+    const char *command = argc == 2 ? argv[1] : "";
+    bool is_status = strcmp(command, "status") == 0;
+    if (!is_status && strcmp(command, "withdraw-all") != 0 && strcmp(command, "resume") != 0)
+        return command_usage_error(context, "needs one of withdraw-all, resume, status");
+    if (!request_scope(context, values, &scope))
+        return EXIT_USAGE;
+    if (is_status && (scope.kind != SCOPE_ALL || reason != NULL))
+        return command_usage_error(context, "status takes no scope and no reason");
+    if (sockets.count == 0) {
+        config = session_config(context, false);
+        if (config == NULL)
+            return command_failed(context, "so give --socket PATH, as speaker.socket says");
+        sockets.items[sockets.count++] = config->speaker.socket;
+    }
+    char *line = command_line(command, is_status ? NULL : &scope, reason);
+    bool good = line != NULL && ask_all(context, &sockets, command, line);
+    free(line);
+    config_free(config);
+    return good ? EXIT_DONE : EXIT_FAILED;
+}

@@ -1,0 +1,132 @@
+#include "ctl/commands.h"
+#include "ctl/generate.h"
+#include "ctl/up.h"
+
+/* What `weir --help` lists, in this order, and what `weir COMMAND --help` prints. */
+#define SCOPES                                                                                     \
+    "  --platform P | --peer P | --method M | --alarm ID | --family ipv4|ipv6\n"                   \
+    "                  only these; without one of them: all\n"
+
+static const struct command commands[] = {
+    {"up", "[--state-dir DIR]",
+     "run everything here, with two Redis servers of its own; Ctrl-C stops it",
+     "  --state-dir DIR  keep journals, logs and a sample weir.yaml there instead of looking for "
+     "one\n",
+     up_run},
+    {"check", "[FILE]", "read the configuration, say every error with line and column",
+     "Errors go to standard error, and the exit status is then 1. Of a valid file: what the\n"
+     "sampling of each exporter can show, and what of it deserves a second look.\n",
+     check_run},
+    {"status", "", "who is alive, who leads, what is on hold, what differs",
+     "Exit status 1 when a Redis server cannot be asked; what else is wrong is in the lines with\n"
+     "an exclamation mark (JSON: \"warnings\").\n",
+     status_run},
+    {"top", "[--policy P] [--once]", "the heaviest keys of each policy, live",
+     "Redrawn each second; q ends. One shot where there is no terminal.\n\n"
+     "  --policy P  only what this policy counts\n"
+     "  --once      one shot\n",
+     top_run},
+    {"exporters", "", "who sends flow export: formats, sampling and its source, losses, refusals",
+     "With those of the configuration that nobody hears. LOST: by the sequence numbers of the\n"
+     "format, records or datagrams that did not arrive. REFUSED: see weir exporters --json.\n",
+     exporters_run},
+    {"alarms", "[--all]", "the alarms that have not ended",
+     "  --all  also those that have, as long as Redis has them (7 days)\n", alarms_run},
+    {"alarm", "ID", "everything about one alarm", "", alarm_run},
+    {"mitigations", "[--all]", "the rules that must stand, and why",
+     "PEERS counts what speakers say of each peer: sent, refused, held, dry-run, peer-down.\n\n"
+     "  --all  also those that have ended, as long as Redis has them (7 days)\n",
+     mitigations_run},
+    {"mitigation", "ID", "everything about one mitigation, with each speaker and peer", "",
+     mitigation_run},
+    {"mitigate",
+     "METHOD [--destination A] [--source A] [--platform P] [--for TIME] [--reason TEXT] "
+     "[--dry-run]",
+     "start a method of the configuration by hand",
+     "Policy decides, with the same guard as for an alarm, and answers within 5 s.\n\n"
+     "  --destination A  address or prefix, where the method infers it\n"
+     "  --source A       likewise\n"
+     "  --platform P     only at the peers of this platform\n"
+     "  --for TIME       gone after that long, such as 10m\n"
+     "  --reason TEXT    kept with it\n"
+     "  --dry-run        decide and show, send nothing\n",
+     mitigate_run},
+    {"announce", "'match … then …' --for TIME [--peer P]… [--reason TEXT] [--dry-run]",
+     "announce a rule of your own for a time",
+     "The guard judges it like any other. weir rule shows what a rule means.\n\n"
+     "  --for TIME     gone after that long, such as 1h\n"
+     "  --peer P       only to this peer; may be given several times\n"
+     "  --reason TEXT  kept with it\n"
+     "  --dry-run      decide and show, send nothing\n",
+     announce_run},
+    {"stop", "ID… [--reason TEXT]", "withdraw mitigations",
+     "An alarm whose mitigation was stopped starts nothing again until it has ended.\n", stop_run},
+    {"withdraw-all", "[SCOPE] [--reason TEXT]",
+     "the way out: withdraw routes and announce no more, without policy",
+     SCOPES "  --reason TEXT   shown to everybody while the hold stands\n\n"
+            "Works as long as the state Redis server does. With that away too:\n"
+            "weir speaker withdraw-all --socket PATH\n",
+     withdraw_all_run},
+    {"resume", "[SCOPE] [--reason TEXT]", "end a hold that withdraw-all has set",
+     SCOPES "\nWithout a scope every hold ends.\n", resume_run},
+    {"peers", "", "BGP sessions: state, families, routes, last error", "", peers_run},
+    {"routes", "[--peer P] [--order]", "which routes must stand at each peer, and what it was sent",
+     "  --peer P  only this peer\n"
+     "  --order   as a router tries them (RFC 8955, 5.1), IPv4 first; else the newest first\n",
+     routes_run},
+    {"jobs", "[--failed] [--limit N]", "what policy told the speakers, and what came of it",
+     "  --failed   only those that a peer refused\n"
+     "  --limit N  so many of the newest (100)\n",
+     jobs_run},
+    {"job", "ID", "one job, or all of a mitigation", "ID is that of a job or of a mitigation.\n",
+     job_run},
+    {"rule", "INPUT [INPUT] [--family ipv4|ipv6] | --names",
+     "all forms of a rule, the guard's verdict, which routers take it; of two: which goes first",
+     "INPUT is 'match … then …', JSON ({\"announce\": {\"flow\": …}}) or an NLRI in hex with its\n"
+     "length octets. The guard judges by the configuration, where there is one.\n\n"
+     "  --family F  the family that hex is read as (ipv4)\n"
+     "  --names     the names that values may have\n",
+     rule_run},
+    {"speaker", "withdraw-all|resume|status [SCOPE] [--socket PATH]… [--reason TEXT]",
+     "talk to a speaker directly: works with everything else down",
+     "  --socket PATH   the speaker's socket; may be given several times (speaker.socket of the\n"
+     "                  configuration)\n" SCOPES "  --reason TEXT   shown while the hold stands\n\n"
+     "Exit status 1, and its name, when one was not reached.\n",
+     speaker_run},
+    {"decode", "FILE|- [--text]", "flow records of a capture or IPFIX file as JSON, one a line",
+     "FILE is pcap, pcapng or IPFIX messages; - is standard input. What was refused is counted on\n"
+     "standard error by reason. Octets and packets are as exported, before scaling. With --config\n"
+     "the sampling rates that it says for exporters count.\n\n"
+     "  --text  a line for people\n",
+     decode_run},
+    {"replay", "FILE --to HOST:PORT [--speed 10x|--rate 100k]",
+     "send the export datagrams of a capture",
+     "  --to HOST:PORT  such as 127.0.0.1:2055\n"
+     "  --speed 10x     that much faster than it was captured (1x)\n"
+     "  --rate 100k     so many datagrams a second instead\n",
+     replay_run},
+    {"generate", "--to HOST:PORT --proto sflow|netflow5|netflow9|ipfix [OPTIONS]",
+     "send flow export of a small network, and of an attack",
+     "  --rate N             records a second of ordinary traffic (1k)\n"
+     "  --volume RATE        what it adds up to, such as 200Mbps; 0: as it comes (0)\n"
+     "  --duration TIME      stop after that long; 0s: at Ctrl-C (10s)\n"
+     "  --network PREFIX     where it goes (198.51.100.0/24)\n"
+     "  --hosts N            hosts in it (200)      --sources N  hosts outside (5k)\n"
+     "  --attack NAME        dns-amplification ntp-amplification memcached-amplification\n"
+     "                       ssdp-amplification udp-flood syn-flood icmp-flood\n"
+     "  --target ADDRESS     whom it hits (the network's first host)\n"
+     "  --attack-rate N      its records a second (1k)\n"
+     "  --attack-volume RATE what it adds up to, such as 2Gbps; 0: as it comes (0)\n"
+     "  --attack-after TIME  when it begins (0s)    --attack-for TIME  0s: until the end (0s)\n"
+     "  --sampling N         sampled 1 in N, as told in the export (1)\n"
+     "  --flow-duration TIME how long each flow of NetFlow or IPFIX lasted (0s)\n"
+     "  --from ADDRESS       send from this address of this machine\n"
+     "  --seed N             other seeds, other flows (1)\n",
+     generate_run},
+};
+
+const struct command *command_table(size_t *ret_count)
+{
+    *ret_count = sizeof(commands) / sizeof(commands[0]);
+    return commands;
+}

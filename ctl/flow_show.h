@@ -1,0 +1,14 @@
+#ifndef CTL_FLOW_SHOW_H
+#define CTL_FLOW_SHOW_H
+
+#include "common/base/text.h"
+#include "proto/flow.h"
+
+/* A flow record as `weir decode` prints it, with its line end. exporter: family ADDR_NONE where
+ * nobody says. What the stream does not say is left out. */
+void flow_show_json(const struct flow_record *flow, const struct ip_addr *exporter,
+                    struct text *out);
+void flow_show_text(const struct flow_record *flow, const struct ip_addr *exporter,
+                    struct text *out);
+
+#endif
