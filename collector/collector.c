@@ -279,6 +279,17 @@ static enum status start_rest(struct collector *c, const struct config *config)
     return status;
 }
 
+/* The configuration goes when start has failed, so nothing may run on. */
+static void undo_start(struct collector *c)
+{
+    for (uint32_t i = 0; i < c->worker_count; i++)
+        worker_stop(c->workers[i]);
+    for (uint32_t i = 0; i < c->worker_count; i++)
+        worker_join(c->workers[i]);
+    c->worker_count = 0;
+    close_all(c);
+}
+
 static enum status start(void *self, struct process *process)
 {
     struct collector *c = self;
@@ -300,19 +311,18 @@ static enum status start(void *self, struct process *process)
     c->done.data = c;
     c->done_open = true;
     c->model = make_model(config);
-    if (c->model == NULL)
-        return STATUS_NO_MEMORY;
-    enum status status = start_sockets(c, config);
-    if (status != STATUS_OK) {
+    if (c->model == NULL) {
         c->worker_count = 0;
-        return status;
+        undo_start(c);
+        return STATUS_NO_MEMORY;
     }
-    status = start_rest(c, config);
-    if (status == STATUS_OK)
-        return status;
-    for (uint32_t i = 0; i < c->worker_count; i++)
-        worker_stop(c->workers[i]); /* the configuration goes when this returns */
-    free_all(c);
+    enum status status = start_sockets(c, config);
+    if (status != STATUS_OK)
+        c->worker_count = 0;
+    else
+        status = start_rest(c, config);
+    if (status != STATUS_OK)
+        undo_start(c);
     return status;
 }
 
