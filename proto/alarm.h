@@ -7,7 +7,7 @@
 
 /* The nouns of the state server: what policy decides, and what crosses to the speakers and back. */
 
-enum { ID_TEXT_MAX = 40 }; /* "a-1767323045678-3f2a", "m-…" */
+enum { ID_TEXT_MAX = 40 }; /* "a-1767323045678-3f2a9c01d2", "m-…" */
 
 #define ALARM_STATES(X)                                                                            \
     X(QUIET, "quiet")                                                                              \
@@ -238,7 +238,7 @@ void mitigation_plain_fields(const struct mitigation *m, on_plain_field on_field
 void job_plain_fields(const struct job *job, on_plain_field on_field, void *owner);
 void job_result_plain_fields(const struct job_result *result, on_plain_field on_field, void *owner);
 
-/* A new id: prefix letter, the time, and 4 hex digits of chance: "a-1767323045678-3f2a". */
+/* A new id: prefix letter, the time, and 10 hex digits of chance: "a-1767323045678-3f2a9c01d2". */
 void id_make(char ret_id[ID_TEXT_MAX], char letter, uint64_t now_ms);
 
 #endif

@@ -132,9 +132,25 @@ Test(plain, ids_say_their_kind_and_time)
 {
     char id[ID_TEXT_MAX], longest[ID_TEXT_MAX];
     id_make(id, 'm', 1767323045678);
-    cr_assert_eq(strlen(id), strlen("m-1767323045678-3f2a"));
+    cr_assert_eq(strlen(id), strlen("m-1767323045678-3f2a9c01d2"));
     cr_assert_eq(strncmp(id, "m-1767323045678-", 16), 0);
-    cr_assert_eq(strspn(id + 16, "0123456789abcdef"), 4);
+    cr_assert_eq(strspn(id + 16, "0123456789abcdef"), 10);
     id_make(longest, 'a', UINT64_MAX);
-    cr_assert_eq(strlen(longest), 27);
+    cr_assert_eq(strlen(longest), 33);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+Test(plain, ids_of_one_millisecond_differ)
+{
+    enum { IDS = 10000 };
+    static char ids[IDS][ID_TEXT_MAX];
+    for (size_t i = 0; i < IDS; i++)
+        id_make(ids[i], 'a', 1767323045678);
+    qsort(ids, IDS, sizeof(ids[0]), by_text);
+    for (size_t i = 1; i < IDS; i++)
+        cr_assert_str_neq(ids[i - 1], ids[i]);
 }
