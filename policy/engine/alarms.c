@@ -6,8 +6,9 @@
 #include <string.h>
 
 enum {
-    SHOW_EVERY_MS = 1000,  /* an alarm's rates are written again this often */
-    RETRY_EVERY_MS = 5000, /* a mitigation that a budget or a hold refused */
+    /* An alarm's rates are written again this often; all together 500 times a second at most. */
+    SHOW_EVERY_MS = 1000,
+    SHOW_EVERY_MS_AN_ALARM = 2,
     REACTIVATIONS_MAX = 3, /* each doubles the clear delay, up to eight times */
 };
 
@@ -131,7 +132,7 @@ static void follow_severity(struct engine *e, struct live_alarm *live, int over,
     engine_write_alarm(e, live, rises ? "alarm rises" : "alarm falls", "", now);
     if (rises) {
         live->settled = false;
-        mitigations_start_for(e, live, now);
+        mitigations_start_for(e, live, false, now);
     }
 }
 
@@ -284,7 +285,7 @@ static void judge(struct engine *e, size_t policy, const struct flow_key *key,
             t->live->alarm.now = t->live->alarm.peak = t->live->alarm.at_crossing;
             t->live->alarm.times.last_over_ms = now.state_ms;
             engine_write_alarm(e, t->live, "alarm", "", now);
-            mitigations_start_for(e, t->live, now);
+            mitigations_start_for(e, t->live, false, now);
         }
         return;
     }
@@ -293,6 +294,7 @@ static void judge(struct engine *e, size_t policy, const struct flow_key *key,
         apply(e, t, half ? ALARM_EV_HALF : ALARM_EV_UNDER, now);
         return;
     }
+    live->judged_ms = now.mono_ms;
     live->alarm.now = rates_of(rates, p->thresholds[live->alarm.threshold].confidence);
     if (live->alarm.now.bps > live->alarm.peak.bps)
         live->alarm.peak = live->alarm.now;
@@ -374,21 +376,26 @@ static void alarm_time(struct engine *e, struct tracked *t, struct engine_now no
     } else if (state == ALARM_FROZEN &&
                now.mono_ms - live->dark_since_ms >= e->model->config->policy.freeze_max_ms) {
         apply(e, t, ALARM_EV_FREEZE_OVER, now);
-    } else if (state == ALARM_CLEARING && now.mono_ms - live->under_since_ms >= clear_ms) {
+    } else if (state == ALARM_CLEARING && now.mono_ms - live->under_since_ms >= clear_ms &&
+               now.mono_ms - live->judged_ms <= WATCH_TICK_MAX_AGE_MS) {
+        /* Truncated ticks that do not name it are no reason to clear. */
         apply(e, t, ALARM_EV_CLEAR_OVER, now);
         return;
     }
-    if (alarm->state == ALARM_ACTIVE && !live->settled && now.mono_ms >= live->retry_ms) {
-        live->retry_ms = now.mono_ms + RETRY_EVERY_MS;
-        mitigations_start_for(e, live, now);
+    if (alarm->state == ALARM_ACTIVE && !live->settled && now.mono_ms >= live->retry_ms &&
+        e->retries < RETRIES_A_TURN_MAX) {
+        e->retries++;
+        mitigations_start_for(e, live, true, now);
     }
-    if (now.mono_ms - live->written_ms >= SHOW_EVERY_MS)
+    uint64_t every_ms = e->alarm_count * SHOW_EVERY_MS_AN_ALARM;
+    if (now.mono_ms - live->written_ms >= (every_ms > SHOW_EVERY_MS ? every_ms : SHOW_EVERY_MS))
         engine_write_alarm(e, live, NULL, "", now);
 }
 
 void alarms_time(struct engine *e, struct engine_now now)
 {
     size_t cursor = 0;
+    e->retries = 0;
     for (struct tracked *t = table_next(e->tracked, &cursor); t != NULL;
          t = table_next(e->tracked, &cursor)) {
         if (t->live != NULL)

@@ -120,6 +120,9 @@ enum status engine_restore_alarm(struct engine *e, const struct alarm *alarm, st
         return t != NULL && t->live != NULL ? STATUS_EXISTS : STATUS_NO_MEMORY;
     }
     live->alarm = *alarm;
+    /* What is frozen goes back to one of two states, whatever the stored record says. */
+    if (live->alarm.frozen_from != ALARM_CLEARING)
+        live->alarm.frozen_from = ALARM_ACTIVE;
     text_init(&live->alarm.unknown, 0);
     text_add_bytes(&live->alarm.unknown, alarm->unknown.at, alarm->unknown.len);
     live->tracked = t;

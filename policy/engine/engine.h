@@ -73,7 +73,8 @@ void engine_restore_peer(struct engine *engine, const char *mitigation_id, const
 void engine_tick(struct engine *engine, const struct rollup_tick *tick, struct engine_now now);
 void engine_time(struct engine *engine, struct engine_now now); /* every 50 ms or so */
 void engine_result(struct engine *engine, const struct job_result *result, struct engine_now now);
-/* The write of this revision was refused (HELD, EXISTS …): the mitigation ends as refused. */
+/* The write of this revision was refused (HELD, EXISTS …): a new mitigation ends as refused, one
+ * that stood already is withdrawn; its alarms ask again. */
 void engine_write_refused(struct engine *engine, const char *mitigation_id, uint64_t revision,
                           enum status why, struct engine_now now);
 void engine_request(struct engine *engine, const struct request *request, struct reply *ret_reply,

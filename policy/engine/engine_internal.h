@@ -26,10 +26,14 @@ struct live_alarm {
     uint64_t under_since_ms;  /* while clearing */
     uint64_t dark_since_ms;   /* while frozen or stale */
     uint64_t fallen_since_ms; /* 0: its severity's threshold is still passed */
+    uint64_t judged_ms; /* when a tick last said something of its key, by its row or without one */
     uint64_t written_ms, retry_ms;
     bool orphan;  /* its policy is gone */
     bool settled; /* all that its severity asks for stands, or was refused for good */
 };
+
+/* Each alarm that may try again does so after this long; all together a bounded number of times. */
+enum { RETRY_EVERY_MS = 5000, RETRY_EVERY_MS_AN_ALARM = 4, RETRIES_A_TURN_MAX = 20 };
 
 struct peer_result {
     char speaker[NAME_MAX_LEN + 1], peer[NAME_MAX_LEN + 1];
@@ -66,6 +70,7 @@ struct engine {
     size_t hold_count;
     uint64_t starts_ms[STARTS_A_MINUTE_MAX]; /* ring of announcements, for rules_per_minute */
     size_t start_next;
+    size_t retries; /* in this turn of engine_time */
     uint64_t tracked_refused, alarms_refused;
 };
 
@@ -87,13 +92,21 @@ struct live_alarm *alarms_by_id(const struct engine *e, const char *id);
 
 /* mitigations.c */
 struct live_mitigation *mitigations_by_id(const struct engine *e, const char *id);
-void mitigations_start_for(struct engine *e, struct live_alarm *live, struct engine_now now);
+/* What its severity asks for. A try that is not the first leaves no record of what is refused. */
+void mitigations_start_for(struct engine *e, struct live_alarm *live, bool is_retry,
+                           struct engine_now now);
+/* Alarms that this mitigation was for ask again. */
+void mitigations_ask_again(struct engine *e, const char *id);
 void mitigations_alarm_ended(struct engine *e, const struct live_alarm *live,
                              struct engine_now now);
 void mitigations_time(struct engine *e, struct engine_now now);
 void mitigations_withdraw(struct engine *e, struct live_mitigation *live, const char *who,
                           const char *why, struct engine_now now);
 bool mitigations_stands(const struct live_mitigation *live);
+bool mitigations_is_for(const struct live_mitigation *live, const struct live_alarm *alarm);
+/* Whether the scope takes the whole mitigation away; of one peer among several, speakers see to. */
+bool mitigations_covered(const struct engine *e, const struct scope *scope,
+                         const struct mitigation *m);
 
 /* start.c: a rule on its way to being a mitigation */
 struct start {
@@ -106,11 +119,17 @@ struct start {
     uint64_t until_ms, lease_ms, withdraw_after_ms;
     bool withdraw_manual;
     uint64_t crossed_ms;
+    bool is_retry; /* what is refused was recorded at the first try */
 };
-/* Guards, makes and writes it. The new or already standing mitigation, or NULL with *ret_why. */
+struct start_refusal {
+    char why[REASON_MAX];
+    bool for_now; /* the same may pass later: a hold, a budget, another rule in the way */
+};
+/* Guards, makes and writes it. The new or already standing mitigation, or NULL with *ret_refusal.
+ */
 struct live_mitigation *start_rule(struct engine *e, const struct start *start,
                                    const struct flow_rule *rule, const struct flow_actions *actions,
-                                   char ret_why[REASON_MAX], struct engine_now now);
+                                   struct start_refusal *ret_refusal, struct engine_now now);
 uint32_t start_peers(const struct engine *e, const struct config_platform *platform,
                      enum addr_family family, char (*ret_peers)[NAME_MAX_LEN + 1]);
 

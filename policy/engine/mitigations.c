@@ -1,5 +1,6 @@
 #include "policy/engine/engine_internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,48 +86,45 @@ static bool is_of(const struct live_alarm *live, const char *id)
     return false;
 }
 
+bool mitigations_is_for(const struct live_mitigation *live, const struct live_alarm *alarm)
+{
+    return is_of(alarm, live->m.id);
+}
+
 static bool attach(struct live_alarm *live, struct live_mitigation *mitigation)
 {
     struct alarm *alarm = &live->alarm;
     if (is_of(live, mitigation->m.id))
         return false;
-    if (alarm->mitigation_count == ALARM_MITIGATIONS_MAX) {
-        /* A long alarm with many changes: the oldest entry gives its place, its hash names the
-         * alarm. */
-        memmove(alarm->mitigations[0], alarm->mitigations[1],
-                (ALARM_MITIGATIONS_MAX - 1) * sizeof(alarm->mitigations[0]));
-        alarm->mitigation_count--;
-    }
+    assert(alarm->mitigation_count < ALARM_MITIGATIONS_MAX); /* has_place() saw to it */
     (void)snprintf(alarm->mitigations[alarm->mitigation_count++], ID_TEXT_MAX, "%s",
                    mitigation->m.id);
     mitigation->wanted_by++;
     return true;
 }
 
-static bool held(const struct engine *e, const struct live_alarm *live,
-                 const struct config_method *method, enum addr_family family, char *ret_why,
-                 size_t room)
+/* Entries of what ended give their places; false: as many stand as an alarm can hold. */
+static bool has_place(const struct engine *e, struct alarm *alarm)
 {
-    for (size_t i = 0; i < e->hold_count; i++) {
-        const struct scope *hold = &e->holds[i];
-        bool hits = hold->kind == SCOPE_ALL ||
-                    (hold->kind == SCOPE_METHOD && strcmp(hold->value, method->name) == 0) ||
-                    (hold->kind == SCOPE_ALARM && strcmp(hold->value, live->alarm.id) == 0) ||
-                    (hold->kind == SCOPE_FAMILY &&
-                     strcmp(hold->value, family == ADDR_IPV4 ? "ipv4" : "ipv6") == 0);
-        if (!hits)
-            continue;
-        char scope[SCOPE_TEXT_MAX];
-        (void)snprintf(ret_why, room, "on hold (%.60s): weir resume", scope_format(hold, scope));
+    size_t kept = 0;
+    if (alarm->mitigation_count < ALARM_MITIGATIONS_MAX)
         return true;
+    for (size_t i = 0; i < alarm->mitigation_count; i++) {
+        if (mitigations_by_id(e, alarm->mitigations[i]) == NULL)
+            continue;
+        if (kept != i)
+            memcpy(alarm->mitigations[kept], alarm->mitigations[i], ID_TEXT_MAX);
+        kept++;
     }
-    return false;
+    alarm->mitigation_count = kept;
+    return kept < ALARM_MITIGATIONS_MAX;
 }
 
-/* One method on one platform. false: it was refused for now only, and is tried again. */
-static bool start_on(struct engine *e, struct live_alarm *live, const struct model_method *method,
-                     const struct config_platform *platform, bool *ret_changed,
-                     struct engine_now now)
+/* One method on one platform. */
+static struct live_mitigation *start_on(struct engine *e, struct live_alarm *live,
+                                        const struct model_method *method,
+                                        const struct config_platform *platform, bool is_retry,
+                                        struct start_refusal *ret_refusal, struct engine_now now)
 {
     const struct config_policy *p = &e->model->config->policies[live->tracked->policy];
     const struct model_count *count =
@@ -136,45 +134,40 @@ static bool start_on(struct engine *e, struct live_alarm *live, const struct mod
     struct flow_actions actions;
     struct rule_error error = {0};
     struct ip_addr target;
-    char peers[MITIGATION_PEERS_MAX][NAME_MAX_LEN + 1], why[REASON_MAX] = "",
-                                                        before[sizeof(alarm->not_mitigated)];
-    (void)snprintf(before, sizeof(before), "%s", alarm->not_mitigated);
+    char peers[MITIGATION_PEERS_MAX][NAME_MAX_LEN + 1];
     enum addr_family family =
         key_addr(&alarm->key, DIM_DST_ADDR, &target) == STATUS_OK ? target.family : ADDR_IPV4;
     uint32_t routers = start_peers(e, platform, family, peers);
-    bool later = false;
-    struct live_mitigation *mitigation = NULL;
-    if (held(e, live, method->config, family, why, sizeof(why))) {
-        later = true;
-    } else if (model_method_rule(method, &count->spec, &alarm->key, NULL,
-                                 routers != 0 ? routers : 1, &rule, &actions,
-                                 &error) != STATUS_OK) {
-        (void)snprintf(why, sizeof(why), "%s", error.why);
-    } else {
-        struct start start = {.alarm = alarm->id,
-                              .policy = p->name,
-                              .method = method->config->name,
-                              .who = policy_name,
-                              .reason = alarm->threshold_text,
-                              .origin = ORIGIN_ALARM,
-                              .platform = platform,
-                              .dry_run = p->dry_run || method->config->dry_run,
-                              .lease_ms = method->config->lease_ms,
-                              .withdraw_after_ms = method->config->withdraw_after_ms,
-                              .withdraw_manual = method->config->withdraw_manual,
-                              .crossed_ms = alarm->times.crossed_ms};
-        mitigation = start_rule(e, &start, &rule, &actions, why, now);
-        later = mitigation == NULL &&
-                strncmp(why, guard_label(GUARD_BUDGET), strlen(guard_label(GUARD_BUDGET))) == 0;
+    *ret_refusal = (struct start_refusal){.for_now = false};
+    if (model_method_rule(method, &count->spec, &alarm->key, NULL, routers != 0 ? routers : 1,
+                          &rule, &actions, &error) != STATUS_OK) {
+        (void)snprintf(ret_refusal->why, REASON_MAX, "%s", error.why);
+        return NULL;
     }
-    if (mitigation != NULL)
-        *ret_changed = attach(live, mitigation) || *ret_changed;
-    (void)snprintf(alarm->not_mitigated, sizeof(alarm->not_mitigated), "%.90s", why);
-    *ret_changed = *ret_changed || strcmp(before, alarm->not_mitigated) != 0;
-    return !later;
+    if (!has_place(e, alarm)) {
+        ret_refusal->for_now = true;
+        (void)snprintf(ret_refusal->why, REASON_MAX, "%d rules stand for it already",
+                       ALARM_MITIGATIONS_MAX);
+        return NULL;
+    }
+    struct start start = {.alarm = alarm->id,
+                          .policy = p->name,
+                          .method = method->config->name,
+                          .who = policy_name,
+                          .reason = alarm->threshold_text,
+                          .origin = ORIGIN_ALARM,
+                          .platform = platform,
+                          .dry_run = p->dry_run || method->config->dry_run,
+                          .lease_ms = method->config->lease_ms,
+                          .withdraw_after_ms = method->config->withdraw_after_ms,
+                          .withdraw_manual = method->config->withdraw_manual,
+                          .crossed_ms = alarm->times.crossed_ms,
+                          .is_retry = is_retry};
+    return start_rule(e, &start, &rule, &actions, ret_refusal, now);
 }
 
-void mitigations_start_for(struct engine *e, struct live_alarm *live, struct engine_now now)
+void mitigations_start_for(struct engine *e, struct live_alarm *live, bool is_retry,
+                           struct engine_now now)
 {
     const struct config *c = e->model->config;
     const struct config_threshold *threshold =
@@ -182,7 +175,8 @@ void mitigations_start_for(struct engine *e, struct live_alarm *live, struct eng
     live->settled = true;
     if (live->alarm.stopped_by_person || live->alarm.suppressed)
         return;
-    bool changed = false, all = true;
+    bool changed = false;
+    char why[sizeof(live->alarm.not_mitigated)] = ""; /* the first refusal */
     for (size_t i = 0; i < threshold->mitigate_count; i++) {
         const struct model_method *method = &e->model->methods[threshold->mitigate[i].method];
         size_t platforms = method->config->platform_count;
@@ -192,14 +186,36 @@ void mitigations_start_for(struct engine *e, struct live_alarm *live, struct eng
                 platforms != 0           ? &c->platforms[method->config->platforms[n]]
                 : c->platform_count != 0 ? &c->platforms[n]
                                          : NULL;
-            all = start_on(e, live, method, platform, &changed, now) && all;
+            struct start_refusal refusal;
+            struct live_mitigation *mitigation =
+                start_on(e, live, method, platform, is_retry, &refusal, now);
+            if (mitigation != NULL) {
+                changed = attach(live, mitigation) || changed;
+                continue;
+            }
+            live->settled = live->settled && !refusal.for_now;
+            if (why[0] == '\0')
+                (void)snprintf(why, sizeof(why), "%.90s", refusal.why);
         }
     }
-    live->settled = all;
-    live->retry_ms = now.mono_ms + 5000;
+    uint64_t every_ms = e->alarm_count * RETRY_EVERY_MS_AN_ALARM;
+    live->retry_ms = now.mono_ms + (every_ms > RETRY_EVERY_MS ? every_ms : RETRY_EVERY_MS);
+    /* A retry that is refused for another reason shows it, and is no event. */
+    bool is_event = why[0] != '\0' && (!is_retry || live->alarm.not_mitigated[0] == '\0');
+    changed = changed || strcmp(live->alarm.not_mitigated, why) != 0;
+    memcpy(live->alarm.not_mitigated, why, sizeof(why));
     if (changed)
-        engine_write_alarm(e, live, live->alarm.not_mitigated[0] != '\0' ? "not mitigated" : NULL,
-                           live->alarm.not_mitigated, now);
+        engine_write_alarm(e, live, is_event ? "not mitigated" : NULL, why, now);
+}
+
+void mitigations_ask_again(struct engine *e, const char *id)
+{
+    size_t cursor = 0;
+    for (struct tracked *t = table_next(e->tracked, &cursor); t != NULL;
+         t = table_next(e->tracked, &cursor)) {
+        if (t->live != NULL && is_of(t->live, id))
+            t->live->settled = false;
+    }
 }
 
 void mitigations_alarm_ended(struct engine *e, const struct live_alarm *live, struct engine_now now)
@@ -251,6 +267,8 @@ static void mitigation_time(struct engine *e, struct live_mitigation *live, stru
         mitigations_withdraw(e, live, policy_name,
                              m->origin == ORIGIN_ALARM ? "the alarm has ended" : "its time is over",
                              now);
+        if (live->wanted_by != 0)
+            mitigations_ask_again(e, m->id);
         return;
     }
     if (m->state == MITIGATION_ANNOUNCING && all_refused(live) &&
@@ -355,7 +373,11 @@ void engine_write_refused(struct engine *e, const char *mitigation_id, uint64_t 
                           enum status why, struct engine_now now)
 {
     struct live_mitigation *live = mitigations_by_id(e, mitigation_id);
-    if (live == NULL || live->m.revision < revision)
+    if (live == NULL || live->m.revision < revision || !mitigations_stands(live))
         return;
-    finish(e, live, MITIGATION_REFUSED, status_text(why), now);
+    mitigations_ask_again(e, mitigation_id);
+    if (revision == 1)
+        finish(e, live, MITIGATION_REFUSED, status_text(why), now);
+    else /* an earlier revision stands at the speakers: it goes by their hands */
+        mitigations_withdraw(e, live, policy_name, status_text(why), now);
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What people and programs ask for: mitigate, announce, stop; and the way out, withdraw-all. */
+/* What people and programs ask for: mitigate, announce, stop. */
 
 static const char *arg(const struct request *r, const char *name)
 {
@@ -96,7 +96,8 @@ static void mitigate_on(struct engine *e, const struct request *request,
     struct flow_rule rule;
     struct flow_actions actions;
     struct rule_error error = {0};
-    char peers[MITIGATION_PEERS_MAX][NAME_MAX_LEN + 1], why[REASON_MAX];
+    char peers[MITIGATION_PEERS_MAX][NAME_MAX_LEN + 1];
+    struct start_refusal refusal;
     const struct config_method *c = method->config;
     enum addr_family family = given->has_destination ? given->destination.addr.family : ADDR_IPV4;
     uint32_t routers = start_peers(e, platform, family, peers);
@@ -119,7 +120,7 @@ static void mitigate_on(struct engine *e, const struct request *request,
                           .lease_ms = c->lease_ms,
                           .withdraw_after_ms = c->withdraw_after_ms,
                           .withdraw_manual = true};
-    report_start(reply, start_rule(e, &start, &rule, &actions, why, now), why);
+    report_start(reply, start_rule(e, &start, &rule, &actions, &refusal, now), refusal.why);
 }
 
 static void do_mitigate(struct engine *e, const struct request *request, struct reply *reply,
@@ -175,7 +176,8 @@ static void do_announce(struct engine *e, const struct request *request, struct 
     struct flow_actions actions;
     struct rule_error error = {0};
     uint64_t for_ms = 0;
-    char peers[MITIGATION_PEERS_MAX][NAME_MAX_LEN + 1], why[REASON_MAX];
+    char peers[MITIGATION_PEERS_MAX][NAME_MAX_LEN + 1];
+    struct start_refusal refusal;
     size_t peer_count = 0;
     const char *text = arg(request, "rule"), *reason = arg(request, "reason"),
                *dry_run = arg(request, "dry_run");
@@ -212,7 +214,22 @@ static void do_announce(struct engine *e, const struct request *request, struct 
                           .until_ms = now.state_ms + for_ms,
                           .lease_ms = for_ms,
                           .withdraw_manual = true};
-    report_start(reply, start_rule(e, &start, &rule, &actions, why, now), why);
+    report_start(reply, start_rule(e, &start, &rule, &actions, &refusal, now), refusal.why);
+}
+
+/* None of the alarms that a stopped mitigation was for starts anything until it has ended. */
+static void stop_alarms_of(struct engine *e, const struct live_mitigation *live, const char *who,
+                           struct engine_now now)
+{
+    size_t cursor = 0;
+    for (struct tracked *t = table_next(e->tracked, &cursor); t != NULL;
+         t = table_next(e->tracked, &cursor)) {
+        if (t->live == NULL || t->live->alarm.stopped_by_person ||
+            !mitigations_is_for(live, t->live))
+            continue;
+        t->live->alarm.stopped_by_person = true;
+        engine_write_alarm(e, t->live, "stopped by a person", who, now);
+    }
 }
 
 static void do_stop(struct engine *e, const struct request *request, struct reply *reply,
@@ -230,11 +247,7 @@ static void do_stop(struct engine *e, const struct request *request, struct repl
             (void)snprintf(missing, sizeof(missing), "%.39s", request->args[i].value);
             continue;
         }
-        struct live_alarm *alarm = live->m.alarm[0] != '\0' ? alarms_by_id(e, live->m.alarm) : NULL;
-        if (alarm != NULL) {
-            alarm->alarm.stopped_by_person = true;
-            engine_write_alarm(e, alarm, "stopped by a person", request->who, now);
-        }
+        stop_alarms_of(e, live, request->who, now);
         add_id(reply, live->m.id);
         mitigations_withdraw(e, live, request->who, reason != NULL ? reason : "stopped by a person",
                              now);
@@ -269,74 +282,4 @@ void engine_request(struct engine *e, const struct request *request, struct repl
         }
     }
     say(ret_reply, false, "there is no request %s", request->verb);
-}
-
-static bool platform_has(const struct engine *e, const char *platform, const char *peer)
-{
-    const struct config_platform *p = find_platform(e->model->config, platform);
-    for (size_t i = 0; p != NULL && i < p->peer_count; i++) {
-        if (strcmp(e->model->config->peers[p->peers[i]].name, peer) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Whether the scope takes the whole mitigation away; of one peer among several, speakers see to. */
-static bool covers(const struct engine *e, const struct scope *scope, const struct mitigation *m)
-{
-    switch ((enum scope_kind)scope->kind) {
-    case SCOPE_ALL:
-        return true;
-    case SCOPE_METHOD:
-        return strcmp(scope->value, m->method) == 0;
-    case SCOPE_ALARM:
-        return strcmp(scope->value, m->alarm) == 0;
-    case SCOPE_FAMILY:
-        return strcmp(scope->value, m->family == ADDR_IPV4 ? "ipv4" : "ipv6") == 0;
-    case SCOPE_PEER:
-    case SCOPE_PLATFORM:
-        for (size_t i = 0; i < m->peer_count; i++) {
-            if (scope->kind == SCOPE_PEER ? strcmp(scope->value, m->peers[i]) != 0
-                                          : !platform_has(e, scope->value, m->peers[i]))
-                return false;
-        }
-        return m->peer_count != 0;
-    case SCOPE_KIND_COUNT:
-        break;
-    }
-    return false;
-}
-
-void engine_stop(struct engine *e, const struct scope *scope, const char *who, const char *why,
-                 struct engine_now now)
-{
-    char reason[REASON_MAX];
-    (void)snprintf(reason, sizeof(reason), "withdraw-all: %.200s", why);
-    size_t cursor = 0;
-    for (struct live_mitigation **at = table_next(e->mitigations, &cursor); at != NULL;
-         at = table_next(e->mitigations, &cursor)) {
-        if (covers(e, scope, &(*at)->m))
-            mitigations_withdraw(e, *at, who, reason, now);
-    }
-}
-
-void engine_holds(struct engine *e, const struct scope *scopes, size_t count)
-{
-    bool changed = count != e->hold_count;
-    e->hold_count = count < HOLDS_MAX ? count : HOLDS_MAX;
-    for (size_t i = 0; i < e->hold_count; i++) {
-        changed = changed || !scope_equal(&e->holds[i], &scopes[i]);
-        e->holds[i] = scopes[i];
-    }
-    if (!changed)
-        return;
-    /* What a hold kept down, or a stop took away, is asked for again when it is lifted. */
-    size_t cursor = 0;
-    for (struct tracked *t = table_next(e->tracked, &cursor); t != NULL;
-         t = table_next(e->tracked, &cursor)) {
-        if (t->live != NULL) {
-            t->live->settled = false;
-            t->live->retry_ms = 0;
-        }
-    }
 }

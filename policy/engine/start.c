@@ -137,16 +137,38 @@ static bool over_budget(const struct engine *e, const struct start *start,
     return true;
 }
 
+/* The rule's own platform; of a free rule each that has one of its peers. */
+static bool reaches(const struct engine *e, const struct start *start, const struct mitigation *m,
+                    const struct config_platform *platform)
+{
+    if (start->platform != NULL)
+        return start->platform == platform;
+    for (size_t i = 0; i < platform->peer_count; i++) {
+        const char *name = e->model->config->peers[platform->peers[i]].name;
+        for (size_t j = 0; j < m->peer_count; j++) {
+            if (strcmp(m->peers[j], name) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
 static void judge(struct engine *e, const struct start *start, const struct mitigation *m,
                   const struct flow_rule *rule, const struct flow_actions *actions,
                   struct guard_verdict *ret_verdict, struct engine_now now)
 {
     struct guard_context context;
+    const struct config *c = e->model->config;
     model_guard_context(e->model, start->platform, &context);
-    if (start->platform != NULL) {
-        context.rules_max = start->platform->max_rules;
+    context.rules_max = 0;
+    for (size_t i = 0; i < c->platform_count; i++) {
+        uint32_t rules_max = c->platforms[i].max_rules;
+        if (!reaches(e, start, m, &c->platforms[i]))
+            continue;
         if (start->origin == ORIGIN_ALARM)
-            context.rules_max -= reserve(e->model->config, context.rules_max);
+            rules_max -= reserve(c, rules_max);
+        if (context.rules_max == 0 || rules_max < context.rules_max)
+            context.rules_max = rules_max;
         context.rules_now = count_standing(e, m, NULL);
     }
     guard_judge(&context, rule, actions, ret_verdict);
@@ -169,8 +191,6 @@ static enum status fill(struct mitigation *m, const struct engine *e, const stru
     (void)snprintf(m->reason, sizeof(m->reason), "%s", start->reason);
     m->origin = (uint8_t)start->origin;
     m->state = MITIGATION_ANNOUNCING;
-    m->dry_run = start->dry_run || e->model->config->dry_run ||
-                 (start->platform != NULL && start->platform->dry_run);
     m->family = rule->family;
     m->epoch = e->options.epoch;
     m->revision = 1;
@@ -185,6 +205,11 @@ static enum status fill(struct mitigation *m, const struct engine *e, const stru
         memcpy(m->peers, start->peers, start->peer_count * sizeof(m->peers[0]));
     else
         m->peer_count = start_peers(e, start->platform, rule->family, m->peers);
+    m->dry_run = start->dry_run || e->model->config->dry_run;
+    for (size_t i = 0; i < e->model->config->platform_count; i++) {
+        const struct config_platform *platform = &e->model->config->platforms[i];
+        m->dry_run = m->dry_run || (platform->dry_run && reaches(e, start, m, platform));
+    }
 
     struct text text;
     text_init(&text, RULE_TEXT_MAX - 1);
@@ -243,7 +268,8 @@ static void write_refused(struct engine *e, struct mitigation *m, const char *wh
 static void keep_standing(struct engine *e, struct live_mitigation *live, const struct start *start,
                           struct engine_now now)
 {
-    if (live->m.until_ms == 0 || start->until_ms != 0)
+    /* What a person gave a time keeps it; alarms that still want the rule then start it anew. */
+    if (live->m.until_ms == 0 || start->until_ms != 0 || live->m.withdraw_manual)
         return;
     live->m.until_ms = 0;
     live->m.revision++;
@@ -251,63 +277,93 @@ static void keep_standing(struct engine *e, struct live_mitigation *live, const 
     write_new(e, live, start);
 }
 
-static bool has_room(const struct engine *e, char ret_why[REASON_MAX])
+/* What keeps a rule from starting now, and not for good. */
+static bool not_now(struct engine *e, const struct start *start, const struct mitigation *m,
+                    const struct live_mitigation *other, char ret_why[REASON_MAX])
 {
-    if (table_count(e->mitigations) < ENGINE_MITIGATIONS_MAX)
+    char scope[SCOPE_TEXT_MAX];
+    for (size_t i = 0; start->origin == ORIGIN_ALARM && i < e->hold_count; i++) {
+        if (!mitigations_covered(e, &e->holds[i], m))
+            continue;
+        (void)snprintf(ret_why, REASON_MAX, "on hold (%.60s): weir resume",
+                       scope_format(&e->holds[i], scope));
         return true;
-    (void)snprintf(ret_why, REASON_MAX, "budget: %d mitigations are known already",
-                   ENGINE_MITIGATIONS_MAX);
+    }
+    if (other != NULL) {
+        (void)snprintf(ret_why, REASON_MAX,
+                       "%s has this match with another action, peers or dry run", other->m.id);
+        return true;
+    }
     return false;
 }
 
-struct live_mitigation *start_rule(struct engine *e, const struct start *start,
-                                   const struct flow_rule *rule, const struct flow_actions *actions,
-                                   char ret_why[REASON_MAX], struct engine_now now)
+/* Guards a rule that is new. */
+static bool may_start(struct engine *e, const struct start *start, const struct mitigation *m,
+                      const struct flow_rule *rule, const struct flow_actions *actions,
+                      struct start_refusal *ret_refusal, struct engine_now now)
 {
-    ret_why[0] = '\0';
-    struct live_mitigation *live = has_room(e, ret_why) ? calloc(1, sizeof(*live)) : NULL;
-    if (live == NULL) {
-        if (ret_why[0] == '\0')
-            (void)snprintf(ret_why, REASON_MAX, "out of memory");
-        return NULL;
-    }
-    struct rule_error error = {0};
     struct guard_verdict verdict = {0};
-    struct live_mitigation *other = NULL, *same = NULL;
-    if (fill(&live->m, e, start, rule, actions, &error, now) != STATUS_OK) {
-        (void)snprintf(ret_why, REASON_MAX, "%s", error.why);
-    } else if ((same = find_same(e, &live->m, &other)) != NULL) {
-        free(live);
-        keep_standing(e, same, start, now);
-        return same;
-    } else if (other != NULL) {
-        (void)snprintf(ret_why, REASON_MAX,
-                       "%s has this match with another action, peers or dry run", other->m.id);
-    } else if (live->m.peer_count == 0 && e->model->config->peer_count != 0) {
-        (void)snprintf(ret_why, REASON_MAX, "no peer takes this family");
-    } else {
-        judge(e, start, &live->m, rule, actions, &verdict, now);
-        if (verdict.count != 0)
-            (void)snprintf(ret_why, REASON_MAX, "%s: %s",
-                           guard_label(verdict.refusals[0].invariant), verdict.refusals[0].text);
+    if (m->peer_count == 0 && e->model->config->peer_count != 0) {
+        (void)snprintf(ret_refusal->why, REASON_MAX, "no peer takes this family");
+        return false;
     }
-    if (ret_why[0] != '\0') {
-        write_refused(e, &live->m, ret_why, now);
-        free(live);
-        return NULL;
-    }
+    judge(e, start, m, rule, actions, &verdict, now);
+    if (verdict.count == 0)
+        return true;
+    const struct guard_refusal *first = &verdict.refusals[0];
+    (void)snprintf(ret_refusal->why, REASON_MAX, "%s: %s", guard_label(first->invariant),
+                   first->text);
+    ret_refusal->for_now = first->invariant == GUARD_BUDGET;
+    return false;
+}
+
+static struct live_mitigation *add(struct engine *e, struct live_mitigation *live,
+                                   const struct start *start, struct engine_now now)
+{
     bool is_new = false;
     struct live_mitigation **at =
         table_insert(e->mitigations, live->m.id, strlen(live->m.id), &is_new);
-    if (at == NULL || !is_new) {
-        free(live);
-        (void)snprintf(ret_why, REASON_MAX, "out of memory");
+    if (at == NULL || !is_new)
         return NULL;
-    }
     *at = live;
     live->created_ms = live->renewed_ms = now.mono_ms;
     e->starts_ms[e->start_next] = now.mono_ms;
     e->start_next = (e->start_next + 1) % STARTS_A_MINUTE_MAX;
     write_new(e, live, start);
     return live;
+}
+
+struct live_mitigation *start_rule(struct engine *e, const struct start *start,
+                                   const struct flow_rule *rule, const struct flow_actions *actions,
+                                   struct start_refusal *ret_refusal, struct engine_now now)
+{
+    *ret_refusal = (struct start_refusal){.for_now = true};
+    if (table_count(e->mitigations) == ENGINE_MITIGATIONS_MAX) {
+        (void)snprintf(ret_refusal->why, REASON_MAX, "budget: %d mitigations are known already",
+                       ENGINE_MITIGATIONS_MAX);
+        return NULL;
+    }
+    (void)snprintf(ret_refusal->why, REASON_MAX, "out of memory");
+    struct live_mitigation *live = calloc(1, sizeof(*live));
+    if (live == NULL)
+        return NULL;
+    struct rule_error error = {0};
+    struct live_mitigation *other = NULL, *same = NULL;
+    ret_refusal->for_now = false;
+    if (fill(&live->m, e, start, rule, actions, &error, now) != STATUS_OK) {
+        (void)snprintf(ret_refusal->why, REASON_MAX, "%s", error.why);
+    } else if ((same = find_same(e, &live->m, &other)) != NULL) {
+        free(live);
+        keep_standing(e, same, start, now);
+        return same;
+    } else if (not_now(e, start, &live->m, other, ret_refusal->why)) {
+        ret_refusal->for_now = true;
+    } else if (may_start(e, start, &live->m, rule, actions, ret_refusal, now) &&
+               add(e, live, start, now) != NULL) {
+        return live;
+    }
+    if (!start->is_retry)
+        write_refused(e, &live->m, ret_refusal->why, now);
+    free(live);
+    return NULL;
 }

@@ -43,14 +43,18 @@ static double estimate(const struct rollup_rates *rates, enum config_rate_kind k
 struct threshold_verdict threshold_judge(const struct config_threshold *threshold,
                                          const struct rollup_rates *rates)
 {
-    double quantile = threshold_quantile(threshold->confidence);
+    double quantile = -1; /* worked out for what is over its limit only: the bound is lower still */
     bool all = threshold->all;
     bool over = all, under = !all, half = all;
     struct threshold_verdict verdict = {.ratio = all ? INFINITY : 0};
     for (size_t i = 0; i < threshold->rate_count; i++) {
         double limit = (double)threshold->rates[i].limit;
         double now = estimate(rates, threshold->rates[i].kind, 0);
-        bool is_over = estimate(rates, threshold->rates[i].kind, quantile) >= limit;
+        bool is_over = now >= limit;
+        if (is_over) {
+            quantile = quantile < 0 ? threshold_quantile(threshold->confidence) : quantile;
+            is_over = estimate(rates, threshold->rates[i].kind, quantile) >= limit;
+        }
         bool is_under = now < limit * threshold->clear_below;
         bool is_half = now >= limit / 2;
         over = all ? over && is_over : over || is_over;
