@@ -20,7 +20,7 @@ void data_read_set(struct decode_context *context, struct wire_reader *set, uint
     memset(&record.extra, 0, sizeof(record.extra));
     for (;;) {
         record.flow = base;
-        if (plan->need & NEED_EXTRA)
+        if (plan->need & NEED_CLEAR)
             memset(&record.extra, 0, sizeof(record.extra));
         if (!plan_next(plan, set, &record))
             break;

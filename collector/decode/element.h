@@ -61,7 +61,7 @@ enum target_kind {
     X(POPULATION, extra.population, UINT, 0, NEED_RATE)                                            \
     X(PROBABILITY, extra.probability, FLOAT, 0, NEED_RATE)                                         \
     X(BOOT, extra.boot_ms, UINT, 0, NEED_TIME)                                                     \
-    X(ACTIVE_TIMEOUT, extra.active_timeout_s, UINT, 0, NEED_EXTRA)                                 \
+    X(ACTIVE_TIMEOUT, extra.active_timeout_s, UINT, 0, 0)                                          \
     X(REVERSE_BYTES, extra.reverse_bytes, UINT, 0, NEED_REVERSE)                                   \
     X(REVERSE_PACKETS, extra.reverse_packets, UINT, 0, NEED_REVERSE)                               \
     X(REVERSE_TCP_FLAGS, extra.reverse_tcp_flags, UINT, 0, NEED_REVERSE)                           \

@@ -353,6 +353,10 @@ static void plan_fill(struct decode_plan *plan, const struct template_field *fie
         uint8_t to = field_target(&choice, &fields[i], taken);
         const struct target *target = &element_targets[to];
         plan->need |= target->need;
+        /* All else in the record's extra part is written anew by each record. */
+        bool is_extra = target->offset >= offsetof(struct plan_record, extra);
+        if ((target->kind == KIND_EITHER && is_extra) || fields[i].len == FIELD_VARIABLE)
+            plan->need |= NEED_CLEAR;
         if (fields[i].len == FIELD_VARIABLE) {
             segment->variable = true;
             segment->variable_to = to;
@@ -371,8 +375,6 @@ static void plan_fill(struct decode_plan *plan, const struct template_field *fie
         }
         segment->fixed_len = (uint16_t)(segment->fixed_len + fields[i].len);
     }
-    if (plan->need != 0)
-        plan->need |= NEED_EXTRA;
 }
 
 enum decode_reason plan_compile(const struct template_field *fields, size_t count,

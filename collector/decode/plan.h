@@ -38,7 +38,7 @@ enum plan_need {
     NEED_SAMPLER = 1 << 4,
     NEED_REVERSE = 1 << 5,
     NEED_SECTION = 1 << 6,
-    NEED_EXTRA = 1 << 7 /* anything of struct plan_extra */
+    NEED_CLEAR = 1 << 7 /* struct plan_extra must be zero before each record */
 };
 
 /* What steps write beside the flow record, for record.c and options.c to make sense of. */
