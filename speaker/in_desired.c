@@ -57,12 +57,21 @@ struct asked {
     char id[ID_TEXT_MAX];
 };
 
+/* Something was not read: all of it again, but not at once, or a key that is broken for good would
+ * keep us busy. */
+static void read_soon(struct in_jobs *in)
+{
+    uint64_t at_ms = speaker_now_ms(in->speaker) + RETRY_MS;
+    if (in->read_at > at_ms)
+        in->read_at = at_ms;
+}
+
 static void on_hash(void *owner, enum status status, const struct redis_reply *reply)
 {
     struct asked *asked = owner;
     struct in_jobs *in = asked->in;
     if (status != STATUS_OK)
-        in->read_again = true;
+        read_soon(in);
     else if (reply->type == REDIS_ARRAY && reply->count == 0)
         desired_missing(in->speaker->desired, asked->id);
     else
@@ -76,7 +85,7 @@ void in_desired_ask(struct in_jobs *in, const char *id)
     char name[KEY_NAME_MAX];
     struct asked *asked = calloc(1, sizeof(*asked));
     if (asked == NULL) {
-        in->read_again = true;
+        read_soon(in);
         return;
     }
     asked->in = in;
@@ -84,7 +93,7 @@ void in_desired_ask(struct in_jobs *in, const char *id)
     if (key_name(name, in_jobs_prefix(in), KEY_MITIGATION, id) == NULL ||
         redis_commandf(in->redis, on_hash, asked, "HGETALL %s", name) != STATUS_OK) {
         /* Too much at once, or no connection: the whole reading that follows brings it. */
-        in->read_again = true;
+        read_soon(in);
         free(asked);
     }
 }

@@ -14,14 +14,16 @@
  *   put_mitigation REDIS ID REVISION STATE 'match … then …' [NAME=VALUE …]
  *
  * NAME: peer (may repeat), dry_run, until_in_ms, lease_ms, job (announce, withdraw, none), method,
- * alarm, crossed_ago_ms. Prints the job's id.
+ * alarm, crossed_ago_ms, copies (as many mitigations, ID-0, ID-1, …, with {i} in the rule replaced
+ * by the number). Prints the last job's id.
  */
 struct put {
     struct redis *redis;
     uv_loop_t loop;
     struct mitigation m;
     const char *job; /* verb, or NULL */
-    uint64_t until_in_ms, crossed_ago_ms, epoch;
+    const char *id, *rule;
+    uint64_t until_in_ms, crossed_ago_ms, epoch, copies, copy;
     struct write_field fields[2][64];
     size_t counts[2];
     char texts[2][64][RULE_TEXT_MAX];
@@ -60,6 +62,43 @@ static void finish(struct put *p, int exit_status)
     redis_close(p->redis, on_redis_closed, p);
 }
 
+static void read_rule(struct mitigation *m, const char *text)
+{
+    struct flow_rule *rule = calloc(1, sizeof(*rule));
+    struct flow_actions actions = {0};
+    struct rule_error error = {0};
+    uint8_t communities[COMMUNITIES_MAX][8];
+    size_t count = 0;
+    if (rule_parse_text(rule, &actions, text, &error) != STATUS_OK ||
+        nlri_encode(rule, m->nlri, sizeof(m->nlri), &m->nlri_len) != STATUS_OK ||
+        actions_encode(&actions, communities, &count, &error) != STATUS_OK)
+        die("rule", error.why);
+    memcpy(m->communities, communities, count * 8);
+    m->community_count = count;
+    m->family = rule->family;
+    snprintf(m->rule, sizeof(m->rule), "%s", text);
+    free(rule);
+}
+
+/* The copy's own id and rule. */
+static void number_copy(struct put *p)
+{
+    char text[RULE_TEXT_MAX];
+    const char *at = strstr(p->rule, "{i}");
+    if (p->copies > 0)
+        snprintf(p->m.id, sizeof(p->m.id), "%s-%" PRIu64, p->id, p->copy);
+    else
+        snprintf(p->m.id, sizeof(p->m.id), "%s", p->id);
+    if (at == NULL)
+        snprintf(text, sizeof(text), "%s", p->rule);
+    else
+        snprintf(text, sizeof(text), "%.*s%" PRIu64 "%s", (int)(at - p->rule), p->rule, p->copy,
+                 at + 3);
+    read_rule(&p->m, text);
+}
+
+static void write_it(struct put *p, uint64_t now_ms);
+
 static void on_written(void *owner, enum status status, const struct redis_reply *reply)
 {
     struct put *p = owner;
@@ -70,6 +109,10 @@ static void on_written(void *owner, enum status status, const struct redis_reply
         finish(p, 1);
         return;
     }
+    if (++p->copy < p->copies) {
+        write_it(p, answer.now_ms);
+        return;
+    }
     printf("%s\n", answer.job_id);
     finish(p, 0);
 }
@@ -78,6 +121,8 @@ static void write_it(struct put *p, uint64_t now_ms)
 {
     struct mitigation *m = &p->m;
     struct text pb, job_pb;
+    number_copy(p);
+    p->counts[0] = p->counts[1] = 0;
     struct job job = {.epoch = p->epoch,
                       .revision = m->revision,
                       .crossed_ms = p->crossed_ago_ms != 0 ? now_ms - p->crossed_ago_ms : 0,
@@ -140,24 +185,6 @@ static void on_up(void *owner)
         die("lead", "not sent");
 }
 
-static void read_rule(struct mitigation *m, const char *text)
-{
-    struct flow_rule *rule = calloc(1, sizeof(*rule));
-    struct flow_actions actions = {0};
-    struct rule_error error = {0};
-    uint8_t communities[COMMUNITIES_MAX][8];
-    size_t count;
-    if (rule_parse_text(rule, &actions, text, &error) != STATUS_OK ||
-        nlri_encode(rule, m->nlri, sizeof(m->nlri), &m->nlri_len) != STATUS_OK ||
-        actions_encode(&actions, communities, &count, &error) != STATUS_OK)
-        die("rule", error.why);
-    memcpy(m->communities, communities, count * 8);
-    m->community_count = count;
-    m->family = rule->family;
-    snprintf(m->rule, sizeof(m->rule), "%s", text);
-    free(rule);
-}
-
 static void read_option(struct put *p, const char *arg)
 {
     const char *value = strchr(arg, '=');
@@ -178,6 +205,8 @@ static void read_option(struct put *p, const char *arg)
         snprintf(m->method, sizeof(m->method), "%s", value);
     else if (strncmp(arg, "alarm=", 6) == 0)
         snprintf(m->alarm, sizeof(m->alarm), "%s", value);
+    else if (strncmp(arg, "copies=", 7) == 0)
+        p->copies = strtoull(value, NULL, 10);
     else if (strncmp(arg, "job=", 4) == 0)
         p->job = strcmp(value, "none") == 0 ? NULL : value;
     else
@@ -200,10 +229,10 @@ int main(int argc, char **argv)
     static struct put p;
     if (argc < 6)
         die("usage", "REDIS ID REVISION STATE RULE [NAME=VALUE …]");
-    snprintf(p.m.id, sizeof(p.m.id), "%s", argv[2]);
+    p.id = argv[2];
+    p.rule = argv[5];
     p.m.revision = strtoull(argv[3], NULL, 10);
     read_state(&p.m, argv[4]);
-    read_rule(&p.m, argv[5]);
     p.job = p.m.state == MITIGATION_WITHDRAWING ? "withdraw" : "announce";
     for (int i = 6; i < argc; i++)
         read_option(&p, argv[i]);

@@ -46,7 +46,7 @@ class Addresses:
 
 
 def free_port(address):
-    with socket.socket() as s:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as s:
         s.bind((address, 0))
         return s.getsockname()[1]
 

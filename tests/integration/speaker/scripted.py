@@ -59,11 +59,12 @@ class Scripted:
         del folder, speaker, speaker_as, dials_port
         self.name, self.address, self.own_as = name, address, own_as
         self.port = free_port(address)
-        self.mistake = CASES[name]
-        self.said, self.count, self.listener = None, 0, None
+        self.mistake = CASES.get(name, Mistake(None))
+        self.said, self.count, self.listener, self.updates = None, 0, None, []
 
     def up(self):
-        self.listener = socket.create_server((self.address, self.port))
+        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
+        self.listener = socket.create_server((self.address, self.port), family=family)
         threading.Thread(target=self.serve, daemon=True).start()
 
     def serve(self):
@@ -93,9 +94,11 @@ class Scripted:
             while len(pending) >= 19 and len(pending) >= struct.unpack("!H", pending[16:18])[0]:
                 length = struct.unpack("!H", pending[16:18])[0]
                 kind, body, pending = pending[18], pending[19:length], pending[length:]
+                if kind == 2:
+                    self.updates.append(body)
                 if kind == 3 and self.said is None:
                     self.said = (body[0], body[1])
-                if kind == 1 and (self.mistake.first is None or silent):
+                if kind == 1 and (self.mistake.first is None or silent or self.mistake.after_open):
                     connection.sendall(self.mistake.after_open or KEEPALIVE)
                 if kind == 4 and self.mistake.then and not answered:
                     answered = True

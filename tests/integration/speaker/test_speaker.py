@@ -293,6 +293,24 @@ class Hostile(Case):
         self.assertEqual(len(gobgp.routes()), 1)
         self.assertTrue(w.speaker.running())
 
+    def test_a_session_over_ipv6(self):
+        w = self.world
+        peer = w.peer(Scripted, "good6", own_as=65010, address="::1")
+        peer.mistake.first = scripted.open_message(own_as=65010, capabilities=bytes.fromhex("010400010085"))
+        peer.mistake.after_open = scripted.KEEPALIVE
+        w.up()
+        w.announce("m-1", RULE4)
+        w.announce("m-2", RULE6)
+        wait_for("the route of the family that it has", lambda: any(b"\xc6\x33\x64\x07" in u for u in peer.updates))
+        wait_for("the other", lambda: w.results("m-2").get("good6", "").startswith("refused: family"))
+        self.assertIn("the peer did not agree to every family", w.speaker.text())
+        # A peer without 4-octet AS numbers sees AS_TRANS in AS_PATH and the real one in AS4_PATH.
+        update = [u for u in peer.updates if b"\xc6\x33\x64\x07" in u][0]
+        self.assertIn(bytes.fromhex("40020402015ba0"), update)
+        self.assertIn(bytes.fromhex("c011060201fa56ea01"), update)
+        wait_for("end of RIB", lambda: bytes.fromhex("00000007900f0003000185") in peer.updates)
+        self.assertEqual(len(peer.updates), 2)
+
     def test_strangers_and_silence(self):
         w = self.world
         gobgp = w.peer(GoBgp, "gobgp")

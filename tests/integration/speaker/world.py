@@ -29,17 +29,18 @@ class World:
 
     # --- parts ---
 
-    def peer(self, kind, name, own_as=LOCAL_AS, connect="active", dials=False):
-        peer = kind(name, self.folder, self.addresses.take(), self.address, LOCAL_AS, own_as,
+    def peer(self, kind, name, own_as=LOCAL_AS, connect="active", dials=False, address=None):
+        peer = kind(name, self.folder, address or self.addresses.take(), self.address, LOCAL_AS, own_as,
                     self.bgp_port if dials else None)
+        peer.local = address or self.address
         peer.connect = connect
         self.peers.append(peer)
         return peer
 
     def peer_lines(self, peer):
         extra = getattr(peer, "extra", "")
-        return (f"  - {{name: {peer.name}, address: {peer.address}, port: {peer.port}, remote_as: {peer.own_as}, "
-                f"local_address: {self.address}, profile: {getattr(peer, 'use_profile', peer.profile)}, "
+        return (f"  - {{name: {peer.name}, address: \"{peer.address}\", port: {peer.port}, remote_as: {peer.own_as}, "
+                f"local_address: \"{peer.local}\", profile: {getattr(peer, 'use_profile', peer.profile)}, "
                 f"families: [ipv4-flowspec, ipv6-flowspec], connect: {peer.connect}, "
                 f"timers: {{hold: 30s, connect_retry: 1s}}, updates_per_second: 1000, graceful_restart: 0s{extra}}}\n")
 
