@@ -15,6 +15,9 @@
 
 enum { LEADER_EVERY_MS = 1000 };
 
+/* The desired state comes in one reply: 100,000 mitigations of 4 KiB, and some room. */
+#define REPLY_MAX_BYTES (512UL << 20)
+
 void in_jobs_complain(struct in_jobs *in, const char *what, const char *id, enum status status)
 {
     uint64_t suppressed;
@@ -94,6 +97,7 @@ static enum status connection_options(struct in_jobs *in, struct redis_options *
                                           .address = config->redis.state.address,
                                           .user = ret_credentials->user,
                                           .password = ret_credentials->password,
+                                          .reply_max_bytes = REPLY_MAX_BYTES,
                                           .clock = in->speaker->clock,
                                           .owner = in};
     return status;

@@ -113,14 +113,12 @@ static void take_notification(struct session *s, const struct bgp_message *messa
     drive(s, version ? FSM_EV_VERSION_REFUSED : FSM_EV_NOTIFICATION);
 }
 
+/* A family that is not ours is no mistake: there is nothing to send again. */
 static void take_refresh(struct session *s, const struct bgp_message *message)
 {
-    enum bgp_family family;
-    bool ours = message_read_refresh(message, &family) == STATUS_OK;
-    bool established = s->state == FSM_ESTABLISHED;
+    if (message_read_refresh(message, &s->refresh) != STATUS_OK)
+        s->refresh = BGP_FAMILIES;
     drive(s, FSM_EV_REFRESH);
-    if (ours && established && s->state == FSM_ESTABLISHED)
-        s->options.events.on_refresh(s->options.events.owner, family);
 }
 
 static void take(struct session *s, const struct bgp_message *message)
@@ -276,6 +274,8 @@ static void drive(struct session *s, enum fsm_event event)
     start_timers(s, actions);
     if ((actions & FSM_DO_UP) != 0)
         events->on_up(events->owner);
+    if ((actions & FSM_DO_REFRESH) != 0 && s->refresh != BGP_FAMILIES)
+        events->on_refresh(events->owner, s->refresh);
     if (step.next != before)
         events->on_state(events->owner, (actions & FSM_DO_CLOSE) != 0 ? s->why : "",
                          (actions & FSM_DO_PENALTY) != 0);

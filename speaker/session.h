@@ -52,8 +52,9 @@ struct session {
     struct bgp_negotiated negotiated; /* likewise */
     /* Monotonic ms; 0: off. */
     uint64_t retry_at, hold_at, keepalive_at, stuck_since;
-    struct bgp_error error; /* what DO_NOTIFY tells */
-    char why[160];          /* the last end of a connection, in words */
+    struct bgp_error error;  /* what DO_NOTIFY tells */
+    enum bgp_family refresh; /* what DO_REFRESH sends again; BGP_FAMILIES: nothing */
+    char why[160];           /* the last end of a connection, in words */
     struct session_counters counters;
     uint32_t random;
 };

@@ -12,6 +12,8 @@ import socket
 import subprocess
 import time
 
+os.environ["PATH"] += ":/usr/sbin"  # where daemons are, also for who is not root
+
 
 def wait_for(what, condition, limit_s=20.0):
     """The condition's first true value; fails the test when the limit passes."""
@@ -225,8 +227,9 @@ class Frr(Peer):
     def up(self):
         self.vty = os.path.join(self.folder, f"{self.name}.vty")
         os.makedirs(self.vty, exist_ok=True)
-        for path in (self.folder, self.vty):
-            shutil.chown(path, "frr", "frr")
+        if os.geteuid() == 0:
+            for path in (self.folder, self.vty):
+                shutil.chown(path, "frr", "frr")
         dial = f"neighbor {self.speaker} port {self.dials_port}" if self.dials_port else f"neighbor {self.speaker} passive"
         multihop = f"neighbor {self.speaker} ebgp-multihop 8" if self.own_as != self.speaker_as else "!"
         families = "".join(f" address-family {f} flowspec\n  neighbor {self.speaker} activate\n exit-address-family\n"

@@ -23,6 +23,25 @@ def open_message(own_as=None, version=4, hold=30, router_id=b"\x0a\x00\x00\x01",
     return message(1, struct.pack("!BHH4sB", version, own_as, hold, router_id, len(parameters)) + parameters)
 
 
+def take(connection, length):
+    taken = b""
+    while len(taken) < length:
+        part = connection.recv(length - len(taken))
+        if not part:
+            return None
+        taken += part
+    return taken
+
+
+def next_message(connection):
+    """(type, body), or None at the end of the connection."""
+    head = take(connection, 19)
+    if head is None:
+        return None
+    length, kind = struct.unpack("!HB", head[16:])
+    return kind, take(connection, length - 19)
+
+
 class Mistake:
     """want: (code, subcode) of the NOTIFICATION; first: instead of our OPEN; then: after the session is established."""
 

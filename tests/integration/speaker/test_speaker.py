@@ -1,5 +1,6 @@
 """The speaker against GoBGP, FRR and BIRD: routes stand exactly as long as they must, on every peer."""
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -9,11 +10,16 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import scripted  # noqa: E402
-from daemons import Bird, Frr, GoBgp, stays, wait_for  # noqa: E402
+from daemons import Bird, Frr, GoBgp, Program, stays, wait_for  # noqa: E402
 from scripted import Scripted  # noqa: E402
-from world import RULE4, RULE4_LIMIT, RULE6, World  # noqa: E402
+from world import BIN, RULE4, RULE4_LIMIT, RULE6, World  # noqa: E402
 
 
+MISSING = [name for name in ("redis-server", "gobgpd", "gobgp", "bird", "birdc", "/usr/lib/frr/bgpd", "vtysh")
+           if shutil.which(name) is None]
+
+
+@unittest.skipIf(MISSING, f"NOT TESTED, these are not installed: {' '.join(MISSING)}")
 class Case(unittest.TestCase):
     def setUp(self):
         self.world = World()
@@ -257,13 +263,24 @@ class Sessions(Case):
         w.start_speaker()
         self.present(bird, "198.51.100.7/32")
 
+    def test_route_refresh_sends_the_routes_again(self):
+        w = self.world
+        bird = w.peer(Bird, "bird")
+        w.up()
+        w.all_established()
+        w.announce("m-1", RULE4)
+        self.present(bird, "198.51.100.7/32")
+        counter = 'weir_speaker_routes_sent_total{peer="bird",kind="announce"} '
+        self.assertIn(counter + "1", w.metrics())
+        bird.cli("reload", "in", "spk")
+        wait_for("sent again", lambda: counter + "2" in w.metrics())
+        self.present(bird, "198.51.100.7/32")
+
     def test_two_speakers_do_not_share_a_journal(self):
         w = self.world
         w.peer(Bird, "bird")
         w.up()
         w.all_established()
-        from daemons import Program
-        from world import BIN
         second = Program("second", w.folder)
         w.metrics_port = 0
         w.write_config()
@@ -292,6 +309,41 @@ class Hostile(Case):
         self.assertEqual(w.speaker.text().count("peer=gobgp families="), 1)
         self.assertEqual(len(gobgp.routes()), 1)
         self.assertTrue(w.speaker.running())
+
+    def collide(self, router_id):
+        """Both connections have seen an OPEN; gives what comes last on (theirs, ours): the speaker's and the peer's own."""
+        w = self.world
+        peer = w.peer(Scripted, "collider", connect="both")
+        with socket.create_server((peer.address, peer.port)) as listener:
+            listener.settimeout(20)
+            w.state.up()
+            w.telemetry.up()
+            w.write_config()
+            w.start_speaker()
+            theirs, _ = listener.accept()
+            with theirs, socket.socket() as ours:
+                for connection in (theirs, ours):
+                    connection.settimeout(10)
+                self.assertEqual(scripted.next_message(theirs)[0], 1)
+                theirs.sendall(scripted.open_message(router_id=router_id))
+                self.assertEqual(scripted.next_message(theirs)[0], 4)
+                ours.bind((peer.address, 0))
+                ours.connect((w.address, w.bgp_port))
+                self.assertEqual(scripted.next_message(ours)[0], 1)
+                ours.sendall(scripted.open_message(router_id=router_id))
+                loser, winner = (theirs, ours) if router_id[0] > 127 else (ours, theirs)
+                self.assertEqual(scripted.next_message(loser), (3, b"\x06\x07"))
+                self.assertEqual(scripted.next_message(loser), None, "closed")
+                if winner is ours:
+                    self.assertEqual(scripted.next_message(ours)[0], 4)
+                winner.sendall(scripted.KEEPALIVE)
+                wait_for("the other is up", lambda: "peer up" in w.speaker.text())
+
+    def test_collision_keeps_the_connection_of_the_higher_identifier(self):
+        self.collide(b"\xdf\x00\x00\x01")
+
+    def test_collision_keeps_ours_when_the_peers_identifier_is_lower(self):
+        self.collide(b"\x01\x00\x00\x01")
 
     def test_a_session_over_ipv6(self):
         w = self.world

@@ -2,6 +2,7 @@
 import os
 import shutil
 import tempfile
+import urllib.request
 
 from daemons import Addresses, Program, Redis, control, free_port, run, wait_for
 
@@ -120,4 +121,5 @@ peers:
         return last
 
     def metrics(self):
-        return run("curl", "-s", f"http://127.0.0.1:{self.metrics_port}/metrics")
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10) as answer:
+            return answer.read().decode()
