@@ -251,12 +251,19 @@ static bool all_refused(const struct live_mitigation *live)
     return live->result_count != 0;
 }
 
+/* A dry run where no peer is configured: speakers have nobody to answer for. */
+static bool nobody_answers(const struct engine *e, const struct mitigation *m)
+{
+    return m->dry_run && e->model->config->peer_count == 0;
+}
+
 static void mitigation_time(struct engine *e, struct live_mitigation *live, struct engine_now now)
 {
     struct mitigation *m = &live->m;
     if (m->state == MITIGATION_WITHDRAWING) {
         uint64_t waited_ms = now.mono_ms - live->withdrawing_since_ms;
-        if (all_gone(live) || (live->result_count == 0 && waited_ms > NO_SPEAKER_AFTER_MS))
+        if (all_gone(live) ||
+            (live->result_count == 0 && (nobody_answers(e, m) || waited_ms > NO_SPEAKER_AFTER_MS)))
             finish(e, live, MITIGATION_WITHDRAWN, NULL, now);
         else if (waited_ms > NO_ANSWER_AFTER_MS)
             finish(e, live, MITIGATION_WITHDRAWN,

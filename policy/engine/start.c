@@ -326,6 +326,10 @@ static struct live_mitigation *add(struct engine *e, struct live_mitigation *liv
     if (at == NULL || !is_new)
         return NULL;
     *at = live;
+    if (live->m.dry_run && e->model->config->peer_count == 0) {
+        live->m.state = MITIGATION_ACTIVE; /* no peer is there that a speaker could answer for */
+        live->m.active_ms = now.state_ms;
+    }
     live->created_ms = live->renewed_ms = now.mono_ms;
     e->starts_ms[e->start_next] = now.mono_ms;
     e->start_next = (e->start_next + 1) % STARTS_A_MINUTE_MAX;

@@ -11,8 +11,8 @@
 /* An engine driven by ticks and time, without a clock and without Redis; what it writes is noted.
  */
 
-#define HEAD                                                                                       \
-    "dry_run: false\n"                                                                             \
+#define HEAD "dry_run: false\n" PEERS
+#define PEERS                                                                                      \
     "networks: {ours: [198.51.100.0/24, \"2001:db8::/32\"]}\n"                                     \
     "protected: [198.51.100.10/32]\n"                                                              \
     "exporters: [{address: 192.0.2.1, name: r1, active_timeout: 2s}]\n"                            \

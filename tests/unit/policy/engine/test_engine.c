@@ -124,10 +124,21 @@ Test(engine, an_alarm_frozen_for_too_long_is_stale_and_keeps_its_rule)
 
 Test(engine, dry_run_passes_through_every_state)
 {
-    struct bench *b = setup("networks: {ours: [198.51.100.0/24]}\n" POLICY(""));
+    struct bench *b = setup("dry_run: true\n" PEERS POLICY(""));
     run(b, VICTIM, 200e6, 300);
     cr_assert(find(b, "announce (dry run)") != NULL && b->mitigation.dry_run);
-    answer(b, "", RESULT_DRY_RUN, JOB_ANNOUNCE);
+    cr_assert_eq(b->mitigation.state, MITIGATION_ANNOUNCING);
+    answer(b, "p1", RESULT_DRY_RUN, JOB_ANNOUNCE);
+    cr_assert_eq(b->mitigation.state, MITIGATION_ACTIVE);
+    run(b, VICTIM, 0, 11000);
+    cr_assert_eq(b->mitigation.state, MITIGATION_WITHDRAWN);
+    teardown(b);
+}
+
+Test(engine, a_dry_run_without_any_peer_needs_no_answer)
+{
+    struct bench *b = setup("networks: {ours: [198.51.100.0/24]}\n" POLICY(""));
+    run(b, VICTIM, 200e6, 300);
     cr_assert_eq(b->mitigation.state, MITIGATION_ACTIVE);
     run(b, VICTIM, 0, 11000);
     cr_assert_eq(b->mitigation.state, MITIGATION_WITHDRAWN);
