@@ -151,7 +151,7 @@ const char *show_age(uint64_t then_ms, uint64_t now_ms, char ret_text[TEXT_QUANT
     if (then_ms == 0)
         return "-";
     uint64_t age_ms = now_ms > then_ms ? now_ms - then_ms : 0;
-    return text_format_duration_ms(age_ms / 1000 * 1000, ret_text);
+    return age_ms < 1000 ? "0s" : text_format_duration_ms(age_ms / 1000 * 1000, ret_text);
 }
 
 void show_times(json_t *times, uint64_t now_ms)

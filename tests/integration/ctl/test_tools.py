@@ -1,0 +1,372 @@
+#!/usr/bin/env python3
+"""The commands that need no server: check, rule, decode, replay; help and wrong usage of all. Needs $WEIR."""
+import json
+import os
+import re
+import socket
+import struct
+import subprocess
+import unittest
+
+from world import WEIR, World
+
+
+def netflow5(records, source="198.51.100.1"):
+    """A NetFlow 5 datagram of so many equal records."""
+    header = struct.pack("!HHIIIIBBH", 5, records, 60000, 1767323045, 0, 7, 0, 3, 0x4000 | 100)
+    record = socket.inet_aton(source) + socket.inet_aton("203.0.113.9") + bytes(4) + struct.pack(
+        "!HHIIIIHHBBBBHHBBH", 1, 2, 10, 15000, 58000, 59000, 53, 4444, 0, 0, 17, 0, 64500, 64501, 24, 32, 0)
+    return header + record * records
+
+
+def udp(payload, sport=5000, dport=2055, length=None):
+    return struct.pack("!HHHH", sport, dport, len(payload) + 8 if length is None else length, 0) + payload
+
+
+def ipv4(payload, protocol=17, fragment=0, options=b""):
+    return struct.pack("!BBHHHBBH4s4s", 0x45 + len(options) // 4, 0, 20 + len(options) + len(payload), 1, fragment, 64,
+                       protocol, 0, socket.inet_aton("192.0.2.1"), socket.inet_aton("192.0.2.99")) + options + payload
+
+
+def ipv6(payload, following=17):
+    return struct.pack("!IHBB", 6 << 28, len(payload), following, 64) + socket.inet_pton(
+        socket.AF_INET6, "2001:db8::1") + socket.inet_pton(socket.AF_INET6, "2001:db8::2") + payload
+
+
+def ethernet(payload, kind=0x0800, tags=()):
+    return bytes(12) + b"".join(struct.pack("!HH", t, 5) for t in tags) + struct.pack("!H", kind) + payload
+
+
+def pcap(frames, link=1, step_us=1000, order="<"):
+    out = struct.pack(order + "IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, link)
+    for i, frame in enumerate(frames):
+        us = 1767323045000000 + i * step_us
+        out += struct.pack(order + "IIII", us // 1000000, us % 1000000, len(frame), len(frame)) + frame
+    return out
+
+
+def pcapng(frames, link=1):
+    def block(kind, body):
+        body += bytes(-len(body) % 4)
+        return struct.pack("<II", kind, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
+    out = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)) + block(1, struct.pack("<HHI", link, 0, 65535))
+    for frame in frames:
+        us = 1767323045000000
+        out += block(6, struct.pack("<IIIII", 0, us >> 32, us & 0xFFFFFFFF, len(frame), len(frame)) + frame)
+    return out
+
+
+def ipfix_file(messages):
+    """A template and one record a message."""
+    template = struct.pack("!HHHHHHHHHH", 2, 20, 256, 3, 8, 4, 12, 4, 1, 4)
+    out = b""
+    for i in range(messages):
+        data = struct.pack("!HH", 256, 16) + socket.inet_aton("192.0.2.7") + socket.inet_aton("203.0.113.9") + struct.pack(
+            "!I", 1000 + i)
+        body = template + data
+        out += struct.pack("!HHIII", 10, 16 + len(body), 1767323045 + i, i, 9) + body
+    return out
+
+
+class Tools(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.world = World(servers=())
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.world.close()
+
+    def file(self, content, name="capture"):
+        path = os.path.join(self.world.folder, name)
+        with open(path, "wb") as file:
+            file.write(content)
+        return path
+
+    def decode(self, content, *arguments, want=0):
+        code, out, err = self.world.weir("decode", self.file(content), *arguments, config=False)
+        self.assertEqual(code, want, err)
+        return [json.loads(line) for line in out.splitlines()], err
+
+
+class Usage(Tools):
+    def test_help_of_each_command(self):
+        code, out, _ = self.world.weir("--help", config=False)
+        self.assertEqual(code, 0)
+        commands = re.findall(r"^  ([a-z-]+) +\S", out, re.M)
+        wanted = ("up check status decode replay generate top exporters alarms alarm mitigations mitigation mitigate announce "
+                  "stop withdraw-all resume jobs job peers routes rule speaker").split()
+        self.assertEqual(sorted(set(wanted) - set(commands)), [])
+        for command in wanted:
+            code, out, err = self.world.weir(command, "--help", config=False)
+            self.assertEqual((code, err), (0, ""), command)
+            self.assertTrue(out.startswith(f"usage: weir {command}"), out)
+            self.assertIn("--json", out)
+
+    def test_wrong_usage_exits_2_and_says_how(self):
+        cases = [["nonsense"], ["alarms", "x"], ["alarms", "--alll"], ["alarm"], ["alarm", "a", "b"], ["mitigation"],
+                 ["mitigate"], ["mitigate", "m", "--destination", "nowhere"], ["mitigate", "m", "--for", "10"],
+                 ["mitigate", "m", "--for"], ["mitigate", "m", "--reason", "x" * 300], ["announce", "match"],
+                 ["announce", "--for", "1h"], ["stop"], ["stop", *["m"] * 17], ["withdraw-all", "x"],
+                 ["withdraw-all", "--peer", "a", "--method", "b"], ["withdraw-all", "--family", "ipv5"],
+                 ["withdraw-all", "--peer", "a b"], ["resume", "--peer", ""], ["jobs", "--limit", "0"], ["job"], ["peers", "x"],
+                 ["routes", "x"], ["rule"], ["rule", "a", "b", "c"], ["rule", "--family", "ipv5", "x"], ["rule", "--names", "x"],
+                 ["speaker"], ["speaker", "dance"], ["speaker", "status", "--peer", "a"], ["decode"],
+                 ["decode", "a", "b"], ["decode", "--text", "--json", "a"], ["replay", "a"], ["replay", "--to", "127.0.0.1:1"],
+                 ["replay", "a", "--to", "nowhere"], ["replay", "a", "--to", "127.0.0.1:0"],
+                 ["replay", "a", "--to", "127.0.0.1:1", "--speed", "fast"], ["top", "x"], ["exporters", "x"], ["status", "x"],
+                 ["replay", "a", "--to", "127.0.0.1:1", "--speed", "1x", "--rate", "1"], ["check", "a", "b"], ["--config"]]
+        for arguments in cases:
+            code, out, err = self.world.weir(*arguments, config=False)
+            self.assertEqual((code, out), (2, ""), arguments)
+            self.assertIn("weir", err, arguments)
+
+    def test_standard_output_that_is_full_is_a_failure(self):
+        with open("/dev/full", "wb") as full:
+            run = subprocess.run([WEIR, "rule", "--names"], stdout=full, stderr=subprocess.PIPE, check=False)
+        self.assertEqual(run.returncode, 1)
+        self.assertIn(b"cannot write", run.stderr)
+
+    def test_without_a_configuration(self):
+        environment = {k: v for k, v in os.environ.items() if k != "WEIR_CONFIG"}
+        if os.path.exists("/etc/weir/weir.yaml"):
+            self.skipTest("this machine has a configuration")
+        run = subprocess.run([WEIR, "alarms"], cwd="/", env=environment, stderr=subprocess.PIPE, check=False)
+        self.assertEqual(run.returncode, 1)
+        self.assertIn(b"there is no configuration", run.stderr)
+
+
+class Check(Tools):
+    def test_a_valid_file(self):
+        answer = self.world.json("check")
+        self.assertTrue(answer["ok"])
+        mx1, silent = answer["exporters"]
+        threshold = mx1["thresholds"][0]
+        self.assertEqual((mx1["name"], mx1["sampling"], silent["sampling"]), ("mx1", 1000, None))
+        # 1.645² × 999 packets a second show at all; 5k pps pass from where x - 1.645 sqrt(999 x) is 5k.
+        self.assertAlmostEqual(threshold["lowest_pps"], 2702.8, delta=1)
+        self.assertAlmostEqual(threshold["lowest_bps"], 2702.8 * 12000, delta=12000)
+        x = threshold["passes_from"]["pps"]
+        self.assertAlmostEqual(x - 1.6448536 * (999 * x) ** 0.5, 5000, delta=1)
+        warnings = "\n".join(answer["warnings"])
+        for part in ("mx2 is eBGP", "no-validate", "dry_run: true"):
+            self.assertIn(part, warnings)
+        self.assertNotIn("TCP", warnings)
+        out = self.world.text("check")
+        self.assertIn("exporter mx1, sampling 1 in 1000:", out)
+        self.assertIn("host-udp critical: shows from 2.7k pps", out)
+
+    def test_every_error_with_line_and_column(self):
+        path = self.file(b"dry_run: perhaps\nlog: {level: loud}\nnonsense: 1\n", "bad.yaml")
+        code, out, err = self.world.weir("check", path, config=False)
+        self.assertEqual((code, out), (1, ""))
+        self.assertEqual(re.findall(r"bad\.yaml:(\d+):(\d+): ", err), [("1", "10"), ("2", "14"), ("3", "1")])
+        self.assertIn("has 3 errors", err)
+        code, out, _ = self.world.weir("--json", "check", path, config=False)
+        answer = json.loads(out)
+        self.assertEqual((code, answer["ok"], [(e["line"], e["column"]) for e in answer["errors"]]),
+                         (1, False, [(1, 10), (2, 14), (3, 1)]))
+        self.assertEqual(self.world.weir("check", "/nowhere.yaml", config=False)[0], 1)
+
+    def test_what_only_the_model_sees_is_an_error_too(self):
+        with open(self.world.config, encoding="utf-8") as file:
+            text = file.read().replace("key: [dst_addr]", "key: [protocol]")
+        code, _, err = self.world.weir("check", self.file(text.encode(), "model.yaml"), config=False)
+        self.assertEqual(code, 1)
+        self.assertRegex(err, r"model\.yaml:\d+:\d+: .*infers destination")
+
+    def test_tcp_without_passwords_is_warned_of(self):
+        path = self.file(b"redis: {password_dir: none, state: {address: \"192.0.2.5:6379\"}}\n", "tcp.yaml")
+        code, out, err = self.world.weir("check", path, config=False)
+        self.assertEqual(code, 0, err)
+        self.assertIn("TCP", out)
+        self.assertIn("who reaches it can announce routes", out)
+        self.assertIn("exporters: is empty", out)
+
+
+class Rule(Tools):
+    TEXT = "match destination 198.51.100.45/32 protocol =udp source-port =53 then rate-limit 10Mbps"
+
+    def rule(self, *arguments, config=True):
+        code, out, err = self.world.weir("rule", "--json", *arguments, config=config)
+        self.assertEqual(code, 0, err)
+        return json.loads(out)
+
+    def test_all_forms(self):
+        a = self.rule(self.TEXT)
+        self.assertEqual((a["family"], a["nlri_hex"], a["communities"], a["simplified"]),
+                         ("ipv4", "0c0120c633642d038111068135", ["8006000049989680"], []))
+        self.assertEqual(a["text"], self.TEXT.replace("10Mbps", "1250000B/s"))
+        self.assertEqual(a["json"]["announce"]["flow"]["match"]["source-port"], 53)
+        self.assertEqual(a["guard"], {"ok": True, "refusals": []})
+        self.assertEqual(a["profiles"]["gobgp"], "ok")
+        self.assertNotEqual(a["profiles"]["openbgpd"], "ok")
+        for again in (json.dumps(a["json"]), a["text"]):
+            self.assertEqual(self.rule(again), a)
+        bare = self.rule(a["nlri_hex"])
+        self.assertEqual((bare["nlri_hex"], bare["communities"], bare["order_key"]), (a["nlri_hex"], [], a["order_key"]))
+        self.assertEqual(list(bare["json"]), ["withdraw"])
+
+    def test_the_guard_needs_a_configuration(self):
+        if not os.path.exists("/etc/weir/weir.yaml"):
+            self.assertIsNone(self.rule(self.TEXT, config=False)["guard"])
+        refused = self.rule("match destination 192.0.0.0/16 then discard")
+        self.assertFalse(refused["guard"]["ok"])
+        self.assertIn("not-ours", [r["invariant"] for r in refused["guard"]["refusals"]])
+        protected = self.rule("match destination 198.51.100.10/32 then discard")
+        self.assertIn("protected", [r["invariant"] for r in protected["guard"]["refusals"]])
+
+    def test_what_was_simplified_is_said(self):
+        a = self.rule("match destination 198.51.100.45/32 packet-length >=0 source-port >=53&<=53 then discard")
+        self.assertEqual(len(a["simplified"]), 2)
+        self.assertTrue(any("packet-length" in line and "dropped" in line for line in a["simplified"]))
+        # The same port in two octets.
+        self.assertEqual(len(self.rule("0a0120c633642d06910035")["simplified"]), 1)
+
+    def test_warnings(self):
+        self.assertIn("matches nothing", self.rule("match destination 198.51.100.45/32 port <5&>7 then discard")["warnings"][0])
+        established = "match destination 198.51.100.45/32 protocol =tcp tcp-flags ack then discard"
+        self.assertIn("SYN-ACK", self.rule(established)["warnings"][0])
+        self.assertEqual(self.rule(established.replace("tcp-flags ack", "tcp-flags syn&!ack"))["warnings"], [])
+        self.assertIn("T bit", self.rule(self.TEXT + " terminal")["warnings"][0])
+
+    def test_malformed_input_fails_with_its_place(self):
+        cases = {"0701210506070809": "octet at offset 2: destination: prefix length 33", "070": "half an octet",
+                 "0b02200a0b0c0d0118050607": r"RFC 8955", "060120c633642d99": "octets behind the NLRI",
+                 "match nonsense": "character 7", "{": "character", "": "character 1", "ff": "cut short",
+                 "match destination 198.51.100.45/33 then discard": "character"}
+        for given, part in cases.items():
+            code, out, err = self.world.weir("rule", "--json", given)
+            self.assertEqual((code, out), (1, ""), given)
+            self.assertRegex(err, part, given)
+        self.assertEqual(self.world.weir("rule", "--family", "ipv6", self.TEXT)[0], 1)
+
+    def test_which_of_two_goes_first(self):
+        def order(a, b):
+            answer = self.rule(a, b)
+            return answer["first"], answer["why"]
+        host, network = "match destination 198.51.100.45/32", "match destination 198.51.100.0/24 protocol =udp"
+        self.assertEqual(order(network, host)[0], 1)
+        self.assertIn("more specific", order(network, host)[1])
+        self.assertEqual(order(host, host + " protocol =udp")[0], 1)
+        self.assertIn("protocol", order(host, host + " protocol =udp")[1])
+        self.assertIsNone(order(host, host)[0])
+        self.assertIsNone(order(host, "match destination 2001:db8::1/128")[0])
+        self.assertIn("rule 1 goes first", self.world.text("rule", host, network))
+
+    def test_names(self):
+        names = self.rule("--names")
+        self.assertIn({"component": "protocol", "name": "udp", "value": 17, "family": "both"}, names)
+        self.assertIn("af41", self.world.text("rule", "--names"))
+
+
+class Decode(Tools):
+    def test_a_record_as_documented(self):
+        records, err = self.decode(pcap([ethernet(ipv4(udp(netflow5(1))))]))
+        self.assertEqual(records, [{
+            "format": "netflow5", "exporter": "192.0.2.1", "domain": 3, "time": "2026-01-02T03:04:04.000Z",
+            "src_addr": "198.51.100.1", "dst_addr": "203.0.113.9", "src_port": 53, "dst_port": 4444, "protocol": 17, "tos": 0,
+            "octets": 15000, "packets": 10, "sampling_rate": 100, "sampling_source": "header", "input_if": 1,
+            "output_if": 2, "src_as": 64500, "dst_as": 64501, "src_mask": 24, "dst_mask": 32, "next_hop": "0.0.0.0",
+            "duration_ms": 1000}])
+        self.assertEqual(err, "1 records in 1 datagrams\n")
+
+    def test_every_way_a_frame_may_come(self):
+        packet4, packet6 = ipv4(udp(netflow5(1))), ipv6(udp(netflow5(1)))
+        cases = {
+            "vlan": pcap([ethernet(packet4, tags=(0x8100,))]), "two tags": pcap([ethernet(packet6, 0x86DD, (0x88A8, 0x8100))]),
+            "padding": pcap([ethernet(packet4 + bytes(9))]), "options": pcap([ethernet(ipv4(udp(netflow5(1)), options=bytes(8)))]),
+            "big endian": pcap([ethernet(packet4)], order=">"), "cooked": pcap([bytes(14) + b"\x08\x00" + packet4], 113),
+            "cooked 2": pcap([b"\x86\xdd" + bytes(18) + packet6], 276), "raw": pcap([packet4, packet6][1:], 101),
+            "raw 12": pcap([packet4], 12), "loopback": pcap([b"\x1e\x00\x00\x00" + packet6], 0), "loop": pcap([b"\x00\x00\x00\x02" + packet4], 108),
+            "hop-by-hop": pcap([ethernet(ipv6(b"\x11\x00" + bytes(6) + udp(netflow5(1)), 0), 0x86DD)]),
+            "atomic fragment": pcap([ethernet(ipv6(b"\x11\x00\x00\x00" + bytes(4) + udp(netflow5(1)), 44), 0x86DD)]),
+            "pcapng": pcapng([ethernet(packet4)])}
+        for name, content in cases.items():
+            records, err = self.decode(content)
+            self.assertEqual(len(records), 1, (name, err))
+            self.assertEqual(records[0]["octets"], 15000)
+
+    def test_what_is_skipped_is_counted(self):
+        frames = [ethernet(b"", 0x0806), ethernet(ipv4(b"x", protocol=6)), ethernet(ipv4(udp(netflow5(1)), fragment=0x2000)),
+                  ethernet(ipv4(udp(netflow5(1)), fragment=7)), ethernet(ipv4(b"short")), ethernet(b"\x45"),
+                  ethernet(ipv6(b"\x11\x00\x00\x01" + bytes(4), 44), 0x86DD), ethernet(ipv4(udp(b"\x00\x05", length=900))),
+                  ethernet(ipv4(udp(b"\xff" * 40))), b"", ethernet(ipv4(udp(netflow5(2)[:-1])))]
+        records, err = self.decode(pcap(frames))
+        self.assertEqual(len(records), 0)
+        for part in ("1 frames that are no IP", "1 packets that are no UDP", "3 IP fragments", "3 packets that break",
+                     "1 datagrams that the capture does not hold whole", "(VERSION)", "(COUNT)", "0 records in 3 datagrams"):
+            self.assertIn(part, err)
+
+    def test_an_ipfix_file(self):
+        records, err = self.decode(ipfix_file(3))
+        self.assertEqual([r["octets"] for r in records], [1000, 1001, 1002])
+        self.assertEqual((records[0]["format"], records[0]["domain"], "exporter" in records[0]), ("ipfix", 9, False))
+        records, err = self.decode(ipfix_file(2) + b"\x00\x0a\x00", want=1)
+        self.assertEqual(len(records), 2)
+        self.assertIn("octet 104: the file ends inside a message", err)
+        records, err = self.decode(ipfix_file(1) + b"\x00" * 40, want=1)
+        self.assertIn("octet 52: no IPFIX message begins here", err)
+        self.assertEqual(len(records), 1)
+
+    def test_cut_and_foreign_files(self):
+        whole = pcap([ethernet(ipv4(udp(netflow5(1))))] * 2)
+        records, err = self.decode(whole[:-10], want=1)
+        self.assertEqual(len(records), 1)
+        self.assertIn("after frame 1", err)
+        for content, part in ((b"", "empty"), (b"#!/bin/sh\n", "unknown file format"), (b"\xd4\xc3\xb2\xa1", "truncated"),
+                              (pcap([b"x"], link=105), "link type")):
+            records, err = self.decode(content, want=1)
+            self.assertEqual(records, [])
+            self.assertIn(part, err)
+        self.assertEqual(self.world.weir("decode", "/nowhere.pcap", config=False)[0], 1)
+        self.assertEqual(self.world.weir("decode", "/", config=False)[0], 1)
+
+    def test_every_cut_of_a_capture_is_survived(self):
+        whole = pcap([ethernet(ipv4(udp(netflow5(1))))])
+        for cut in range(0, len(whole), 7):
+            code, out, err = self.world.weir("decode", "-", stdin=whole[:cut], config=False)
+            self.assertIn(code, (0, 1), err)
+            self.assertEqual(out, "")
+
+    def test_standard_input_and_text(self):
+        code, out, _ = self.world.weir("decode", "-", "--text", stdin=pcap([ethernet(ipv4(udp(netflow5(2))))]), config=False)
+        self.assertEqual(code, 0)
+        self.assertEqual(len(out.splitlines()), 2)
+        self.assertIn("198.51.100.1:53 > 203.0.113.9:4444 protocol 17 15000 octets 10 packets if 1>2 1:100 (header)", out)
+
+    def test_a_named_configuration_overrides_sampling(self):
+        path = self.file(pcap([ethernet(ipv4(udp(netflow5(1))))]))
+        record = json.loads(self.world.text("decode", path))
+        self.assertEqual((record["sampling_rate"], record["sampling_source"]), (1000, "override"))
+
+
+class Replay(Tools):
+    def setUp(self):
+        self.receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.receiver.bind(("127.0.0.1", 0))
+        self.receiver.settimeout(20)
+        self.to = f"127.0.0.1:{self.receiver.getsockname()[1]}"
+
+    def tearDown(self):
+        self.receiver.close()
+
+    def test_datagrams_arrive_as_they_were(self):
+        sent = [netflow5(i + 1) for i in range(4)]
+        path = self.file(pcap([ethernet(ipv4(udp(d))) for d in sent] + [ethernet(b"", 0x0806)]))
+        answer = self.world.json("replay", path, "--to", self.to)
+        self.assertEqual(answer, {"sent": 4, "octets": sum(map(len, sent)), "send_failures": 0, "skipped": 1, "cut": 0})
+        self.assertEqual([self.receiver.recv(65536) for _ in sent], sent)
+
+    def test_speed_and_rate(self):
+        path = self.file(pcap([ethernet(ipv4(udp(netflow5(1))))] * 3, step_us=20_000_000))
+        self.assertEqual(self.world.json("replay", path, "--to", self.to, "--speed", "1000x")["sent"], 3)
+        self.assertEqual(self.world.json("replay", path, "--to", self.to, "--rate", "1k")["sent"], 3)
+        self.assertIn("sent 3 datagrams", self.world.text("replay", path, "--to", self.to, "--rate", "10k"))
+
+    def test_files_that_are_none(self):
+        self.assertEqual(self.world.weir("replay", self.file(b"rubbish"), "--to", self.to)[0], 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
