@@ -6,6 +6,9 @@
 /* The same failure would come again at once: the others get their chance first. */
 enum { GIVE_UP_PAUSE_MS = 2000, SECOND_MS = 1000 };
 
+/* A call of the engine: renewals wait no longer than this, with room to spare for the lease. */
+enum { TURN_LONG_US = 100000, TURN_SHORT_US = 25000 };
+
 struct engine_now acting_now(const struct policy *p)
 {
     return (struct engine_now){.mono_ms = clock_mono_ms(&p->clock),
@@ -33,6 +36,8 @@ static void stop_acting(struct policy *p)
 void acting_on_lead(void *owner, uint64_t epoch)
 {
     struct policy *p = owner;
+    if (p->is_stopping)
+        return;
     struct engine_options options = {
         .epoch = epoch, .on_write = out_jobs_write, .on_refusal = policy_metrics_guard, .owner = p};
     if (getrandom(&options.seed, sizeof(options.seed), GRND_NONBLOCK) !=
@@ -41,6 +46,8 @@ void acting_on_lead(void *owner, uint64_t epoch)
     log_info("leading", "epoch=%" PRIu64, epoch);
     p->epoch = epoch;
     p->engine = engine_new(p->model, &options);
+    if (p->engine != NULL)
+        engine_set_turn(p->engine, p->turn);
     p->restore = p->engine != NULL ? restore_start(p) : NULL;
     if (p->restore == NULL)
         acting_give_up(p, "what stands cannot be asked for");
@@ -58,6 +65,18 @@ void acting_on_lost(void *owner, const char *why)
 void acting_give_up(struct policy *p, const char *why)
 {
     lease_drop(&p->lease, why, redis_is_up(p->state) ? GIVE_UP_PAUSE_MS : 0);
+}
+
+void acting_measure(struct policy *p, uint64_t began_us)
+{
+    uint64_t took_us = clock_mono_us(&p->clock) - began_us;
+    if (took_us > TURN_LONG_US && p->turn > ENGINE_TURN_MIN)
+        p->turn /= 2;
+    else if (took_us < TURN_SHORT_US && p->turn < ENGINE_TURN_MAX)
+        p->turn *= 2;
+    else
+        return;
+    engine_set_turn(p->engine, p->turn);
 }
 
 void acting_settle(struct policy *p)
@@ -97,6 +116,7 @@ void acting_on_time(struct policy *p)
     struct engine_now now = acting_now(p);
     if (acting_may_feed(p)) {
         engine_time(p->engine, now);
+        acting_measure(p, now.mono_ms * 1000);
         acting_settle(p);
     }
     if (now.mono_ms - p->second_ms < SECOND_MS)

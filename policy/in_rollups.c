@@ -5,7 +5,7 @@
 
 enum {
     TICK_MAX_AGE_MS = 2000, /* as old as a shard is blind: nothing is decided by it any more */
-    COUNT_MAX = 16,         /* a part is half a megabyte at most, and a reply has a limit */
+    COUNT_MAX = 2,          /* between two reads the lease gets its turn */
 };
 
 static void count_malformed(struct telemetry *t, const struct stream_entry *entry, const char *why)
@@ -45,7 +45,9 @@ static void on_entry(void *owner, const struct stream_entry *entry)
     if (server_ms >= entry->id_ms)
         policy_metrics_stage("receive", (double)(server_ms - entry->id_ms) / 1000);
     policy_metrics_tick(TICK_USED);
+    uint64_t began_us = clock_mono_us(&p->clock);
     engine_tick(p->engine, &tick, acting_now(p));
+    acting_measure(p, began_us);
     rollup_done(&tick);
     acting_settle(p);
 }

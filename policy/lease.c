@@ -106,7 +106,8 @@ static void step(struct lease *l)
     uint64_t now_ms = mono_ms(l);
     if (l->epoch != 0 && !lease_is_valid(l))
         lose(l, "the lease was not renewed in time");
-    if (l->is_asking || now_ms < l->paused_until_ms || !redis_is_up(l->options.redis))
+    if (l->is_asking || now_ms < l->paused_until_ms || !redis_is_up(l->options.redis) ||
+        !redis_is_up(l->options.other))
         return;
     uint64_t every_ms = l->options.lease_ms / (l->epoch != 0 ? RENEWALS : QUESTIONS);
     if (l->asked_ms == 0 || now_ms - l->asked_ms >= every_ms)

@@ -18,6 +18,7 @@
 struct lease_options {
     uv_loop_t *loop;
     struct redis *redis;       /* lent until on_closed, and until it has answered what is asked */
+    struct redis *other;       /* what the leader writes with: nobody leads while it is down */
     const char *prefix, *name; /* copied */
     uint64_t lease_ms;
     struct clock clock;

@@ -130,14 +130,14 @@ static void on_failed(struct policy *p, const struct write_call *call, enum stat
                       const char *why)
 {
     char value[REASON_MAX * 2];
+    if (p->engine == NULL || call->epoch != p->epoch)
+        return; /* of an engine that is gone */
     if (status == STATUS_FENCED)
         log_error("a write was fenced: another policy leads", "id=%s epoch=%" PRIu64, call->id,
                   call->epoch);
     else
         log_warn("a write was refused", "id=%s revision=%" PRIu64 " reason=%s", call->id,
                  call->revision, log_value(value, sizeof(value), why));
-    if (p->engine == NULL || call->epoch != p->epoch)
-        return; /* of an engine that is gone */
     if (status != STATUS_HELD && status != STATUS_EXISTS) {
         acting_give_up(p, status_text(status));
     } else if (!call->is_alarm && call->id[0] != '\0' && p->restore == NULL) {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEP_MS = 50, LOG_EVERY_MS = 60000 };
+enum { STEP_MS = 50, LOG_EVERY_MS = 60000, FLUSH_LIMIT_MS = 1000, TURN_AT_START = 64 };
 
 /* --- start --- */
 
@@ -19,10 +19,12 @@ struct redis_options policy_redis_options(struct policy *p, const char *name, co
                                   .clock = p->clock};
 }
 
+/* Of either connection to state: who leads needs both. */
 static void on_state_up(void *owner)
 {
     struct policy *p = owner;
-    lease_on_redis_up(&p->lease);
+    if (redis_is_up(p->state) && redis_is_up(p->lease_redis))
+        lease_on_redis_up(&p->lease);
 }
 
 static void on_state_down(void *owner, enum status why)
@@ -51,16 +53,23 @@ static enum status start_state(struct policy *p)
 {
     const struct config *c = p->config;
     struct redis_options options = policy_redis_options(p, "state", c->redis.state.address);
-    options.commands_max = COMMANDS_MAX;
-    options.output_max_bytes = OUTPUT_MAX_BYTES;
     options.on_up = on_state_up;
     options.on_down = on_state_down;
     options.owner = p;
-    enum status status = redis_new(&p->state, p->loop, &options);
+    options.name = "state-lease";
+    enum status status = redis_new(&p->lease_redis, p->loop, &options);
+    if (status != STATUS_OK)
+        return status;
+    options.name = "state";
+    options.commands_max = COMMANDS_MAX;
+    options.output_max_bytes = OUTPUT_MAX_BYTES;
+    options.timeout_ms = STATE_TIMEOUT_MS;
+    status = redis_new(&p->state, p->loop, &options);
     if (status != STATUS_OK)
         return status;
     struct lease_options lease = {.loop = p->loop,
-                                  .redis = p->state,
+                                  .redis = p->lease_redis,
+                                  .other = p->state,
                                   .prefix = c->redis.prefix,
                                   .name = c->policy.name,
                                   .lease_ms = c->policy.lease_ms,
@@ -69,8 +78,10 @@ static enum status start_state(struct policy *p)
                                   .on_lost = acting_on_lost,
                                   .owner = p};
     status = lease_start(&p->lease, &lease);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        redis_start(p->lease_redis);
         redis_start(p->state);
+    }
     return status;
 }
 
@@ -141,6 +152,7 @@ static enum status start(void *self, struct process *process)
     p->model = make_model(p->config);
     if (p->model == NULL || !read_credentials(p))
         return STATUS_REFUSED;
+    p->turn = TURN_AT_START;
     log_limiter_init(&p->log_limiter, LOG_EVERY_MS);
     policy_metrics_declare();
     enum status status = start_state(p);
@@ -195,9 +207,10 @@ static void on_connection_closed(void *owner)
 
 static void close_connections(struct policy *p)
 {
-    p->parts_open = p->telemetry_count + 1;
+    p->parts_open = p->telemetry_count + 2;
     for (size_t i = 0; i < p->telemetry_count; i++)
         redis_close(p->telemetry[i].redis, on_connection_closed, p);
+    redis_close(p->lease_redis, on_connection_closed, p);
     redis_close(p->state, on_connection_closed, p);
 }
 
@@ -205,7 +218,7 @@ static void on_part_closed(void *owner)
 {
     struct policy *p = owner;
     assert(p->parts_open > 0);
-    if (--p->parts_open == 0 && p->is_stopping)
+    if (--p->parts_open == 0 && p->is_closing)
         close_connections(p);
 }
 
@@ -223,13 +236,14 @@ static void on_timer_closed(uv_handle_t *handle)
     on_part_closed(handle->data);
 }
 
-static void stop(void *self)
+/* What was decided is written, or a second has gone by: a standby may take over. */
+static void close_parts(struct policy *p)
 {
-    struct policy *p = self;
-    p->is_stopping = true;
-    p->parts_open++; /* the timer */
-    acting_on_lost(p, "stopping");
-    p->parts_open++; /* the lease */
+    if (p->is_closing)
+        return;
+    p->is_closing = true;
+    p->parts_open += 2; /* the timer and the lease */
+    uv_close((uv_handle_t *)&p->timer, on_timer_closed);
     lease_close(&p->lease, on_part_closed);
     policy_close_reader(p, &p->requests);
     for (size_t i = 0; i < p->telemetry_count; i++) {
@@ -237,7 +251,28 @@ static void stop(void *self)
         p->parts_open++;
         registry_close(p->telemetry[i].registry, on_part_closed, p);
     }
-    uv_close((uv_handle_t *)&p->timer, on_timer_closed);
+}
+
+static void on_flushed(void *owner, enum status status, const struct redis_reply *reply)
+{
+    (void)status;
+    (void)reply;
+    close_parts(owner);
+}
+
+static void on_flush_limit(uv_timer_t *timer)
+{
+    close_parts(timer->data);
+}
+
+static void stop(void *self)
+{
+    struct policy *p = self;
+    p->is_stopping = true;
+    acting_on_lost(p, "stopping");
+    (void)uv_timer_start(&p->timer, on_flush_limit, FLUSH_LIMIT_MS, 0);
+    if (redis_commandf(p->state, on_flushed, p, "PING") != STATUS_OK)
+        close_parts(p);
 }
 
 /* --- hooks --- */

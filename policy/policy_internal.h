@@ -17,7 +17,9 @@ enum {
     TELEMETRY_MAX = 64,
     /* Every alarm and every mitigation written three times over before the first answer. */
     COMMANDS_MAX = 3 * (ENGINE_ALARMS_MAX + ENGINE_MITIGATIONS_MAX),
-    OUTPUT_MAX_BYTES = 256 << 20
+    OUTPUT_MAX_BYTES = 256 << 20,
+    /* Such a burst takes seconds; that Redis hangs is seen by the lease. */
+    STATE_TIMEOUT_MS = 30000
 };
 
 struct restore_run;
@@ -41,6 +43,7 @@ struct policy {
     uint64_t boot_ms;
 
     struct redis *state;
+    struct redis *lease_redis; /* of its own: a renewal must not wait behind a burst of writes */
     struct telemetry telemetry[TELEMETRY_MAX];
     size_t telemetry_count;
     struct stream_reader *requests; /* and stops */
@@ -52,6 +55,7 @@ struct policy {
     struct engine *engine;       /* NULL: we do not lead */
     struct restore_run *restore; /* not NULL: the engine learns what stands and decides nothing */
     uint64_t epoch;              /* what the engine writes with */
+    unsigned int turn;           /* what the engine may do in one call: engine_set_turn */
     const char *give_up;         /* a write could not even be queued: why we must stop acting */
     struct scope holds[HOLDS_MAX];
     size_t hold_count;
@@ -59,7 +63,7 @@ struct policy {
     struct pending_reply *answering; /* whose request the engine is looking at */
     struct log_limiter log_limiter;
 
-    bool is_stopping;
+    bool is_stopping, is_closing;
     size_t parts_open; /* that are closing */
 };
 
@@ -78,6 +82,8 @@ void acting_restored(struct policy *p, enum status status);
 /* The engine may be fed: we lead, state Redis is up and what stands is known. */
 bool acting_may_feed(const struct policy *p);
 struct engine_now acting_now(const struct policy *p);
+/* Around a call that may be long: the engine gets less to do where it took too long. */
+void acting_measure(struct policy *p, uint64_t began_us);
 /* After each call of the engine: gives up where a write of it could not be queued. */
 void acting_settle(struct policy *p);
 void acting_give_up(struct policy *p, const char *why);

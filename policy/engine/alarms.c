@@ -278,6 +278,9 @@ static void judge(struct engine *e, size_t policy, const struct flow_key *key,
     else if (over && t->crossed_state_ms == 0)
         t->crossed_state_ms = now.state_ms;
     if (t->live == NULL && best >= 0) {
+        if (e->turn_left == 0)
+            return; /* the next tick names it again; the worst come first */
+        e->turn_left--;
         activate(e, t, best, decided[best], now);
         if (t->live != NULL && row != NULL) {
             note_contributors(e, &t->live->alarm, tick, row, now);

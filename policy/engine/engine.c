@@ -11,6 +11,7 @@ struct engine *engine_new(const struct model *model, const struct engine_options
         return NULL;
     e->model = model;
     e->options = *options;
+    e->turn = ENGINE_TURN_MAX;
     struct table_options tracked = {.entry_size = sizeof(struct tracked),
                                     .key_max = sizeof(uint32_t) + KEY_BYTES_MAX,
                                     .max = ENGINE_TRACKED_MAX,
@@ -245,6 +246,13 @@ static bool whole(struct shard_parts *parts, const struct rollup_tick *tick)
     return parts->seen == UINT64_MAX >> (PARTS_MAX - tick->parts);
 }
 
+void engine_set_turn(struct engine *e, unsigned int turn)
+{
+    e->turn = turn < ENGINE_TURN_MIN   ? ENGINE_TURN_MIN
+              : turn > ENGINE_TURN_MAX ? ENGINE_TURN_MAX
+                                       : turn;
+}
+
 void engine_tick(struct engine *e, const struct rollup_tick *tick, struct engine_now now)
 {
     watch_tick(&e->watch, tick, now.mono_ms);
@@ -254,6 +262,7 @@ void engine_tick(struct engine *e, const struct rollup_tick *tick, struct engine
     if (shard == e->watch.shard_count)
         return; /* a shard of somebody else's configuration */
     bool is_whole = whole(&e->shards[shard], tick);
+    e->turn_left = e->turn;
     for (size_t i = 0; i < tick->row_count; i++)
         alarms_row(e, tick, &tick->rows[i], &tick->counts[tick->rows[i].count], now);
     if (is_whole && !e->shards[shard].blind && !e->shards[shard].truncated)

@@ -32,6 +32,10 @@ enum {
     ENGINE_RESULTS_MAX = 256 /* speaker × peer of one mitigation */
 };
 
+/* How many alarms one part of a tick raises; the others come again with the next. Each is several
+ * writes, and the owner has a lease to renew. */
+enum { ENGINE_TURN_MIN = 8, ENGINE_TURN_MAX = 256 };
+
 enum engine_standing { ENGINE_AS_IT_IS, ENGINE_STANDS, ENGINE_ENDED };
 
 struct engine_write {
@@ -70,6 +74,9 @@ enum status engine_restore_mitigation(struct engine *engine, const struct mitiga
 void engine_restore_peer(struct engine *engine, const char *mitigation_id, const char *field,
                          const char *value);
 
+/* What the owner has time for, between ENGINE_TURN_MIN and ENGINE_TURN_MAX, which it begins with.
+ */
+void engine_set_turn(struct engine *engine, unsigned int turn);
 void engine_tick(struct engine *engine, const struct rollup_tick *tick, struct engine_now now);
 void engine_time(struct engine *engine, struct engine_now now); /* every 50 ms or so */
 void engine_result(struct engine *engine, const struct job_result *result, struct engine_now now);

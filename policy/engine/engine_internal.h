@@ -66,6 +66,7 @@ struct engine {
     struct table *tracked;     /* policy name's hash and key → struct tracked */
     struct table *mitigations; /* id → struct live_mitigation * */
     size_t alarm_count;
+    unsigned int turn, turn_left; /* engine_set_turn; of the tick that is looked at */
     struct scope holds[HOLDS_MAX];
     size_t hold_count;
     uint64_t starts_ms[STARTS_A_MINUTE_MAX]; /* ring of announcements, for rules_per_minute */

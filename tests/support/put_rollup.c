@@ -81,7 +81,7 @@ static void put_shard(struct put_rollup *put, const struct config_shard *shard)
                                .parts = 1,
                                .blind = put->blind};
     struct rollup_count *counts = calloc(model->count_count, sizeof(*counts));
-    struct rollup_row *rows = calloc(PUT_ROWS_MAX, sizeof(*rows));
+    struct rollup_row *rows = calloc(put->row_count + 1, sizeof(*rows));
     struct rollup_exporter exporter = {.heard_age_ms = put->heard_age_ms};
     struct clock clock = clock_system();
     struct text pb;

@@ -8,7 +8,7 @@
  * Plays the aggregators of a configuration: rollup ticks of every shard, as an attack on some hosts
  * would give them, written to the telemetry servers' streams.
  */
-enum { PUT_ROWS_MAX = 16, PUT_SERVERS_MAX = 4 };
+enum { PUT_ROWS_MAX = 4000, PUT_SERVERS_MAX = 4 };
 
 struct put_row {
     char policy[32]; /* whose count, and all of whose windows */

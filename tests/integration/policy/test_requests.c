@@ -111,14 +111,22 @@ Test(requests, a_hold_that_stands_at_the_start_is_obeyed)
     HOUSE_UNTIL(h, house_mitigations(h) == 2);
 }
 
-Test(requests, a_hold_of_the_only_peer_refuses_in_the_script)
+Test(requests, a_hold_of_all_its_peers_refuses_what_a_person_wants)
 {
-    h = house_open(false);
-    house_ask(h, "HSET weir:hold platform:edge tester:test");
-    house_start_policy(h, 0);
-    house_attack(h, target, 500e6);
-    HOUSE_UNTIL(h, house_alarms(h) == 1 && strstr(house_logs(h), "HELD") != NULL);
-    HOUSE_WHILE(h, 1000, house_mitigations(h) == 0);
-    house_ask(h, "HDEL weir:hold platform:edge");
-    HOUSE_UNTIL(h, house_mitigations(h) == 1);
+    static const char *const scopes[] = {"platform:edge", "peer:r1", "method:limit", "family:ipv4"};
+    h = house_with_policy(false);
+    for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++) {
+        house_ask(h, "HSET weir:hold %s tester:test", scopes[i]);
+        struct reply reply = house_request(
+            h, "mitigate", (const char *const[]){"method", "limit", "destination", target, NULL});
+        cr_expect_not(reply.ok);
+        cr_expect_not_null(strstr(reply.text, scopes[i]), "%s", reply.text);
+        HOUSE_UNTIL(h, house_mitigations(h) == 0);
+        house_ask(h, "HDEL weir:hold %s", scopes[i]);
+    }
+    /* One of another peer is none of its business. */
+    house_ask(h, "HSET weir:hold peer:other tester:test");
+    struct reply reply = house_request(
+        h, "mitigate", (const char *const[]){"method", "limit", "destination", target, NULL});
+    cr_expect(reply.ok, "%s", reply.text);
 }
