@@ -32,10 +32,10 @@ as_root() {
 }
 
 missing_packages() {
-    local name
-    for name in "$@"; do
-        [ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || printf '%s\n' "$name"
-    done
+    local there
+    # With the architecture's packages of a name that has several, one of them is enough.
+    there=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed //p' | sort -u)
+    comm -23 <(printf '%s\n' "$@" | sort -u) <(printf '%s\n' "$there")
 }
 
 # Installs what is missing. scripts/install-packages does it as root in one process, so that the machine is
@@ -65,6 +65,8 @@ build_preset() {
     fi
     if grep -q 'warning:' "$log"; then
         grep -A3 'warning:' "$log" | head -n 60 >&2
+        # What compiled with a warning is not compiled again, and so would not warn the next time.
+        cmake --build "$root/build/$preset" --target clean >/dev/null 2>&1 || true
         die "the $preset build has warnings; everything it said is in build/$preset.log"
     fi
 }

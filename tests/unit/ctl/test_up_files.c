@@ -38,8 +38,10 @@ Test(up_files, folders_are_made_for_their_owner_only, .init = make, .fini = clea
 Test(up_files, somebody_elses_folder_is_refused, .init = make, .fini = clean)
 {
     char path[UP_PATH_MAX];
-    if (getuid() != 0)
-        cr_skip_test("needs root to give a folder away");
+    if (getuid() != 0) {
+        fprintf(stderr, "SKIPPED: a folder is given away by root only\n");
+        cr_skip_test("needs root");
+    }
     (void)snprintf(path, sizeof(path), "%s/theirs", folder);
     cr_assert_eq(mkdir(path, 0700), 0);
     cr_assert_eq(chown(path, 12345, 12345), 0);

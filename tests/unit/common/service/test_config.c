@@ -211,8 +211,10 @@ Test(config, the_documented_file_lacks_only_what_is_not_built_yet)
     const char *shared = getenv("WEIR_SHARED");
     snprintf(path, sizeof(path), "%s/design/weir.yaml",
              shared != NULL ? shared : WEIR_SOURCE_DIR "/../shared");
-    if (access(path, R_OK) != 0)
-        cr_skip_test("SKIPPED: %s is not there; set WEIR_SHARED", path);
+    if (access(path, R_OK) != 0) {
+        fprintf(stderr, "SKIPPED: %s is not there (set WEIR_SHARED)\n", path);
+        cr_skip_test("the documented file is not there");
+    }
     struct config_errors errors;
     struct config *config = NULL;
     config_errors_init(&errors, path);
