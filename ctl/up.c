@@ -29,6 +29,7 @@ enum {
     UP_CHILDREN_MAX = UP_SERVERS_MAX + 4,
     UP_TURN_MS = 50,
     UP_STOP_LIMIT_MS = 7000, /* processes leave within 5 s by themselves; then they are killed */
+    UP_LEFTOVERS_LIMIT_MS = 10000, /* of a `weir up` that was killed: its children are told so */
     UP_REDIS_START_LIMIT_MS = 30000
 };
 
@@ -252,7 +253,9 @@ static bool servers_answer(struct up *up)
             (void)usleep(20000);
         }
         text_done(&why);
-        reap(up);
+        (void)uv_run(&up->loop, UV_RUN_NOWAIT); /* a server that died starts again; Ctrl-C stops */
+        if (up->stopping)
+            return false;
     }
     return true;
 }
@@ -268,8 +271,11 @@ static void say_next(const struct up *up)
         printf(" %s", endpoint_format(&c->collector.udp[i], text));
     printf("\n  See what comes in:         weir --config %s exporters   and   top\n", c->file);
     printf("  See alarms and rules:      weir --config %s alarms   and   mitigations\n", c->file);
-    printf("  Try it without a router:   weir generate --to 127.0.0.1:2055 --proto netflow9 --rate "
-           "1k\n");
+    if (c->collector.udp_count != 0)
+        printf(
+            "  Try it without a router:   weir generate --to 127.0.0.1:%u --proto netflow9 --rate "
+            "1k\n",
+            c->collector.udp[0].port);
     printf("  Add a BGP peer:            under `peers:` in that file, then restart; `weir peers` "
            "shows it\n");
     printf(
@@ -339,6 +345,20 @@ static int find_config(struct up *up, const char *state_dir)
                : command_failed(up->context, "%s is not valid; nothing was started", file);
 }
 
+/* Takes the lock. Children of a `weir up` that was killed hold it until they have ended, too. */
+static enum status take_lock(struct up *up, long *ret_holder)
+{
+    uint64_t limit_ms = now_ms(up) + UP_LEFTOVERS_LIMIT_MS;
+    for (;;) {
+        enum status s = up_lock(up->config->state_dir, &up->lock, ret_holder);
+        bool leftovers = s == STATUS_REFUSED && *ret_holder > 0 &&
+                         kill((pid_t)*ret_holder, 0) != 0 && errno == ESRCH;
+        if (!leftovers || now_ms(up) > limit_ms)
+            return s;
+        (void)usleep(UP_TURN_MS * 1000);
+    }
+}
+
 static int start(struct up *up)
 {
     const struct config *c = up->config;
@@ -346,11 +366,13 @@ static int start(struct up *up)
     if (up_make_folder(c->state_dir) != STATUS_OK)
         return command_failed(up->context, "cannot use state_dir %s: %s", c->state_dir,
                               strerror(errno));
-    switch (up_lock(c->state_dir, &up->lock, &holder)) {
+    switch (take_lock(up, &holder)) {
     case STATUS_OK:
         break;
     case STATUS_REFUSED:
-        return command_failed(up->context, "another `weir up` (pid %ld) has the state folder %s",
+        return command_failed(up->context,
+                              "another `weir up` (pid %ld), or what it started, has the state "
+                              "folder %s",
                               holder, c->state_dir);
     default:
         return command_failed(up->context, "cannot lock %s: %s", c->state_dir, strerror(errno));
@@ -372,6 +394,8 @@ int up_run(const struct command_context *context, int argc, char **argv)
         return EXIT_USAGE;
     if (argc > 1)
         return command_usage_error(context, "takes no argument: %s", argv[1]);
+    if (state_dir != NULL && context->config != NULL)
+        return command_usage_error(context, "--state-dir is in the file that --config names");
 
     struct up *up = calloc(1, sizeof(*up));
     if (up == NULL)

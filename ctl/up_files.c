@@ -52,7 +52,9 @@ enum status up_lock(const char *state_dir, int *ret_fd, long *ret_holder)
     *ret_holder = 0;
     if (snprintf(path, sizeof(path), "%s/weir-up.lock", state_dir) >= (int)sizeof(path))
         return STATUS_LIMIT;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    /* The children inherit it: after a kill -9 the folder is free when the last of them has gone.
+     */
+    int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
     if (fd < 0)
         return STATUS_IO;
     char pid[32] = "";

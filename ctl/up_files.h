@@ -14,8 +14,8 @@ enum { UP_PATH_MAX = 4096 };
 /* Makes the folder and what leads to it, for its owner only. REFUSED: it is somebody else's. */
 enum status up_make_folder(const char *path);
 
-/* Holds state_dir/weir-up.lock for as long as this process lives. REFUSED: another holds it, whose
- * pid goes into *ret_holder (0: not known). */
+/* Holds state_dir/weir-up.lock for as long as this process or a child of it lives. REFUSED: another
+ * holds it, whose pid goes into *ret_holder (0: not known). */
 enum status up_lock(const char *state_dir, int *ret_fd, long *ret_holder);
 
 /* A folder for sockets whose paths stay under the kernel's 107 octets: state_dir/run, or where that

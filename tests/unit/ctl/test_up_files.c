@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char folder[] = "/tmp/weir-test-XXXXXX";
@@ -46,6 +47,27 @@ Test(up_files, somebody_elses_folder_is_refused, .init = make, .fini = clean)
     cr_assert_eq(mkdir(path, 0700), 0);
     cr_assert_eq(chown(path, 12345, 12345), 0);
     cr_assert_eq(up_make_folder(path), STATUS_REFUSED);
+}
+
+Test(up_files, a_child_keeps_the_lock_of_a_parent_that_was_killed, .init = make, .fini = clean)
+{
+    int parents = -1, second = -1, hold[2];
+    long holder = 0;
+    char end;
+    cr_assert_eq(up_lock(folder, &parents, &holder), STATUS_OK);
+    cr_assert_eq(pipe(hold), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        (void)close(hold[1]);
+        _exit(read(hold[0], &end, 1) == 0 ? 0 : 1);
+    }
+    (void)close(hold[0]);
+    (void)close(parents);
+    cr_assert_eq(up_lock(folder, &second, &holder), STATUS_REFUSED);
+    (void)close(hold[1]);
+    cr_assert_eq(waitpid(child, NULL, 0), child);
+    cr_assert_eq(up_lock(folder, &second, &holder), STATUS_OK);
+    (void)close(second);
 }
 
 Test(up_files, a_second_holder_of_the_lock_is_refused_and_told_the_first, .init = make,
