@@ -1,0 +1,120 @@
+#include "tests/integration/policy/house.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* /metrics and /healthz, and the registry. */
+
+static struct house *h;
+static struct sockaddr_in address;
+
+static void end(void)
+{
+    house_close(h);
+}
+
+TestSuite(health, .fini = end, .timeout = 60);
+
+/* A policy that listens on a port that was free a moment ago. */
+static void start(void)
+{
+    char command[256];
+    socklen_t len = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    address =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    cr_assert_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    (void)close(fd);
+    h = house_open(false);
+    (void)snprintf(command, sizeof(command),
+                   "sed -i 's/p1, metrics_port: 0/p1, metrics_port: %d/' %s/p1.yaml",
+                   ntohs(address.sin_port), h->folder);
+    cr_assert_eq(system(command), 0);
+    house_start_policy(h, 0);
+}
+
+static const char *get(const char *path)
+{
+    static char answer[65536];
+    char request[128];
+    size_t len = 0;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    answer[0] = '\0';
+    (void)snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\n\r\n", path);
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+        write(fd, request, strlen(request)) == (ssize_t)strlen(request)) {
+        ssize_t got = 0;
+        while (len < sizeof(answer) - 1 &&
+               (got = read(fd, answer + len, sizeof(answer) - 1 - len)) > 0)
+            len += (size_t)got;
+        answer[len] = '\0';
+    }
+    (void)close(fd);
+    return answer;
+}
+
+static bool shows(const char *path, const char *line)
+{
+    return strstr(get(path), line) != NULL;
+}
+
+Test(health, says_who_leads_what_stands_and_what_was_refused)
+{
+    start();
+    HOUSE_UNTIL(h, shows("/healthz", " 200 "));
+    HOUSE_UNTIL(h, shows("/metrics", "\nweir_policy_leader 1\n"));
+    HOUSE_UNTIL(h, shows("/metrics", "weir_policy_shard_blind{shard=\"s0\"} 0\n"));
+    HOUSE_UNTIL(h, shows("/metrics", "weir_policy_ticks_total{outcome=\"used\"}"));
+    house_attack(h, "198.51.100.7", 500e6);
+    house_attack(h, "198.51.100.10", 500e6);
+    HOUSE_UNTIL(
+        h, shows("/metrics", "weir_policy_alarms{severity=\"critical\",state=\"active\"} 2\n"));
+    HOUSE_UNTIL(h, shows("/metrics", "weir_policy_mitigations{state=\"announcing\"} 1\n"));
+    HOUSE_UNTIL(h, shows("/metrics", "weir_policy_guard_refusals_total{reason=\"protected\"} 1\n"));
+    HOUSE_UNTIL(h, shows("/metrics", "weir_policy_stage_seconds_count{stage=\"write\"} 1\n"));
+    HOUSE_UNTIL(h, shows("/metrics", "weir_policy_writes_total{outcome=\"OK\"}"));
+    h->is_silent = true;
+    HOUSE_UNTIL(h, shows("/metrics", "weir_policy_shard_blind{shard=\"s0\"} 1\n"));
+}
+
+Test(health, is_not_well_without_state)
+{
+    start();
+    HOUSE_UNTIL(h, shows("/healthz", " 200 "));
+    house_stop_state(h);
+    HOUSE_UNTIL(h, shows("/healthz", " 503 ") && shows("/healthz", "state Redis is away"));
+    HOUSE_UNTIL(h, shows("/metrics", "\nweir_policy_leader 0\n"));
+    house_start_state(h);
+    HOUSE_UNTIL(h, shows("/healthz", " 200 "));
+}
+
+Test(health, a_standby_is_well_while_another_leads)
+{
+    start();
+    HOUSE_UNTIL(h, shows("/healthz", " 200 "));
+    house_end_policy(h, 0, SIGTERM);
+    house_start_policy(h, 1);
+    HOUSE_UNTIL(h, strstr(house_logs(h), "--- p2") != NULL &&
+                       strstr(strstr(house_logs(h), "--- p2"), "\"acting\"") != NULL);
+    house_start_policy(h, 0);
+    HOUSE_UNTIL(h, shows("/healthz", " 200 "));
+    cr_expect(shows("/metrics", "\nweir_policy_leader 0\n"));
+}
+
+Test(health, is_in_the_registry_until_it_ends)
+{
+    start();
+    HOUSE_UNTIL(h,
+                strcmp(redis_server_cli(&h->telemetry, "EXISTS weir:process:policy:p1"), "1") == 0);
+    HOUSE_UNTIL(h, strcmp(redis_server_cli(&h->telemetry, "HGET weir:process:policy:p1 leads"),
+                          "yes") == 0);
+    house_end_policy(h, 0, SIGTERM);
+    cr_expect_str_eq(redis_server_cli(&h->telemetry, "EXISTS weir:process:policy:p1"), "0");
+}
