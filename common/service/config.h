@@ -117,7 +117,7 @@ struct config_aggregator {
 struct config_policy_process {
     const char *name;
     uint16_t metrics_port;
-    uint64_t lease_ms, decide_within_ms, freeze_max_ms, approval_timeout_ms;
+    uint64_t lease_ms, freeze_max_ms;
     struct {
         uint32_t rules_per_target, rules_per_minute, reserve_at_least;
         double reserve_share;
@@ -183,7 +183,6 @@ enum config_severity {
 const char *config_severity_name(enum config_severity s);
 
 struct config_step {
-    uint64_t after_ms;
     size_t method; /* index into methods */
     struct config_pos pos;
 };

@@ -188,8 +188,8 @@ static const struct config_list together = {
 #define AT(member) offsetof(struct config_step, member)
 static const struct config_key step_keys[] = {
     {"method", read_method_name, AT(method), NULL, NULL, "what is done", 0},
-    {"after", read_duration, AT(after_ms), &after_range, "0s", "how long the alarm has been active",
-     0},
+    {"after", read_duration, 0, &after_range, "0s", "how long the alarm has been active",
+     CONFIG_LATER},
     {"all", read_list, 0, &together, NULL, "methods that start together", CONFIG_LATER},
 };
 #undef AT

@@ -10,6 +10,8 @@ static const struct config_range port_or_none = {0, UINT16_MAX,
                                                  "a port from 1 to 65535, or 0 for none"};
 static const struct config_range keys_range = {1000, 100 * 1000 * 1000ULL,
                                                "a count from 1000 to 100M"};
+/* Policy remembers as many starts. */
+static const struct config_range a_minute = {1, 1000, "a number from 1 to 1000"};
 static const struct config_range some = {1, 1000 * 1000, "a number from 1 to 1000000"};
 static const struct config_range some_or_none = {0, 1000 * 1000, "a number from 0 to 1000000"};
 static const struct config_range seconds_to_days = {1000, 30 * 86400 * 1000ULL,
@@ -44,8 +46,8 @@ static const struct config_section reserve_section = {"reserve", CONFIG_KEYS(res
 static const struct config_key budget_keys[] = {
     {"rules_per_target", read_u32, AT(budgets.rules_per_target), &some, "4",
      "rules against one target", 0},
-    {"rules_per_minute", read_u32, AT(budgets.rules_per_minute), &some, "60", "new rules a minute",
-     0},
+    {"rules_per_minute", read_u32, AT(budgets.rules_per_minute), &a_minute, "60",
+     "new rules a minute", 0},
     {"blackholed_hosts", read_u32, 0, &some, "16", "hosts that may be blackholed", CONFIG_LATER},
     {"blackholed_share", read_share, 0, &any_share, "1%", "share of own space that may be",
      CONFIG_LATER},
@@ -69,12 +71,12 @@ static const struct config_key policy_process_keys[] = {
      "port of /metrics and /healthz; 0: none", 0},
     {"lease", read_duration, AT(lease_ms), &lease_range, "1500ms",
      "how long it leads without renewal; it stops acting at two thirds", 0},
-    {"decide_within", read_duration, AT(decide_within_ms), &decide_range, "80ms",
-     "how long a decision may take", 0},
+    {"decide_within", read_duration, 0, &decide_range, "80ms", "how long a decision may take",
+     CONFIG_LATER},
     {"freeze_max", read_duration, AT(freeze_max_ms), &seconds_to_days, "10m",
      "how long an alarm stays frozen before it is stale", 0},
-    {"approval_timeout", read_duration, AT(approval_timeout_ms), &seconds_to_days, "15m",
-     "how long a proposed mitigation waits for a person", 0},
+    {"approval_timeout", read_duration, 0, &seconds_to_days, "15m",
+     "how long a proposed mitigation waits for a person", CONFIG_LATER},
     {"budgets", read_section, 0, &budget_section, "{}", "how many rules there may be", 0},
     {"audit", read_section, 0, &audit_section, "{}", "the record of who did what", 0},
 };

@@ -34,9 +34,10 @@ static struct fixture fx;
 /* --- the child ----------------------------------------------------------------------------------
  */
 
+enum way { CHILD_USUAL, CHILD_NEVER_STOPS, CHILD_HANGS, CHILD_FAILS, CHILD_REFUSES_START };
 struct child {
     struct process *process;
-    enum { CHILD_USUAL, CHILD_NEVER_STOPS, CHILD_HANGS, CHILD_FAILS, CHILD_REFUSES_START } way;
+    enum way way;
     uv_timer_t timer;
 };
 
@@ -86,7 +87,7 @@ static void child_stop(void *self)
 
 static void child_check(const struct config *config, struct config_errors *errors)
 {
-    if (config->policy.decide_within_ms == 666)
+    if (config->policy.lease_ms == 666)
         config_error(errors, (struct config_pos){2, 3}, "the model does not like 666ms");
 }
 
@@ -145,7 +146,7 @@ static void teardown(void)
 
 TestSuite(process, .init = setup, .fini = teardown, .timeout = 60);
 
-static void run_with(int way, int argc, char **argv)
+static void run_with(enum way way, int argc, char **argv)
 {
     int out[2];
     cr_assert_eq(pipe2(out, O_CLOEXEC), 0);
@@ -166,7 +167,7 @@ static void run_with(int way, int argc, char **argv)
     fx.output_fd = out[0];
 }
 
-static void run_child(int way)
+static void run_child(enum way way)
 {
     char *argv[] = {"weir-policy", "--config", fx.config, NULL};
     run_with(way, 3, argv);
@@ -272,7 +273,7 @@ Test(process, reload_judges_by_the_process_too)
     write_config(QUIET);
     run_child(CHILD_USUAL);
     wait_notify("READY=1");
-    write_config("policy: {name: p7, metrics_port: 0, decide_within: 666ms}\n");
+    write_config("policy: {name: p7, metrics_port: 0, lease: 666ms}\n");
     cr_assert_eq(kill(fx.pid, SIGHUP), 0);
     wait_output("the model does not like 666ms");
     cr_assert_eq(kill(fx.pid, SIGTERM), 0);
@@ -358,7 +359,7 @@ Test(process, check_reads_and_leaves)
 
 Test(process, check_of_a_wrong_file_ends_with_one)
 {
-    write_config("policy: {decide_within: 666ms}\n");
+    write_config("policy: {lease: 666ms}\n");
     char *argv[] = {"weir-policy", "--check", "--config", fx.config, NULL};
     run_with(CHILD_USUAL, 4, argv);
     cr_assert_eq(wait_exit(), 1);
