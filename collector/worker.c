@@ -47,6 +47,7 @@ struct worker {
     struct worker_metrics metrics;
     uint64_t urgent_ms, heartbeat_ms, stop_deadline_ms;
     struct tally_exporter *sender; /* of the datagram being decoded */
+    bool has_records;              /* it gave some */
     uint64_t now_ms;
     bool stopping, closing;
     /* The mailbox. */
@@ -84,6 +85,7 @@ static struct tally_options tally_options_of(const struct worker *w, const struc
 static void on_record(void *owner, const struct flow_record *flow)
 {
     struct worker *w = owner;
+    w->has_records = true;
     tally_add(w->tally, w->sender, flow, w->now_ms);
 }
 
@@ -101,7 +103,10 @@ static void on_datagram(void *owner, const struct ip_addr *from, const uint8_t *
         source.sampling_override = config->sampling;
         source.sampling_default = config->default_sampling;
     }
-    decode_datagram(w->decode, &source, bytes, len, w->now_ms, &sink);
+    w->has_records = false;
+    enum decode_reason reason = decode_datagram(w->decode, &source, bytes, len, w->now_ms, &sink);
+    if (reason == DECODE_NO_TEMPLATE && !w->has_records)
+        tally_exporter_unheard(w->sender);
 }
 
 static void flush_urgent(struct worker *w)

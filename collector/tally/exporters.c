@@ -105,6 +105,7 @@ struct tally_exporter *exporters_enter(struct exporters *exporters, const struct
         exporter->index = number;
         exporters->items[number] = exporter;
     }
+    exporter->heard_before_ms = exporter->heard_ms;
     exporter->heard_ms = now_ms;
     return exporter;
 }

@@ -175,6 +175,11 @@ struct tally_exporter *tally_exporter(struct tally *tally, const struct ip_addr 
     return exporter;
 }
 
+void tally_exporter_unheard(struct tally_exporter *exporter)
+{
+    exporter->heard_ms = exporter->heard_before_ms;
+}
+
 void tally_settle(struct tally *tally)
 {
     for (size_t i = 0; i < tally->batch_count; i++)

@@ -56,7 +56,7 @@ struct tally_exporter {
     struct ip_addr addr;
     const struct config_exporter *config; /* NULL: none of the list */
     uint32_t index;                       /* in delta rows given by tally_flush */
-    uint64_t heard_ms;
+    uint64_t heard_ms, heard_before_ms;
     uint64_t records; /* counted since tally_next_interval */
     uint64_t refused[TALLY_REASON_COUNT];
 };
@@ -87,6 +87,9 @@ enum status tally_reload(struct tally *tally, const struct tally_options *option
  * next call of this function or of tally_reload. */
 struct tally_exporter *tally_exporter(struct tally *tally, const struct ip_addr *addr,
                                       uint64_t now_ms);
+/* What was just heard told nothing, as data do before their template: taken back, since an exporter
+ * that is not understood must be told from one that has nothing to tell. */
+void tally_exporter_unheard(struct tally_exporter *exporter);
 void tally_add(struct tally *tally, struct tally_exporter *exporter, const struct flow_record *flow,
                uint64_t now_ms);
 /* Records wait in small batches so that memory is fetched ahead; this works off what waits. */

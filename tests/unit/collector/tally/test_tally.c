@@ -226,6 +226,26 @@ Test(tally, a_flood_of_senders_takes_numbers_of_those_without_rows)
     counting_done(&c);
 }
 
+Test(tally, who_told_nothing_was_not_heard)
+{
+    struct counting c;
+    counting_init(
+        &c, NETWORKS
+        "policies: [{name: p, direction: incoming, key: [dst_addr], window: 1s, " THRESHOLDS
+        "}]\n");
+    uint64_t began_ms = c.now_ms;
+    (void)counting_from(&c, 1);
+    c.now_ms += 5000;
+    struct tally_exporter *exporter = counting_from(&c, 1);
+    cr_assert_eq(exporter->heard_ms, c.now_ms);
+    tally_exporter_unheard(exporter);
+    cr_assert_eq(exporter->heard_ms, began_ms);
+    c.now_ms += 5000;
+    tally_exporter_unheard(counting_from(&c, 1));
+    cr_assert_eq(exporter->heard_ms, began_ms);
+    counting_done(&c);
+}
+
 Test(tally, only_what_enters_at_the_boundary_counts)
 {
     struct counting c;
