@@ -339,6 +339,9 @@ void engine_result(struct engine *e, const struct job_result *result, struct eng
         (result->kind == RESULT_SENT || result->kind == RESULT_DRY_RUN)) {
         m->state = MITIGATION_ACTIVE;
         m->active_ms = result->at_ms != 0 ? result->at_ms : now.state_ms;
+        /* Two processes' ideas of the server's time may differ by a part of a round trip. */
+        if (m->active_ms < m->decided_ms)
+            m->active_ms = m->decided_ms;
         what = m->dry_run ? "active (dry run)" : "active";
     } else if (result->kind == RESULT_REFUSED) {
         what = "refused by a peer";

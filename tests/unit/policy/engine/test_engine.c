@@ -135,6 +135,20 @@ Test(engine, dry_run_passes_through_every_state)
     teardown(b);
 }
 
+Test(engine, an_update_is_not_told_to_be_older_than_its_decision)
+{
+    struct bench *b = setup(HEAD POLICY(""));
+    run(b, VICTIM, 200e6, 300);
+    struct job_result r = {
+        .speaker = "sp1", .peer = "p1", .kind = RESULT_SENT, .verb = JOB_ANNOUNCE};
+    (void)snprintf(r.mitigation, sizeof(r.mitigation), "%s", b->mitigation.id);
+    r.at_ms = b->mitigation.decided_ms - 2; /* the speaker's idea of the server's time is behind */
+    engine_result(b->engine, &r, b->now);
+    cr_assert_eq(b->mitigation.state, MITIGATION_ACTIVE);
+    cr_assert_eq(b->mitigation.active_ms, b->mitigation.decided_ms);
+    teardown(b);
+}
+
 Test(engine, a_dry_run_without_any_peer_needs_no_answer)
 {
     struct bench *b = setup("networks: {ours: [198.51.100.0/24]}\n" POLICY(""));
