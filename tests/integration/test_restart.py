@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""kill -9 of each process while a mitigation stands: the route is never lost for long, there is no second
+mitigation, and the withdrawal comes all the same."""
+import os
+import signal
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from lib import house, suite
+from lib.exporters import Generate
+from lib.gobgp import Gobgp
+from lib.ports import free_port
+from lib.waits import now_ms, wait_for
+
+TARGET = "198.51.100.45"
+# How long the route may be away. Sessions, and with them the routes, outlive everything but their speaker; GoBGP then
+# takes no new session for 5 s (its idle hold time after a lost connection), and the speaker tries once a second.
+LOST_MS = {"policy": 0, "aggregator": 0, "collector": 0, "speaker": 5000 + 2500}
+WITHDRAW_AFTER_MS = 2000
+CLOCKS_MS = 100  # what a process's idea of the state server's time may be off
+# Longer than an exporter may be silent, so that an alarm whose exporters fall silent freezes before it has cleared.
+POLICY = house.HOST_UDP.replace("after: 2s", "after: 7s")
+
+
+class Watch(threading.Thread):
+    """Asks GoBGP over and over whether the route is there: [(when asked, when answered, whether)]."""
+
+    def __init__(self, gobgp):
+        super().__init__(daemon=True)
+        self.gobgp, self.answers, self.over = gobgp, [], threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.over.wait(0.05):
+            asked = now_ms()
+            try:
+                self.answers.append((asked, now_ms(), bool(self.gobgp.route_to(TARGET))))
+            except OSError:
+                continue
+
+    def stop(self):
+        self.over.set()
+        self.join()
+
+    def longest_gap_ms(self, until_ms):
+        """How long the route was away at a stretch, at least: from the first answer without it to the last."""
+        longest, since = 0, None
+        for asked, answered, there in self.answers:
+            if asked >= until_ms:
+                break
+            if there:
+                since = None
+            else:
+                since = answered if since is None else since
+                longest = max(longest, asked - since)
+        return longest
+
+
+class Restart(suite.HouseTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.work = house.work_folder()
+        cls.port = free_port()
+        cls.gobgp = Gobgp(cls.work).start()
+        text = house.config(cls.work, [f"127.0.0.1:{cls.port}"], cls.gobgp.port, policies=POLICY)
+        cls.house = house.House(cls.work, text).start()
+        wait_for(cls.gobgp.established, 60, "the BGP session")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.house.stop()
+        cls.gobgp.stop()
+        complaints = cls.house.sanitizer_complaints()
+        house.dispose(cls.work, keep=cls.any_failed or complaints)
+        if complaints:
+            raise AssertionError(f"sanitizers complained: {complaints}")
+
+    def generate(self, name, *more):
+        """One exporter: templates at its start and then every 10 s."""
+        return Generate(self.work, name, "--to", f"127.0.0.1:{self.port}", "--proto", "netflow9", "--rate", 500, "--volume",
+                        "20Mbps", "--duration", "0s", *more)
+
+    def story(self, process, seed):
+        """An attack; the process is killed while the mitigation stands; the attack ends."""
+        before = {m["id"] for m in self.house.mitigations()}
+        attack = self.generate(f"attack-{process}", "--seed", seed, "--attack", "dns-amplification", "--target", TARGET,
+                               "--attack-rate", 500, "--attack-volume", "400Mbps")
+        wait_for(lambda: self.gobgp.route_to(TARGET), 60, "the route")
+        mine = lambda: [m for m in self.house.mitigations() if m["id"] not in before]
+        wait_for(lambda: mine()[0]["state"] == "active", 30, "the mitigation active")
+        watch = Watch(self.gobgp)
+        victim = self.house.pids()[process]
+        os.kill(victim, signal.SIGKILL)
+        wait_for(lambda: self.house.pids()[process] != victim, 60, f"{process} started again")
+        # Its successor works: it is in the registry again, and the session stands.
+        wait_for(lambda: any(r["kind"] == process and int(r["pid"]) == self.house.pids()[process]
+                             for r in self.house.registry()), 90, f"{process} registered again")
+        wait_for(self.gobgp.established, 60, "the BGP session again")
+        if process == "collector":
+            self.not_understood_is_not_peace(mine()[0]["alarm"])
+        time.sleep(2)  # what a restart might lose, it loses now
+        said = attack.stop()
+        calm = self.generate(f"calm-{process}")  # silence would freeze the alarm
+        wait_for(lambda: not self.gobgp.route_to(TARGET), 60, f"the withdrawal after {process} was killed")
+        wait_for(lambda: mine()[0]["state"] == "withdrawn", 60, "the mitigation withdrawn")
+        watch.stop()
+        calm.stop()
+        found = mine()
+        self.assertEqual(len(found), 1, "a second mitigation")
+        times = found[0]["times"]
+        alarms = [a for a in self.house.alarms() if a["id"] == found[0]["alarm"]]
+        self.assertEqual([a["state"] for a in alarms], ["ended"])
+        self.assertGreaterEqual(times["withdraw_asked_ms"], alarms[0]["times"]["ended_ms"] + WITHDRAW_AFTER_MS - CLOCKS_MS)
+        self.assertGreater(times["withdraw_asked_ms"], said["last_attack_ms"], "withdrawn during the attack")
+        self.assertLessEqual(watch.longest_gap_ms(times["withdraw_asked_ms"]), LOST_MS[process])
+        if process != "speaker":
+            away = [answer for answer in watch.answers if not answer[2] and answer[1] < times["withdraw_asked_ms"] - CLOCKS_MS]
+            self.assertEqual(away, [], times)
+        self.assertTrue(any(l["process"] == process and l["signal"] == "9" for l in self.house.log("up", "process died", "error")))
+
+    def not_understood_is_not_peace(self, alarm):
+        """A collector that starts knows no templates: until they come again it hears its exporters, and understands
+        nothing. The alarm freezes instead of clearing, and goes on when they are understood."""
+        state = lambda: self.house.weir("alarm", alarm)["state"]
+        wait_for(lambda: state() == "frozen", 60, "the alarm frozen while templates are missing")
+        wait_for(lambda: state() == "active", 60, "the alarm active when they have come")
+
+    def test_policy(self):
+        self.story("policy", 11)
+
+    def test_speaker(self):
+        self.story("speaker", 12)
+
+    def test_aggregator(self):
+        self.story("aggregator", 13)
+
+    def test_collector(self):
+        self.story("collector", 14)
+
+
+if __name__ == "__main__":
+    suite.main(needs_namespace=False, missing=[Gobgp.missing()])
