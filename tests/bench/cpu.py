@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+"""cpu.py PROGRAM [ROUNDS]: runs bench_collector that often and prints its figures as a table, the median of the rounds."""
+import re
+import statistics
+import subprocess
+import sys
+
+LINE = re.compile(r"^(\S+) +(decode(?: \+ tally)?|receive → tally) +([\d.]+) ns a record +([\d.]+) CPU s a million", re.MULTILINE)
+WHAT = ("decode", "decode + tally", "receive → tally")
+
+
+def main():
+    program, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    figures = {}
+    for _ in range(rounds):
+        said = subprocess.run([program], stdout=subprocess.PIPE, text=True, check=True).stdout
+        for name, what, _, seconds in LINE.findall(said):
+            figures.setdefault(name, {}).setdefault(what, []).append(float(seconds))
+    if not figures:
+        sys.exit(f"{program} printed no figures")
+    print("| format | " + " | ".join(WHAT) + " |")
+    print("|---|" + "---|" * len(WHAT))
+    for name, of in figures.items():
+        print(f"| {name} | " + " | ".join(f"{statistics.median(of[what]):.3f}" for what in WHAT) + " |")
+
+
+if __name__ == "__main__":
+    main()
