@@ -106,7 +106,7 @@ static const struct bad bad_policies[] = {
      "expected a list of steps such as [{method: NAME}]"},
     {THRESHOLD("any: {bps: 1G}, mitigate: [{after: 1s}]"), 3, 46,
      "a step with neither method nor all"},
-    {THRESHOLD("any: {bps: 1G}, mitigate: [{after: 1s, method: n}]"), 3, 47,
+    {THRESHOLD("any: {bps: 1G}, mitigate: [{after: 1s, method: m}]"), 3, 47,
      "after: not available yet"},
     {"policy: {decide_within: 81ms}\n", 1, 10, "decide_within: not available yet"},
     {"policy: {budgets: {rules_per_minute: 1001}}\n", 1, 38, "expected a number from 1 to 1000"},
