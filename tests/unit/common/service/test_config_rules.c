@@ -104,7 +104,7 @@ static const struct bad bad_policies[] = {
     {THRESHOLD("any: {bps: 1G}, clear: {after: 60}"), 3, 50, "expected a duration up to 24h"},
     {THRESHOLD("any: {bps: 1G}, mitigate: m"), 3, 45,
      "expected a list of steps such as [{method: NAME}]"},
-    {THRESHOLD("any: {bps: 1G}, mitigate: [{after: 1s}]"), 3, 46,
+    {THRESHOLD("any: {bps: 1G}, mitigate: [{after: 0s}]"), 3, 46,
      "a step with neither method nor all"},
     {THRESHOLD("any: {bps: 1G}, mitigate: [{after: 1s, method: m}]"), 3, 47,
      "after: not available yet"},

@@ -99,7 +99,7 @@ Test(engine_refusals, a_rule_of_a_person_keeps_its_end_while_an_alarm_wants_it_t
     const struct reply *reply = ask(b, "mitigate", args);
     cr_assert(reply->ok, "%s", reply->text);
     char id[ID_TEXT_MAX];
-    (void)snprintf(id, sizeof(id), "%s", reply->ids[0]);
+    (void)snprintf(id, sizeof(id), "%.39s", reply->ids[0]);
     uint64_t until_ms = b->mitigation.until_ms;
     run(b, VICTIM, 200e6, 5000);
     cr_assert_eq(count_of(b, "announce"), 1, "the alarm takes what stands");
