@@ -190,9 +190,10 @@ static void print_job(json_t *job, uint64_t now_ms)
     json_array_foreach(json_object_get(job, "results"), i, result)
     {
         char when[CLOCK_TEXT_MAX];
-        show_print(stdout, "  %s %s/%s %s %s", clock_format_wall(show_u64(result, "at_ms"), when),
+        const char *reason = show_string(result, "reason");
+        show_print(stdout, "  %s %s/%s %s%s%s", clock_format_wall(show_u64(result, "at_ms"), when),
                    show_string(result, "speaker"), show_string(result, "peer"),
-                   show_string(result, "result"), show_string(result, "reason"));
+                   show_string(result, "result"), reason[0] != '\0' ? ": " : "", reason);
         if (json_is_number(show_member(result, "since_crossed_ms")))
             show_print(stdout, " (%.1f ms after the threshold was crossed)",
                        show_number(result, "since_crossed_ms"));

@@ -247,7 +247,7 @@ static void print_processes(const json_t *processes)
         grid_add(&grid, show_string(p, "name"));
         grid_add(&grid, show_string(p, "version"));
         grid_add(&grid, show_string(p, "config"));
-        grid_add(&grid, text_format_duration_ms(show_u64(p, "up_ms") / 1000 * 1000, up));
+        grid_add(&grid, show_age(1, show_u64(p, "up_ms") + 1, up));
         grid_addf(&grid, "%llu", (unsigned long long)show_u64(p, "pid"));
         grid_addf(&grid, "%+.0f ms", show_number(p, "offset_ms"));
     }

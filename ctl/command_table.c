@@ -83,7 +83,8 @@ static const struct command commands[] = {
     {"rule", "INPUT [INPUT] [--family ipv4|ipv6] | --names",
      "all forms of a rule, the guard's verdict, which routers take it; of two: which goes first",
      "INPUT is 'match … then …', JSON ({\"announce\": {\"flow\": …}}) or an NLRI in hex with its\n"
-     "length octets. The guard judges by the configuration, where there is one.\n\n"
+     "length octets. The guard judges by the configuration (JSON: \"guard\" is null without "
+     "one).\n\n"
      "  --family F  the family that hex is read as (ipv4)\n"
      "  --names     the names that values may have\n",
      rule_run},

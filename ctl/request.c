@@ -144,7 +144,7 @@ static void print(const struct command_context *context, const struct reply *rep
         show_print(stdout, "%s\n", reply->text[0] != '\0' ? reply->text : "done");
     }
     if (!reply->ok)
-        (void)command_failed(context, "policy refused: %s", reply->text);
+        (void)command_failed(context, "policy: %s", reply->text);
 }
 
 int request_send(const struct command_context *context, struct request *request)

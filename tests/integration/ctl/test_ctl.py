@@ -215,6 +215,28 @@ class Empty(unittest.TestCase):
             world.close()
 
 
+    def test_people_come_as_the_user_operator(self):
+        world = World()
+        try:
+            secrets = os.path.join(world.folder, "secrets")
+            os.mkdir(secrets)
+            with open(world.config, encoding="utf-8") as file:
+                text = file.read().replace("password_dir: none", f'password_dir: "{secrets}"')
+            with open(world.config, "w", encoding="utf-8") as file:
+                file.write(text)
+            world.redis("state", "ACL", "SETUSER", "operator", "on", ">se cret", "~*", "+@all")
+            world.redis("state", "CONFIG", "SET", "requirepass", "other")
+            self.assertIn("NOAUTH", world.weir("alarms")[2])
+            with open(os.path.join(secrets, "operator.pw"), "w", encoding="utf-8") as file:
+                file.write("se cret\n")
+            self.assertEqual(world.weir("alarms")[0], 0)
+            with open(os.path.join(secrets, "operator.pw"), "w", encoding="utf-8") as file:
+                file.write("wrong\n")
+            self.assertIn("WRONGPASS", world.weir("alarms")[2])
+        finally:
+            world.close()
+
+
 class Requests(unittest.TestCase):
     def setUp(self):
         self.world = World(servers=("state",))
@@ -254,7 +276,7 @@ class Requests(unittest.TestCase):
     def test_a_refusal_is_a_failure(self):
         (code, out, err), _ = self.ask(("no", "no such \x1b[1m mitigation"), "stop", "m-1", "m-2")
         self.assertEqual((code, out), (1, ""))
-        self.assertIn("policy refused: no such \\x1b[1m mitigation", err)
+        self.assertIn("policy: no such \\x1b[1m mitigation", err)
         (code, out, _), asked = self.ask(("no", "why"), "--json", "stop", "m-1", "--reason", "over")
         self.assertEqual((code, json.loads(out)["ok"]), (1, False))
         self.assertEqual([a for a in asked if a.startswith("arg")], ["arg id=m-1", "arg reason=over"])
