@@ -3,6 +3,7 @@
 #include "aggregator/window/window.h"
 #include "common/redis/keys.h"
 #include "common/redis/scripts.h"
+#include "common/redis/stream_cap.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@ struct out_rollups {
     struct out_rollups_options options;
     char prefix[KEY_NAME_MAX];
     char stream[KEY_NAME_MAX];
+    struct stream_cap cap;
     struct text bytes;
     unsigned int parts_waiting;
     struct written_top **tops;
@@ -46,6 +48,7 @@ enum status out_rollups_new(struct out_rollups **ret_out, const struct out_rollu
         out_rollups_free(out);
         return STATUS_LIMIT;
     }
+    stream_cap_init(&out->cap, options->redis, out->stream, options->stream_bytes, NULL, NULL);
     *ret_out = out;
     return STATUS_OK;
 }
@@ -74,7 +77,7 @@ static void on_part(void *owner, enum status status, const struct redis_reply *r
 {
     struct out_rollups *out = owner;
     out->parts_waiting--;
-    if (status != STATUS_OK)
+    if (status != STATUS_OK && !stream_cap_refused(&out->cap, reply))
         say_refused(out, reply);
 }
 
@@ -128,6 +131,11 @@ enum status out_rollups_tick(struct out_rollups *out, const struct rollup_tick *
             return status; /* readers drop a tick whose parts do not all come */
     }
     return STATUS_OK;
+}
+
+void out_rollups_keep(struct out_rollups *out)
+{
+    stream_cap_keep(&out->cap);
 }
 
 /* --- heaviest keys -----------------------------------------------------------------------------

@@ -21,6 +21,7 @@ enum {
 struct out_rollups_options {
     struct redis *redis; /* lent, until it has closed: its answers come here */
     const char *prefix, *shard;
+    uint64_t stream_bytes; /* the most that the stream of ticks may have */
     void (*on_refused)(void *owner, const char *error); /* the server refused a tick or a top */
     void *owner;
 };
@@ -34,6 +35,8 @@ void out_rollups_free(struct out_rollups *out);
 bool out_rollups_is_ready(const struct out_rollups *out);
 /* All parts, or AWAY or LIMIT when it is superseded by the next. */
 enum status out_rollups_tick(struct out_rollups *out, const struct rollup_tick *tick);
+/* Once a second: the stream keeps to its bytes. */
+void out_rollups_keep(struct out_rollups *out);
 void out_rollups_top(struct out_rollups *out, uint64_t count_id, const struct top_item *items,
                      size_t count);
 

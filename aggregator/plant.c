@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/redis/keys.h"
 #include "common/redis/registry.h"
+#include "common/redis/stream_cap.h"
 #include "common/service/credentials.h"
 #include "common/service/process.h"
 
@@ -139,6 +140,12 @@ static struct redis_options connection_of(const struct build *b,
                                   .clock = b->options->clock};
 }
 
+static uint64_t stream_bytes(const struct config *config, size_t telemetry)
+{
+    return stream_cap_bytes(config->redis.telemetry[telemetry].max_memory_bytes,
+                            config_shards_on(config, telemetry));
+}
+
 static enum status add_shards(struct build *b, struct server *server, size_t telemetry,
                               struct in_deltas_options *deltas)
 {
@@ -154,6 +161,7 @@ static enum status add_shards(struct build *b, struct server *server, size_t tel
                                               .quota = &b->plant->quota,
                                               .redis = server->redis,
                                               .prefix = config->redis.prefix,
+                                              .stream_bytes = stream_bytes(config, telemetry),
                                               .clock = b->options->clock};
         if (b->plant->shard_count == STREAMS_MAX)
             return STATUS_LIMIT; /* cannot be: there are 64 slots */
@@ -389,8 +397,10 @@ static void print_house(struct text *t, const struct config *config)
     add_text(t, config->redis.state.address);
     add_text(t, config->aggregator.name);
     text_addf(t, "%" PRIu64, config->aggregator.max_keys);
-    for (size_t i = 0; i < config->redis.telemetry_count; i++)
+    for (size_t i = 0; i < config->redis.telemetry_count; i++) {
         add_text(t, config->redis.telemetry[i].address);
+        text_addf(t, "@%" PRIu64 " ", config->redis.telemetry[i].max_memory_bytes);
+    }
     for (size_t i = 0; i < config->shard_count; i++) {
         add_text(t, config->shards[i].name);
         add_text(t, config->shards[i].aggregator);

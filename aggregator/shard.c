@@ -117,8 +117,10 @@ static void on_sweep(uv_timer_t *timer)
         return;
     if (!s->is_sweeping && mono_ms(s) < s->swept_ms + SWEEP_CYCLE_MS)
         return;
-    if (!s->is_sweeping)
+    if (!s->is_sweeping) {
         s->swept_ms = mono_ms(s);
+        out_rollups_keep(s->out);
+    }
     s->is_sweeping = window_sweep(
         s->window, now_ms, SWEEP_LEAST + 2 * window_keys(s->window) / SWEEP_TURNS, on_top, s);
 }
@@ -254,6 +256,7 @@ enum status shard_new(struct shard **ret_shard, uv_loop_t *loop,
     const struct out_rollups_options out = {.redis = options->redis,
                                             .prefix = options->prefix,
                                             .shard = options->name,
+                                            .stream_bytes = options->stream_bytes,
                                             .on_refused = on_refused,
                                             .owner = s};
     enum status status = window_new(&s->window, &window);

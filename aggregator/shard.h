@@ -25,6 +25,7 @@ struct shard_options {
     struct store_quota *quota; /* lent */
     struct redis *redis;       /* lent: of its telemetry server */
     const char *prefix;
+    uint64_t stream_bytes; /* the most that its stream of ticks may have */
     struct clock clock;
 };
 

@@ -4,6 +4,7 @@
 #include "collector/delta_queue.h"
 #include "common/base/log.h"
 #include "common/redis/keys.h"
+#include "common/redis/stream_cap.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ struct shard {
     char key[KEY_NAME_MAX];
     struct redis *redis;
     size_t server;
+    struct stream_cap cap;
     struct delta_builder builder;
     struct delta_queue queue;
     uint64_t sequence;
@@ -48,14 +50,30 @@ struct out_deltas {
 
 static void pump(struct shard *shard);
 
-static enum status init_shard(struct out_deltas *out, struct shard *shard,
-                              const struct config_shard *from, const char *prefix)
+static void on_room(void *owner)
 {
+    struct shard *shard = owner;
+    shard->retry_at_ms = 0;
+    pump(shard);
+}
+
+static uint64_t stream_bytes(const struct config *config, size_t telemetry)
+{
+    return stream_cap_bytes(config->redis.telemetry[telemetry].max_memory_bytes,
+                            config_shards_on(config, telemetry));
+}
+
+static enum status init_shard(struct out_deltas *out, struct shard *shard,
+                              const struct config *config, size_t number)
+{
+    const struct config_shard *from = &config->shards[number];
     shard->out = out;
     shard->server = from->telemetry;
     shard->redis = out->options.telemetry[from->telemetry];
     snprintf(shard->name, sizeof(shard->name), "%s", from->name);
-    key_name(shard->key, prefix, KEY_DELTA, from->name);
+    key_name(shard->key, config->redis.prefix, KEY_DELTA, from->name);
+    stream_cap_init(&shard->cap, shard->redis, shard->key, stream_bytes(config, from->telemetry),
+                    on_room, shard);
     delta_queue_init(&shard->queue, QUEUE_MAX);
     text_init(&shard->bytes, 0);
     return delta_builder_init(&shard->builder, out->options.tally);
@@ -75,7 +93,7 @@ enum status out_deltas_new(struct out_deltas **ret_out, const struct out_deltas_
         status = STATUS_NO_MEMORY;
     for (size_t i = 0; status == STATUS_OK && i < config->shard_count; i++) {
         out->shard_count = i + 1;
-        status = init_shard(out, &out->shards[i], &config->shards[i], config->redis.prefix);
+        status = init_shard(out, &out->shards[i], config, i);
         for (unsigned int slot = 0; slot < SLOTS; slot++)
             if (config->shards[i].slots >> slot & 1)
                 out->shard_of[slot] = (uint16_t)i;
@@ -140,7 +158,6 @@ static void on_reply(void *owner, enum status status, const struct redis_reply *
 {
     struct shard *shard = owner;
     struct out_deltas *out = shard->out;
-    (void)reply; /* an error was counted and logged by the connection */
     shard->in_flight = false;
     if (status == STATUS_OK) {
         struct waiting_batch *first = shard->queue.first;
@@ -155,6 +172,7 @@ static void on_reply(void *owner, enum status status, const struct redis_reply *
     if (status == STATUS_REFUSED) {
         out->counters.refused++;
         shard->retry_at_ms = clock_mono_ms(&out->options.clock) + RETRY_MS;
+        (void)stream_cap_refused(&shard->cap, reply); /* else what the connection has counted */
     }
 }
 
@@ -263,6 +281,8 @@ void out_deltas_flush(struct out_deltas *out, struct tally *tally, const struct 
     for (size_t i = 0; i < out->shard_count; i++) {
         if (heartbeat || out->shards[i].builder.row_count > 0)
             finish(&out->shards[i]);
+        if (heartbeat && out->options.worker == 0) /* one of us is enough */
+            stream_cap_keep(&out->shards[i].cap);
         pump(&out->shards[i]);
     }
     if (heartbeat)

@@ -17,7 +17,8 @@ enum key_role { KEY_TELEMETRY, KEY_STATE };
 #define KEY_LIST(X)                                                                                \
     X(DELTA, "delta:<shard>", TELEMETRY, "stream",                                                 \
       "entries older than 120 s or past the byte cap")                                             \
-    X(ROLLUP, "rollup:<shard>", TELEMETRY, "stream", "entries older than 120 s")                   \
+    X(ROLLUP, "rollup:<shard>", TELEMETRY, "stream",                                               \
+      "entries older than 120 s or past the byte cap")                                             \
     X(TOP, "top:<count>", TELEMETRY, "zset", "10 s without an update")                             \
     X(RECALL, "recall", TELEMETRY, "stream", "last 1000 entries")                                  \
     X(RECALL_REPLY, "recall:reply", TELEMETRY, "stream", "last 1000 entries")                      \

@@ -40,6 +40,20 @@ static struct metric_family output_bytes = {
     .labels = {"server"},
     .series_max = SERVERS_MAX,
 };
+static struct metric_family full = {
+    .name = "weir_redis_full_total",
+    .help = "Writes to streams that the server refused for want of memory",
+    .type = METRIC_COUNTER,
+    .labels = {"server"},
+    .series_max = SERVERS_MAX,
+};
+static struct metric_family trimmed = {
+    .name = "weir_redis_trimmed_entries_total",
+    .help = "Stream entries that went before their time, past the byte cap or on a full server",
+    .type = METRIC_COUNTER,
+    .labels = {"server"},
+    .series_max = SERVERS_MAX,
+};
 
 struct redis_metrics redis_metrics_of(const char *server)
 {
@@ -71,6 +85,16 @@ static struct metric_series *refused_series(const char *server, enum redis_refus
 void redis_metrics_refused(const char *server, enum redis_refusal reason)
 {
     metric_add(refused_series(server, reason), 1);
+}
+
+void redis_metrics_full(const char *server)
+{
+    metric_add(metric_at(&full, (const char *const[]){server}), 1);
+}
+
+void redis_metrics_trimmed(const char *server, uint64_t entries)
+{
+    metric_add(metric_at(&trimmed, (const char *const[]){server}), entries);
 }
 
 uint64_t redis_metrics_refused_count(const char *server, enum redis_refusal reason)

@@ -22,6 +22,8 @@ enum redis_refusal {
     REDIS_REFUSAL_COUNT
 };
 void redis_metrics_refused(const char *server, enum redis_refusal reason);
+void redis_metrics_full(const char *server); /* a write was refused for want of memory */
+void redis_metrics_trimmed(const char *server, uint64_t entries); /* by a stream's byte cap */
 uint64_t redis_metrics_refused_count(const char *server, enum redis_refusal reason);
 
 #endif

@@ -15,10 +15,11 @@
  *   desired  what must stand, in one reading: hold, last ids of jobs and stops, every active
  *            mitigation
  *   top      one writer's part of the heaviest keys of a count, replaced at once
+ *   cap      the oldest entries of a stream go until it keeps to its bytes (stream_cap.h)
  *
  * Processes call the typed functions below; names, counts and orders are here only.
  */
-#define SCRIPT_LIST(X) X(lead) X(resign) X(write) X(desired) X(top)
+#define SCRIPT_LIST(X) X(lead) X(resign) X(write) X(desired) X(top) X(cap)
 
 enum script_id {
 #define X(name) SCRIPT_##name,

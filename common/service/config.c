@@ -100,6 +100,14 @@ void config_free(struct config *config)
         arena_free(config->arena); /* the config itself lives in it */
 }
 
+size_t config_shards_on(const struct config *config, size_t telemetry)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < config->shard_count; i++)
+        count += config->shards[i].telemetry == telemetry;
+    return count;
+}
+
 const char *config_find(const char *option)
 {
     static const char *const places[] = {"./weir.yaml", "/etc/weir/weir.yaml"};

@@ -297,6 +297,9 @@ enum status config_parse(struct config **ret_config, const char *bytes, size_t l
                          const char *name, struct config_errors *errors);
 void config_free(struct config *config);
 
+/* How many shards are on a telemetry server, of all aggregators. */
+size_t config_shards_on(const struct config *config, size_t telemetry);
+
 /* FILE of --config, else $WEIR_CONFIG, ./weir.yaml, /etc/weir/weir.yaml. NULL: none is there. */
 const char *config_find(const char *option);
 

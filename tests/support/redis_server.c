@@ -203,3 +203,19 @@ const char *redis_server_cli(struct redis_server *server, const char *command)
     redisFree(context);
     return text;
 }
+
+void redis_server_fill(struct redis_server *server, const char *stream, int entries, int bytes)
+{
+    static const char script[] =
+        "for i = 1, ARGV[1] do "
+        "redis.call('XADD', KEYS[1], '*', 'junk', string.rep('x', ARGV[2])) "
+        "end";
+    redisContext *context = connect_to(server);
+    redisReply *reply = context->err == 0 ? redisCommand(context, "EVAL %s 1 %s %d %d", script,
+                                                         stream, entries, bytes)
+                                          : NULL;
+    if (reply == NULL || reply->type == REDIS_REPLY_ERROR)
+        fail(reply == NULL ? stream : reply->str);
+    freeReplyObject(reply);
+    redisFree(context);
+}

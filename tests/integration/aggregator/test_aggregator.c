@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* weir-aggregator between real servers. */
@@ -168,5 +169,30 @@ Test(aggregator, a_reload_takes_new_counts_and_an_invalid_file_changes_nothing)
     cr_assert(house.first_bytes > 4e6 * 0.6, "rebuilt from the stream: %g", house.first_bytes);
     house_signal(&house, SIGTERM);
     cr_assert_eq(house_wait_exit(&house), 0);
+    house_end(&house);
+}
+
+static long ticks_bytes(struct house *house)
+{
+    return strtol(telemetry_cli(house, "MEMORY USAGE weir:rollup:s0 SAMPLES 0"), NULL, 10);
+}
+
+Test(aggregator, a_server_that_somebody_filled_takes_ticks_again)
+{
+    static struct house house;
+    unsigned long s, us;
+    house_start(&house, POLICY);
+    (void)house_count_id(&house);
+    house.collectors[0].bytes = 400000;
+    HOUSE_UNTIL(&house, 10000, is_near(house.bytes, 4e6));
+    redis_server_fill(&house.telemetry, "weir:rollup:s0", 100, 100000);
+    (void)telemetry_cli(&house, "CONFIG SET maxmemory 8mb");
+    uint64_t until_ms = house_now_ms() + 10000; /* no turn: nobody else could write either */
+    while (ticks_bytes(&house) > 6 << 20)
+        cr_assert_lt(house_now_ms(), until_ms);
+    cr_assert_eq(sscanf(telemetry_cli(&house, "TIME"), "%lu %lu", &s, &us), 2);
+    snprintf(house.last_id, sizeof(house.last_id), "%lu", s * 1000 + us / 1000);
+    uint64_t ticks = house.ticks;
+    HOUSE_UNTIL(&house, 10000, house.ticks > ticks + 3 && is_near(house.bytes, 4e6));
     house_end(&house);
 }
