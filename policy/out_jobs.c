@@ -138,7 +138,8 @@ static void on_failed(struct policy *p, const struct write_call *call, enum stat
     else
         log_warn("a write was refused", "id=%s revision=%" PRIu64 " reason=%s", call->id,
                  call->revision, log_value(value, sizeof(value), why));
-    if (status != STATUS_HELD && status != STATUS_EXISTS) {
+    /* EXISTS too: Redis has a revision that we did not write, so what we know is not the truth. */
+    if (status != STATUS_HELD) {
         acting_give_up(p, status_text(status));
     } else if (!call->is_alarm && call->id[0] != '\0' && p->restore == NULL) {
         engine_write_refused(p->engine, call->id, call->revision, status, acting_now(p));

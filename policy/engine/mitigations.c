@@ -257,6 +257,32 @@ static bool nobody_answers(const struct engine *e, const struct mitigation *m)
     return m->dry_run && e->model->config->peer_count == 0;
 }
 
+static bool wanted_by_running_alarm(const struct engine *e, const struct live_mitigation *live)
+{
+    size_t cursor = 0;
+    for (struct tracked *t = live->wanted_by != 0 ? table_next(e->tracked, &cursor) : NULL;
+         t != NULL; t = table_next(e->tracked, &cursor)) {
+        if (t->live != NULL && is_of(t->live, live->m.id) &&
+            (t->live->alarm.state == ALARM_ACTIVE || t->live->alarm.state == ALARM_CLEARING))
+            return true;
+    }
+    return false;
+}
+
+/* Its method's max_duration binds what no running alarm wants: ended, frozen and manual ones. */
+static bool is_overdue(const struct engine *e, const struct live_mitigation *live,
+                       struct engine_now now)
+{
+    for (size_t i = 0; i < e->model->method_count; i++) {
+        const struct config_method *method = e->model->methods[i].config;
+        if (strcmp(method->name, live->m.method) == 0)
+            return method->max_duration_ms != 0 &&
+                   now.state_ms >= live->m.created_ms + method->max_duration_ms &&
+                   !wanted_by_running_alarm(e, live);
+    }
+    return false;
+}
+
 static void mitigation_time(struct engine *e, struct live_mitigation *live, struct engine_now now)
 {
     struct mitigation *m = &live->m;
@@ -274,6 +300,12 @@ static void mitigation_time(struct engine *e, struct live_mitigation *live, stru
         mitigations_withdraw(e, live, policy_name,
                              m->origin == ORIGIN_ALARM ? "the alarm has ended" : "its time is over",
                              now);
+        if (live->wanted_by != 0)
+            mitigations_ask_again(e, m->id);
+        return;
+    }
+    if (is_overdue(e, live, now)) {
+        mitigations_withdraw(e, live, policy_name, "max_duration of its method", now);
         if (live->wanted_by != 0)
             mitigations_ask_again(e, m->id);
         return;

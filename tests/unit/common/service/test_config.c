@@ -52,7 +52,6 @@ Test(config, an_empty_file_is_all_defaults)
         cr_assert_float_eq(c->collector.flush.urgent_share, 0.1, 1e-9);
         cr_assert_eq(c->collector.flush.every_ms, 100);
         cr_assert_eq(c->collector.tally.ipv6_host_len, 128);
-        cr_assert_eq(c->collector.limits.hold_back_bytes, 1U << 20);
         cr_assert_neq(c->collector.name[0], '\0');
         cr_assert_str_eq(c->aggregator.name, "a1");
         cr_assert_eq(c->aggregator.metrics_port, 9402);

@@ -332,3 +332,22 @@ Test(engine, a_reload_keeps_alarms_of_policies_that_stay_and_ends_the_others)
     config_errors_done(&errors);
     teardown(b);
 }
+
+Test(engine, max_duration_binds_a_rule_that_no_running_alarm_wants)
+{
+    struct bench *b =
+        setup("dry_run: false\n" PEERS "policies:\n"
+              "  - name: host\n"
+              "    key: [dst_addr]\n"
+              "    thresholds: [{severity: critical, any: {bps: 100M}, clear: {after: 5s}, "
+              "mitigate: [{method: limit}]}]\n"
+              "methods: [{name: limit, match: {destination: infer, protocol: [udp]}, "
+              "action: {rate_limit: 10Mbps}, withdraw: manual, max_duration: 20s}]\n");
+    run(b, VICTIM, 200e6, 25000);
+    cr_assert_null(find(b, "withdraw"), "the alarm runs");
+    run(b, VICTIM, 0, 6500);
+    cr_assert_not_null(find(b, "alarm ended"));
+    cr_assert_eq(b->mitigation.state, MITIGATION_WITHDRAWING);
+    cr_assert_str_eq(b->mitigation.why_ended, "max_duration of its method");
+    teardown(b);
+}
