@@ -189,6 +189,15 @@ static enum status add_server(struct up *up, const struct config_redis_server *s
     }
     if (s != STATUS_OK)
         return s;
+    const char *path = server->address + strlen("unix:");
+    if (up_socket_is_taken(path)) {
+        (void)command_failed(up->context,
+                             "a server listens at %s already, perhaps of another `weir up` with "
+                             "this run_dir; give redis %s another address, or run_dir another "
+                             "folder",
+                             path, server->name);
+        return STATUS_EXISTS;
+    }
     const char *program = redis_server_path();
     if (program == NULL) {
         (void)command_failed(up->context, "no redis-server in /usr/bin: install redis-server");
@@ -383,7 +392,9 @@ static int start(struct up *up)
     enum status s = add_children(up);
     if (s == STATUS_OK)
         return run_loop(up);
-    return s == STATUS_NOT_FOUND ? EXIT_FAILED : command_failed(up->context, "%s", status_text(s));
+    if (s == STATUS_NOT_FOUND || s == STATUS_EXISTS)
+        return EXIT_FAILED; /* said already */
+    return command_failed(up->context, "%s", status_text(s));
 }
 
 int up_run(const struct command_context *context, int argc, char **argv)

@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* sun_path holds 108 octets with its NUL; the longest name that goes below run_dir is this long. */
@@ -149,4 +151,19 @@ enum status up_redis_conf(const struct config *config, const struct config_redis
     s = conf.failed ? STATUS_NO_MEMORY : write_whole(ret_path, text_str(&conf), 0600);
     text_done(&conf);
     return s;
+}
+
+bool up_socket_is_taken(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof(address.sun_path))
+        return false; /* nobody can listen there */
+    memcpy(address.sun_path, path, strlen(path));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return false;
+    bool is_taken = connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ||
+                    errno == EAGAIN; /* it listens, and its queue is full */
+    (void)close(fd);
+    return is_taken;
 }

@@ -30,4 +30,8 @@ enum status up_sample(const char *state_dir, char ret_path[UP_PATH_MAX], bool *r
 enum status up_redis_conf(const struct config *config, const struct config_redis_server *server,
                           bool is_state, char ret_path[UP_PATH_MAX]);
 
+/* Does a server listen on this Unix socket? A redis-server that starts would take its name away
+ * from it without a word. */
+bool up_socket_is_taken(const char *path);
+
 #endif

@@ -144,6 +144,22 @@ class Folders(UpTest):
                 self.assertEqual(up.stop(), 0)
 
 
+    def test_the_run_dir_of_another_is_not_taken_from_it(self):
+        """A redis-server that starts takes a socket's name away from the one that listens there."""
+        folder, elsewhere = self.folder(), self.folder()
+        up = self.up(folder, self.small(folder)).ready()
+        second = elsewhere / "weir.yaml"
+        text, count = re.subn(r"(?m)^state_dir: .*$", f'state_dir: "{elsewhere}/state"', up.config_file.read_text())
+        self.assertEqual(count, 1)
+        second.write_text(text)
+        refused = subprocess.run([*up.up_args()[:-1], second], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False,
+                                 cwd=elsewhere)
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("listens at", refused.stdout)
+        self.assertNotIn("started", refused.stdout)
+        self.assertIsNotNone(up.weir("status"))
+
+
 class Reload(UpTest):
     def test_an_invalid_file_changes_nothing_and_says_why(self):
         folder = self.folder()
