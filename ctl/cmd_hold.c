@@ -297,7 +297,10 @@ int resume_run(const struct command_context *context, int argc, char **argv)
         (void)show_json(object);
     } else if (good) {
         if (ended == 0)
-            show_print(stdout, "there was no hold on %s\n", scope);
+            show_print(stdout,
+                       "no hold on %s stood in Redis; speakers were told to end what they hold by "
+                       "themselves\n",
+                       scope);
         else
             show_print(stdout, "%zu hold%s ended\n", ended, ended == 1 ? "" : "s");
         for (size_t i = 0; i < left.count; i++)

@@ -144,6 +144,22 @@ static void warn_of_differences(struct status_report *r)
     }
 }
 
+/* Through its own socket a speaker is held without Redis, so weir:hold does not tell of it. */
+static void warn_of_local_holds(struct status_report *r)
+{
+    size_t i;
+    json_t *p;
+    json_array_foreach(r->processes, i, p)
+    {
+        const char *holds = show_string(p, "holds");
+        if (holds[0] != '\0')
+            warn(r,
+                 "ON HOLD: %s, by the local socket of %s %s; nothing of it is announced there "
+                 "until weir resume",
+                 holds, show_string(p, "kind"), show_string(p, "name"));
+    }
+}
+
 /* --- state --------------------------------------------------------------------------------------
  */
 
@@ -298,6 +314,7 @@ int status_run(const struct command_context *context, int argc, char **argv)
         look_at_telemetry(&r, &r.session.config->redis.telemetry[i]);
     warn_of_missing(&r);
     warn_of_differences(&r);
+    warn_of_local_holds(&r);
     if (context->json) {
         (void)json_object_set(r.state, "redis", r.redis);
         (void)json_object_set(r.state, "processes", r.processes);

@@ -17,7 +17,7 @@ struct place {
 struct presence {
     struct speaker *speaker;
     size_t count, open;
-    char peers[48]; /* as it was said last */
+    char peers[48], holds[512]; /* as they were said last */
     void (*on_closed)(void *owner);
     struct place places[];
 };
@@ -85,7 +85,30 @@ enum status presence_open(struct speaker *speaker)
     return status;
 }
 
-void presence_set_peers(struct speaker *speaker)
+static void say(struct presence *presence, const char *field, char *last, size_t size,
+                const char *text)
+{
+    if (strcmp(text, last) == 0)
+        return;
+    (void)snprintf(last, size, "%s", text);
+    for (size_t i = 0; i < presence->count; i++)
+        registry_set(presence->places[i].registry, field, last);
+}
+
+/* What people held through the local socket stands nowhere in Redis, so nobody else can say it. */
+static void say_holds(struct presence *presence, const struct holds *holds)
+{
+    char text[sizeof(presence->holds)] = "", scope[SCOPE_TEXT_MAX];
+    size_t len = 0;
+    for (size_t i = 0; i < holds->count && len < sizeof(text); i++) {
+        if (holds->items[i].source == HOLD_SOCKET)
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", len > 0 ? ", " : "",
+                                    scope_format(&holds->items[i].scope, scope));
+    }
+    say(presence, "holds", presence->holds, sizeof(presence->holds), text);
+}
+
+void presence_update(struct speaker *speaker)
 {
     struct presence *presence = speaker->presence;
     size_t all = 0, up = 0;
@@ -95,11 +118,8 @@ void presence_set_peers(struct speaker *speaker)
         up += speaker->peers[i] != NULL && speaker->peers[i]->established != NULL ? 1 : 0;
     }
     (void)snprintf(text, sizeof(text), "%zu of %zu up", up, all);
-    if (strcmp(text, presence->peers) == 0)
-        return;
-    memcpy(presence->peers, text, sizeof(text));
-    for (size_t i = 0; i < presence->count; i++)
-        registry_set(presence->places[i].registry, "peers", text);
+    say(presence, "peers", presence->peers, sizeof(presence->peers), text);
+    say_holds(presence, &speaker->holds);
 }
 
 void presence_set_config(struct speaker *speaker)

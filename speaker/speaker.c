@@ -94,7 +94,7 @@ static void every_second(struct speaker *speaker, uint64_t now_ms)
     store_tick(speaker);
     if (now_ms >= speaker->saved_at + SAVE_EVERY_MS)
         store_put_state(speaker);
-    presence_set_peers(speaker);
+    presence_update(speaker);
 }
 
 static void on_tick(uv_timer_t *timer)

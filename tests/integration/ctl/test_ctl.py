@@ -329,7 +329,7 @@ class Holds(unittest.TestCase):
         self.assertIn("weir resume --method typo", out)
         answer = self.world.json("resume", "--peer", "mx2")
         self.assertEqual((answer["scope"], answer["ended"], len(answer["holds_left"])), ("peer:mx2", 1, 4))
-        self.assertIn("there was no hold on peer:mx2", self.world.text("resume", "--peer", "mx2"))
+        self.assertIn("no hold on peer:mx2 stood in Redis", self.world.text("resume", "--peer", "mx2"))
         self.assertEqual(self.world.json("resume")["ended"], 4)
 
     def test_a_state_that_cannot_be_read_does_not_stop_the_way_out(self):

@@ -145,6 +145,8 @@ class Routes(Case):
         wait_for("state reached", lambda: w.command(command="status")["state_reached"])
         stays("the hold of the socket", lambda: self.gobgp.routes() == [], 1)
         self.assertIn("held", w.results("m-1").get("gobgp", ""))
+        wait_for("the hold told of in the registry", lambda: w.telemetry.cli("HGET", "weir:process:speaker:sp1", "holds").strip()
+                 == "family:ipv4")
         self.assertEqual(w.command(command="resume", scope="all")["ended"], 1)
         self.each(self.present, "198.51.100.7/32")
 
