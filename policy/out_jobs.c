@@ -226,7 +226,7 @@ static void log_change(const struct engine_write *w)
     if (w->what == NULL)
         return;
     log_value(what, sizeof(what), w->what);
-    log_value(why, sizeof(why), w->why != NULL ? w->why : "");
+    log_value(why, sizeof(why), w->why != NULL && w->why[0] != '\0' ? w->why : "-");
     if (w->alarm != NULL) {
         const struct alarm *a = w->alarm;
         bool is_warning = strcmp(w->what, "not mitigated") == 0;

@@ -215,8 +215,12 @@ bool read_section(struct config_read *r, const struct config_key *key,
 {
     const struct config_section *section = key->detail;
     uint64_t seen = 0;
-    if (node->kind != NODE_MAP)
-        return config_wrong(r, key, node, section->what);
+    if (node->kind != NODE_MAP) {
+        char want[SHOWN_MAX * 2];
+        (void)snprintf(want, sizeof(want), "%s as a group of keys, such as {%s: …}", section->what,
+                       section->keys[0].name);
+        return config_wrong(r, key, node, want);
+    }
     for (size_t i = 0; i < section->key_count; i++) {
         const struct config_key *k = &section->keys[i];
         struct config_node scratch;

@@ -95,7 +95,7 @@ static const struct bad bad_values[] = {
     {"dry_run: []\n", 1, 10, "dry_run: a list, expected true or false"},
     {"dry_run: false\n", 1, 10, "dry run cannot be left while every sender counts"},
     {"dry_run: false\nexporters: []\n", 1, 10, "dry run cannot be left while every sender counts"},
-    {"log: info\n", 1, 6, "log: \"info\", expected log"},
+    {"log: info\n", 1, 6, "log: \"info\", expected log as a group of keys, such as {level: …}"},
     {"log: {level: Info}\n", 1, 14, "level: \"Info\", expected error, warn, info or debug"},
     {"run_dir: tmp\n", 1, 10, "run_dir: \"tmp\", expected a path that starts with /"},
     {"run_dir: {}\n", 1, 10, "run_dir: a group of keys, expected a path"},
