@@ -97,7 +97,8 @@ void netflow5_read(struct decode_context *context, struct wire_reader *r)
                FLOW_DST_AS | FLOW_SRC_MASK | FLOW_DST_MASK,
     };
     /* Juniper sends mode 0 with a rate, so the mode is not asked. */
-    sampling_own(context, &base, sampling & 0x3fff, SAMPLING_HEADER);
+    sampling_base(context, &base);
+    sampling_own(&base, sampling & 0x3fff, SAMPLING_HEADER);
     for (uint16_t i = 0; i < count; i++)
         read_record(context, records + (size_t)i * RECORD_LEN, &base);
     state_sequence(context, sequence, count, LATE_DATAGRAMS * RECORDS_A_DATAGRAM);

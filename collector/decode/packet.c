@@ -44,9 +44,10 @@ static void parse_transport(struct wire_reader *packet, struct flow_record *flow
     case IPPROTO_SCTP:
     case IPPROTO_DCCP:
     case IPPROTO_UDPLITE: {
-        uint16_t src = wire_u16(packet), dst = wire_u16(packet);
-        if (packet->failed)
+        struct wire_reader ports = wire_sub(packet, 4);
+        if (ports.failed)
             return;
+        uint16_t src = wire_u16(&ports), dst = wire_u16(&ports);
         flow->src_port = src;
         flow->dst_port = dst;
         flow->has |= FLOW_SRC_PORT | FLOW_DST_PORT;
@@ -246,8 +247,9 @@ static bool parse_ethernet(struct wire_reader *packet, struct flow_record *flow,
 {
     if (depth > FRAMES_MAX)
         return false;
-    wire_skip(packet, 12);
-    uint16_t type = skip_tags(packet, flow, wire_u16(packet));
+    struct wire_reader head = wire_sub(packet, 14);
+    wire_skip(&head, 12);
+    uint16_t type = skip_tags(packet, flow, wire_u16(&head));
     if (type <= ETHER_LENGTH_MAX) {
         if (wire_u24(packet) != 0xaaaa03) /* LLC and SNAP, RFC 1042 */
             return false;
@@ -289,6 +291,8 @@ bool packet_parse_ppp(struct wire_reader *packet, struct flow_record *flow)
 void packet_complete(struct flow_record *flow, const struct flow_record *packet)
 {
     uint32_t lacks = packet->has & ~flow->has;
+    if (lacks == 0)
+        return;
 #define TAKE(bit, member)                                                                          \
     if (lacks & (bit))                                                                             \
     flow->member = packet->member

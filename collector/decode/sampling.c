@@ -50,10 +50,8 @@ void sampling_base(const struct decode_context *context, struct flow_record *flo
         set_rate(flow, 0, SAMPLING_UNKNOWN);
 }
 
-void sampling_own(const struct decode_context *context, struct flow_record *flow, double rate,
-                  enum sampling_source source)
+void sampling_own(struct flow_record *flow, double rate, enum sampling_source source)
 {
-    sampling_base(context, flow);
     if (flow->sampling_source != SAMPLING_OVERRIDE && judged(rate) > 0)
         set_rate(flow, rate, source);
 }

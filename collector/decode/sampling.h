@@ -14,9 +14,8 @@ double sampling_of_fields(const struct plan_extra *extra);
 
 /* What holds for records of this datagram that say nothing themselves. */
 void sampling_base(const struct decode_context *context, struct flow_record *flow);
-/* A rate found in the sample or header itself. */
-void sampling_own(const struct decode_context *context, struct flow_record *flow, double rate,
-                  enum sampling_source source);
+/* A rate found in the sample or header itself, after sampling_base(). */
+void sampling_own(struct flow_record *flow, double rate, enum sampling_source source);
 /* For a record whose template holds a rate or a sampler's id, or in a domain with samplers by
  * interface. */
 void sampling_of_record(const struct decode_context *context, const struct decode_plan *plan,

@@ -66,20 +66,20 @@ static void read_flow_sample(struct decode_context *context, struct wire_reader 
 {
     struct flow_record flow = *base;
     uint32_t in_format, out_format;
+    struct wire_reader head = wire_sub(r, expanded ? 44 : 32);
 
-    wire_skip(r, 4);
-    wire_skip(r, expanded ? 8 : 4);
-    uint32_t rate = wire_u32(r);
-    wire_skip(r, 8);
-    uint32_t in = read_interface(r, expanded, &in_format);
-    uint32_t out = read_interface(r, expanded, &out_format);
-    uint32_t records = wire_u32(r);
-    if (r->failed) {
+    if (head.failed) {
         state_refuse(context, DECODE_SAMPLE);
         return;
     }
+    wire_skip(&head, expanded ? 12 : 8);
+    uint32_t rate = wire_u32(&head);
+    wire_skip(&head, 8);
+    uint32_t in = read_interface(&head, expanded, &in_format);
+    uint32_t out = read_interface(&head, expanded, &out_format);
+    uint32_t records = wire_u32(&head);
     set_interfaces(&flow, in_format, in, out_format, out);
-    sampling_own(context, &flow, rate, SAMPLING_SAMPLE);
+    sampling_own(&flow, rate, SAMPLING_SAMPLE);
     sflow_read_records(context, r, records, &flow);
     record_tidy(&flow);
     record_give(context, &flow);
@@ -149,8 +149,10 @@ void sflow_read(struct decode_context *context, struct wire_reader *r)
     if (!state_enter(context, &id))
         return;
     struct flow_record base = {.format = FORMAT_SFLOW5, .domain = id.domain, .agent = id.agent};
+    sampling_base(context, &base);
     for (uint32_t i = 0; i < samples; i++) {
-        uint32_t type = wire_u32(r), len = wire_u32(r);
+        struct wire_reader head = wire_sub(r, 8);
+        uint32_t type = wire_u32(&head), len = wire_u32(&head);
         struct wire_reader sample = wire_sub(r, len);
         if (r->failed) {
             state_refuse(context, DECODE_SAMPLE);

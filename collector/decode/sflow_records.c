@@ -58,9 +58,10 @@ static bool parse_header(uint32_t protocol, struct wire_reader *header, struct f
 
 static bool read_raw_header(struct wire_reader *r, struct flow_record *flow, struct found *found)
 {
-    uint32_t protocol = wire_u32(r), frame_len = wire_u32(r);
-    wire_skip(r, 4);
-    uint32_t header_len = wire_u32(r);
+    struct wire_reader head = wire_sub(r, 16);
+    uint32_t protocol = wire_u32(&head), frame_len = wire_u32(&head);
+    wire_skip(&head, 4);
+    uint32_t header_len = wire_u32(&head);
     struct wire_reader header = wire_sub(r, header_len);
     if (r->failed)
         return false;
@@ -195,7 +196,8 @@ void sflow_read_records(struct decode_context *context, struct wire_reader *r, u
     found.sampled.has = 0;
 
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t type = wire_u32(r), len = wire_u32(r);
+        struct wire_reader head = wire_sub(r, 8);
+        uint32_t type = wire_u32(&head), len = wire_u32(&head);
         struct wire_reader record = wire_sub(r, len);
         if (r->failed) {
             state_refuse(context, DECODE_RECORD);

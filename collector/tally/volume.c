@@ -24,16 +24,21 @@ static bool over_rate(const struct flow_record *flow, uint64_t max_rate_bps)
     return (double)flow->bytes * 8 * rate_of(flow) / seconds > (double)max_rate_bps;
 }
 
+/* Saturates, as the counters are a stranger's. */
+static uint64_t octets_of(uint64_t packets, uint64_t octets_a_packet)
+{
+    uint64_t octets;
+    return __builtin_mul_overflow(packets, octets_a_packet, &octets) ? UINT64_MAX : octets;
+}
+
 enum tally_reason volume_judge(const struct flow_record *flow, const struct config_exporter *config)
 {
     if (flow->has & FLOW_DURATION && flow->duration_ms > DURATION_MAX_MS)
         return TALLY_LONG_DURATION;
     if (flow->has & FLOW_BYTES && flow->has & FLOW_PACKETS && flow->packets > 0) {
-        /* Divided, not multiplied: the counters are a stranger's. */
-        if (flow->bytes / flow->packets > PACKET_OCTETS_MAX ||
-            (flow->bytes / flow->packets == PACKET_OCTETS_MAX && flow->bytes % flow->packets != 0))
+        if (flow->bytes > octets_of(flow->packets, PACKET_OCTETS_MAX))
             return TALLY_BIG_PACKETS;
-        if (flow->bytes / flow->packets < PACKET_OCTETS_MIN)
+        if (flow->bytes < octets_of(flow->packets, PACKET_OCTETS_MIN))
             return TALLY_SMALL_PACKETS;
     }
     if (config != NULL && config->max_rate_bps > 0 && flow->has & FLOW_BYTES &&

@@ -4,6 +4,7 @@
 #include "common/base/table.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,11 +121,10 @@ static int compare_items(const void *a, const void *b)
 
 static uint64_t half_of(const uint8_t *octets)
 {
-    uint64_t half = 0;
+    uint64_t half;
 
-    for (size_t i = 0; i < 8; i++)
-        half = half << 8 | octets[i];
-    return half;
+    memcpy(&half, octets, sizeof(half));
+    return be64toh(half);
 }
 
 /* The octets of an IPv4 address are the first four, so both families align to the top. */

@@ -3,7 +3,9 @@
  *   decode           bytes in memory to flow records
  *   decode + tally   the same, and counted, with a flush each 100 ms of the records' clock
  *   receive → tally  datagrams over a loopback socket, as in_udp receives them: a few hundred are
- *                    sent, then received and counted, in turns; only the receiving is timed
+ *                    sent, then received and counted, in turns; only the receiving is timed, the
+ *                    kernel's part of it too (loopback's own work is done by the sending)
+ * CPU time of the thread. Rows that a flush gives are looked at and not encoded nor sent.
  * bench_collector [HOSTS [FORMAT]]
  */
 #include "collector/decode/decode.h"
