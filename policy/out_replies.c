@@ -52,6 +52,9 @@ void out_replies_written(struct pending_reply *pending, enum status status, cons
 {
     pending->writes_left--;
     if (status != STATUS_OK) {
+        static const char code[] = "HELD ";
+        if (strncmp(error, code, sizeof(code) - 1) == 0)
+            error += sizeof(code) - 1;
         pending->reply.ok = false;
         (void)snprintf(pending->reply.text, sizeof(pending->reply.text), "%s%s%.400s%s",
                        status_text(status), error[0] != '\0' ? ": " : "", error,

@@ -357,7 +357,8 @@ static void alarm_time(struct engine *e, struct tracked *t, struct engine_now no
         alarm->state = ALARM_ENDED;
         alarm->times.ended_ms = now.state_ms;
         mitigations_alarm_ended(e, live, now);
-        engine_write_alarm(e, live, "alarm ended", "its policy is not configured any more", now);
+        engine_write_alarm(e, live, "alarm ended",
+                           "its policy is not configured any more, or counts something else", now);
         alarms_forget(e, t);
         return;
     }

@@ -219,7 +219,8 @@ void engine_set_model(struct engine *e, const struct model *model, struct engine
         live->alarm.state = ALARM_ENDED;
         live->alarm.times.ended_ms = now.state_ms;
         mitigations_alarm_ended(e, live, now);
-        engine_write_alarm(e, live, "alarm ended", "its policy is not configured any more", now);
+        engine_write_alarm(e, live, "alarm ended",
+                           "its policy is not configured any more, or counts something else", now);
         alarm_done(&live->alarm);
         free(live);
         e->alarm_count--;

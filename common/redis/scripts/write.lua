@@ -46,6 +46,13 @@ if ARGV[2] == '1' then
     for _, scope in ipairs(scopes) do
         local why = redis.call('HGET', KEYS[2], scope)
         if why then
+            local is_json, told = pcall(cjson.decode, why)
+            if is_json and type(told) == 'table' and type(told.who) == 'string' then
+                why = 'by ' .. told.who
+                if type(told.why) == 'string' and told.why ~= '' then
+                    why = why .. ', ' .. told.why
+                end
+            end
             return redis.error_reply('HELD ' .. scope .. ': ' .. string.gsub(why, '%c', ' '))
         end
     end

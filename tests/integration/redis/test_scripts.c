@@ -232,6 +232,8 @@ Test(scripts, a_hold_refuses_announcements_and_no_withdrawal)
     written = write_it(mitigation(epoch, 2));
     cr_assert_eq(written.last, STATUS_HELD);
     cr_assert_str_eq(written.text, "HELD peer:edge1: someone:maintenance");
+    cli("HSET weir:hold peer:edge1 {\"who\":\"anna\",\"why\":\"works\",\"at_ms\":1}");
+    cr_assert_str_eq(write_it(mitigation(epoch, 2)).text, "HELD peer:edge1: by anna, works");
     assert_cli("HGET weir:mitigation:m1 revision", "1");
     struct write_set withdrawal = mitigation(epoch, 2);
     withdrawal.announces = false;
