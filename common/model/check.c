@@ -167,7 +167,7 @@ static void check_rule(const struct step_check *s)
                      s->policy->name, error.why);
 }
 
-static void check_policies(struct model_judge *judge)
+void check_policies(struct model_judge *judge)
 {
     const struct config *config = judge->config;
     for (size_t i = 0; i < config->policy_count; i++) {
@@ -193,7 +193,7 @@ static void check_policies(struct model_judge *judge)
     }
 }
 
-static void check_peers(struct model_judge *judge)
+void check_peers(struct model_judge *judge)
 {
     const struct config *config = judge->config;
     for (size_t i = 0; i < config->peer_count; i++) {
@@ -209,10 +209,4 @@ static void check_peers(struct model_judge *judge)
                      text_str(&names));
         text_done(&names);
     }
-}
-
-void check_all(struct model_judge *judge)
-{
-    check_policies(judge);
-    check_peers(judge);
 }

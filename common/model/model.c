@@ -44,8 +44,10 @@ struct model *model_new(const struct config *config, struct config_errors *error
     model->infrastructure = infrastructure_of(config, &model->infrastructure_count);
     if (model->infrastructure == NULL)
         model_out_of_memory(&judge);
-    if (errors->count == before)
-        check_all(&judge);
+    bool is_sound = errors->count == before;
+    check_peers(&judge);
+    if (is_sound)
+        check_policies(&judge);
     if (errors->count == before)
         return model;
     model_free(model);

@@ -16,8 +16,10 @@ void networks_done(struct model *model);
 void counts_build(struct model_judge *judge);
 void counts_done(struct model *model);
 void methods_build(struct model_judge *judge);
-/* After all others: what holds between policies, methods, platforms, peers and exporters. */
-void check_all(struct model_judge *judge);
+/* After all others, and only of sound counts and methods: what holds between policies, methods and
+ * platforms. */
+void check_policies(struct model_judge *judge);
+void check_peers(struct model_judge *judge);
 
 /* One field of a policy's `where` as the filter of a count; the spec owns what it fills. False when
  * an error was added. */

@@ -64,6 +64,15 @@ Test(check, a_profile_must_exist)
     snprintf(yaml, sizeof(yaml), PEERS, "junoss");
     struct mistake mistake = {yaml, "t.yaml:3:64: profile: \"junoss\" is no router profile"};
     must_refuse(&mistake, 1);
+    /* Whatever else is wrong, so that one run says all of it. */
+    char both[2048];
+    snprintf(both, sizeof(both),
+             "%spolicies:\n  - name: a\n    key: [dst_addr]\n    where: {dst_network: [nope]}\n"
+             "    thresholds: [{severity: major, any: {bps: 1G}}]\n",
+             yaml);
+    struct mistake two[] = {{both, "profile: \"junoss\" is no router profile"},
+                            {both, "\"nope\" is no network"}};
+    must_refuse(two, 2);
     snprintf(yaml, sizeof(yaml), PEERS, "generic");
     struct loaded l = load_good(yaml);
     unload(&l);
