@@ -180,6 +180,18 @@ static void thaw(struct live_alarm *live, struct engine_now now)
         live->alarm.times.clearing_ms = now.state_ms;
 }
 
+/*
+ * A return counts as flapping only after half of clear.after: between two exports of an exporter
+ * the rate dips for a moment, and such a dip must not make every withdrawal late. A shorter one
+ * begins the delay anew, which is enough.
+ */
+static bool is_flapping(const struct engine *e, const struct tracked *t, struct engine_now now)
+{
+    const struct config_policy *p = &e->model->config->policies[t->policy];
+    uint64_t clear_ms = p->thresholds[t->live->alarm.threshold].clear_after_ms;
+    return now.mono_ms - t->live->under_since_ms >= clear_ms / 2;
+}
+
 /* Carries out what the table says; the alarm may be gone afterwards. */
 static void apply(struct engine *e, struct tracked *t, enum alarm_event event,
                   struct engine_now now)
@@ -202,7 +214,8 @@ static void apply(struct engine *e, struct tracked *t, enum alarm_event event,
         what = "alarm clears";
     }
     if ((step.actions & ALARM_DO_REACTIVATE) != 0) {
-        alarm->reactivations += alarm->reactivations < UINT32_MAX;
+        if (is_flapping(e, t, now) && alarm->reactivations < UINT32_MAX)
+            alarm->reactivations++;
         what = "alarm is back";
     }
     if ((step.actions & ALARM_DO_FREEZE) != 0) {

@@ -351,3 +351,22 @@ Test(engine, max_duration_binds_a_rule_that_no_running_alarm_wants)
     cr_assert_str_eq(b->mitigation.why_ended, "max_duration of its method");
     teardown(b);
 }
+
+Test(engine, only_a_late_return_doubles_the_clear_delay)
+{
+    struct bench *b = setup(HEAD POLICY(""));
+    run(b, VICTIM, 200e6, 300);
+    for (int i = 0; i < 5; i++) { /* an exporter that tells every two seconds */
+        run(b, VICTIM, 0, 2000);
+        run(b, VICTIM, 200e6, 300);
+    }
+    cr_assert_eq(b->alarm.reactivations, 0);
+    run(b, VICTIM, 0, 3000);
+    run(b, VICTIM, 200e6, 300);
+    cr_assert_eq(b->alarm.reactivations, 1);
+    run(b, VICTIM, 0, 9500);
+    cr_assert_null(find(b, "alarm ended"), "it waits for twice as long now");
+    run(b, VICTIM, 0, 1000);
+    cr_assert_not_null(find(b, "alarm ended"));
+    teardown(b);
+}
