@@ -4,6 +4,7 @@ GoBGP's table, and its end. softflowd (NetFlow 5, NetFlow 9, IPFIX, and NetFlow 
 test puts on interfaces; sFlow comes from `weir generate`. All run at once in one weir; each has tests of its own."""
 import ipaddress
 import os
+import statistics
 import sys
 import threading
 import time
@@ -153,10 +154,15 @@ class Story:
             self.calm_sflow[family] = self._sflow(family)
         # Peace is counted from when weir has counted flows of every exporter.
         wait_for(lambda: len(self.house.weir("exporters")) >= len(SOFTFLOWD) + len(SFLOW), 60, "all exporters known")
-        time.sleep(PEACE_S)
+        until = time.monotonic() + PEACE_S
+        self.rates_in_peace = {host: [] for host in targets()}
+        while time.monotonic() < until:
+            time.sleep(0.2)
+            for policy in self.house.weir("top", "--once"):
+                for row in policy["keys"]:
+                    self.rates_in_peace[row["key"].removeprefix("dst_addr=")].append(row["bps"])
         self.alarms_in_peace = self.house.alarms()
         self.routes_in_peace = self.gobgp.all_routes()
-        self.rates_in_peace = self.house.weir("top")
 
     def _attack(self):
         self.poll = self._start(Poll(self.gobgp))
@@ -212,6 +218,10 @@ class Formats(suite.HouseTest):
         house.dispose(cls.story.folder, keep=cls.any_failed)
 
     def test_half_the_threshold_raises_nothing(self):
+        for host, rates in self.story.rates_in_peace.items():
+            with self.subTest(host=host):
+                self.assertGreater(len(rates), PEACE_S, "not counted during the peace")
+                self.assertAlmostEqual(statistics.mean(rates) / THRESHOLD_BPS, 0.5, delta=0.15)
         self.assertEqual(self.story.alarms_in_peace, [])
         self.assertEqual(self.story.routes_in_peace, [])
 
