@@ -15,6 +15,7 @@ enum { EVICT_LOOKS = 8 };
 
 struct store_full {
     struct shares shares;
+    uint64_t whole_ms;      /* until where it was read last while nobody lagged */
     struct amounts cells[]; /* RING_FULL_CELLS a window */
 };
 
@@ -335,7 +336,8 @@ static void take_larger(struct sums *sums, const struct sums *other)
 static const uint64_t boundary_cell_ms = 1000;
 
 /* At the end of what is complete or of the key's own input, whichever is later; and, where a worker
- * lags behind another, also at the last boundary that all have reached. */
+ * lags behind another, also at the last boundary that all have reached, but no earlier than it was
+ * read before: what has left the window stays out of it. */
 static void read_window(const struct ring *ring, const struct store_key *key, uint64_t complete_ms,
                         struct sums *ret_sums)
 {
@@ -345,7 +347,10 @@ static void read_window(const struct ring *ring, const struct store_key *key, ui
         ring->window_ms > boundary_cell_ms * ring_full.parts)
         return;
     struct sums before;
-    ring_sum(ring, key->head_ms, ring_boundary_ms(ring, key->head_ms, complete_ms), &before);
+    uint64_t boundary_ms = ring_boundary_ms(ring, key->head_ms, complete_ms);
+    if (boundary_ms < key->full->whole_ms)
+        boundary_ms = key->full->whole_ms;
+    ring_sum(ring, key->head_ms, boundary_ms, &before);
     take_larger(ret_sums, &before);
 }
 
@@ -368,6 +373,8 @@ void store_read(const struct store *store, struct store_key *key, uint64_t compl
         if (i == 0)
             *ret_samples = (uint64_t)fmin(sums.of[QUANTITY_SAMPLES] + 0.5, 1e18);
     }
+    if (key->full != NULL && complete_ms >= key->head_ms)
+        key->full->whole_ms = complete_ms;
 }
 
 double store_ratio(const struct store *store, const struct rollup_rates *rates)

@@ -76,8 +76,9 @@ bool store_is_pinned(const struct store *store, const struct store_key *key);
 /*
  * A key's rates over each window of the count. Input is complete up to complete_ms, and the key may
  * have more: then the larger of what the window holds at its own end and at the last boundary of
- * cells before complete_ms, so that neither does a worker that flushes later than another make a
- * dip, nor a rise wait for it. A fall is seen up to one cell later for that.
+ * cells before complete_ms (or where it was last read whole, if that is later), so that neither
+ * does a worker that flushes later than another make a dip, nor a rise wait for it. A fall is seen
+ * up to one cell later for that.
  */
 void store_read(const struct store *store, struct store_key *key, uint64_t complete_ms,
                 struct rollup_rates *ret_rates, uint64_t *ret_samples);

@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib import house, namespace, suite
 from lib.exporters import Generate, Listener, Softflowd
 from lib.gobgp import Gobgp
-from lib.packets import Sender, Stream, udp_flows
+from lib.packets import Sender, Stream
 from lib.ports import free_port
 from lib.waits import now_ms, wait_for
 
@@ -29,10 +29,11 @@ SOFTFLOWD = {
     "netflow5": ("5", 1, 11, {"ipv4": "198.51.100.5"}),
     "netflow9": ("9", 1, 12, {"ipv4": "198.51.100.9", "ipv6": "2001:db8:100::9"}),
     "ipfix": ("10", 1, 13, {"ipv4": "198.51.100.10", "ipv6": "2001:db8:100::10"}),
-    "sampled": ("9", 10, 14, {"ipv4": "198.51.100.14"}),
+    "sampled": ("9", 4, 14, {"ipv4": "198.51.100.14"}),
 }
 # Host, last octet of the exporter, sampling.
-SFLOW = {"ipv4": ("198.51.100.15", 15, 10), "ipv6": ("2001:db8:100::16", 16, 1)}
+SFLOW = {"ipv4": ("198.51.100.15", 15, 2), "ipv6": ("2001:db8:100::16", 16, 1)}
+SFLOW_HOSTS = [host for host, _, _ in SFLOW.values()]
 UDP_SHARE = 0.18  # of the volume that `weir generate` calls ordinary; the rest is not counted by the policies here
 SOURCES = {"ipv4": [f"11.66.0.{i}" for i in range(1, 9)], "ipv6": [f"2a00:66::{i}" for i in range(1, 9)]}
 CALM = {"ipv4": [f"11.1.0.{i}" for i in range(1, 7)], "ipv6": [f"2a00:1::{i}" for i in range(1, 7)]}
@@ -66,20 +67,20 @@ def targets():
 
 
 class Poll(threading.Thread):
-    """Asks GoBGP over and over what it holds: {host: [when it was there]}, and when it was asked."""
+    """Asks GoBGP over and over what it holds: [(when asked, when answered, hosts)]."""
 
     def __init__(self, gobgp):
         super().__init__(daemon=True)
-        self.gobgp, self.seen, self.asked, self.over = gobgp, [], [], threading.Event()
+        self.gobgp, self.seen, self.over = gobgp, [], threading.Event()
 
     def run(self):
         while not self.over.wait(0.1):
-            before = now_ms()
+            asked_ms = now_ms()
             try:
                 held = {str(r["match"].get("destination")).split("/")[0] for r in self.gobgp.all_routes()}
             except OSError:
                 continue
-            self.seen.append((before, now_ms(), held))
+            self.seen.append((asked_ms, now_ms(), held))
 
     def stop(self):
         self.over.set()
@@ -141,11 +142,13 @@ class Story:
 
     def _peace(self):
         self.streams = {}
-        for name, (_, _, _, hosts) in SOFTFLOWD.items():
+        for name, (_, sampling, _, hosts) in SOFTFLOWD.items():
             self.streams[f"{name}-tx"] = list_ = []
             for family, host in hosts.items():
-                list_.append(Stream(THRESHOLD_BPS / 2, udp_flows(CALM[family], host, 443)))
-                list_.append(Stream(ATTACK_BPS, udp_flows(SOURCES[family], host, 53)))
+                # Where few packets are sampled, more and smaller ones: chance must not look like an attack.
+                ip_bytes = 1400 if sampling == 1 else 700
+                list_.append(Stream(THRESHOLD_BPS / 2, CALM[family], host, 443, ip_bytes))
+                list_.append(Stream(ATTACK_BPS, SOURCES[family], host, 53, ip_bytes))
                 list_[-2].on = True
         self._start(Sender(self.streams))
         self.calm_sflow = {}
@@ -178,10 +181,11 @@ class Story:
         for host, label in targets().items():
             self.routes[host] = wait_for(lambda h=host: self.gobgp.route_to(h), 60, f"the route against {label}")
         time.sleep(max(0, until - time.monotonic()))
-        # softflowd's flows end together, every two seconds. Right after that there is little that it has not told, so
-        # that its last records cover little time: weir spreads a record over the time that it covers, rightly.
+        # softflowd's flows end together, every two seconds. Soon after that there is little that it has not told, so that
+        # its last records cover little time: weir spreads a record over the time that it covers, rightly.
         mine = [host for _, _, _, hosts in SOFTFLOWD.values() for host in hosts.values()]
         wait_for(lambda: all(now_ms() - self.listener.last_ms[host] < 300 for host in mine), 30, "records of all exporters")
+        time.sleep(0.3)
         for streams in self.streams.values():
             for attack in streams[1::2]:
                 attack.on = False
@@ -221,7 +225,8 @@ class Formats(suite.HouseTest):
         for host, rates in self.story.rates_in_peace.items():
             with self.subTest(host=host):
                 self.assertGreater(len(rates), PEACE_S, "not counted during the peace")
-                self.assertAlmostEqual(statistics.mean(rates) / THRESHOLD_BPS, 0.5, delta=0.15)
+                settled = rates[len(rates) // 2:]  # the first records come seconds after the first packets
+                self.assertAlmostEqual(statistics.mean(settled) / THRESHOLD_BPS, 0.5, delta=0.15)
         self.assertEqual(self.story.alarms_in_peace, [])
         self.assertEqual(self.story.routes_in_peace, [])
 
@@ -254,7 +259,11 @@ class Formats(suite.HouseTest):
         self.assertGreaterEqual(times["crossed_ms"], first_ms - CLOCKS_MS, "alarmed before the attack")
         self.assertGreaterEqual(times["withdraw_asked_ms"], alarm["times"]["ended_ms"] + WITHDRAW_AFTER_MS - CLOCKS_MS,
                                 "withdrawn sooner than withdraw_after")
-        allowed_ms = WINDOW_MS + CLEAR_AFTER_MS + WITHDRAW_AFTER_MS + GRACE_MS
+        # softflowd tells of its flows every two seconds, and of the last of them a little later: the rate may fall for a
+        # moment before the last records come. An alarm that returns while it clears waits twice as long, by design.
+        returned = alarm["reactivations"]
+        self.assertLessEqual(returned, 0 if host in SFLOW_HOSTS else 1)
+        allowed_ms = WINDOW_MS + CLEAR_AFTER_MS * 2 ** returned + WITHDRAW_AFTER_MS + GRACE_MS
         self.assertLessEqual(times["ended_ms"], last_ms + allowed_ms, "withdrawn too late")
         # GoBGP had the route all the time until weir took it back.
         gaps = [begun for begun, ended, held in story.poll.seen
@@ -279,7 +288,7 @@ class Formats(suite.HouseTest):
     def test_sampled_netflow9_ipv4(self):
         self.judge(SOFTFLOWD["sampled"][3]["ipv4"])
         shown = next(e for e in self.story.exporters if e["address"] == "192.0.2.14")
-        self.assertEqual(int(shown["sampling_rate"]), 10, shown)
+        self.assertEqual(int(shown["sampling_rate"]), 4, shown)
 
     def test_sflow_ipv4(self):
         self.judge(SFLOW["ipv4"][0])

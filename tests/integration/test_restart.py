@@ -36,9 +36,10 @@ class Watch(threading.Thread):
         while not self.over.wait(0.05):
             asked = now_ms()
             try:
-                self.answers.append((asked, now_ms(), bool(self.gobgp.route_to(TARGET))))
+                there = bool(self.gobgp.route_to(TARGET))
             except OSError:
                 continue
+            self.answers.append((asked, now_ms(), there))
 
     def stop(self):
         self.over.set()

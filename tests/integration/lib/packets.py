@@ -26,19 +26,15 @@ def udp_frame(source, destination, source_port, destination_port, ip_bytes):
 
 class Stream:
     """Packets of one kind to one host at a rate, while it is on."""
-    IP_BYTES = 1400
-
-    def __init__(self, bps, frame):
-        self.per_second = bps / 8 / self.IP_BYTES
-        self.frame = frame  # gives the next one to send
+    def __init__(self, bps, sources, destination, source_port, ip_bytes=1400):
+        """A flow from each source, which lasts: exporters tell it again and again, each time with the time it covers."""
+        self.per_second = bps / 8 / ip_bytes
+        self.frames = [udp_frame(source, destination, source_port, 20000 + i, ip_bytes)
+                       for i, source in enumerate(sources)]
         self.on, self.due = False, 0.0
 
-
-def udp_flows(sources, destination, source_port):
-    """Flows that last: each exporter tells them again and again, each time with the time that it covers."""
-    frames = [udp_frame(source, destination, source_port, 20000 + i, Stream.IP_BYTES)
-              for i, source in enumerate(sources)]
-    return lambda: random.choice(frames)
+    def frame(self):
+        return random.choice(self.frames)
 
 
 class Sender(threading.Thread):

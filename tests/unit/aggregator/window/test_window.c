@@ -97,6 +97,41 @@ Test(window, a_step_is_seen_as_soon_as_its_volume_is_there)
     }
 }
 
+Test(window, a_rate_that_fell_does_not_come_back_when_a_worker_begins_to_lag)
+{
+    for (uint64_t begins = 3700; begins < 4100; begins += 20) {
+        struct sim sim;
+        struct sender *s = sender_new("c1", 0, 2), *other = sender_new("c1", 1, 2);
+        double least = INFINITY;
+        sim_simple(&sim);
+        for (uint64_t t = 10; t < 4600; t += 10) {
+            bool urgent = t > begins && t % 100 == 50; /* some of it stays behind */
+            if (t % 100 == 0 || urgent)
+                sender_add(s, HOST,
+                           t <= 3000 ? 400000
+                           : urgent  ? 20000
+                                     : 40000)
+                    ->age_ticks = urgent ? 4 : 9;
+            if (t == begins)
+                sender_add(other, HOST + 1, 1000);
+            s->residual_bytes = urgent ? 1000 : 0;
+            if (s->row_count > 0)
+                send_batch(&sim, s, T0 + t, 0);
+            if (t == begins || (t < begins && t % 1000 == 0))
+                send_batch(&sim, other, T0 + t, 0);
+            double rate = rate_at(&sim, T0 + t, HOST);
+            if (t > 3000) {
+                cr_assert_leq(rate, least * 1.15 + 60000, "begins %d, at %d: %g after %g",
+                              (int)begins, (int)t, rate, least);
+                least = rate < least ? rate : least;
+            }
+        }
+        free(s);
+        free(other);
+        sim_end(&sim);
+    }
+}
+
 Test(window, an_end_is_seen_within_the_window_and_a_cell)
 {
     struct sim sim;
