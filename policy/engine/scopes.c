@@ -51,7 +51,7 @@ void engine_stop(struct engine *e, const struct scope *scope, const char *who, c
                  struct engine_now now)
 {
     char reason[REASON_MAX];
-    (void)snprintf(reason, sizeof(reason), "withdraw-all: %.200s", why);
+    (void)snprintf(reason, sizeof(reason), "withdraw-all%s%.200s", why[0] != '\0' ? ": " : "", why);
     size_t cursor = 0;
     for (struct live_mitigation **at = table_next(e->mitigations, &cursor); at != NULL;
          at = table_next(e->mitigations, &cursor)) {

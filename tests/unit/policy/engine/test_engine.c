@@ -173,6 +173,7 @@ Test(engine, a_hold_keeps_new_rules_down_until_it_is_lifted)
     cr_assert_str_empty(b->alarm.not_mitigated);
     engine_stop(b->engine, &all, "ann", "wrong", b->now);
     cr_assert_eq(b->mitigation.state, MITIGATION_WITHDRAWING);
+    cr_assert_str_eq(b->mitigation.why_ended, "withdraw-all: wrong");
     teardown(b);
 }
 
@@ -368,5 +369,15 @@ Test(engine, only_a_late_return_doubles_the_clear_delay)
     cr_assert_null(find(b, "alarm ended"), "it waits for twice as long now");
     run(b, VICTIM, 0, 1000);
     cr_assert_not_null(find(b, "alarm ended"));
+    teardown(b);
+}
+
+Test(engine, a_withdraw_all_without_a_reason_says_no_empty_one)
+{
+    struct bench *b = setup(HEAD POLICY(""));
+    struct scope all = {.kind = SCOPE_ALL};
+    run(b, VICTIM, 200e6, 300);
+    engine_stop(b->engine, &all, "ann", "", b->now);
+    cr_assert_str_eq(b->mitigation.why_ended, "withdraw-all");
     teardown(b);
 }
