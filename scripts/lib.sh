@@ -34,7 +34,8 @@ as_root() {
 missing_packages() {
     local there
     # With the architecture's packages of a name that has several, one of them is enough.
-    there=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed //p' | sort -u)
+    # dpkg-query fails where it does not know one of them, which is an answer, not an error.
+    there=$({ dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true; } | sed -n 's/^installed //p' | sort -u)
     comm -23 <(printf '%s\n' "$@" | sort -u) <(printf '%s\n' "$there")
 }
 
@@ -42,8 +43,9 @@ missing_packages() {
 # left as it was even where the installation fails half-way.
 need_packages() {
     local missing
-    mapfile -t missing < <(missing_packages "$@")
-    [ ${#missing[@]} -eq 0 ] && return 0
+    missing=$(missing_packages "$@") || die "could not ask dpkg what is installed"
+    [ -n "$missing" ] || return 0
+    mapfile -t missing <<<"$missing"
     [ -r /etc/debian_version ] || die "installs packages only on Debian; missing here: ${missing[*]}"
     say "installing ${#missing[@]} Debian packages: ${missing[*]}"
     as_root "$root/scripts/install-packages" "${missing[@]}" || die "could not install: ${missing[*]}"
