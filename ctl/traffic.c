@@ -76,11 +76,12 @@ static struct ip_addr host_of(const struct traffic *t, uint32_t n)
     return host;
 }
 
-/* The n-th source somewhere in the internet, of the target's family: 11.0.0.0/8, 2a00::/16. */
-static struct ip_addr source_of(const struct traffic *t, uint32_t n)
+/* The n-th source somewhere in the internet, of the family of whom it sends to: 11.0.0.0/8,
+ * 2a00::/16. */
+static struct ip_addr source_of(const struct ip_addr *dst, uint32_t n)
 {
     uint32_t mixed = n * 2654435761u;
-    if (t->network.addr.family == ADDR_IPV4)
+    if (dst->family == ADDR_IPV4)
         return addr_from_ipv4(0x0b000000u | mixed >> 8);
     uint8_t octets[16] = {
         0x2a,          0x00, (uint8_t)(mixed >> 24), (uint8_t)(mixed >> 16), (uint8_t)(mixed >> 8),
@@ -97,7 +98,7 @@ struct traffic_flow traffic_normal(struct traffic *t, uint64_t bytes_wanted)
         at -= mix[kind++].percent;
     bool is_ipv6 = t->network.addr.family == ADDR_IPV6;
     struct traffic_flow flow = {
-        .src = source_of(t, below(t, t->sources)),
+        .src = source_of(&t->network.addr, below(t, t->sources)),
         .dst = host_of(t, below(t, t->hosts)),
         .protocol = mix[kind].protocol == 1 && is_ipv6 ? 58 : mix[kind].protocol,
         .tcp_flags = mix[kind].tcp_flags,
@@ -121,7 +122,7 @@ struct traffic_flow traffic_attack_flow(struct traffic *t, const struct traffic_
                                         const struct ip_addr *target, uint64_t bytes_wanted)
 {
     struct traffic_flow flow = {
-        .src = source_of(t, 0x10000000u + below(t, attack->sources)),
+        .src = source_of(target, 0x10000000u + below(t, attack->sources)),
         .dst = *target,
         .protocol = attack->protocol == 1 && target->family == ADDR_IPV6 ? 58 : attack->protocol,
         .tcp_flags = attack->tcp_flags,

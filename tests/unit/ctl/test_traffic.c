@@ -76,3 +76,17 @@ Test(traffic, a_seed_gives_the_same_flows_again)
     }
     cr_assert_gt(differs, 50);
 }
+
+Test(traffic, sources_are_of_the_family_of_the_target)
+{
+    struct traffic traffic;
+    struct ip_prefix network = prefix_of("198.51.100.0/24");
+    struct ip_addr target;
+    cr_assert_eq(addr_parse(&target, "2001:db8::45"), STATUS_OK);
+    traffic_init(&traffic, 7, &network, 200, 1000);
+    for (unsigned int a = 0; traffic_attack_at(a) != NULL; a++) {
+        struct traffic_flow flow = traffic_attack_flow(&traffic, traffic_attack_at(a), &target, 0);
+        cr_assert_eq(flow.src.family, ADDR_IPV6);
+        cr_assert(addr_equal(&flow.dst, &target));
+    }
+}
