@@ -90,6 +90,12 @@ static void print_status(const json_t *answer)
                (unsigned long long)show_u64(answer, "epoch"),
                (unsigned long long)show_u64(answer, "standing"),
                show_truth(answer, "journal_ok") ? "good" : "CANNOT BE WRITTEN");
+    if (show_u64(answer, "missing") > 0)
+        show_print(
+            stdout,
+            "%llu OF THEM THE STATE REDIS HAS LOST: their routes are kept until their lease or "
+            "orphan_max ends\n",
+            (unsigned long long)show_u64(answer, "missing"));
     json_array_foreach(json_object_get(answer, "holds"), i, item)
         show_print(stdout, "on hold: %s (%s), %s\n", show_string(item, "scope"),
                    show_string(item, "source"), show_string(item, "why"));

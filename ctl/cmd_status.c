@@ -160,6 +160,23 @@ static void warn_of_local_holds(struct status_report *r)
     }
 }
 
+/* Nobody withdrew them, and nobody renews or withdraws them any more but policy that writes them
+ * again, or their end. */
+static void warn_of_lost(struct status_report *r)
+{
+    size_t i;
+    json_t *p;
+    json_array_foreach(r->processes, i, p)
+    {
+        const char *missing = show_string(p, "missing");
+        if (missing[0] != '\0')
+            warn(r,
+                 "STATE LOST: %s mitigations stand at %s %s and are not in the state Redis; their "
+                 "routes are kept until their lease or orphan_max ends",
+                 missing, show_string(p, "kind"), show_string(p, "name"));
+    }
+}
+
 /* --- state --------------------------------------------------------------------------------------
  */
 
@@ -315,6 +332,7 @@ int status_run(const struct command_context *context, int argc, char **argv)
     warn_of_missing(&r);
     warn_of_differences(&r);
     warn_of_local_holds(&r);
+    warn_of_lost(&r);
     if (context->json) {
         (void)json_object_set(r.state, "redis", r.redis);
         (void)json_object_set(r.state, "processes", r.processes);

@@ -142,12 +142,12 @@ static json_t *holds_status(const struct speaker *speaker)
 
 static json_t *status_of(const struct speaker *speaker)
 {
-    return json_pack("{s:b, s:s, s:b, s:I, s:I, s:b, s:o, s:o}", "ok", 1, "speaker",
+    return json_pack("{s:b, s:s, s:b, s:I, s:I, s:I, s:b, s:o, s:o}", "ok", 1, "speaker",
                      speaker->config->speaker.name, "state_reached",
                      in_jobs_is_up(speaker->in_jobs), "epoch", (json_int_t)speaker->epoch,
-                     "standing", (json_int_t)desired_standing_count(speaker->desired), "journal_ok",
-                     !speaker->journal_failed, "holds", holds_status(speaker), "peers",
-                     peers_status(speaker));
+                     "standing", (json_int_t)desired_standing_count(speaker->desired), "missing",
+                     (json_int_t)speaker->missing, "journal_ok", !speaker->journal_failed, "holds",
+                     holds_status(speaker), "peers", peers_status(speaker));
 }
 
 static json_t *run(struct speaker *speaker, const json_t *command)

@@ -287,11 +287,22 @@ enum status desired_apply(struct desired *d, const struct mitigation *m, struct 
     return status;
 }
 
-void desired_missing(struct desired *d, const char *id)
+bool desired_missing(struct desired *d, const char *id)
 {
     struct standing *s = table_find(d->by_id, id, strlen(id));
+    bool news = s != NULL && !s->missing && desired_stands(s);
     if (s != NULL)
         s->missing = true;
+    return news;
+}
+
+void desired_set_missing(struct desired *d, const char *id, int64_t confirmed_ms)
+{
+    struct standing *s = table_find(d->by_id, id, strlen(id));
+    if (s == NULL)
+        return;
+    s->missing = true;
+    s->confirmed_ms = confirmed_ms;
 }
 
 void desired_contact(struct desired *d, int64_t now_ms)
@@ -312,12 +323,14 @@ void desired_set_contact(struct desired *d, int64_t contact_ms)
     d->contact_ms = contact_ms;
 }
 
-void desired_set_deployed(struct desired *d)
+void desired_set_loaded(struct desired *d)
 {
     size_t cursor = 0;
     struct standing *s;
-    while ((s = table_next(d->by_id, &cursor)) != NULL)
+    while ((s = table_next(d->by_id, &cursor)) != NULL) {
         s->deployed = true;
+        s->confirmed_ms = d->contact_ms;
+    }
 }
 
 int64_t desired_contact_ms(const struct desired *d)
@@ -379,6 +392,15 @@ size_t desired_standing_count(const struct desired *d)
     const struct standing *s;
     while ((s = table_next(d->by_id, &cursor)) != NULL)
         count += desired_stands(s) && !s->dry_run ? 1 : 0;
+    return count;
+}
+
+size_t desired_missing_count(const struct desired *d)
+{
+    size_t cursor = 0, count = 0;
+    const struct standing *s;
+    while ((s = table_next(d->by_id, &cursor)) != NULL)
+        count += desired_stands(s) && !s->dry_run && s->missing ? 1 : 0;
     return count;
 }
 

@@ -84,13 +84,17 @@ void desired_holds_changed(struct desired *desired);
 /* EXISTS: nothing new in it, or older than what is known; MALFORMED, LIMIT: not taken. */
 enum status desired_apply(struct desired *desired, const struct mitigation *m,
                           struct desired_time now);
-/* The state server has no such mitigation: it stays until orphan_max. */
-void desired_missing(struct desired *desired, const char *id);
+/* The state server has no such mitigation, or nothing readable under its name. Nobody withdrew it,
+ * so it stays until its lease or orphan_max ends. True when that is news of one that stands. */
+bool desired_missing(struct desired *desired, const char *id);
+/* The same, known from the journal: since when. */
+void desired_set_missing(struct desired *desired, const char *id, int64_t confirmed_ms);
 /* The state server answers and policy has a leader: leases run while this is called. */
 void desired_contact(struct desired *desired, int64_t now_ms);
-/* From the journal: when the last contact was; and what is there now had been sent before. */
+/* From the journal: when the last contact was; and what is there now had been sent before, and was
+ * confirmed then. */
 void desired_set_contact(struct desired *desired, int64_t contact_ms);
-void desired_set_deployed(struct desired *desired);
+void desired_set_loaded(struct desired *desired);
 int64_t desired_contact_ms(const struct desired *desired);
 
 /* Time has passed. */
@@ -107,6 +111,7 @@ void desired_report_again(struct desired *desired);
 
 size_t desired_count(const struct desired *desired);
 size_t desired_standing_count(const struct desired *desired); /* those that must stand */
+size_t desired_missing_count(const struct desired *desired);  /* those of them that are missing */
 const struct standing *desired_find(const struct desired *desired, const char *id);
 /* Walk: start with *cursor = 0, NULL at the end. */
 const struct standing *desired_next(const struct desired *desired, size_t *cursor);

@@ -34,6 +34,18 @@ static enum status decode(struct in_jobs *in, const char *id, const struct redis
     return STATUS_OK;
 }
 
+/* Only a hash that says so withdraws. One that is gone is data that was lost: the route stands on,
+ * and since when it does so alone outlives a restart. */
+static void lose(struct in_jobs *in, const char *id)
+{
+    struct speaker *speaker = in->speaker;
+    if (!desired_missing(speaker->desired, id))
+        return;
+    const struct standing *s = desired_find(speaker->desired, id);
+    struct desired_time now = speaker_time(speaker);
+    store_put_missing(speaker, id, now.redis_ms - (uint64_t)(now.now_ms - s->confirmed_ms));
+}
+
 static enum status apply_hash(struct in_jobs *in, const char *id, const struct redis_reply *hash)
 {
     struct speaker *speaker = in->speaker;
@@ -41,9 +53,12 @@ static enum status apply_hash(struct in_jobs *in, const char *id, const struct r
     enum status status = decode(in, id, hash, &pb);
     if (status != STATUS_OK) {
         in_jobs_complain(in, "mitigation", id, status);
+        lose(in, id);
         return status;
     }
     status = desired_apply(speaker->desired, in->scratch, speaker_time(speaker));
+    if (status == STATUS_OK || status == STATUS_EXISTS)
+        store_drop_missing(speaker, id);
     if (status == STATUS_OK)
         store_put_mitigation(speaker, id, pb->bytes, pb->len);
     else if (status != STATUS_EXISTS)
@@ -73,7 +88,7 @@ static void on_hash(void *owner, enum status status, const struct redis_reply *r
     if (status != STATUS_OK)
         read_soon(in);
     else if (reply->type == REDIS_ARRAY && reply->count == 0)
-        desired_missing(in->speaker->desired, asked->id);
+        lose(in, asked->id);
     else
         (void)apply_hash(in, asked->id, reply);
     free(asked);
@@ -131,12 +146,14 @@ static void ask_for_the_rest(struct in_jobs *in, const struct desired_answer *an
 static void take_epoch(struct in_jobs *in, const struct desired_answer *answer)
 {
     struct speaker *speaker = in->speaker;
-    if (answer->epoch < speaker->epoch)
-        log_error("the state server is older than what this speaker has seen: its data was lost or "
-                  "put back; what stands is kept until orphan_max",
-                  "epoch=%" PRIu64 " seen=%" PRIu64, answer->epoch, speaker->epoch);
-    else
+    bool was_older = in->is_older;
+    in->is_older = answer->epoch < speaker->epoch;
+    if (!in->is_older)
         speaker->epoch = answer->epoch;
+    else if (!was_older)
+        log_error("the state server is older than what this speaker has seen: its data was lost or "
+                  "put back; what stands is kept until its lease or orphan_max",
+                  "epoch=%" PRIu64 " seen=%" PRIu64, answer->epoch, speaker->epoch);
 }
 
 static void take_desired(struct in_jobs *in, const struct desired_answer *answer)
@@ -144,12 +161,12 @@ static void take_desired(struct in_jobs *in, const struct desired_answer *answer
     struct speaker *speaker = in->speaker;
     size_t changed = 0;
     take_epoch(in, answer);
-    in_stops_take_holds(in, answer->hold);
+    in_stops_take_holds(in, answer->hold, in->is_older);
     for (size_t i = 0; i < answer->mitigation_count; i++) {
         const char *id = "";
         const struct redis_reply *hash = desired_mitigation(answer, i, &id);
         if (hash == NULL || hash->count == 0)
-            desired_missing(speaker->desired, id);
+            lose(in, id);
         else if (apply_hash(in, id, hash) == STATUS_OK)
             changed++;
     }

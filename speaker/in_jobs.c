@@ -134,12 +134,19 @@ void in_jobs_start_reader(struct in_jobs *in, const struct desired_answer *answe
 /* --- contact ------------------------------------------------------------------------------------
  */
 
+/* The lease, and the epoch: one that went back, or is gone, is how a server that was emptied while
+ * we were connected shows. */
 static void on_leader(void *owner, enum status status, const struct redis_reply *reply)
 {
     struct in_jobs *in = owner;
-    uint64_t there;
-    if (status == STATUS_OK && redis_to_u64(reply, &there) && there == 1 && in->was_read)
+    uint64_t epoch = 0;
+    if (status != STATUS_OK || reply->type != REDIS_ARRAY || reply->count != 2 || !in->was_read)
+        return;
+    if (reply->items[0].type == REDIS_STRING)
         desired_contact(in->speaker->desired, (int64_t)speaker_now_ms(in->speaker));
+    (void)redis_to_u64(&reply->items[1], &epoch);
+    if (epoch < in->speaker->epoch && !in->is_older)
+        in_desired_read(in);
 }
 
 static void on_up(void *owner)
@@ -167,10 +174,11 @@ void in_jobs_tick(struct in_jobs *in, uint64_t now_ms)
     if (now_ms >= in->read_at || in->read_again)
         in_desired_read(in);
     if (now_ms >= in->leader_at) {
-        char name[KEY_NAME_MAX];
+        char lease[KEY_NAME_MAX], epoch[KEY_NAME_MAX];
         in->leader_at = now_ms + LEADER_EVERY_MS;
-        (void)redis_commandf(in->redis, on_leader, in, "EXISTS %s",
-                             key_name(name, in_jobs_prefix(in), KEY_LEASE_POLICY));
+        (void)redis_commandf(in->redis, on_leader, in, "MGET %s %s",
+                             key_name(lease, in_jobs_prefix(in), KEY_LEASE_POLICY),
+                             key_name(epoch, in_jobs_prefix(in), KEY_EPOCH_POLICY));
     }
 }
 

@@ -16,6 +16,7 @@ struct in_jobs {
     char keys[2][KEY_NAME_MAX];
     struct mitigation *scratch;         /* it is large */
     bool reading, read_again, was_read; /* was_read: since the connection came up */
+    bool is_older;                      /* the state server, than what this speaker has seen */
     uint64_t read_at, leader_at;        /* monotonic ms: the next */
     struct log_limiter unreadable;
     size_t closing;
@@ -35,8 +36,9 @@ void in_jobs_start_reader(struct in_jobs *in, const struct desired_answer *answe
 void in_desired_read(struct in_jobs *in);                /* all of it */
 void in_desired_ask(struct in_jobs *in, const char *id); /* one hash */
 
-/* The hash weir:hold as it is now; an entry of weir:stops. */
-void in_stops_take_holds(struct in_jobs *in, const struct redis_reply *hash);
+/* The hash weir:hold as it is now; an entry of weir:stops. is_lost: that a hold is not there means
+ * nothing, because the server's data was lost. */
+void in_stops_take_holds(struct in_jobs *in, const struct redis_reply *hash, bool is_lost);
 void in_stops_take(struct in_jobs *in, const struct stream_entry *entry);
 
 #endif

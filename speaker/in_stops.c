@@ -19,11 +19,12 @@ static void set_hold(struct speaker *speaker, const struct hold *hold)
 }
 
 /* weir:hold as it is now. */
-void in_stops_take_holds(struct in_jobs *in, const struct redis_reply *hash)
+void in_stops_take_holds(struct in_jobs *in, const struct redis_reply *hash, bool is_lost)
 {
     struct speaker *speaker = in->speaker;
     struct scope all = {.kind = SCOPE_ALL};
-    holds_end(&speaker->holds, HOLD_REDIS, &all, UINT64_MAX);
+    if (!is_lost)
+        holds_end(&speaker->holds, HOLD_REDIS, &all, UINT64_MAX);
     for (size_t i = 0; hash != NULL && i + 1 < hash->count; i += 2) {
         struct hold hold = {.source = HOLD_REDIS};
         if (scope_parse(&hold.scope, hash->items[i].bytes) != STATUS_OK) {

@@ -282,6 +282,11 @@ bool journal_wants_compaction(const struct journal *journal)
     return journal->end > COMPACT_FROM_BYTES && journal->end > 4 * journal->live_bytes;
 }
 
+bool journal_has(const struct journal *journal, const char *key)
+{
+    return table_find(journal->places, key, strlen(key)) != NULL;
+}
+
 size_t journal_count(const struct journal *journal)
 {
     return table_count(journal->places);

@@ -52,6 +52,7 @@ int journal_take_dirty(struct journal *journal);
 
 bool journal_wants_compaction(const struct journal *journal);
 enum status journal_compact(struct journal *journal);
+bool journal_has(const struct journal *journal, const char *key);
 size_t journal_count(const struct journal *journal);
 
 #endif

@@ -17,7 +17,7 @@ struct place {
 struct presence {
     struct speaker *speaker;
     size_t count, open;
-    char peers[48], holds[512]; /* as they were said last */
+    char peers[48], holds[512], missing[24]; /* as they were said last */
     void (*on_closed)(void *owner);
     struct place places[];
 };
@@ -120,6 +120,8 @@ void presence_update(struct speaker *speaker)
     (void)snprintf(text, sizeof(text), "%zu of %zu up", up, all);
     say(presence, "peers", presence->peers, sizeof(presence->peers), text);
     say_holds(presence, &speaker->holds);
+    (void)snprintf(text, sizeof(text), speaker->missing > 0 ? "%zu" : "", speaker->missing);
+    say(presence, "missing", presence->missing, sizeof(presence->missing), text);
 }
 
 void presence_set_config(struct speaker *speaker)

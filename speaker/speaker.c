@@ -84,10 +84,25 @@ static bool all_withdrawn(const struct speaker *speaker)
     return true;
 }
 
+/* A route that stands with nobody behind it must be seen: said when it begins, grows and is over.
+ */
+static void look_for_lost(struct speaker *speaker)
+{
+    size_t missing = desired_missing_count(speaker->desired);
+    if (missing > speaker->missing)
+        log_error("the state server has lost mitigations that stand here: nobody withdrew them, so "
+                  "their routes are kept until their lease or orphan_max ends",
+                  "mitigations=%zu", missing);
+    else if (missing == 0 && speaker->missing > 0)
+        log_info("no mitigation stands without the state server knowing it", "mitigations=0");
+    speaker->missing = missing;
+    speaker_metrics_standing(desired_standing_count(speaker->desired), missing);
+}
+
 static void every_second(struct speaker *speaker, uint64_t now_ms)
 {
     desired_tick(speaker->desired, speaker_time(speaker));
-    speaker_metrics_standing(desired_standing_count(speaker->desired));
+    look_for_lost(speaker);
     for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
         if (speaker->peers[i] != NULL)
             speaker_metrics_peer(speaker->peers[i]);
@@ -289,8 +304,11 @@ static bool healthy(void *self, struct text *why)
     const struct speaker *speaker = self;
     if (speaker->journal_failed)
         text_add(why, "the journal cannot be written");
-    else if (!in_jobs_is_up(speaker->in_jobs))
-        text_add(why, "state server away; what stands is kept");
+    if (!in_jobs_is_up(speaker->in_jobs))
+        text_addf(why, "%sstate server away; what stands is kept", why->len > 0 ? "; " : "");
+    if (speaker->missing > 0)
+        text_addf(why, "%s%zu mitigations stand that the state server has lost",
+                  why->len > 0 ? "; " : "", speaker->missing);
     return why->len == 0;
 }
 

@@ -53,7 +53,8 @@ struct speaker {
     bool syncing, complete, journal_failed;
     bool stopping, withdrawing, ended;
     uint64_t second_at, saved_at, stop_at; /* monotonic ms */
-    size_t closing;                        /* parts that have not closed yet */
+    size_t missing; /* mitigations that the state server has lost, as was said last */
+    size_t closing; /* parts that have not closed yet */
 };
 
 struct desired_time speaker_time(const struct speaker *speaker);

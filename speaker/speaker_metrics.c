@@ -74,12 +74,18 @@ static struct metric_family standing = {.name = "weir_speaker_mitigations",
                                         .help = "mitigations that must stand",
                                         .type = METRIC_GAUGE};
 
+static struct metric_family missing = {
+    .name = "weir_speaker_missing_mitigations",
+    .help = "mitigations that stand here and that the state server has lost",
+    .type = METRIC_GAUGE};
+
 void speaker_metrics_declare(void)
 {
     struct metric_family *const all[] = {
-        &peer_up, &active_rules,  &deployed,     &time_to_mitigate, &updates,
-        &routes,  &notifications, &results,      &refused,          &ended,
-        &jobs,    &strangers,     &results_lost, &journal_errors,   &standing};
+        &peer_up,      &active_rules,   &deployed,      &time_to_mitigate,
+        &updates,      &routes,         &notifications, &results,
+        &refused,      &ended,          &jobs,          &strangers,
+        &results_lost, &journal_errors, &standing,      &missing};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         metrics_declare(all[i]);
 }
@@ -171,7 +177,8 @@ void speaker_metrics_journal_failed(void)
     metric_add(metric_of(&journal_errors), 1);
 }
 
-void speaker_metrics_standing(size_t number)
+void speaker_metrics_standing(size_t number, size_t missing_number)
 {
     metric_set(metric_of(&standing), (double)number);
+    metric_set(metric_of(&missing), (double)missing_number);
 }

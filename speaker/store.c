@@ -13,7 +13,7 @@
 enum { STATE_VERSION = 1, STATE_MAX = 256, HOLD_MAX = 256 };
 
 static const char state_key[] = "state";
-static const char mitigation_prefix[] = "m:";
+static const char mitigation_prefix[] = "m:", missing_prefix[] = "a:";
 
 /* --- the machine's boot -------------------------------------------------------------------------
  */
@@ -59,6 +59,13 @@ static enum status judge(struct speaker *speaker, enum status status)
     return status;
 }
 
+/* What is not there costs the disk nothing, and says nothing of it. */
+static void drop(struct speaker *speaker, const char *key)
+{
+    if (journal_has(speaker->journal, key))
+        (void)judge(speaker, journal_drop(speaker->journal, key));
+}
+
 void store_put_mitigation(struct speaker *speaker, const char *id, const void *bytes, size_t len)
 {
     char key[sizeof(mitigation_prefix) + ID_TEXT_MAX];
@@ -70,7 +77,24 @@ void store_drop_mitigation(struct speaker *speaker, const char *id)
 {
     char key[sizeof(mitigation_prefix) + ID_TEXT_MAX];
     (void)snprintf(key, sizeof(key), "%s%s", mitigation_prefix, id);
-    (void)judge(speaker, journal_drop(speaker->journal, key));
+    drop(speaker, key);
+    store_drop_missing(speaker, id);
+}
+
+void store_put_missing(struct speaker *speaker, const char *id, uint64_t confirmed_redis_ms)
+{
+    char key[sizeof(missing_prefix) + ID_TEXT_MAX];
+    uint8_t bytes[8];
+    (void)snprintf(key, sizeof(key), "%s%s", missing_prefix, id);
+    wire_put_uint_at(bytes, sizeof(bytes), confirmed_redis_ms);
+    (void)judge(speaker, journal_put(speaker->journal, key, bytes, sizeof(bytes)));
+}
+
+void store_drop_missing(struct speaker *speaker, const char *id)
+{
+    char key[sizeof(missing_prefix) + ID_TEXT_MAX];
+    (void)snprintf(key, sizeof(key), "%s%s", missing_prefix, id);
+    drop(speaker, key);
 }
 
 static void hold_key(char ret_key[JOURNAL_KEY_MAX], uint8_t source, const struct scope *scope)
@@ -166,14 +190,18 @@ void store_tick(struct speaker *speaker)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* Mitigations wait until all is read, because what is left of their time depends on `state`. */
+/* What is about a mitigation waits until all is read: what is left of its time depends on `state`.
+ */
+struct waiting {
+    char key[JOURNAL_KEY_MAX + 1];
+    uint8_t *bytes;
+    size_t len;
+};
+
 struct loading {
     struct speaker *speaker;
-    struct {
-        uint8_t *bytes;
-        size_t len;
-    } * mitigations;
-    size_t count, room, unreadable;
+    struct waiting *waiting;
+    size_t count, room, mitigations, unreadable;
     uint64_t silence_ms;
     bool has_state;
 };
@@ -234,16 +262,16 @@ static void load_hold(struct loading *loading, const char *key, const uint8_t *b
     (void)holds_set(&loading->speaker->holds, &hold);
 }
 
-static void load_mitigation(struct loading *loading, const uint8_t *bytes, size_t len)
+static void keep_waiting(struct loading *loading, const char *key, const uint8_t *bytes, size_t len)
 {
     if (loading->count == loading->room) {
         size_t room = loading->room == 0 ? 64 : loading->room * 2;
-        void *grown = realloc(loading->mitigations, room * sizeof(loading->mitigations[0]));
+        void *grown = realloc(loading->waiting, room * sizeof(loading->waiting[0]));
         if (grown == NULL) {
             loading->unreadable++;
             return;
         }
-        loading->mitigations = grown;
+        loading->waiting = grown;
         loading->room = room;
     }
     uint8_t *copy = malloc(len > 0 ? len : 1);
@@ -252,8 +280,9 @@ static void load_mitigation(struct loading *loading, const uint8_t *bytes, size_
         return;
     }
     memcpy(copy, bytes, len);
-    loading->mitigations[loading->count].bytes = copy;
-    loading->mitigations[loading->count++].len = len;
+    struct waiting *w = &loading->waiting[loading->count++];
+    *w = (struct waiting){.bytes = copy, .len = len};
+    (void)snprintf(w->key, sizeof(w->key), "%s", key);
 }
 
 static void on_value(void *owner, const char *key, const uint8_t *value, size_t len)
@@ -263,31 +292,52 @@ static void on_value(void *owner, const char *key, const uint8_t *value, size_t 
         load_state(loading, value, len);
     else if (strncmp(key, "h:", 2) == 0)
         load_hold(loading, key + 2, value, len);
-    else if (strncmp(key, mitigation_prefix, 2) == 0)
-        load_mitigation(loading, value, len);
+    else if (strncmp(key, mitigation_prefix, 2) == 0 || strncmp(key, missing_prefix, 2) == 0)
+        keep_waiting(loading, key, value, len);
     else
         loading->unreadable++;
+}
+
+static bool apply_mitigation(struct speaker *speaker, const struct waiting *w,
+                             struct mitigation *scratch)
+{
+    if (mitigation_decode(scratch, w->bytes, w->len) != STATUS_OK)
+        return false;
+    enum status status = desired_apply(speaker->desired, scratch, speaker_time(speaker));
+    mitigation_done(scratch);
+    return status == STATUS_OK;
+}
+
+static bool apply_missing(struct speaker *speaker, const struct waiting *w)
+{
+    struct wire_reader r = wire_reader_of(w->bytes, w->len);
+    uint64_t confirmed_ms = wire_u64(&r);
+    struct desired_time now = speaker_time(speaker);
+    if (r.failed)
+        return false;
+    uint64_t age_ms = now.redis_ms > confirmed_ms ? now.redis_ms - confirmed_ms : 0;
+    desired_set_missing(speaker->desired, w->key + 2, now.now_ms - (int64_t)age_ms);
+    return true;
 }
 
 static void apply_all(struct loading *loading)
 {
     struct speaker *speaker = loading->speaker;
     struct mitigation *m = calloc(1, sizeof(*m));
-    struct desired_time now = speaker_time(speaker);
-    for (size_t i = 0; i < loading->count; i++) {
-        uint8_t *bytes = loading->mitigations[i].bytes;
-        if (m != NULL && mitigation_decode(m, bytes, loading->mitigations[i].len) == STATUS_OK) {
-            enum status status = desired_apply(speaker->desired, m, now);
-            if (status != STATUS_OK)
+    for (size_t i = 0; i < loading->count; i++)
+        if (loading->waiting[i].key[0] == mitigation_prefix[0]) {
+            loading->mitigations++;
+            if (m == NULL || !apply_mitigation(speaker, &loading->waiting[i], m))
                 loading->unreadable++;
-            mitigation_done(m);
-        } else {
-            loading->unreadable++;
         }
-        free(bytes);
+    desired_set_loaded(speaker->desired);
+    for (size_t i = 0; i < loading->count; i++) {
+        if (loading->waiting[i].key[0] == missing_prefix[0] &&
+            !apply_missing(speaker, &loading->waiting[i]))
+            loading->unreadable++;
+        free(loading->waiting[i].bytes);
     }
-    desired_set_deployed(speaker->desired);
-    free(loading->mitigations);
+    free(loading->waiting);
     free(m);
 }
 
@@ -312,7 +362,7 @@ static void say_what_was_found(const struct loading *loading, enum journal_found
         log_error("journal entries that cannot be read were passed over", "count=%zu",
                   loading->unreadable);
     log_info("journal read", "mitigations=%zu standing=%zu holds=%zu epoch=%" PRIu64,
-             loading->count, desired_standing_count(loading->speaker->desired),
+             loading->mitigations, desired_standing_count(loading->speaker->desired),
              loading->speaker->holds.count, loading->speaker->epoch);
 }
 

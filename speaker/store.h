@@ -6,6 +6,7 @@
 /*
  * What the journal keeps, and how it comes back:
  *   m:<id>              the mitigation as the state server had it (protobuf)
+ *   a:<id>              its last word at the state server, which has lost it since: Redis time
  *   h:<source>:<scope>  a hold of this socket or of weir:stops: since, why
  *   state               cursors, highest epoch, last contact, and what the clocks said
  *
@@ -16,6 +17,9 @@ void store_close(struct speaker *speaker);
 
 void store_put_mitigation(struct speaker *speaker, const char *id, const void *bytes, size_t len);
 void store_drop_mitigation(struct speaker *speaker, const char *id);
+/* When the state server last had it; dropping it is cheap where there is none. */
+void store_put_missing(struct speaker *speaker, const char *id, uint64_t confirmed_redis_ms);
+void store_drop_missing(struct speaker *speaker, const char *id);
 /* Holds of Redis are not kept: they are read anew. These two wait for the disk. */
 enum status store_put_hold(struct speaker *speaker, const struct hold *hold);
 enum status store_drop_holds(struct speaker *speaker, const struct scope *scope,

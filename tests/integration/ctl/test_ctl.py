@@ -155,6 +155,14 @@ class KnownState(unittest.TestCase):
         self.assertIn("no speaker is alive", warnings)
         self.assertIn("collector c1 RUNS ANOTHER CONFIGURATION: bbbb", warnings)
         self.assertIn("! no speaker is alive", self.world.text("status"))
+        self.assertNotIn("STATE LOST", self.world.text("status"))
+
+    def test_status_tells_of_routes_that_the_state_server_has_lost(self):
+        self.world.redis("t1", "HSET", "weir:process:speaker:sp1", "version", "0.1.0", "epoch", "1767323045000", "missing", "3")
+        out = self.world.text("status")
+        self.world.redis("t1", "DEL", "weir:process:speaker:sp1")
+        self.assertIn("! STATE LOST: 3 mitigations stand at speaker sp1 and are not in the state Redis; their routes are "
+                      "kept", out)
 
     def test_top(self):
         count = self.world.json("top")[0]["count"]
@@ -401,6 +409,9 @@ class Speaker(unittest.TestCase):
         for part in ("state Redis AWAY", "on hold: all (socket), x: \\x1b[1m", "established"):
             self.assertIn(part, out)
         self.assertEqual(json.loads(self.lines[0]), {"command": "status"})
+        self.assertNotIn("LOST", out)
+        self.answer = self.answer.replace(b'"standing": 2', b'"standing": 2, "missing": 1')
+        self.assertIn("1 OF THEM THE STATE REDIS HAS LOST", self.weir("speaker", "status", "--socket", self.path)[1])
 
     def test_answers_that_are_none(self):
         for answer in (b"", b"rubbish\n", b"[1]\n", b'{"ok": false, "error": "journal"}\n', b"x" * (2 << 20)):

@@ -150,6 +150,55 @@ class Routes(Case):
         self.assertEqual(w.command(command="resume", scope="all")["ended"], 1)
         self.each(self.present, "198.51.100.7/32")
 
+    def test_an_emptied_state_server_withdraws_nothing_and_is_not_quiet(self):
+        w = self.world
+        w.announce("m-1", RULE4)
+        w.announce("m-2", RULE4_LIMIT)
+        w.announce("m-3", RULE6)
+        self.each(self.present, "198.51.100.8/32", "2001:db8:100::7/128")
+        w.state.cli("HSET", "weir:hold", "peer:bird", "anna: trial")
+        w.state.cli("XADD", "weir:stops", "*", "verb", "resume", "scope", "peer:none", "who", "anna", "why", "reads the hash")
+        self.absent(self.bird, "198.51.100.8/32")
+        self.assertEqual(w.health(), (200, "ok"))
+        w.state.cli("FLUSHALL")
+
+        def routes():
+            return len(self.gobgp.routes()) == 2 and len(self.gobgp.routes(6)) == 1 and self.bird.routes() == []
+
+        def all_say_so():
+            wait_for("metric", lambda: "weir_speaker_missing_mitigations 3" in w.metrics(), 5)
+            self.assertIn("3 mitigations stand that the state server has lost", w.health()[1])
+            wait_for("registry", lambda: w.telemetry.cli("HGET", "weir:process:speaker:sp1", "missing") == "3")
+            self.assertEqual((w.command(command="status")["missing"], w.command(command="status")["standing"]), (3, 3))
+
+        all_say_so()
+        self.assertIn(' error speaker "the state server has lost mitigations that stand here', w.speaker.text())
+        stays("routes, and the hold", routes, 2)
+        w.speaker.kill()
+        self.absent(self.gobgp, "198.51.100.8/32")
+        w.start_speaker()
+        self.present(self.gobgp, "198.51.100.8/32")
+        all_say_so()
+        # Policy leads anew, knows one of them, and ends another.
+        w.announce("m-1", RULE4, revision=2)
+        w.withdraw("m-2", RULE4_LIMIT, revision=2)
+        self.each(self.absent, "198.51.100.8/32")
+        self.each(self.present, "198.51.100.7/32", "2001:db8:100::7/128")
+        wait_for("one is left", lambda: "weir_speaker_missing_mitigations 1\n" in w.metrics())
+        w.withdraw("m-3", RULE6)
+        wait_for("none is left", lambda: w.health() == (200, "ok"))
+        self.assertEqual(w.speaker.text().count("the state server is older than what this speaker has seen"), 2)
+
+    def test_a_hash_that_nobody_can_read_withdraws_nothing(self):
+        w = self.world
+        w.announce("m-1", RULE4)
+        self.each(self.present, "198.51.100.7/32")
+        w.state.cli("HSET", "weir:mitigation:m-1", "pb", "rubbish")
+        w.speaker.end()
+        w.start_speaker()
+        self.each(self.present, "198.51.100.7/32", limit_s=20)
+        wait_for("metric", lambda: "weir_speaker_missing_mitigations 1" in w.metrics(), 5)
+
     def test_holds_and_stops(self):
         w = self.world
         w.announce("m-1", RULE4)

@@ -2,6 +2,7 @@
 import os
 import shutil
 import tempfile
+import urllib.error
 import urllib.request
 
 from daemons import Addresses, Program, Redis, control, free_port, run, wait_for
@@ -119,6 +120,14 @@ peers:
             if name == "at" and fields.get("mitigation") == mitigation:
                 last[fields["peer"]] = fields["result"] + (": " + fields["reason"] if fields.get("reason") else "")
         return last
+
+    def health(self):
+        """(status, what it says) of /healthz."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/healthz", timeout=10) as answer:
+                return answer.status, answer.read().decode().strip()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode().strip()
 
     def metrics(self):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10) as answer:

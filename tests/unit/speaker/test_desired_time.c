@@ -78,12 +78,52 @@ Test(desired_time, what_the_state_server_lost_stands_until_orphan_max)
     pass(w, 10000, true);
     apply(w, mitigation(w, "m-1", 1, 1), STATUS_OK);
     apply(w, mitigation(w, "m-2", 2, 1), STATUS_OK);
-    desired_missing(w->desired, "m-1");
+    cr_assert(desired_missing(w->desired, "m-1"));
+    cr_assert_not(desired_missing(w->desired, "m-1"), "no news");
+    cr_assert_not(desired_missing(w->desired, "m-unknown"));
+    cr_assert_eq(desired_missing_count(w->desired), 1);
     pass(w, ORPHAN_MAX_MS, true);
     cr_assert_eq(routes(w, 0), 2);
     pass(w, 1000, true);
     cr_assert_eq(routes(w, 0), 1);
     cr_assert_str_eq(w->ended, "m-1:4 ");
+    cr_assert_eq(desired_missing_count(w->desired), 0, "it does not stand");
+    world_free(w);
+}
+
+Test(desired_time, what_the_state_server_has_again_is_missing_no_more)
+{
+    struct world *w = world_new();
+    apply(w, mitigation(w, "m-1", 1, 1), STATUS_OK);
+    (void)desired_missing(w->desired, "m-1");
+    pass(w, 1000, true);
+    apply(w, mitigation(w, "m-1", 1, 1), STATUS_EXISTS);
+    cr_assert_eq(desired_missing_count(w->desired), 0);
+    cr_assert_eq(routes(w, 0), 1);
+    world_free(w);
+}
+
+Test(desired_time, a_restart_does_not_lengthen_what_the_state_server_lost)
+{
+    struct world *w = world_new();
+    pass(w, 3600 * 1000, true);
+    int64_t lost_ms = w->now.now_ms;
+    pass(w, 3600 * 1000, true);
+    apply(w, mitigation(w, "m-1", 1, 1), STATUS_OK);
+    apply(w, mitigation(w, "m-2", 2, 1), STATUS_OK);
+    apply(w, mitigation(w, "m-3", 3, 1), STATUS_OK);
+    desired_set_contact(w->desired, w->now.now_ms - 60000);
+    desired_set_loaded(w->desired);
+    desired_set_missing(w->desired, "m-1", lost_ms);
+    (void)desired_missing(w->desired, "m-2");
+    pass(w, ORPHAN_MAX_MS - 3600 * 1000, true);
+    cr_assert_eq(routes(w, 0), 3);
+    pass(w, 1000, true);
+    cr_assert_str_eq(w->ended, "m-1:4 ", "four hours after it was last seen");
+    pass(w, 3600 * 1000 - 60000, true);
+    cr_assert_str_eq(w->ended, "m-1:4 m-2:4 ",
+                     "four hours after the last contact before the start");
+    cr_assert_eq(routes(w, 0), 1);
     world_free(w);
 }
 
