@@ -10,6 +10,7 @@ struct engine *engine_new(const struct model *model, const struct engine_options
     if (e == NULL)
         return NULL;
     e->model = model;
+    e->may_be_over = true; /* as far as what is restored goes */
     e->options = *options;
     e->turn = ENGINE_TURN_MAX;
     struct table_options tracked = {.entry_size = sizeof(struct tracked),
@@ -198,6 +199,7 @@ void engine_set_model(struct engine *e, const struct model *model, struct engine
     }
     table_clear(e->tracked);
     e->model = model;
+    e->may_be_over = true;
     for (size_t i = 0; i < model->config->shard_count; i++)
         watch_add_shard(&e->watch, model->config->shards[i].name);
     for (size_t i = 0; i < count; i++) {
@@ -276,6 +278,7 @@ void engine_time(struct engine *e, struct engine_now now)
     plan_unwanted(e, now);
     alarms_time(e, now);
     mitigations_time(e, now);
+    budget_time(e, now);
 }
 
 void engine_count(const struct engine *e, struct engine_now now, struct engine_counts *ret_counts)

@@ -40,12 +40,22 @@ struct peer_result {
     uint8_t kind;
 };
 
+/* Who keeps a place when there are too few: the severity and the excess of the first of the alarms
+ * that want the rule. */
+struct budget_rank {
+    int severity; /* enum config_severity; -1: no alarm wants it */
+    double excess;
+};
+
 struct live_mitigation {
     struct mitigation m;
     struct peer_result results[ENGINE_RESULTS_MAX];
     size_t result_count;
     uint64_t created_ms, withdrawing_since_ms, renewed_ms;
     size_t wanted_by; /* live alarms */
+    struct budget_rank rank;
+    char heir[ID_TEXT_MAX]; /* the mitigation that it gives way to once that stands; "": none */
+    uint64_t heir_since_ms;
 };
 
 struct shard_parts { /* of the tick that is coming in */
@@ -71,7 +81,9 @@ struct engine {
     size_t hold_count;
     uint64_t starts_ms[STARTS_A_MINUTE_MAX]; /* ring of announcements, for rules_per_minute */
     size_t start_next;
-    size_t retries; /* in this turn of engine_time */
+    uint64_t ranked_ms; /* when mitigations were ranked last */
+    bool may_be_over;   /* more rules of alarms may stand than there are places */
+    size_t retries;     /* in this turn of engine_time */
     uint64_t tracked_refused, alarms_refused;
 };
 
@@ -131,7 +143,25 @@ struct start_refusal {
 struct live_mitigation *start_rule(struct engine *e, const struct start *start,
                                    const struct flow_rule *rule, const struct flow_actions *actions,
                                    struct start_refusal *ret_refusal, struct engine_now now);
+bool start_share_a_peer(const struct mitigation *a, const struct mitigation *b);
+/* One of the mitigation's peers is the platform's. */
+bool start_reaches(const struct engine *e, const struct mitigation *m,
+                   const struct config_platform *platform);
 uint32_t start_peers(const struct engine *e, const struct config_platform *platform,
                      enum addr_family family, char (*ret_peers)[NAME_MAX_LEN + 1]);
+
+/* budget.c */
+struct budget_place {
+    struct live_mitigation *gives_way; /* NULL: there is room */
+    bool at_once;                      /* no place is left for both */
+};
+/* Adds a refusal to the verdict where there is no room, and nobody who must make some. */
+void budget_judge(struct engine *e, const struct start *start, const struct mitigation *m,
+                  struct guard_verdict *verdict, struct budget_place *ret_place,
+                  struct engine_now now);
+/* The new mitigation takes its place, before it is written. */
+void budget_take(struct engine *e, const struct budget_place *place, struct live_mitigation *heir,
+                 struct engine_now now);
+void budget_time(struct engine *e, struct engine_now now);
 
 #endif

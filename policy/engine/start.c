@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MINUTE_MS = 60000 };
-
 static bool peer_takes(const struct config_peer *peer, const struct config_platform *platform,
                        enum addr_family family)
 {
@@ -38,7 +36,7 @@ static bool same_peers(const struct mitigation *a, const struct mitigation *b)
     return true;
 }
 
-static bool share_a_peer(const struct mitigation *a, const struct mitigation *b)
+bool start_share_a_peer(const struct mitigation *a, const struct mitigation *b)
 {
     if (a->peer_count == 0 || b->peer_count == 0)
         return true; /* to all */
@@ -67,7 +65,8 @@ static struct live_mitigation *find_same(struct engine *e, const struct mitigati
     for (struct live_mitigation **at = table_next(e->mitigations, &cursor); at != NULL;
          at = table_next(e->mitigations, &cursor)) {
         struct live_mitigation *live = *at;
-        if (!mitigations_stands(live) || !same_rule(&live->m, m) || !share_a_peer(&live->m, m))
+        if (!mitigations_stands(live) || !same_rule(&live->m, m) ||
+            !start_share_a_peer(&live->m, m))
             continue;
         if (live->m.dry_run == m->dry_run && same_peers(&live->m, m) &&
             live->m.community_count == m->community_count &&
@@ -78,71 +77,9 @@ static struct live_mitigation *find_same(struct engine *e, const struct mitigati
     return NULL;
 }
 
-/* Standing rules of a platform, and of one target. A dry one counts: it shows what would be. */
-static uint32_t count_standing(const struct engine *e, const struct mitigation *m,
-                               const char *alarm)
+bool start_reaches(const struct engine *e, const struct mitigation *m,
+                   const struct config_platform *platform)
 {
-    size_t cursor = 0;
-    uint32_t count = 0;
-    for (struct live_mitigation **at = table_next(e->mitigations, &cursor); at != NULL;
-         at = table_next(e->mitigations, &cursor)) {
-        const struct live_mitigation *live = *at;
-        if (mitigations_stands(live) &&
-            (alarm != NULL ? strcmp(live->m.alarm, alarm) == 0 : share_a_peer(&live->m, m)))
-            count++;
-    }
-    return count;
-}
-
-static uint32_t starts_in_last_minute(const struct engine *e, struct engine_now now)
-{
-    uint32_t count = 0;
-    for (size_t i = 0; i < STARTS_A_MINUTE_MAX; i++)
-        count += e->starts_ms[i] != 0 && now.mono_ms - e->starts_ms[i] < MINUTE_MS;
-    return count;
-}
-
-/* What automatic rules leave to people: a tenth of the platform's rules and at least five, up to
- * half. */
-static uint32_t reserve(const struct config *c, uint32_t rules_max)
-{
-    double share = (double)rules_max * c->policy.budgets.reserve_share;
-    uint32_t kept = share > c->policy.budgets.reserve_at_least ? (uint32_t)share
-                                                               : c->policy.budgets.reserve_at_least;
-    return kept < rules_max / 2 ? kept : rules_max / 2;
-}
-
-static bool over_budget(const struct engine *e, const struct start *start,
-                        const struct mitigation *m, struct guard_verdict *verdict,
-                        struct engine_now now)
-{
-    const struct config *c = e->model->config;
-    const char *what = NULL;
-    uint32_t have = 0, limit = 0;
-    if (start->origin == ORIGIN_ALARM) {
-        have = starts_in_last_minute(e, now);
-        limit = c->policy.budgets.rules_per_minute;
-        what = have >= limit ? "rules started in the last minute" : NULL;
-    }
-    if (what == NULL && start->alarm[0] != '\0') {
-        have = count_standing(e, m, start->alarm);
-        limit = c->policy.budgets.rules_per_target;
-        what = have >= limit ? "rules for this target" : NULL;
-    }
-    if (what == NULL || verdict->count == GUARD_REFUSALS_MAX)
-        return false;
-    struct guard_refusal *refusal = &verdict->refusals[verdict->count++];
-    refusal->invariant = GUARD_BUDGET;
-    (void)snprintf(refusal->text, sizeof(refusal->text), "%u %s, %u allowed", have, what, limit);
-    return true;
-}
-
-/* The rule's own platform; of a free rule each that has one of its peers. */
-static bool reaches(const struct engine *e, const struct start *start, const struct mitigation *m,
-                    const struct config_platform *platform)
-{
-    if (start->platform != NULL)
-        return start->platform == platform;
     for (size_t i = 0; i < platform->peer_count; i++) {
         const char *name = e->model->config->peers[platform->peers[i]].name;
         for (size_t j = 0; j < m->peer_count; j++) {
@@ -153,26 +90,23 @@ static bool reaches(const struct engine *e, const struct start *start, const str
     return false;
 }
 
+/* The rule's own platform; of a free rule each that has one of its peers. */
+static bool reaches(const struct engine *e, const struct start *start, const struct mitigation *m,
+                    const struct config_platform *platform)
+{
+    return start->platform != NULL ? start->platform == platform : start_reaches(e, m, platform);
+}
+
 static void judge(struct engine *e, const struct start *start, const struct mitigation *m,
                   const struct flow_rule *rule, const struct flow_actions *actions,
-                  struct guard_verdict *ret_verdict, struct engine_now now)
+                  struct guard_verdict *ret_verdict, struct budget_place *ret_place,
+                  struct engine_now now)
 {
     struct guard_context context;
-    const struct config *c = e->model->config;
     model_guard_context(e->model, start->platform, &context);
     context.rules_max = 0;
-    for (size_t i = 0; i < c->platform_count; i++) {
-        uint32_t rules_max = c->platforms[i].max_rules;
-        if (!reaches(e, start, m, &c->platforms[i]))
-            continue;
-        if (start->origin == ORIGIN_ALARM)
-            rules_max -= reserve(c, rules_max);
-        if (context.rules_max == 0 || rules_max < context.rules_max)
-            context.rules_max = rules_max;
-        context.rules_now = count_standing(e, m, NULL);
-    }
     guard_judge(&context, rule, actions, ret_verdict);
-    (void)over_budget(e, start, m, ret_verdict, now);
+    budget_judge(e, start, m, ret_verdict, ret_place, now);
     if (e->options.on_refusal != NULL) {
         for (size_t i = 0; i < ret_verdict->count; i++)
             e->options.on_refusal(e->options.owner, ret_verdict->refusals[i].invariant);
@@ -300,14 +234,15 @@ static bool not_now(struct engine *e, const struct start *start, const struct mi
 /* Guards a rule that is new. */
 static bool may_start(struct engine *e, const struct start *start, const struct mitigation *m,
                       const struct flow_rule *rule, const struct flow_actions *actions,
-                      struct start_refusal *ret_refusal, struct engine_now now)
+                      struct start_refusal *ret_refusal, struct budget_place *ret_place,
+                      struct engine_now now)
 {
     struct guard_verdict verdict = {0};
     if (m->peer_count == 0 && e->model->config->peer_count != 0) {
         (void)snprintf(ret_refusal->why, REASON_MAX, "no peer takes this family");
         return false;
     }
-    judge(e, start, m, rule, actions, &verdict, now);
+    judge(e, start, m, rule, actions, &verdict, ret_place, now);
     if (verdict.count == 0)
         return true;
     const struct guard_refusal *first = &verdict.refusals[0];
@@ -318,7 +253,8 @@ static bool may_start(struct engine *e, const struct start *start, const struct 
 }
 
 static struct live_mitigation *add(struct engine *e, struct live_mitigation *live,
-                                   const struct start *start, struct engine_now now)
+                                   const struct start *start, const struct budget_place *place,
+                                   struct engine_now now)
 {
     bool is_new = false;
     struct live_mitigation **at =
@@ -331,6 +267,7 @@ static struct live_mitigation *add(struct engine *e, struct live_mitigation *liv
         live->m.active_ms = now.state_ms;
     }
     live->created_ms = live->renewed_ms = now.mono_ms;
+    budget_take(e, place, live, now);
     e->starts_ms[e->start_next] = now.mono_ms;
     e->start_next = (e->start_next + 1) % STARTS_A_MINUTE_MAX;
     write_new(e, live, start);
@@ -352,6 +289,7 @@ struct live_mitigation *start_rule(struct engine *e, const struct start *start,
     if (live == NULL)
         return NULL;
     struct rule_error error = {0};
+    struct budget_place place;
     struct live_mitigation *other = NULL, *same = NULL;
     ret_refusal->for_now = false;
     if (fill(&live->m, e, start, rule, actions, &error, now) != STATUS_OK) {
@@ -362,8 +300,8 @@ struct live_mitigation *start_rule(struct engine *e, const struct start *start,
         return same;
     } else if (not_now(e, start, &live->m, other, ret_refusal->why)) {
         ret_refusal->for_now = true;
-    } else if (may_start(e, start, &live->m, rule, actions, ret_refusal, now) &&
-               add(e, live, start, now) != NULL) {
+    } else if (may_start(e, start, &live->m, rule, actions, ret_refusal, &place, now) &&
+               add(e, live, start, &place, now) != NULL) {
         return live;
     }
     if (!start->is_retry)

@@ -1,0 +1,331 @@
+#include "policy/engine/engine_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * How many rules may stand, and who gives way: a platform's places that alarms may use are taken by
+ * the most severe ones. Make before break: the new rule is announced within the places kept for
+ * people, and the one that gives way goes once a router has the new one.
+ */
+enum {
+    MINUTE_MS = 60000,
+    HEIR_LIMIT_MS = 5000, /* no speaker has said that it sent the new one: it stands as it can */
+    NOBODY = -1,          /* the severity of a rule that no alarm wants any more */
+};
+
+/* --- ranks: severity, then how far its alarm is over its threshold --- */
+
+static struct budget_rank rank_of(const struct engine *e, const struct live_alarm *live)
+{
+    const struct alarm *alarm = &live->alarm;
+    const struct config_policy *p = &e->model->config->policies[live->tracked->policy];
+    struct budget_rank rank = {.severity = alarm->severity};
+    if (live->orphan || alarm->threshold >= p->threshold_count)
+        return rank;
+    const struct config_threshold *t = &p->thresholds[alarm->threshold];
+    for (size_t i = 0; i < t->rate_count; i++) {
+        double rate = t->rates[i].kind == RATE_BPS   ? alarm->now.bps
+                      : t->rates[i].kind == RATE_PPS ? alarm->now.pps
+                                                     : alarm->now.fps;
+        double excess = t->rates[i].limit != 0 ? rate / (double)t->rates[i].limit : 0;
+        rank.excess = excess > rank.excess ? excess : rank.excess;
+    }
+    return rank;
+}
+
+static bool is_below(struct budget_rank a, struct budget_rank b)
+{
+    return a.severity != b.severity ? a.severity < b.severity : a.excess < b.excess;
+}
+
+/* Each mitigation's rank is that of the first of the alarms that want it; worked out once a turn,
+ * since many alarms may ask in one. */
+static void rank_all(struct engine *e, struct engine_now now)
+{
+    size_t cursor = 0;
+    if (e->ranked_ms == now.mono_ms)
+        return;
+    e->ranked_ms = now.mono_ms;
+    for (struct live_mitigation **at = table_next(e->mitigations, &cursor); at != NULL;
+         at = table_next(e->mitigations, &cursor))
+        (*at)->rank = (struct budget_rank){.severity = NOBODY};
+    cursor = 0;
+    for (const struct tracked *t = table_next(e->tracked, &cursor); t != NULL;
+         t = table_next(e->tracked, &cursor)) {
+        for (size_t i = 0; t->live != NULL && i < t->live->alarm.mitigation_count; i++) {
+            struct live_mitigation *m = mitigations_by_id(e, t->live->alarm.mitigations[i]);
+            struct budget_rank rank = rank_of(e, t->live);
+            if (m != NULL && is_below(m->rank, rank))
+                m->rank = rank;
+        }
+    }
+}
+
+/* --- what stands --- */
+
+static bool gives_way(const struct live_mitigation *live)
+{
+    return live->heir[0] != '\0';
+}
+
+/* Only what policy started and ends of its own accord; a person's rule stays. */
+static bool is_automatic(const struct live_mitigation *live)
+{
+    return live->m.origin == ORIGIN_ALARM && !live->m.withdraw_manual;
+}
+
+struct standing_rules {
+    uint32_t all, of_alarms; /* without those that give way already */
+    struct live_mitigation *lowest;
+};
+
+typedef bool (*is_counted)(const struct engine *e, const struct live_mitigation *live,
+                           const void *owner);
+
+static void count_rules(const struct engine *e, is_counted counted, const void *owner,
+                        struct standing_rules *ret_rules)
+{
+    size_t cursor = 0;
+    *ret_rules = (struct standing_rules){.all = 0};
+    for (struct live_mitigation **at = table_next(e->mitigations, &cursor); at != NULL;
+         at = table_next(e->mitigations, &cursor)) {
+        struct live_mitigation *live = *at;
+        if (!mitigations_stands(live) || !counted(e, live, owner))
+            continue;
+        ret_rules->all++;
+        if (live->m.origin != ORIGIN_ALARM || gives_way(live))
+            continue;
+        ret_rules->of_alarms++;
+        if (is_automatic(live) &&
+            (ret_rules->lowest == NULL || is_below(live->rank, ret_rules->lowest->rank)))
+            ret_rules->lowest = live;
+    }
+}
+
+/* A dry one counts: it shows what would be. */
+static bool shares_a_peer(const struct engine *e, const struct live_mitigation *live,
+                          const void *owner)
+{
+    (void)e;
+    return start_share_a_peer(&live->m, owner);
+}
+
+static bool is_of_alarm(const struct engine *e, const struct live_mitigation *live,
+                        const void *owner)
+{
+    (void)e;
+    return strcmp(live->m.alarm, owner) == 0;
+}
+
+static bool is_on_platform(const struct engine *e, const struct live_mitigation *live,
+                           const void *owner)
+{
+    return start_reaches(e, &live->m, owner);
+}
+
+static uint32_t starts_in_last_minute(const struct engine *e, struct engine_now now)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < STARTS_A_MINUTE_MAX; i++)
+        count += e->starts_ms[i] != 0 && now.mono_ms - e->starts_ms[i] < MINUTE_MS;
+    return count;
+}
+
+/* What automatic rules leave to people: a tenth of the platform's rules and at least five, up to
+ * half. */
+static uint32_t reserve(const struct config *c, uint32_t rules_max)
+{
+    double share = (double)rules_max * c->policy.budgets.reserve_share;
+    uint32_t kept = share > c->policy.budgets.reserve_at_least ? (uint32_t)share
+                                                               : c->policy.budgets.reserve_at_least;
+    return kept < rules_max / 2 ? kept : rules_max / 2;
+}
+
+/* --- admission --- */
+
+static void refuse(struct guard_verdict *verdict, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void refuse(struct guard_verdict *verdict, const char *format, ...)
+{
+    va_list args;
+    if (verdict->count == GUARD_REFUSALS_MAX)
+        return;
+    struct guard_refusal *refusal = &verdict->refusals[verdict->count++];
+    refusal->invariant = GUARD_BUDGET;
+    va_start(args, format);
+    (void)vsnprintf(refusal->text, sizeof(refusal->text), format, args);
+    va_end(args);
+}
+
+static bool over_own_limits(const struct engine *e, const struct start *start,
+                            struct guard_verdict *verdict, struct engine_now now)
+{
+    const struct config *c = e->model->config;
+    uint32_t have = starts_in_last_minute(e, now), limit = c->policy.budgets.rules_per_minute;
+    if (have >= limit) {
+        refuse(verdict, "%u rules started in the last minute, %u allowed", have, limit);
+        return true;
+    }
+    struct standing_rules rules;
+    count_rules(e, is_of_alarm, start->alarm, &rules);
+    limit = c->policy.budgets.rules_per_target;
+    if (rules.all >= limit)
+        refuse(verdict, "%u rules for this target, %u allowed", rules.all, limit);
+    return rules.all >= limit;
+}
+
+/* How many may stand of all and of alarms on the platforms that the rule reaches; 0: no limit. */
+static void limits_of(const struct engine *e, const struct start *start, const struct mitigation *m,
+                      uint32_t *ret_all, uint32_t *ret_of_alarms)
+{
+    const struct config *c = e->model->config;
+    *ret_all = *ret_of_alarms = 0;
+    for (size_t i = 0; i < c->platform_count; i++) {
+        const struct config_platform *platform = &c->platforms[i];
+        uint32_t all = platform->max_rules, of_alarms = all - reserve(c, all);
+        if (start->platform != NULL ? start->platform != platform : !start_reaches(e, m, platform))
+            continue;
+        *ret_all = *ret_all == 0 || all < *ret_all ? all : *ret_all;
+        *ret_of_alarms =
+            *ret_of_alarms == 0 || of_alarms < *ret_of_alarms ? of_alarms : *ret_of_alarms;
+    }
+}
+
+void budget_judge(struct engine *e, const struct start *start, const struct mitigation *m,
+                  struct guard_verdict *verdict, struct budget_place *ret_place,
+                  struct engine_now now)
+{
+    uint32_t all_max = 0, of_alarms_max = 0;
+    struct standing_rules rules;
+    *ret_place = (struct budget_place){.gives_way = NULL};
+    if (start->origin == ORIGIN_ALARM && over_own_limits(e, start, verdict, now))
+        return;
+    limits_of(e, start, m, &all_max, &of_alarms_max);
+    if (all_max == 0)
+        return;
+    if (start->origin == ORIGIN_ALARM)
+        rank_all(e, now);
+    count_rules(e, shares_a_peer, m, &rules);
+    if (start->origin != ORIGIN_ALARM) {
+        if (rules.all >= all_max)
+            refuse(verdict, "%u rules stand and %u are allowed", rules.all, all_max);
+        return;
+    }
+    if (rules.of_alarms < of_alarms_max && rules.all < all_max)
+        return;
+    const struct live_alarm *alarm = alarms_by_id(e, start->alarm);
+    if (alarm != NULL && rules.lowest != NULL &&
+        rules.lowest->rank.severity < rank_of(e, alarm).severity) {
+        ret_place->gives_way = rules.lowest;
+        ret_place->at_once = rules.all >= all_max;
+        return;
+    }
+    refuse(verdict, "%u rules of alarms no less severe stand, %u allowed", rules.of_alarms,
+           of_alarms_max);
+}
+
+/* --- giving way --- */
+
+/* The alarms that wanted it say why they have none, and ask again. */
+static void tell_alarms(struct engine *e, const struct live_mitigation *live, const char *why,
+                        struct engine_now now)
+{
+    size_t cursor = 0;
+    for (struct tracked *t = table_next(e->tracked, &cursor); t != NULL;
+         t = table_next(e->tracked, &cursor)) {
+        if (t->live == NULL || !mitigations_is_for(live, t->live))
+            continue;
+        t->live->settled = false;
+        (void)snprintf(t->live->alarm.not_mitigated, sizeof(t->live->alarm.not_mitigated),
+                       "budget: %.80s", why);
+        engine_write_alarm(e, t->live, "not mitigated", t->live->alarm.not_mitigated, now);
+    }
+}
+
+static void evict(struct engine *e, struct live_mitigation *live, const char *why,
+                  struct engine_now now)
+{
+    char reason[REASON_MAX];
+    (void)snprintf(reason, sizeof(reason), "budget: %.200s", why);
+    live->heir[0] = '\0';
+    mitigations_withdraw(e, live, "policy", reason, now);
+    tell_alarms(e, live, why, now);
+}
+
+static void evict_for(struct engine *e, struct live_mitigation *live,
+                      const struct live_mitigation *heir, struct engine_now now)
+{
+    char why[REASON_MAX];
+    (void)snprintf(why, sizeof(why), "it gave way to %s of a more severe alarm", heir->m.id);
+    evict(e, live, why, now);
+}
+
+void budget_take(struct engine *e, const struct budget_place *place, struct live_mitigation *heir,
+                 struct engine_now now)
+{
+    const struct live_alarm *alarm = alarms_by_id(e, heir->m.alarm);
+    if (alarm != NULL)
+        heir->rank = rank_of(e, alarm);
+    if (place->gives_way == NULL)
+        return;
+    if (place->at_once) {
+        evict_for(e, place->gives_way, heir, now);
+        return;
+    }
+    (void)snprintf(place->gives_way->heir, sizeof(place->gives_way->heir), "%s", heir->m.id);
+    place->gives_way->heir_since_ms = now.mono_ms;
+}
+
+/* Its heir stands, or has gone and nothing gives way any more. */
+static void look_at_heir(struct engine *e, struct live_mitigation *live, struct engine_now now)
+{
+    const struct live_mitigation *heir = mitigations_by_id(e, live->heir);
+    if (heir == NULL || !mitigations_stands(heir) || !mitigations_stands(live)) {
+        live->heir[0] = '\0';
+        return;
+    }
+    rank_all(e, now);
+    if (live->rank.severity >= heir->rank.severity) {
+        live->heir[0] = '\0';
+        e->may_be_over = true;
+    } else if (heir->m.state == MITIGATION_ACTIVE ||
+               now.mono_ms - live->heir_since_ms > HEIR_LIMIT_MS) {
+        evict_for(e, live, heir, now);
+    }
+}
+
+/* More stands than alarms may have: after a restart in the middle of a change, or with a smaller
+ * budget. One a platform and turn. */
+static void trim(struct engine *e, struct engine_now now)
+{
+    const struct config *c = e->model->config;
+    e->may_be_over = false;
+    rank_all(e, now);
+    for (size_t i = 0; i < c->platform_count; i++) {
+        uint32_t max = c->platforms[i].max_rules - reserve(c, c->platforms[i].max_rules);
+        struct standing_rules rules;
+        char why[REASON_MAX];
+        count_rules(e, is_on_platform, &c->platforms[i], &rules);
+        if (rules.of_alarms <= max || rules.lowest == NULL)
+            continue;
+        (void)snprintf(why, sizeof(why), "%u rules of alarms stand, %u allowed", rules.of_alarms,
+                       max);
+        evict(e, rules.lowest, why, now);
+        e->may_be_over = true;
+    }
+}
+
+void budget_time(struct engine *e, struct engine_now now)
+{
+    size_t cursor = 0;
+    for (struct live_mitigation **at = table_next(e->mitigations, &cursor); at != NULL;
+         at = table_next(e->mitigations, &cursor)) {
+        if (gives_way(*at))
+            look_at_heir(e, *at, now);
+    }
+    if (e->may_be_over)
+        trim(e, now);
+}
