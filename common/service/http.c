@@ -12,7 +12,8 @@
 struct connection {
     struct connection *next, **link;
     struct MHD_Connection *mhd;
-    uint64_t ends_ms; /* on the loop's clock */
+    uint64_t began_ms, ends_ms; /* on the loop's clock */
+    bool has_request, ended;    /* ended: shut down, libmicrohttpd has yet to notice */
 };
 
 struct http {
@@ -21,14 +22,18 @@ struct http {
     uv_poll_t poll;
     uv_timer_t timer;
     struct http_options options;
-    struct connection *connections;
+    struct connection *connections; /* the newest first */
+    size_t live_count;              /* of them: those that have not ended */
     unsigned int handles_open;
     bool closing;
     void (*on_closed)(void *owner);
 };
 
-/* How often deadlines are looked at while there are connections. */
-enum { DEADLINE_TICK_MS = 500 };
+enum {
+    DEADLINE_TICK_MS = 500, /* how often deadlines are looked at while there are connections */
+    /* Those that had to make room leave in libmicrohttpd's next turn, and it accepts ten a turn. */
+    ENDED_ROOM = 64
+};
 
 static enum MHD_Result answer(struct MHD_Connection *connection, unsigned int code,
                               const char *type, const char *body, size_t len)
@@ -97,6 +102,13 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
     (void)body;
     (void)body_len;
     (void)request;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct connection *known = info != NULL ? info->socket_context : NULL;
+    if (known != NULL && !known->has_request) {
+        known->has_request = true;
+        known->ends_ms = known->began_ms + http->options.connection_ms;
+    }
     bool metrics = strcmp(url, "/metrics") == 0, health = strcmp(url, "/healthz") == 0;
     if (!metrics && !health)
         return answer_text(connection, MHD_HTTP_NOT_FOUND, "there are /metrics and /healthz\n");
@@ -105,43 +117,74 @@ static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection
     return metrics ? answer_metrics(http, connection) : answer_health(http, connection);
 }
 
+/* A shut-down socket reads as closed by the client, which libmicrohttpd tidies up by itself. */
+static void end(struct http *http, struct connection *c)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (c->ended)
+        return;
+    c->ended = true;
+    http->live_count--;
+    if (info != NULL)
+        (void)shutdown(info->connect_fd, SHUT_RDWR);
+}
+
+/* The longest without a request goes; where each has sent one, the oldest. */
+static void make_room(struct http *http)
+{
+    struct connection *idlest = NULL;
+    for (struct connection *c = http->connections; c != NULL; c = c->next)
+        if (!c->ended && (idlest == NULL || !c->has_request || idlest->has_request))
+            idlest = c;
+    if (idlest != NULL)
+        end(http, idlest);
+}
+
+static void end_overdue(struct http *http)
+{
+    for (struct connection *c = http->connections; c != NULL; c = c->next)
+        if (c->ends_ms <= uv_now(http->loop))
+            end(http, c);
+}
+
+static void forget(struct http *http, struct connection *connection)
+{
+    if (!connection->ended)
+        http->live_count--;
+    *connection->link = connection->next;
+    if (connection->next != NULL)
+        connection->next->link = connection->link;
+    free(connection);
+}
+
 static void on_connection(void *owner, struct MHD_Connection *mhd, void **socket_context,
                           enum MHD_ConnectionNotificationCode code)
 {
     struct http *http = owner;
     struct connection *connection = *socket_context;
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        if (connection == NULL)
-            return;
-        *connection->link = connection->next;
-        if (connection->next != NULL)
-            connection->next->link = connection->link;
-        free(connection);
+        if (connection != NULL)
+            forget(http, connection);
         *socket_context = NULL;
         return;
     }
     connection = calloc(1, sizeof(*connection));
     if (connection == NULL)
         return; /* has libmicrohttpd's own timeout between octets then */
+    if (http->live_count >= HTTP_CONNECTIONS_MAX)
+        make_room(http);
+    uint64_t now_ms = uv_now(http->loop);
     *connection = (struct connection){.next = http->connections,
                                       .link = &http->connections,
                                       .mhd = mhd,
-                                      .ends_ms = uv_now(http->loop) + http->options.connection_ms};
+                                      .began_ms = now_ms,
+                                      .ends_ms = now_ms + http->options.head_ms};
     if (connection->next != NULL)
         connection->next->link = &connection->next;
     http->connections = connection;
+    http->live_count++;
     *socket_context = connection;
-}
-
-/* A shut-down socket reads as closed by the client, which libmicrohttpd tidies up by itself. */
-static void end_overdue(struct http *http)
-{
-    for (struct connection *c = http->connections; c != NULL; c = c->next) {
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-        if (c->ends_ms <= uv_now(http->loop) && info != NULL)
-            (void)shutdown(info->connect_fd, SHUT_RDWR);
-    }
 }
 
 static void on_timer(uv_timer_t *timer);
@@ -208,7 +251,7 @@ static struct MHD_Daemon *start_daemon(struct http *http)
     errno = 0;
     return MHD_start_daemon(flags, 0, NULL, NULL, on_request, http,            /**/
                             MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, /**/
-                            MHD_OPTION_CONNECTION_LIMIT, HTTP_CONNECTIONS_MAX, /**/
+                            MHD_OPTION_CONNECTION_LIMIT, HTTP_CONNECTIONS_MAX + ENDED_ROOM,
                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_REQUEST_MAX,
                             MHD_OPTION_CONNECTION_TIMEOUT, HTTP_CONNECTION_MS / 1000,
                             MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_END);
@@ -223,6 +266,10 @@ enum status http_start(struct http **ret_http, uv_loop_t *loop, const struct htt
     http->options = *options;
     if (http->options.connection_ms == 0)
         http->options.connection_ms = HTTP_CONNECTION_MS;
+    if (http->options.head_ms == 0)
+        http->options.head_ms = HTTP_HEAD_MS;
+    if (http->options.head_ms > http->options.connection_ms)
+        http->options.head_ms = http->options.connection_ms;
     http->daemon = start_daemon(http);
     if (http->daemon == NULL) {
         free(http);

@@ -73,10 +73,10 @@ static void *run_loop(void *unused)
     return NULL;
 }
 
-static void start_at(const char *address)
+static void start_with(const char *address, struct http_options options)
 {
-    struct http_options options = {
-        .healthy = is_healthy, .connection_ms = CONNECTION_MS, .owner = &s};
+    options.healthy = is_healthy;
+    options.owner = &s;
     cr_assert_eq(addr_parse(&options.listen.addr, address), STATUS_OK);
     atomic_store(&s.healthy, true);
     cr_assert_eq(uv_loop_init(&s.loop), 0);
@@ -91,7 +91,7 @@ static void start_at(const char *address)
 
 static void setup(void)
 {
-    start_at("127.0.0.1");
+    start_with("127.0.0.1", (struct http_options){.connection_ms = CONNECTION_MS});
 }
 
 static void teardown(void)
@@ -278,41 +278,109 @@ Test(http, too_many_connections_are_closed_and_the_listener_recovers)
     cr_assert(has(text, "HTTP/1.1 200 "), "%s", text);
 }
 
-Test(http, a_client_that_does_not_read_its_answer_is_closed)
+/* Far more than the buffers of a connection take in while nobody reads. */
+enum { WIDE_SERIES = 15000, WIDE_LABELS = 4, WIDE_LABEL = 120, SMALL_BUFFER = 65536 };
+
+static void make_metrics_wide(void)
 {
     static struct metric_family family = {.name = "weir_test_wide",
                                           .help = "wide",
                                           .type = METRIC_GAUGE,
-                                          .labels = {"n"},
-                                          .series_max = 20000};
-    for (int i = 0; i < 20000; i++) {
-        char name[160];
-        snprintf(name, sizeof(name), "%0150d", i);
-        metric_set(metric_at(&family, (const char *const[]){name}), i);
+                                          .labels = {"a", "b", "c", "d"},
+                                          .series_max = WIDE_SERIES};
+    for (int i = 0; i < WIDE_SERIES; i++) {
+        char name[WIDE_LABEL + 1];
+        snprintf(name, sizeof(name), "%0*d", WIDE_LABEL, i);
+        metric_set(metric_at(&family, (const char *const[]){name, name, name, name}), i);
     }
-    int fd = try_connect(), small = 4096;
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+}
+
+static int ask_and_do_not_read(void)
+{
     static const char request[] = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+    int fd = try_connect(), small = SMALL_BUFFER;
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
     cr_assert_eq(send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL), sizeof(request) - 1);
+    return fd;
+}
+
+static size_t count_all(int fd)
+{
+    size_t len = 0;
+    for (ssize_t n; (n = recv(fd, answer, sizeof(answer), 0)) > 0;)
+        len += (size_t)n;
+    return len;
+}
+
+Test(http, a_client_that_does_not_read_its_answer_is_closed)
+{
+    make_metrics_wide();
+    int fd = ask_and_do_not_read();
     uint64_t start_ms = now_ms();
-    struct pollfd p = {.fd = fd, .events = POLLRDHUP};
-    while (poll(&p, 1, 100) == 0)
-        cr_assert_lt(now_ms() - start_ms, WAIT_S * 1000);
-    cr_assert(has(ask("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1 200 "));
+    while (now_ms() - start_ms < 3 * CONNECTION_MS)
+        cr_assert(has(ask("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1 200 "));
+    cr_assert_lt(count_all(fd), (size_t)WIDE_SERIES * WIDE_LABELS * WIDE_LABEL);
     (void)close(fd);
 }
 
-Test(http, closes_with_connections_open)
+enum { HOUR_MS = 3600000, IDLE = 300 };
+
+static void connect_idle(int fds[IDLE])
 {
-    int idle = try_connect(), half = try_connect();
-    cr_assert_eq(send(half, "GET /met", 8, MSG_NOSIGNAL), 8);
-    /* The teardown closes the listener and checks that the loop ends with nothing left. */
-    (void)idle;
+    for (size_t i = 0; i < IDLE; i++)
+        fds[i] = try_connect();
+}
+
+static void close_idle(const int fds[IDLE])
+{
+    for (size_t i = 0; i < IDLE; i++)
+        (void)close(fds[i]);
+}
+
+/* Deadlines are out of play: only making room can have served it. */
+Test(http_crowd, however_many_sit_there_the_next_is_served, .timeout = 60)
+{
+    int fds[IDLE];
+    start_with("127.0.0.1", (struct http_options){.head_ms = HOUR_MS, .connection_ms = HOUR_MS});
+    connect_idle(fds);
+    const char *text = ask("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+    cr_assert(has(text, "HTTP/1.1 200 "), "%s", text);
+    cr_assert_eq(read_all(fds[0])[0], '\0', "the one that waited longest is not gone");
+    close_idle(fds);
+    teardown();
+}
+
+Test(http_crowd, who_has_asked_is_not_put_out_by_who_has_not, .timeout = 60)
+{
+    int fds[IDLE];
+    start_with("127.0.0.1", (struct http_options){.head_ms = HOUR_MS, .connection_ms = HOUR_MS});
+    make_metrics_wide();
+    int fd = ask_and_do_not_read();
+    cr_assert(has(ask("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"), " 200 "));
+    connect_idle(fds);
+    cr_assert(has(ask("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"), " 200 "));
+    size_t len = count_all(fd);
+    cr_assert_gt(len, (size_t)WIDE_SERIES * WIDE_LABELS * WIDE_LABEL,
+                 "the answer was cut at %zu octets", len);
+    (void)close(fd);
+    close_idle(fds);
+    teardown();
+}
+
+Test(http_crowd, a_request_has_less_time_to_come_than_its_answer, .timeout = 60)
+{
+    struct http_options options = {.head_ms = CONNECTION_MS, .connection_ms = HOUR_MS};
+    start_with("127.0.0.1", options);
+    int fd = try_connect();
+    cr_assert_eq(send(fd, "GET /met", 8, MSG_NOSIGNAL), 8);
+    cr_assert_eq(read_all(fd)[0], '\0');
+    (void)close(fd);
+    teardown();
 }
 
 Test(http_start, listens_on_ipv6)
 {
-    start_at("::1");
+    start_with("::1", (struct http_options){.connection_ms = CONNECTION_MS});
     teardown();
 }
 
