@@ -4,10 +4,12 @@
 #include "common/base/log.h"
 #include "common/redis/redis.h"
 #include "common/service/notify.h"
+#include "common/service/parent.h"
 #include "ctl/up_child.h"
 #include "ctl/up_files.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
@@ -47,6 +49,7 @@ struct up {
     bool stopping, ready;
     uint64_t stop_sent_ms; /* to the child that is being stopped; 0: to none yet */
     int lock;
+    int alive[2]; /* a pipe: the children watch its one end, the other closes when we end */
 };
 
 static uint64_t now_ms(const struct up *up)
@@ -295,10 +298,21 @@ static void say_next(const struct up *up)
     (void)fflush(stdout);
 }
 
+static bool open_alive_pipe(struct up *up)
+{
+    char text[16];
+    if (pipe2(up->alive, O_CLOEXEC) != 0)
+        return false;
+    (void)snprintf(text, sizeof(text), "%d", up->alive[0]);
+    for (size_t i = 0; i < up->child_count; i++)
+        up->children[i].parent_fd = up->alive[0];
+    return setenv(PARENT_FD_VARIABLE, text, 1) == 0;
+}
+
 static int run_loop(struct up *up)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
-    if (uv_loop_init(&up->loop) != 0)
+    if (!open_alive_pipe(up) || uv_loop_init(&up->loop) != 0)
         return command_failed(up->context, "cannot make an event loop");
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         (void)uv_signal_init(&up->loop, &up->signals[i]);

@@ -13,6 +13,7 @@
 enum status child_init(struct child *child, const char *name, const char *const *args)
 {
     memset(child, 0, sizeof(*child));
+    child->parent_fd = -1;
     (void)snprintf(child->name, sizeof(child->name), "%s", name);
     for (; args[child->arg_count] != NULL; child->arg_count++) {
         assert(child->arg_count < CHILD_ARGS_MAX);
@@ -42,6 +43,8 @@ static void become(const struct child *child, pid_t parent, int error_pipe)
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent)
         _exit(1); /* the parent died before the line above took hold */
+    if (child->parent_fd >= 0)
+        (void)fcntl(child->parent_fd, F_SETFD, 0);
     int null = open("/dev/null", O_RDONLY);
     if (null >= 0)
         (void)dup2(null, STDIN_FILENO);

@@ -10,8 +10,9 @@
 
 /*
  * One child of `weir up`: started in a session of its own, so that Ctrl-C reaches only its parent,
- * told by the kernel when its parent dies, and started again with a growing delay when it ends by
- * itself. Time comes in as a parameter; the owner calls child_exited() for pids that it reaped.
+ * told by the kernel and by a pipe when its parent dies (common/service/parent.h), and started
+ * again with a growing delay when it ends by itself. Time comes in as a parameter; the owner calls
+ * child_exited() for pids that it reaped.
  */
 enum { CHILD_ARGS_MAX = 8 };
 
@@ -19,6 +20,7 @@ struct child {
     char name[32];
     char *args[CHILD_ARGS_MAX + 1]; /* args[0] is the program's path; owned */
     size_t arg_count;
+    int parent_fd;                      /* what it inherits of that pipe; -1: nothing */
     pid_t pid;                          /* 0: not running */
     uint64_t started_ms, restart_at_ms; /* monotonic; restart_at 0: no restart is due */
     uint32_t failures;                  /* in a row, each within CHILD_STEADY_MS of its start */

@@ -4,6 +4,7 @@
 #include "common/service/config_fixed.h"
 #include "common/service/http.h"
 #include "common/service/notify.h"
+#include "common/service/parent.h"
 #include "common/service/process_args.h"
 
 #include <assert.h>
@@ -28,6 +29,7 @@ struct process {
     uv_loop_t loop;
     uv_signal_t on_hangup, on_terminate, on_interrupt;
     uv_timer_t stop_limit, watchdog;
+    struct parent_watch parent;
     struct http *http;
     bool started, stopping, stopped;
     const char *failure; /* asked for before start had returned */
@@ -207,6 +209,7 @@ void process_stopped(struct process *p)
                                     (uv_handle_t *)&p->on_interrupt, (uv_handle_t *)&p->watchdog};
     for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++)
         uv_close(handles[i], NULL);
+    parent_watch_close(&p->parent);
     http_close(p->http, NULL);
     p->http = NULL;
     /* Stays to end a loop that something else keeps alive, and does not keep it alive itself. */
@@ -236,6 +239,14 @@ static void on_signal(uv_signal_t *handle, int number)
         return;
     }
     log_info("stopping", "signal=%s", number == SIGTERM ? "SIGTERM" : "SIGINT");
+    begin_stop(p);
+}
+
+static void on_parent_gone(void *owner)
+{
+    struct process *p = owner;
+    if (!p->stopping)
+        log_error("stopping", "reason=\"weir up is gone\"");
     begin_stop(p);
 }
 
@@ -310,6 +321,7 @@ static void start_handles(struct process *p)
     }
     (void)uv_timer_init(&p->loop, &p->stop_limit); /* cannot fail */
     (void)uv_timer_init(&p->loop, &p->watchdog);
+    parent_watch_start(&p->parent, &p->loop, on_parent_gone, p);
 }
 
 static bool start(struct process *p)

@@ -2,6 +2,7 @@
 """`weir up`: what it starts, says and leaves behind."""
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,9 +20,10 @@ RULE = "match destination 198.51.100.77/32 protocol =udp source-port =123 then d
 
 
 class UpTest(suite.HouseTest):
-    def up(self, folder=None, config=None):
+    def up(self, folder=None, config=None, programs=house.BIN):
         """A started House that is stopped, and searched for sanitizers' complaints, at the end."""
         its = house.House(folder or self.folder(), config)
+        its.programs = programs
         self.addCleanup(lambda: self.assertEqual(its.sanitizer_complaints(), []))
         self.addCleanup(its.stop)
         return its.start()
@@ -101,6 +103,24 @@ class Life(UpTest):
         self.all_end(pids.values())
         up.start().ready()  # neither the lock nor a socket file is in the way
         self.assertFalse(set(up.pids().values()) & set(pids.values()))
+
+    def test_no_orphan_after_kill_9_where_the_kernel_forgets_to_tell(self):
+        """As it does for a speaker with file capabilities: its exec clears the signal of the parent's death."""
+        folder = self.folder()
+        programs = folder / "programs"
+        programs.mkdir()
+        for path in house.BIN.iterdir():
+            if path.name.startswith("weir"):
+                shutil.copy(path, programs)
+        (programs / "weir-speaker").write_text(
+            f"#!{sys.executable}\nimport ctypes, os, sys\nctypes.CDLL(None).prctl({processes.PR_SET_PDEATHSIG}, 0)\n"
+            f"os.execv('{house.BIN / 'weir-speaker'}', sys.argv)\n")
+        up = self.up(folder, self.small(folder), programs=programs).ready()
+        pids = up.pids()
+        up.process.kill()
+        up.process.wait()
+        self.all_end(pids.values())
+        self.assertTrue(any(l.get("reason") == "weir up is gone" for l in up.log("speaker", "stopping", "error")))
 
     def test_who_dies_is_started_again_loudly_and_later_each_time(self):
         folder = self.folder()

@@ -44,7 +44,7 @@ class House:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.state_dir, self.log_file = self.folder / "state", self.folder / "weir.log"
         self.config_file = self.folder / "weir.yaml"
-        self.process = None
+        self.process, self.programs = None, BIN
         self.is_sample = config is None
         if self.is_sample:
             self.config_file = self.state_dir / "weir.yaml"
@@ -58,7 +58,7 @@ class House:
 
     def up_args(self):
         where = ["--state-dir", self.state_dir] if self.is_sample else ["--config", self.config_file]
-        return [BIN / "weir", "up", *where]
+        return [self.programs / "weir", "up", *where]
 
     def start(self):
         begins_at = len(self.log_text())
