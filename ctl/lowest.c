@@ -20,7 +20,7 @@ static double unit_of(enum config_rate_kind kind)
     case RATE_PPS:
         return 1;
     case RATE_FPS:
-        return 0; /* flows are taken as they are counted */
+        return 1; /* of one packet each: a longer flow counts as several, and has less variance */
     }
     return 0;
 }

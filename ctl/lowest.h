@@ -4,9 +4,9 @@
 #include "common/service/config.h"
 
 /*
- * What a sampled estimate can show. Of packets sampled 1 in N, a rate of x a second over a window
- * w has the variance x (N - 1) / w; a threshold is passed when the estimate less z deviations is
- * over it, z being the quantile of its confidence.
+ * What a sampled estimate can show. Of packets (or flows of one) sampled 1 in N, a rate of x a
+ * second over a window w has the variance x (N - 1) / w; a threshold is passed when the estimate
+ * less z deviations is over it, z being the quantile of its confidence.
  */
 enum { LOWEST_PACKET_OCTETS = 1500 }; /* bits come in packets of this size, the fewest there are */
 

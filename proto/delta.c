@@ -34,10 +34,11 @@ enum { DELTA_MAP = sizeof(delta_map) / sizeof(delta_map[0]) };
 enum delta_group { GROUP_COUNTS, GROUP_EXPORTERS, GROUP_ROWS };
 
 static const struct scan_column delta_columns[] = {
-    {12, GROUP_COUNTS}, {14, GROUP_EXPORTERS}, {15, GROUP_EXPORTERS}, {16, GROUP_ROWS},
-    {17, GROUP_ROWS},   {18, GROUP_ROWS},      {20, GROUP_ROWS},      {21, GROUP_ROWS},
-    {22, GROUP_ROWS},   {23, GROUP_ROWS},      {24, GROUP_ROWS},      {25, GROUP_ROWS},
-    {26, GROUP_ROWS},   {27, GROUP_ROWS},
+    {12, GROUP_COUNTS}, {14, GROUP_EXPORTERS}, {15, GROUP_EXPORTERS},
+    {16, GROUP_ROWS},   {17, GROUP_ROWS},      {18, GROUP_ROWS},
+    {20, GROUP_ROWS},   {21, GROUP_ROWS},      {22, GROUP_ROWS},
+    {23, GROUP_ROWS},   {24, GROUP_ROWS},      {25, GROUP_ROWS},
+    {26, GROUP_ROWS},   {27, GROUP_ROWS},      {32, GROUP_ROWS | SCAN_LATER},
 };
 
 static const struct scan_rules delta_rules = {
@@ -74,6 +75,7 @@ void delta_row_add(struct delta_row *row, const struct delta_row *other)
     row->samples = sat_add_u64(row->samples, other->samples);
     row->var_bytes = variance_add(row->var_bytes, other->var_bytes);
     row->var_packets = variance_add(row->var_packets, other->var_packets);
+    row->var_flows = variance_add(row->var_flows, other->var_flows);
     if (other->age_ticks > row->age_ticks)
         row->age_ticks = other->age_ticks;
 }
@@ -81,6 +83,12 @@ void delta_row_add(struct delta_row *row, const struct delta_row *other)
 static bool variance_valid(double variance)
 {
     return isfinite(variance) && variance >= 0;
+}
+
+static bool variances_valid(const struct delta_row *row)
+{
+    return variance_valid(row->var_bytes) && variance_valid(row->var_packets) &&
+           variance_valid(row->var_flows);
 }
 
 /* --- encode ------------------------------------------------------------------------------------
@@ -95,7 +103,7 @@ struct delta_scratch {
     uint32_t duration_ms[DELTA_ROWS_MAX], age_ticks[DELTA_ROWS_MAX];
     uint64_t bytes[DELTA_ROWS_MAX], packets[DELTA_ROWS_MAX];
     uint64_t flows[DELTA_ROWS_MAX], samples[DELTA_ROWS_MAX];
-    double var_bytes[DELTA_ROWS_MAX], var_packets[DELTA_ROWS_MAX];
+    double var_bytes[DELTA_ROWS_MAX], var_packets[DELTA_ROWS_MAX], var_flows[DELTA_ROWS_MAX];
     uint8_t keys[DELTA_ROWS_MAX * KEY_BYTES_MAX];
 };
 
@@ -121,8 +129,7 @@ static enum status rows_to_columns(const struct delta_batch *batch, struct delta
     for (size_t i = 0; i < n; i++) {
         const struct delta_row *row = &batch->rows[i];
         if (row->count >= batch->count_count || row->exporter >= batch->exporter_count ||
-            row->key.len > KEY_BYTES_MAX || !variance_valid(row->var_bytes) ||
-            !variance_valid(row->var_packets))
+            row->key.len > KEY_BYTES_MAX || !variances_valid(row))
             return STATUS_RANGE;
         s->count[i] = row->count;
         s->exporter[i] = row->exporter;
@@ -132,6 +139,7 @@ static enum status rows_to_columns(const struct delta_batch *batch, struct delta
         s->samples[i] = row->samples;
         s->var_bytes[i] = row->var_bytes;
         s->var_packets[i] = row->var_packets;
+        s->var_flows[i] = row->var_flows;
         s->duration_ms[i] = row->duration_ms;
         s->age_ticks[i] = row->age_ticks;
         s->key_len[i] = row->key.len;
@@ -140,6 +148,7 @@ static enum status rows_to_columns(const struct delta_batch *batch, struct delta
     }
     m->n_row_count = m->n_row_exporter = m->n_row_key_len = m->n_row_bytes = m->n_row_packets = n;
     m->n_row_flows = m->n_row_samples = m->n_row_var_bytes = m->n_row_var_packets = n;
+    m->n_row_var_flows = n;
     m->n_row_duration_ms = m->n_row_age_ticks = n;
     m->row_count = s->count;
     m->row_exporter = s->exporter;
@@ -151,6 +160,7 @@ static enum status rows_to_columns(const struct delta_batch *batch, struct delta
     m->row_samples = s->samples;
     m->row_var_bytes = s->var_bytes;
     m->row_var_packets = s->var_packets;
+    m->row_var_flows = s->var_flows;
     m->row_duration_ms = s->duration_ms;
     m->row_age_ticks = s->age_ticks;
     return STATUS_OK;
@@ -203,7 +213,6 @@ static enum status rows_from_columns(struct delta_row *rows, size_t n, const del
     for (size_t i = 0; i < n; i++) {
         struct delta_row *row = &rows[i];
         if (m->row_count[i] >= m->n_counts || m->row_exporter[i] >= m->n_exporter_records ||
-            !variance_valid(m->row_var_bytes[i]) || !variance_valid(m->row_var_packets[i]) ||
             columns_take_key(&keys, m->row_key_len[i], &row->key) != STATUS_OK)
             return STATUS_MALFORMED;
         row->count = m->row_count[i];
@@ -214,8 +223,11 @@ static enum status rows_from_columns(struct delta_row *rows, size_t n, const del
         row->samples = m->row_samples[i];
         row->var_bytes = m->row_var_bytes[i];
         row->var_packets = m->row_var_packets[i];
+        row->var_flows = m->n_row_var_flows > 0 ? m->row_var_flows[i] : 0;
         row->duration_ms = m->row_duration_ms[i];
         row->age_ticks = m->row_age_ticks[i];
+        if (!variances_valid(row))
+            return STATUS_MALFORMED;
     }
     return columns_end(&keys) ? STATUS_OK : STATUS_MALFORMED;
 }

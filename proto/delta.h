@@ -29,6 +29,7 @@ struct delta_row {
     uint64_t bytes, packets, flows; /* scaled by the sampling rate */
     uint64_t samples;               /* records or samples behind them */
     double var_bytes, var_packets;  /* variance of the scaled sums */
+    double var_flows;               /* 0 too where an older build does not say it */
     uint32_t duration_ms;           /* of the flows, weighted by bytes; 0: within the tick */
     uint32_t age_ticks; /* the row's first count is this many ticks before the interval's end */
     struct flow_key key;

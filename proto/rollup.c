@@ -11,7 +11,7 @@
 
 typedef Weir__V1__RollupTick rollup_message;
 
-/* 4000 rows with all their windows, contributors and the longest keys take 3.5 MB; the rest is for
+/* 4000 rows with all their windows, contributors and the longest keys take 4 MB; the rest is for
  * columns that newer builds add. */
 enum { ROLLUP_LEN_MAX = 8 << 20, ROLLUP_FIELDS_MAX = 256 + ROLLUP_BLINDS_MAX };
 enum {
@@ -46,11 +46,13 @@ enum rollup_group {
 };
 
 static const struct scan_column rollup_columns[] = {
-    {12, GROUP_BLINDS},    {13, GROUP_BLINDS}, {14, GROUP_COUNTS},       {15, GROUP_COUNTS},
-    {16, GROUP_WINDOWS},   {17, GROUP_COUNTS}, {18, GROUP_COUNTS},       {19, GROUP_COUNTS},
-    {21, GROUP_EXPORTERS}, {22, GROUP_ROWS},   {23, GROUP_ROWS},         {25, GROUP_ROWS},
-    {26, GROUP_ROWS},      {27, GROUP_RATES},  {28, GROUP_RATES},        {29, GROUP_RATES},
-    {30, GROUP_RATES},     {31, GROUP_RATES},  {32, GROUP_CONTRIBUTORS}, {33, GROUP_CONTRIBUTORS},
+    {12, GROUP_BLINDS},       {13, GROUP_BLINDS},       {14, GROUP_COUNTS},
+    {15, GROUP_COUNTS},       {16, GROUP_WINDOWS},      {17, GROUP_COUNTS},
+    {18, GROUP_COUNTS},       {19, GROUP_COUNTS},       {21, GROUP_EXPORTERS},
+    {22, GROUP_ROWS},         {23, GROUP_ROWS},         {25, GROUP_ROWS},
+    {26, GROUP_ROWS},         {27, GROUP_RATES},        {28, GROUP_RATES},
+    {29, GROUP_RATES},        {30, GROUP_RATES},        {31, GROUP_RATES},
+    {32, GROUP_CONTRIBUTORS}, {33, GROUP_CONTRIBUTORS}, {44, GROUP_RATES | SCAN_LATER},
 };
 
 static const struct scan_rules rollup_rules = {
@@ -81,7 +83,7 @@ struct rollup_scratch {
     uint64_t samples[ROLLUP_ROWS_MAX];
     uint8_t keys[ROLLUP_ROWS_MAX * KEY_BYTES_MAX];
     double bytes[RATES_MAX], packets[RATES_MAX], flows[RATES_MAX];
-    double var_bytes[RATES_MAX], var_packets[RATES_MAX];
+    double var_bytes[RATES_MAX], var_packets[RATES_MAX], var_flows[RATES_MAX];
     uint32_t contributor_exporter[CONTRIBUTORS_MAX], contributor_share[CONTRIBUTORS_MAX];
 };
 
@@ -148,8 +150,9 @@ static void exporters_to_columns(const struct rollup_tick *tick, struct rollup_s
 static bool rates_valid(const struct rollup_rates *r)
 {
     return isfinite(r->bytes) && isfinite(r->packets) && isfinite(r->flows) &&
-           isfinite(r->var_bytes) && isfinite(r->var_packets) && r->bytes >= 0 && r->packets >= 0 &&
-           r->flows >= 0 && r->var_bytes >= 0 && r->var_packets >= 0;
+           isfinite(r->var_bytes) && isfinite(r->var_packets) && isfinite(r->var_flows) &&
+           r->bytes >= 0 && r->packets >= 0 && r->flows >= 0 && r->var_bytes >= 0 &&
+           r->var_packets >= 0 && r->var_flows >= 0;
 }
 
 /* Appends one row's rates and contributors to their columns. */
@@ -169,6 +172,7 @@ static enum status row_to_columns(const struct rollup_tick *tick, const struct r
         s->flows[at] = row->rates[j].flows;
         s->var_bytes[at] = row->rates[j].var_bytes;
         s->var_packets[at] = row->rates[j].var_packets;
+        s->var_flows[at] = row->rates[j].var_flows;
     }
     for (size_t j = 0; j < row->contributor_count; j++) {
         size_t at = m->n_contributor_exporter++;
@@ -203,13 +207,14 @@ static enum status rows_to_columns(const struct rollup_tick *tick, struct rollup
     m->row_keys = (ProtobufCBinaryData){keys_len, s->keys};
     m->row_samples = s->samples;
     m->row_contributor_count = s->contributor_count;
-    m->n_rate_packets = m->n_rate_flows = m->n_rate_var_bytes = m->n_rate_var_packets =
-        m->n_rate_bytes;
+    m->n_rate_packets = m->n_rate_flows = m->n_rate_bytes;
+    m->n_rate_var_bytes = m->n_rate_var_packets = m->n_rate_var_flows = m->n_rate_bytes;
     m->rate_bytes = s->bytes;
     m->rate_packets = s->packets;
     m->rate_flows = s->flows;
     m->rate_var_bytes = s->var_bytes;
     m->rate_var_packets = s->var_packets;
+    m->rate_var_flows = s->var_flows;
     m->n_contributor_share_permille = m->n_contributor_exporter;
     m->contributor_exporter = s->contributor_exporter;
     m->contributor_share_permille = s->contributor_share;
@@ -314,6 +319,7 @@ static enum status row_from_columns(const struct rollup_tick *tick, struct rollu
             .flows = m->rate_flows[at->rates],
             .var_bytes = m->rate_var_bytes[at->rates],
             .var_packets = m->rate_var_packets[at->rates],
+            .var_flows = m->n_rate_var_flows > 0 ? m->rate_var_flows[at->rates] : 0,
         };
         if (!rates_valid(&row->rates[j]))
             return STATUS_MALFORMED;

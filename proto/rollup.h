@@ -22,6 +22,7 @@ enum {
 struct rollup_rates {              /* of one window */
     double bytes, packets, flows;  /* a second */
     double var_bytes, var_packets; /* of those rates */
+    double var_flows;              /* 0 too where an older build does not say it */
 };
 
 struct rollup_contributor {

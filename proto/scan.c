@@ -91,6 +91,11 @@ static bool packed_entries(const struct wire_reader *payload, unsigned int entry
     return len == 0 || (payload->pos[len - 1] & 0x80) == 0;
 }
 
+static size_t group_of(const struct scan_column *column)
+{
+    return column->group & ~(unsigned int)SCAN_LATER;
+}
+
 static size_t column_index(const struct scan_rules *rules, uint32_t number)
 {
     size_t i = 0;
@@ -112,7 +117,7 @@ static enum status judge_repeated(const struct scan_rules *rules,
     if (entry_type != WIRE_LEN && !packed_entries(payload, entry_type, &entries))
         return STATUS_MALFORMED;
     lens[i] += entries;
-    return lens[i] > rules->group_max[rules->columns[i].group] ? STATUS_LIMIT : STATUS_OK;
+    return lens[i] > rules->group_max[group_of(&rules->columns[i])] ? STATUS_LIMIT : STATUS_OK;
 }
 
 static enum status judge_field(const struct scan_rules *rules, struct wire_reader *r, size_t lens[],
@@ -151,7 +156,9 @@ static enum status judge_groups(const struct scan_rules *rules, const size_t len
     struct scan_result result = {0};
     bool seen[SCAN_GROUPS_MAX] = {false};
     for (size_t i = 0; i < rules->column_count; i++) {
-        size_t group = rules->columns[i].group;
+        size_t group = group_of(&rules->columns[i]);
+        if (rules->columns[i].group & SCAN_LATER && lens[i] == 0)
+            continue;
         if (seen[group] && result.group_len[group] != lens[i])
             return STATUS_MALFORMED;
         seen[group] = true;

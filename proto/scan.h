@@ -14,7 +14,10 @@
  */
 enum { SCAN_GROUPS_MAX = 8, SCAN_COLUMNS_MAX = 32 };
 
-/* A repeated field. The columns of a group must have equally many entries. */
+/* A repeated field. The columns of a group must have equally many entries. One that
+ * came later, and that older builds do not write, may also be absent: its group holds SCAN_LATER
+ * too. The first of a group is never one of those. */
+enum { SCAN_LATER = 0x80 };
 struct scan_column {
     uint32_t number; /* of the field */
     uint8_t group;

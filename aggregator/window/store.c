@@ -369,6 +369,7 @@ void store_read(const struct store *store, struct store_key *key, uint64_t compl
             .flows = sums.of[QUANTITY_FLOWS] / seconds,
             .var_bytes = sums.of[QUANTITY_VAR_BYTES] / seconds / seconds,
             .var_packets = sums.of[QUANTITY_VAR_PACKETS] / seconds / seconds,
+            .var_flows = sums.of[QUANTITY_VAR_FLOWS] / seconds / seconds,
         };
         if (i == 0)
             *ret_samples = (uint64_t)fmin(sums.of[QUANTITY_SAMPLES] + 0.5, 1e18);

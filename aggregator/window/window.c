@@ -147,7 +147,8 @@ static void row_of(const struct window *w, const struct merge *m, const struct d
     age_ms = age_ms < AGE_MAX_MS ? age_ms : AGE_MAX_MS;
     *ret_row = (struct store_row){
         .amounts = {{(float)row->bytes, (float)row->packets, (float)row->flows, (float)row->samples,
-                     amount_of(row->var_bytes), amount_of(row->var_packets)}},
+                     amount_of(row->var_bytes), amount_of(row->var_packets),
+                     amount_of(row->var_flows)}},
         .from_ms = m->end_ms > age_ms ? m->end_ms - age_ms : 0,
         .to_ms = m->end_ms,
         .exporter = w->batch_exporters[row->exporter],

@@ -163,6 +163,7 @@ static void fill(struct row *row, const struct volume *volume, uint64_t samples)
     row->samples = sat_add_u64(row->samples, samples);
     row->var_bytes += volume->var_bytes;
     row->var_packets += volume->var_packets;
+    row->var_flows += volume->var_flows;
     row->weighted_ms += (double)volume->duration_ms * (double)volume->bytes;
 }
 
@@ -234,6 +235,7 @@ static void add_row(struct row *to, const struct row *from)
     to->samples = sat_add_u64(to->samples, from->samples);
     to->var_bytes += from->var_bytes;
     to->var_packets += from->var_packets;
+    to->var_flows += from->var_flows;
     to->weighted_ms += from->weighted_ms;
     if ((int32_t)(from->first_tick - to->first_tick) < 0)
         to->first_tick = from->first_tick;

@@ -14,7 +14,7 @@
  */
 struct row {
     uint64_t bytes, packets, flows, samples;
-    double var_bytes, var_packets;
+    double var_bytes, var_packets, var_flows;
     double weighted_ms; /* sum of duration × octets */
     uint32_t position;  /* in its count's list */
     uint32_t first_tick;

@@ -295,6 +295,7 @@ static void give(struct flushing *flushing, struct row *row)
         .samples = row->samples,
         .var_bytes = row->var_bytes,
         .var_packets = row->var_packets,
+        .var_flows = row->var_flows,
         .age_ticks = flushing->tick - row->first_tick,
     };
     size_t len;

@@ -82,5 +82,6 @@ void volume_of(const struct flow_record *flow, struct volume *ret_volume)
     if (spread > 0) {
         ret_volume->var_bytes = spread * (double)bytes * (double)bytes / (double)samples;
         ret_volume->var_packets = spread * (double)packets;
+        ret_volume->var_flows = spread;
     }
 }

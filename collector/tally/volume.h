@@ -6,7 +6,7 @@
 /* What a record adds to a row: its volume, scaled, and how sure that is. */
 struct volume {
     uint64_t bytes, packets, flows;
-    double var_bytes, var_packets;
+    double var_bytes, var_packets, var_flows;
     uint32_t duration_ms;
     uint8_t duration_class; /* 0: within the tick; i: up to TALLY_TICK_MS << i */
 };

@@ -34,7 +34,7 @@ static double estimate(const struct rollup_rates *rates, enum config_rate_kind k
         low = rates->packets - quantile * sqrt(rates->var_packets);
         break;
     case RATE_FPS:
-        low = rates->flows;
+        low = rates->flows - quantile * sqrt(rates->var_flows);
         break;
     }
     return low > 0 ? low : 0;

@@ -35,7 +35,9 @@ Test(lowest, a_longer_window_shows_less_traffic)
     NEARLY(lowest_shown(1000, 0.99, 10000).pps, lowest_shown(1000, 0.99, 1000).pps / 10);
 }
 
-Test(lowest, flows_are_taken_as_they_are_counted)
+Test(lowest, flows_are_as_unsure_as_packets)
 {
-    NEARLY(lowest_passing(300, RATE_FPS, 1000, 0.95, 1000), 300.0);
+    NEARLY(lowest_passing(300, RATE_FPS, 1000, 0.95, 1000),
+           lowest_passing(300, RATE_PPS, 1000, 0.95, 1000));
+    NEARLY(lowest_passing(300, RATE_FPS, 1000, 0, 1000), 300.0);
 }

@@ -38,6 +38,7 @@ static inline void golden_delta_batch(struct delta_batch *ret_batch)
                                               .samples = 10,
                                               .var_bytes = 2.25e9,
                                               .var_packets = 1000.5,
+                                              .var_flows = 380.25,
                                               .duration_ms = 0,
                                               .age_ticks = 0,
                                               .key = golden_key("198.51.100.7", 17)};
@@ -49,6 +50,7 @@ static inline void golden_delta_batch(struct delta_batch *ret_batch)
                                               .samples = 301,
                                               .var_bytes = 0,
                                               .var_packets = 0,
+                                              .var_flows = 0,
                                               .duration_ms = 60000,
                                               .age_ticks = 3,
                                               .key = golden_key("2001:db8:100::7", 6)};
@@ -101,13 +103,13 @@ static inline void golden_rollup_tick(struct rollup_tick *ret_tick)
         .count = 0,
         .key = golden_key("198.51.100.7", 17),
         .samples = 4242,
-        .rates = {{1.25e8, 250000, 10, 3e12, 4e6}, {1.5e7, 30000, 1.5, 5e11, 6e5}},
+        .rates = {{1.25e8, 250000, 10, 3e12, 4e6, 99.5}, {1.5e7, 30000, 1.5, 5e11, 6e5, 14.25}},
         .contributors = {{0, 900}, {1, 100}},
         .contributor_count = 2};
     golden_rollup_rows[1] = (struct rollup_row){.count = 1,
                                                 .key = golden_key("2001:db8:100::7", 6),
                                                 .samples = 7,
-                                                .rates = {{2.5e6, 7000, 300, 1.5, 2.5}},
+                                                .rates = {{2.5e6, 7000, 300, 1.5, 2.5, 0.75}},
                                                 .contributors = {{1, 1000}},
                                                 .contributor_count = 1};
     *ret_tick = (struct rollup_tick){.schema = ROLLUP_SCHEMA,

@@ -114,6 +114,7 @@ static inline void chance_delta(uint64_t *seed, size_t rows, struct delta_batch 
             .samples = chance_u64(seed),
             .var_bytes = chance_double(seed),
             .var_packets = chance_double(seed),
+            .var_flows = chance_double(seed),
             .duration_ms = chance_u32(seed),
             .age_ticks = chance_u32(seed),
             .key = chance_key(seed),
@@ -125,8 +126,8 @@ static inline bool delta_row_equal(const struct delta_row *a, const struct delta
     return a->count == b->count && a->exporter == b->exporter && a->bytes == b->bytes &&
            a->packets == b->packets && a->flows == b->flows && a->samples == b->samples &&
            a->var_bytes == b->var_bytes && a->var_packets == b->var_packets &&
-           a->duration_ms == b->duration_ms && a->age_ticks == b->age_ticks &&
-           key_equal(&a->key, &b->key);
+           a->var_flows == b->var_flows && a->duration_ms == b->duration_ms &&
+           a->age_ticks == b->age_ticks && key_equal(&a->key, &b->key);
 }
 
 static inline bool delta_equal(const struct delta_batch *a, const struct delta_batch *b)
@@ -179,7 +180,7 @@ static inline struct rollup_row chance_rollup_row(uint64_t *seed, const struct r
     for (size_t i = 0; i < tick->counts[row.count].window_count; i++)
         row.rates[i] =
             (struct rollup_rates){chance_double(seed), chance_double(seed), chance_double(seed),
-                                  chance_double(seed), chance_double(seed)};
+                                  chance_double(seed), chance_double(seed), chance_double(seed)};
     row.contributor_count = chance_below(seed, ROLLUP_CONTRIBUTORS_MAX + 1);
     for (size_t i = 0; i < row.contributor_count; i++) {
         row.contributors[i].exporter = (uint32_t)chance_below(seed, tick->exporter_count);

@@ -63,6 +63,7 @@ Test(delta, row_sums_saturate)
                             .samples = 1,
                             .var_bytes = DBL_MAX,
                             .var_packets = 1.5,
+                            .var_flows = 2.25,
                             .age_ticks = 2};
     struct delta_row other = {.bytes = 10,
                               .packets = 1,
@@ -70,6 +71,7 @@ Test(delta, row_sums_saturate)
                               .samples = 2,
                               .var_bytes = DBL_MAX,
                               .var_packets = 2,
+                              .var_flows = 1,
                               .age_ticks = 4};
     delta_row_add(&row, &other);
     cr_assert_eq(row.bytes, UINT64_MAX);
@@ -78,6 +80,11 @@ Test(delta, row_sums_saturate)
     cr_assert_eq(row.samples, 3);
     cr_assert_eq(row.var_bytes, DBL_MAX);
     cr_assert_eq(row.var_packets, 3.5);
+    cr_assert_eq(row.var_flows, 3.25);
+    other.var_flows = DBL_MAX;
+    delta_row_add(&row, &other);
+    delta_row_add(&row, &other);
+    cr_assert_eq(row.var_flows, DBL_MAX);
     cr_assert_eq(row.age_ticks, 4);
 }
 

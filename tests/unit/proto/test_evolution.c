@@ -244,6 +244,64 @@ Test(evolution, older_reads_a_newer_batch_without_its_new_columns)
     cr_assert_eq(delta_decode(&batch, bytes, len), STATUS_UNSUPPORTED);
 }
 
+/* What a build wrote that does not know the last field, a column of n doubles. */
+static size_t without_doubles(const struct text *written, size_t n)
+{
+    size_t column = n * sizeof(double), head = column < 128 ? 3 : 4; /* tag of 2 octets, length */
+    cr_assert_geq(written->len, column + head);
+    return written->len - column - head;
+}
+
+Test(evolution, a_batch_without_variances_of_flows_is_exact)
+{
+    uint64_t seed = 6;
+    struct delta_batch back;
+    struct text written;
+    text_init(&written, 0);
+    chance_delta(&seed, 20, &batch);
+    cr_assert_eq(delta_encode(&batch, &written), STATUS_OK);
+    size_t len = without_doubles(&written, 20);
+    cr_assert_eq(delta_decode(&back, bytes_of(&written), len), STATUS_OK);
+    for (size_t i = 0; i < batch.row_count; i++) {
+        cr_assert_eq(back.rows[i].var_flows, 0);
+        batch.rows[i].var_flows = 0;
+    }
+    cr_assert(delta_equal(&batch, &back));
+    delta_done(&back);
+
+    /* One entry for twenty rows is neither. */
+    written.len = len;
+    text_add_bytes(&written, (const uint8_t[]){0x82, 0x02, 8, 0, 0, 0, 0, 0, 0, 0, 0}, 11);
+    cr_assert_eq(delta_decode(&back, bytes_of(&written), written.len), STATUS_MALFORMED);
+    delta_done(&batch);
+    text_done(&written);
+}
+
+Test(evolution, a_tick_without_variances_of_flows_is_exact)
+{
+    uint64_t seed = 8;
+    size_t rates = 0;
+    struct rollup_tick tick, back;
+    struct text written;
+    text_init(&written, 0);
+    chance_rollup(&seed, 20, &tick);
+    cr_assert_eq(rollup_encode(&tick, &written), STATUS_OK);
+    for (size_t i = 0; i < tick.row_count; i++)
+        for (size_t j = 0; j < tick.counts[tick.rows[i].count].window_count; j++, rates++)
+            tick.rows[i].rates[j].var_flows = 0;
+    cr_assert_gt(rates, 1);
+    size_t len = without_doubles(&written, rates);
+    cr_assert_eq(rollup_decode(&back, bytes_of(&written), len), STATUS_OK);
+    cr_assert(rollup_equal(&tick, &back));
+    rollup_done(&back);
+
+    written.len = len;
+    text_add_bytes(&written, (const uint8_t[]){0xe2, 0x02, 8, 0, 0, 0, 0, 0, 0, 0, 0}, 11);
+    cr_assert_eq(rollup_decode(&back, bytes_of(&written), written.len), STATUS_MALFORMED);
+    rollup_done(&tick);
+    text_done(&written);
+}
+
 Test(evolution, newer_reads_an_older_batch)
 {
     uint64_t seed = 5;

@@ -19,7 +19,7 @@ static void small_batch(struct text *ret_bytes)
     static struct delta_exporter exporters[1];
     static struct delta_row rows[2];
     exporters[0].addr = addr_from_ipv4(0xc0000201);
-    rows[0] = (struct delta_row){.bytes = 1000, .var_bytes = 2.5};
+    rows[0] = (struct delta_row){.bytes = 1000, .var_bytes = 2.5, .var_flows = 2.5};
     rows[1] = (struct delta_row){.bytes = 2000};
     key_add_number(&rows[0].key, DIM_PROTOCOL, 17);
     struct delta_batch small = {.schema = DELTA_SCHEMA,
@@ -65,6 +65,10 @@ ParameterizedTestParameters(scan, judges_what_was_added)
         {"one entry more in one column", {0x82, 0x01, 1, 0}, 4, STATUS_MALFORMED},
         {"one entry more in a column of doubles",
          {0xc2, 0x01, 8, 0, 0, 0, 0, 0, 0, 0, 0},
+         11,
+         STATUS_MALFORMED},
+        {"one entry more in a column that may be absent",
+         {0x82, 0x02, 8, 0, 0, 0, 0, 0, 0, 0, 0},
          11,
          STATUS_MALFORMED},
         {"half a double", {0xc2, 0x01, 4, 0, 0, 0, 0}, 7, STATUS_MALFORMED},
@@ -185,6 +189,14 @@ ParameterizedTestParameters(scan, values_are_judged)
          {0xc2, 0x01, 16, 0, 0, 0, 0, 0, 0, 0x04, 0x40},
          {0xc2, 0x01, 16, 0, 0, 0, 0, 0, 0, 0x04, 0xc0},
          11},
+        {"a variance of flows that is no number",
+         {0x82, 0x02, 16, 0, 0, 0, 0, 0, 0, 0x04, 0x40},
+         {0x82, 0x02, 16, 0, 0, 0, 0, 0, 0, 0xf8, 0x7f},
+         11},
+        {"a negative variance of flows",
+         {0x82, 0x02, 16, 0, 0, 0, 0, 0, 0, 0x04, 0x40},
+         {0x82, 0x02, 16, 0, 0, 0, 0, 0, 0, 0x04, 0xc0},
+         11},
         {"an address of no family", {0x6a, 5, 4, 192}, {0x6a, 5, 5, 192}, 4},
         {"an address longer than it is", {0x6a, 5, 4, 192}, {0x6a, 5, 6, 192}, 4},
     };
@@ -208,7 +220,7 @@ Test(scan, nothing_is_written_when_a_batch_is_refused)
     struct text bytes;
     small_batch(&bytes);
     memset(&batch, 0x5a, sizeof(batch));
-    bytes.at[bytes.len - 1] = (char)0x80; /* the last column ends inside an entry */
+    bytes.len--; /* the last column ends inside an entry */
     cr_assert_neq(delta_decode(&batch, (const uint8_t *)bytes.at, bytes.len), STATUS_OK);
     for (size_t i = 0; i < sizeof(batch); i++)
         cr_assert_eq(((const uint8_t *)&batch)[i], 0x5a);
@@ -247,6 +259,9 @@ Test(scan, encode_refuses_what_decode_would)
     cr_assert_eq(delta_encode(&good, &bytes), STATUS_RANGE);
     row.count = 0;
     row.var_packets = NAN;
+    cr_assert_eq(delta_encode(&good, &bytes), STATUS_RANGE);
+    row.var_packets = 0;
+    row.var_flows = -1;
     cr_assert_eq(delta_encode(&good, &bytes), STATUS_RANGE);
     cr_assert_eq(bytes.len, len, "what is refused appends nothing");
     text_done(&bytes);

@@ -105,6 +105,7 @@ static inline struct delta_row *sender_add(struct sender *s, uint32_t host, uint
                               .flows = 1,
                               .samples = 1,
                               .var_bytes = (double)bytes,
+                              .var_flows = 0.25,
                               .key = key_of(host)};
     return row;
 }

@@ -309,6 +309,8 @@ Test(window, several_windows_of_a_count_are_read_from_one_stream)
     cr_assert_float_eq(row->rates[0].flows, 10, 0.2);
     cr_assert_float_eq(row->rates[0].var_bytes, 8e6, 8e4, "the variance of a sum over 1 s");
     cr_assert_float_eq(row->rates[1].var_bytes, 8e6 / 100, 8e2, "and of a rate over 10 s");
+    cr_assert_float_eq(row->rates[0].var_flows, 10 * 0.25, 0.05);
+    cr_assert_float_eq(row->rates[1].var_flows, 10 * 0.25 / 100, 0.0005);
     cr_assert_eq(row->samples, 10);
     cr_assert_eq(sim.tick.counts[0].window_count, 2);
     cr_assert_eq(sim.tick.counts[0].windows_ms[1], 10000);
@@ -325,7 +327,7 @@ Test(window, sums_saturate)
     for (uint64_t t = 100; t <= 1000; t += 100) {
         struct delta_row *row = sender_add(s, HOST, UINT64_MAX);
         row->packets = row->flows = row->samples = UINT64_MAX;
-        row->var_bytes = row->var_packets = DBL_MAX;
+        row->var_bytes = row->var_packets = row->var_flows = DBL_MAX;
         row->age_ticks = UINT32_MAX;
         row = sender_add(s, HOST, UINT64_MAX);
         row->duration_ms = UINT32_MAX;
@@ -336,6 +338,7 @@ Test(window, sums_saturate)
     const struct rollup_row *row = row_of_host(tick_at(&sim, T0 + 1000), HOST);
     cr_assert_not_null(row);
     cr_assert(isfinite(row->rates[0].bytes) && isfinite(row->rates[0].var_bytes));
+    cr_assert(isfinite(row->rates[0].var_flows) && row->rates[0].var_flows > 0);
     cr_assert(isfinite(row->rates[0].packets) && row->rates[0].packets > 0);
     struct text bytes;
     text_init(&bytes, 0);

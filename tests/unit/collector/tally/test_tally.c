@@ -20,6 +20,7 @@ Test(tally, sums_of_a_key_meet_in_one_row)
     cr_assert_eq(c.rows[0].flows, 100);
     cr_assert_eq(c.rows[0].samples, 100);
     cr_assert_eq(c.rows[0].var_bytes, 0);
+    cr_assert_eq(c.rows[0].var_flows, 0);
     cr_assert_eq(key_addr(&c.rows[0].key, DIM_DST_ADDR, &dst), STATUS_OK);
     cr_assert(addr_equal(&dst, &flow.dst_addr));
     cr_assert_eq(tally_rows(c.tally), 0);
@@ -34,10 +35,30 @@ Test(tally, sampling_scales_and_says_how_sure_it_is)
     flow.sampling_rate = 100;
     counting_add(&c, &flow);
     counting_flush(&c, TALLY_FLUSH_TICK);
+    cr_assert_eq(c.rows[0].flows, 100);
+    cr_assert_float_eq(c.rows[0].var_flows, 100.0 * 99, 1e-6, "one record, however many packets");
     cr_assert_eq(c.rows[0].bytes, 300000);
     cr_assert_eq(c.rows[0].packets, 300);
     cr_assert_float_eq(c.rows[0].var_packets, 100.0 * 99 * 3, 1e-6);
     cr_assert_float_eq(c.rows[0].var_bytes, 100.0 * 99 * 3 * 1000 * 1000, 1);
+    counting_done(&c);
+}
+
+Test(tally, rates_of_several_exporters_add_their_variances)
+{
+    struct counting c;
+    struct flow_record flow = flow_to(CUSTOMER, 100, 1);
+    counting_init(&c, BY_HOST);
+    flow.sampling_rate = 1000;
+    counting_add(&c, &flow);
+    flow.sampling_rate = 10;
+    counting_add(&c, &flow);
+    counting_add(&c, &flow);
+    flow.sampling_rate = 1;
+    counting_add(&c, &flow);
+    counting_flush(&c, TALLY_FLUSH_TICK);
+    cr_assert_eq(c.rows[0].flows, 1000 + 2 * 10 + 1);
+    cr_assert_float_eq(c.rows[0].var_flows, 1000.0 * 999 + 2 * 10.0 * 9, 1e-6);
     counting_done(&c);
 }
 

@@ -56,11 +56,17 @@ ParameterizedTest(struct level_case *c, threshold, judges_rates)
     cr_expect_eq(v.rate, c->rate, "%s", c->name);
 }
 
-Test(threshold, flows_are_compared_as_they_are)
+static struct config_threshold flows_of(uint64_t limit, double confidence)
 {
-    struct config_threshold t = {.rate_count = 1, .clear_below = 0.8};
+    struct config_threshold t = {.rate_count = 1, .confidence = confidence, .clear_below = 0.8};
     t.rates[0].kind = RATE_FPS;
-    t.rates[0].limit = 1000;
+    t.rates[0].limit = limit;
+    return t;
+}
+
+Test(threshold, flows_without_variance_are_compared_as_they_are)
+{
+    struct config_threshold t = flows_of(1000, 0.95);
     struct rollup_rates rates = {.flows = 1000};
     cr_expect_eq(threshold_judge(&t, &rates).level, LEVEL_OVER);
     rates.flows = 999;
@@ -79,6 +85,21 @@ Test(threshold, the_lower_bound_of_a_sampled_estimate_must_pass)
     cr_expect_eq(threshold_judge(&t, &rates).level, LEVEL_OVER);
     rates.var_bytes = 1e30; /* a bound below nothing is nothing, and not "under" */
     cr_expect_eq(threshold_judge(&t, &rates).level, LEVEL_BETWEEN);
+}
+
+/* One record at 1:1000: an estimate of 1000 flows, of which the bound leaves nothing. */
+Test(threshold, the_lower_bound_of_flows_must_pass_too)
+{
+    struct config_threshold t = flows_of(1000, 0.95);
+    struct rollup_rates rates = {.flows = 1000, .var_flows = 1000.0 * 999};
+    cr_expect_eq(threshold_judge(&t, &rates).level, LEVEL_BETWEEN);
+    rates = (struct rollup_rates){.flows = 1163, .var_flows = 100 * 100};
+    cr_expect_eq(threshold_judge(&t, &rates).level, LEVEL_BETWEEN);
+    rates.flows = 1165;
+    cr_expect_eq(threshold_judge(&t, &rates).level, LEVEL_OVER);
+    t.confidence = 0;
+    rates.flows = 1000;
+    cr_expect_eq(threshold_judge(&t, &rates).level, LEVEL_OVER);
 }
 
 /* Doubt must not end an alarm early: clearing looks at the estimate itself. */
