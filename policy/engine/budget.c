@@ -109,7 +109,7 @@ static bool shares_a_peer(const struct engine *e, const struct live_mitigation *
                           const void *owner)
 {
     (void)e;
-    return start_share_a_peer(&live->m, owner);
+    return same_shares_a_peer(&live->m, owner);
 }
 
 static bool is_of_alarm(const struct engine *e, const struct live_mitigation *live,

@@ -143,12 +143,27 @@ struct start_refusal {
 struct live_mitigation *start_rule(struct engine *e, const struct start *start,
                                    const struct flow_rule *rule, const struct flow_actions *actions,
                                    struct start_refusal *ret_refusal, struct engine_now now);
-bool start_share_a_peer(const struct mitigation *a, const struct mitigation *b);
+/* Writes what is to be announced from now on, and tells the speakers. */
+void start_write(struct engine *e, struct live_mitigation *live, const char *what, const char *who,
+                 const char *why, struct engine_now now);
 /* One of the mitigation's peers is the platform's. */
 bool start_reaches(const struct engine *e, const struct mitigation *m,
                    const struct config_platform *platform);
 uint32_t start_peers(const struct engine *e, const struct config_platform *platform,
                      enum addr_family family, char (*ret_peers)[NAME_MAX_LEN + 1]);
+
+/* same.c: what has the same match */
+enum same_match {
+    SAME_NONE,
+    SAME_STANDS,     /* it does this already, or more */
+    SAME_REPLACE,    /* same_replace() gives it the new action */
+    SAME_IN_THE_WAY, /* it stays as it is */
+};
+enum same_match same_find(const struct engine *e, const struct start *start,
+                          const struct mitigation *m, struct live_mitigation **ret_live);
+void same_replace(struct engine *e, struct live_mitigation *live, const struct mitigation *fresh,
+                  const struct start *start, struct engine_now now);
+bool same_shares_a_peer(const struct mitigation *a, const struct mitigation *b);
 
 /* budget.c */
 struct budget_place {

@@ -222,9 +222,14 @@ void mitigations_alarm_ended(struct engine *e, const struct live_alarm *live, st
 {
     for (size_t i = 0; i < live->alarm.mitigation_count; i++) {
         struct live_mitigation *mitigation = mitigations_by_id(e, live->alarm.mitigations[i]);
-        if (mitigation == NULL || mitigation->wanted_by == 0 || --mitigation->wanted_by != 0 ||
-            !mitigations_stands(mitigation))
+        if (mitigation == NULL || mitigation->wanted_by == 0 || !mitigations_stands(mitigation))
             continue;
+        if (--mitigation->wanted_by != 0) {
+            /* It was this alarm's, and does more than what the others may ask for. */
+            if (strcmp(mitigation->m.alarm, live->alarm.id) == 0)
+                mitigations_ask_again(e, mitigation->m.id);
+            continue;
+        }
         if (mitigation->m.withdraw_manual)
             continue; /* stands until a person stops it */
         mitigation->m.until_ms = now.state_ms + mitigation->m.withdraw_after_ms;

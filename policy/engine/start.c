@@ -25,58 +25,6 @@ uint32_t start_peers(const struct engine *e, const struct config_platform *platf
     return count;
 }
 
-static bool same_peers(const struct mitigation *a, const struct mitigation *b)
-{
-    if (a->peer_count != b->peer_count)
-        return false;
-    for (size_t i = 0; i < a->peer_count; i++) {
-        if (strcmp(a->peers[i], b->peers[i]) != 0)
-            return false;
-    }
-    return true;
-}
-
-bool start_share_a_peer(const struct mitigation *a, const struct mitigation *b)
-{
-    if (a->peer_count == 0 || b->peer_count == 0)
-        return true; /* to all */
-    for (size_t i = 0; i < a->peer_count; i++) {
-        for (size_t j = 0; j < b->peer_count; j++) {
-            if (strcmp(a->peers[i], b->peers[j]) == 0)
-                return true;
-        }
-    }
-    return false;
-}
-
-static bool same_rule(const struct mitigation *a, const struct mitigation *b)
-{
-    return a->family == b->family && a->nlri_len == b->nlri_len &&
-           memcmp(a->nlri, b->nlri, a->nlri_len) == 0;
-}
-
-/* A standing one that already does this; or, in *ret_other, one of the same match and another
- * action. */
-static struct live_mitigation *find_same(struct engine *e, const struct mitigation *m,
-                                         struct live_mitigation **ret_other)
-{
-    size_t cursor = 0;
-    *ret_other = NULL;
-    for (struct live_mitigation **at = table_next(e->mitigations, &cursor); at != NULL;
-         at = table_next(e->mitigations, &cursor)) {
-        struct live_mitigation *live = *at;
-        if (!mitigations_stands(live) || !same_rule(&live->m, m) ||
-            !start_share_a_peer(&live->m, m))
-            continue;
-        if (live->m.dry_run == m->dry_run && same_peers(&live->m, m) &&
-            live->m.community_count == m->community_count &&
-            memcmp(live->m.communities, m->communities, m->community_count * 8) == 0)
-            return live;
-        *ret_other = live;
-    }
-    return NULL;
-}
-
 bool start_reaches(const struct engine *e, const struct mitigation *m,
                    const struct config_platform *platform)
 {
@@ -106,7 +54,8 @@ static void judge(struct engine *e, const struct start *start, const struct miti
     model_guard_context(e->model, start->platform, &context);
     context.rules_max = 0;
     guard_judge(&context, rule, actions, ret_verdict);
-    budget_judge(e, start, m, ret_verdict, ret_place, now);
+    if (ret_place != NULL)
+        budget_judge(e, start, m, ret_verdict, ret_place, now);
     if (e->options.on_refusal != NULL) {
         for (size_t i = 0; i < ret_verdict->count; i++)
             e->options.on_refusal(e->options.owner, ret_verdict->refusals[i].invariant);
@@ -161,9 +110,10 @@ static enum status fill(struct mitigation *m, const struct engine *e, const stru
     return actions_encode(actions, m->communities, &m->community_count, ret_error);
 }
 
-static void write_new(struct engine *e, struct live_mitigation *live, const struct start *start)
+void start_write(struct engine *e, struct live_mitigation *live, const char *what, const char *who,
+                 const char *why, struct engine_now now)
 {
-    const struct mitigation *m = &live->m;
+    struct mitigation *m = &live->m;
     struct job job = {.verb = JOB_ANNOUNCE,
                       .epoch = m->epoch,
                       .revision = m->revision,
@@ -171,15 +121,26 @@ static void write_new(struct engine *e, struct live_mitigation *live, const stru
                       .tick_ms = m->crossed_ms,
                       .decided_ms = m->decided_ms,
                       .written_ms = m->decided_ms};
+    if (m->dry_run && e->model->config->peer_count == 0) {
+        m->state = MITIGATION_ACTIVE; /* no peer is there that a speaker could answer for */
+        m->active_ms = now.state_ms;
+    }
     (void)snprintf(job.mitigation, sizeof(job.mitigation), "%s", m->id);
     struct engine_write write = {.mitigation = m,
                                  .standing = ENGINE_STANDS,
                                  .announces = true,
                                  .job = &job,
-                                 .what = m->dry_run ? "announce (dry run)" : "announce",
-                                 .who = start->who,
-                                 .why = start->reason};
+                                 .what = what,
+                                 .who = who,
+                                 .why = why};
     e->options.on_write(e->options.owner, &write);
+}
+
+static void write_new(struct engine *e, struct live_mitigation *live, const struct start *start,
+                      struct engine_now now)
+{
+    start_write(e, live, live->m.dry_run ? "announce (dry run)" : "announce", start->who,
+                start->reason, now);
 }
 
 /* A refusal is kept: the record says what was wanted and which invariant forbade it. */
@@ -208,12 +169,12 @@ static void keep_standing(struct engine *e, struct live_mitigation *live, const 
     live->m.until_ms = 0;
     live->m.revision++;
     live->m.renewed_ms = now.state_ms;
-    write_new(e, live, start);
+    write_new(e, live, start, now);
 }
 
 /* What keeps a rule from starting now, and not for good. */
 static bool not_now(struct engine *e, const struct start *start, const struct mitigation *m,
-                    const struct live_mitigation *other, char ret_why[REASON_MAX])
+                    const struct live_mitigation *in_the_way, char ret_why[REASON_MAX])
 {
     char scope[SCOPE_TEXT_MAX];
     for (size_t i = 0; start->origin == ORIGIN_ALARM && i < e->hold_count; i++) {
@@ -223,15 +184,15 @@ static bool not_now(struct engine *e, const struct start *start, const struct mi
                        scope_format(&e->holds[i], scope));
         return true;
     }
-    if (other != NULL) {
+    if (in_the_way != NULL) {
         (void)snprintf(ret_why, REASON_MAX,
-                       "%s has this match with another action, peers or dry run", other->m.id);
+                       "%s has this match with another action, peers or dry run", in_the_way->m.id);
         return true;
     }
     return false;
 }
 
-/* Guards a rule that is new. */
+/* Guards a rule. It needs a place where ret_place is not NULL. */
 static bool may_start(struct engine *e, const struct start *start, const struct mitigation *m,
                       const struct flow_rule *rule, const struct flow_actions *actions,
                       struct start_refusal *ret_refusal, struct budget_place *ret_place,
@@ -262,16 +223,45 @@ static struct live_mitigation *add(struct engine *e, struct live_mitigation *liv
     if (at == NULL || !is_new)
         return NULL;
     *at = live;
-    if (live->m.dry_run && e->model->config->peer_count == 0) {
-        live->m.state = MITIGATION_ACTIVE; /* no peer is there that a speaker could answer for */
-        live->m.active_ms = now.state_ms;
-    }
     live->created_ms = live->renewed_ms = now.mono_ms;
     budget_take(e, place, live, now);
     e->starts_ms[e->start_next] = now.mono_ms;
     e->start_next = (e->start_next + 1) % STARTS_A_MINUTE_MAX;
-    write_new(e, live, start);
+    write_new(e, live, start, now);
     return live;
+}
+
+/* The fresh one where it is new, the standing one that it shares or has replaced, or NULL. */
+static struct live_mitigation *try(struct engine *e, struct live_mitigation *fresh,
+                                   const struct start *start, const struct flow_rule *rule,
+                                   const struct flow_actions *actions,
+                                   struct start_refusal *ret_refusal, struct engine_now now)
+{
+    struct rule_error error = {0};
+    struct budget_place place;
+    struct live_mitigation *standing = NULL;
+    if (fill(&fresh->m, e, start, rule, actions, &error, now) != STATUS_OK) {
+        (void)snprintf(ret_refusal->why, REASON_MAX, "%s", error.why);
+        return NULL;
+    }
+    enum same_match match = same_find(e, start, &fresh->m, &standing);
+    if (match == SAME_STANDS) {
+        keep_standing(e, standing, start, now);
+        return standing;
+    }
+    if (not_now(e, start, &fresh->m, match == SAME_IN_THE_WAY ? standing : NULL,
+                ret_refusal->why)) {
+        ret_refusal->for_now = true;
+        return NULL;
+    }
+    if (!may_start(e, start, &fresh->m, rule, actions, ret_refusal,
+                   match == SAME_REPLACE ? NULL : &place, now))
+        return NULL;
+    if (match == SAME_REPLACE) {
+        same_replace(e, standing, &fresh->m, start, now);
+        return standing;
+    }
+    return add(e, fresh, start, &place, now);
 }
 
 struct live_mitigation *start_rule(struct engine *e, const struct start *start,
@@ -288,24 +278,12 @@ struct live_mitigation *start_rule(struct engine *e, const struct start *start,
     struct live_mitigation *live = calloc(1, sizeof(*live));
     if (live == NULL)
         return NULL;
-    struct rule_error error = {0};
-    struct budget_place place;
-    struct live_mitigation *other = NULL, *same = NULL;
     ret_refusal->for_now = false;
-    if (fill(&live->m, e, start, rule, actions, &error, now) != STATUS_OK) {
-        (void)snprintf(ret_refusal->why, REASON_MAX, "%s", error.why);
-    } else if ((same = find_same(e, &live->m, &other)) != NULL) {
-        free(live);
-        keep_standing(e, same, start, now);
-        return same;
-    } else if (not_now(e, start, &live->m, other, ret_refusal->why)) {
-        ret_refusal->for_now = true;
-    } else if (may_start(e, start, &live->m, rule, actions, ret_refusal, &place, now) &&
-               add(e, live, start, &place, now) != NULL) {
+    struct live_mitigation *standing = try(e, live, start, rule, actions, ret_refusal, now);
+    if (standing == live)
         return live;
-    }
-    if (!start->is_retry)
+    if (standing == NULL && !start->is_retry)
         write_refused(e, &live->m, ret_refusal->why, now);
     free(live);
-    return NULL;
+    return standing;
 }
