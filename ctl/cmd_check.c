@@ -287,12 +287,9 @@ int check_run(const struct command_context *context, int argc, char **argv)
         return command_failed(context, "there is no configuration: neither --config, $WEIR_CONFIG, "
                                        "./weir.yaml nor /etc/weir/weir.yaml");
     config_errors_init(&errors, path);
-    if (config_load(&config, path, &errors) == STATUS_OK)
-        model_check(config, &errors);
-    else if (errors.count == 0)
-        config_error(&errors, (struct config_pos){0}, "out of memory");
-    int result =
-        errors.count > 0 ? print_errors(context, path, &errors) : print_good(context, config);
+    int result = config_load_judged(&config, path, model_check, &errors) == STATUS_OK
+                     ? print_good(context, config)
+                     : print_errors(context, path, &errors);
     config_free(config);
     config_errors_done(&errors);
     return result;

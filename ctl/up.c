@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/model/model.h"
 #include "common/redis/redis.h"
 #include "common/service/notify.h"
 #include "common/service/parent.h"
@@ -359,7 +360,7 @@ static int find_config(struct up *up, const char *state_dir)
     }
     struct config_errors errors;
     config_errors_init(&errors, file);
-    enum status s = config_load(&up->config, file, &errors);
+    enum status s = config_load_judged(&up->config, file, model_check, &errors);
     if (s != STATUS_OK)
         (void)fputs(text_str(&errors.lines), stderr);
     config_errors_done(&errors);

@@ -9,7 +9,7 @@ struct step_check {
     struct model_judge *judge;
     const struct config_policy *policy;
     const struct config_step *step;
-    const struct model_count *count;
+    const struct policy_view *view;
     const struct model_method *method;
 };
 
@@ -24,21 +24,22 @@ static const struct count_dim *dim_of(const struct count_spec *spec, enum dimens
 /* True when the key holds what the method infers. */
 static bool check_hole(const struct step_check *s, bool hole, enum dimension d, const char *field)
 {
-    const struct count_dim *dim = dim_of(&s->count->spec, d);
+    const struct count_dim *dim = dim_of(&s->view->key, d);
     if (!hole)
         return true;
     if (dim == NULL) {
         config_error(s->judge->errors, s->step->pos,
                      "method \"%s\" infers %s, which the key of policy \"%s\" does not hold, "
                      "expected %s in that key or a value in the method",
-                     s->method->config->name, field, s->policy->name, dimension_name(d));
+                     name_or_none(s->method->config->name), field, name_or_none(s->policy->name),
+                     dimension_name(d));
         return false;
     }
     if ((d == DIM_DST_ADDR || d == DIM_SRC_ADDR) && (dim->len4 == 0 || dim->len6 == 0)) {
         config_error(s->judge->errors, s->step->pos,
                      "method \"%s\" would infer a /0 from the key of policy \"%s\", which is "
                      "refused, expected a longer prefix in that key",
-                     s->method->config->name, s->policy->name);
+                     name_or_none(s->method->config->name), name_or_none(s->policy->name));
         return false;
     }
     return true;
@@ -62,8 +63,8 @@ static void sample_key(const struct step_check *s, const struct ip_addr *ours,
                        struct flow_key *ret_key)
 {
     *ret_key = (struct flow_key){0};
-    for (size_t i = 0; i < s->count->spec.key_count; i++) {
-        const struct count_dim *dim = &s->count->spec.key[i];
+    for (size_t i = 0; i < s->view->key.key_count; i++) {
+        const struct count_dim *dim = &s->view->key.key[i];
         enum dimension d = (enum dimension)dim->dimension;
         bool masks = d == DIM_DST_ADDR || d == DIM_SRC_ADDR;
         uint8_t len = ours->family == ADDR_IPV4 ? dim->len4 : dim->len6;
@@ -148,7 +149,7 @@ static void check_rule(const struct step_check *s)
                 continue;
             *tried = true;
             sample_key(s, ours, &key);
-            if (model_method_rule(s->method, &s->count->spec, &key, NULL, 1, &rule, &actions,
+            if (model_method_rule(s->method, &s->view->key, &key, NULL, 1, &rule, &actions,
                                   &error) != STATUS_OK)
                 continue;
             if (passes(s, &rule, &actions, &refusal))
@@ -159,12 +160,41 @@ static void check_rule(const struct step_check *s)
     if (refused)
         config_error(s->judge->errors, s->step->pos,
                      "method \"%s\" for policy \"%s\": the guard would refuse every rule: %s (%s)",
-                     s->method->config->name, s->policy->name, guard_text(refusal.invariant),
-                     refusal.text);
+                     s->method->config->name, name_or_none(s->policy->name),
+                     guard_text(refusal.invariant), refusal.text);
     else if (error.why[0] != '\0')
         config_error(s->judge->errors, s->step->pos,
                      "method \"%s\" gives policy \"%s\" no rule: %s", s->method->config->name,
-                     s->policy->name, error.why);
+                     name_or_none(s->policy->name), error.why);
+}
+
+/* Whether everything is known that the guard's verdict on the step rests on. */
+static bool can_judge_rule(const struct step_check *s)
+{
+    const struct config *config = s->judge->config;
+    const struct config_method *method = s->method->config;
+    bool known = !config->has_gaps && !config->networks_flawed && !config->platforms_flawed &&
+                 !method->flawed && s->judge->method_sound[s->step->method];
+    for (size_t i = 0; i < method->platform_count; i++)
+        known = known && method->platforms[i] != CONFIG_UNKNOWN;
+    return known && !s->method->infer_protocol; /* else it depends on the protocol of each alarm */
+}
+
+static void check_step(struct step_check *s)
+{
+    const struct config *config = s->judge->config;
+    if (s->view->direction_known && s->view->direction == DIRECTION_TRANSIT) {
+        config_error(s->judge->errors, s->step->pos,
+                     "policy \"%s\" counts transit traffic, which is never mitigated, expected no "
+                     "step",
+                     name_or_none(s->policy->name));
+        return;
+    }
+    if (!s->view->key_known || s->step->pos.line == 0 || s->step->method >= config->method_count)
+        return;
+    s->method = &s->judge->model->methods[s->step->method];
+    if (check_holes(s) && can_judge_rule(s))
+        check_rule(s);
 }
 
 void check_policies(struct model_judge *judge)
@@ -174,20 +204,11 @@ void check_policies(struct model_judge *judge)
         const struct config_policy *policy = &config->policies[i];
         for (size_t j = 0; j < policy->threshold_count; j++) {
             for (size_t k = 0; k < policy->thresholds[j].mitigate_count; k++) {
-                const struct config_step *step = &policy->thresholds[j].mitigate[k];
                 struct step_check s = {.judge = judge,
                                        .policy = policy,
-                                       .step = step,
-                                       .count =
-                                           &judge->model->counts[judge->model->policy_count[i]],
-                                       .method = &judge->model->methods[step->method]};
-                if (s.count->spec.direction == DIRECTION_TRANSIT)
-                    config_error(judge->errors, step->pos,
-                                 "policy \"%s\" counts transit traffic, which is never mitigated, "
-                                 "expected no step",
-                                 policy->name);
-                else if (check_holes(&s) && !s.method->infer_protocol)
-                    check_rule(&s); /* else it depends on the protocol, so the guard judges then */
+                                       .step = &policy->thresholds[j].mitigate[k],
+                                       .view = &judge->policies[i]};
+                check_step(&s);
             }
         }
     }

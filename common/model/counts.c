@@ -64,55 +64,62 @@ static bool parse_dimension(struct model_judge *judge, const struct config_text 
 static bool parse_key(struct model_judge *judge, const struct config_policy *policy,
                       struct count_spec *spec)
 {
-    bool ok = true;
-    if (policy->key.count == 0) {
-        config_error(judge->errors, policy->pos,
-                     "policy \"%s\" has no key, expected key: [dst_addr]", policy->name);
-        return false;
-    }
+    bool ok = policy->key.count > 0; /* the reader has said that there is none */
     for (size_t i = 0; i < policy->key.count; i++) {
         struct count_dim dim;
-        if (!parse_dimension(judge, &policy->key.items[i], &dim)) {
+        if (policy->key.items[i].value == NULL ||
+            !parse_dimension(judge, &policy->key.items[i], &dim)) {
             ok = false;
             continue;
         }
-        for (size_t j = 0; j < spec->key_count; j++) {
-            if (spec->key[j].dimension != dim.dimension)
-                continue;
-            config_error(judge->errors, policy->key.items[i].pos, "key: %s is there twice",
-                         dimension_name((enum dimension)dim.dimension));
-            return false;
+        size_t j = 0;
+        while (j < spec->key_count && spec->key[j].dimension != dim.dimension)
+            j++;
+        if (j == spec->key_count) {
+            spec->key[spec->key_count++] = dim; /* one a dimension at most, so it fits */
+            continue;
         }
-        spec->key[spec->key_count++] = dim; /* one a dimension at most, so it fits */
+        config_error(judge->errors, policy->key.items[i].pos, "key: %s is there twice",
+                     dimension_name((enum dimension)dim.dimension));
+        ok = false;
     }
     return ok;
 }
 
+/* Keys hold their dimensions in rising order. */
+static void take_key(struct policy_view *view, const struct count_spec *spec)
+{
+    for (unsigned int d = 0; d <= DIM_LAST; d++)
+        for (size_t i = 0; i < spec->key_count; i++)
+            if (spec->key[i].dimension == d)
+                view->key.key[view->key.key_count++] = spec->key[i];
+}
+
 /* What direction is relative to. */
 static bool take_ours(struct model_judge *judge, const struct config_policy *policy,
-                      struct count_spec *spec)
+                      struct policy_view *view, struct count_spec *spec)
 {
     const struct config *config = judge->config;
-    enum direction direction = DIRECTION_INCOMING;
-    if (policy->direction.value != NULL &&
-        direction_parse(&direction, policy->direction.value) != STATUS_OK) {
-        config_error(judge->errors, policy->direction.pos,
-                     "direction: \"%.60s\", expected incoming, outgoing, internal, transit or any",
-                     policy->direction.value);
-        return false;
-    }
+    enum direction direction;
+    view->direction_known = policy->direction.value != NULL &&
+                            direction_parse(&direction, policy->direction.value) == STATUS_OK;
+    if (!view->direction_known)
+        return false; /* which the reader has said */
+    view->direction = direction;
     spec->direction = (uint8_t)direction;
     if (direction == DIRECTION_ANY)
         return true;
     size_t total = 0;
     for (size_t i = 0; i < config->network_count; i++)
         total += config->networks[i].prefixes.count;
+    if (total == 0 && (config->networks_flawed || (config->network_count == 0 && config->has_gaps)))
+        return false;
     if (total == 0) {
         config_error(judge->errors,
                      policy->direction.pos.line > 0 ? policy->direction.pos : policy->pos,
                      "policy \"%s\" counts %s traffic, but `networks` is empty, expected what is "
                      "ours there",
-                     policy->name, direction_name(direction));
+                     name_or_none(policy->name), direction_name(direction));
         return false;
     }
     spec->ours = calloc(total, sizeof(*spec->ours));
@@ -201,7 +208,7 @@ static void take_thresholds(struct model_judge *judge, struct model_count *count
     if (window == NULL) {
         config_error(judge->errors, policy->pos,
                      "policy \"%s\" is the %dth window of its count, expected at most %d",
-                     policy->name, MODEL_WINDOWS_MAX + 1, MODEL_WINDOWS_MAX);
+                     name_or_none(policy->name), MODEL_WINDOWS_MAX + 1, MODEL_WINDOWS_MAX);
         return;
     }
     double seconds = (double)policy->window_ms / 1000;
@@ -242,7 +249,7 @@ static struct model_count *count_of(struct model_judge *judge, const struct conf
         status = count_id(spec, &id);
     if (status != STATUS_OK) {
         config_error(judge->errors, policy->pos, "policy \"%s\" cannot be counted: %s",
-                     policy->name, status_text(status));
+                     name_or_none(policy->name), status_text(status));
         return NULL;
     }
     for (size_t i = 0; i < model->count_count; i++) {
@@ -268,7 +275,8 @@ void counts_build(struct model_judge *judge)
     struct model *model = judge->model;
     model->counts = calloc(config->policy_count + 1, sizeof(*model->counts));
     model->policy_count = calloc(config->policy_count + 1, sizeof(*model->policy_count));
-    if (model->counts == NULL || model->policy_count == NULL) {
+    judge->policies = calloc(config->policy_count + 1, sizeof(*judge->policies));
+    if (model->counts == NULL || model->policy_count == NULL || judge->policies == NULL) {
         model_out_of_memory(judge);
         return;
     }
@@ -276,10 +284,14 @@ void counts_build(struct model_judge *judge)
         const struct config_policy *policy = &config->policies[i];
         struct count_spec spec = {0};
         struct model_count *count = NULL;
-        bool ok = take_ours(judge, policy, &spec);
+        struct policy_view *view = &judge->policies[i];
+        bool ok = take_ours(judge, policy, view, &spec);
         ok = take_filter(judge, policy, &spec) && ok;
-        ok = parse_key(judge, policy, &spec) && ok;
-        if (ok)
+        view->key_known = parse_key(judge, policy, &spec);
+        take_key(view, &spec);
+        /* A count of half a policy would be another one. */
+        if (ok && view->key_known && !policy->flawed && !config->networks_flawed &&
+            !config->exporters_flawed)
             count = count_of(judge, policy, &spec);
         count_spec_done(&spec);
         if (count == NULL)

@@ -1,5 +1,6 @@
 #include "common/model/model_internal.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -101,6 +102,7 @@ static struct flow_rule *rule_of(struct model_method *method, enum addr_family f
 static bool is_infer(const struct config_match *match)
 {
     return match->alternative_count == 1 && match->alternatives[0].count == 1 &&
+           match->alternatives[0].items[0].value != NULL &&
            strcmp(match->alternatives[0].items[0].value, "infer") == 0;
 }
 
@@ -130,7 +132,9 @@ static void take_prefix(struct template_build *b, enum component c,
                         const struct config_match *match)
 {
     struct ip_prefix prefix;
-    const struct config_text *text = &match->alternatives[0].items[0];
+    const struct config_text *text = match->alternatives[0].items;
+    if (text == NULL || text->value == NULL)
+        return; /* which the reader has said */
     if (match->alternative_count != 1 || match->alternatives[0].count != 1) {
         config_error(b->judge->errors, text->pos, "%s is a list, expected infer or one prefix",
                      match->field.value);
@@ -156,66 +160,69 @@ static void take_prefix(struct template_build *b, enum component c,
         rule_set_source(rule_of(b->method, prefix.addr.family), &prefix);
 }
 
-/* A list of alternatives, each of literals that hold together, as operators of one family. */
-static enum status add_values(struct flow_rule *rule, enum component c, enum addr_family family,
-                              const struct config_match *match, const struct config_text **ret_at,
-                              struct rule_error *ret_error)
+/* One value as operators of one family, ANDed to those before it unless it is an alternative's
+ * first. LIMIT: the rule is full. */
+static enum status add_value(struct flow_rule *rule, enum component c, const char *text, bool first,
+                             struct rule_error *ret_error)
 {
-    for (size_t i = 0; i < match->alternative_count; i++) {
-        const struct config_texts *all = &match->alternatives[i];
-        for (size_t j = 0; j < all->count; j++) {
-            struct literal literal;
-            *ret_at = &all->items[j];
-            enum status status = literal_parse(&literal, c, family, all->items[j].value, ret_error);
-            for (size_t k = 0; k < literal.count && status == STATUS_OK; k++) {
-                uint8_t bits = (uint8_t)(literal.ops[k].bits & ~OP_AND);
-                if (j > 0 || k > 0)
-                    bits |= OP_AND;
-                status = rule_add_op(rule, c, bits, literal.ops[k].value);
-                if (status != STATUS_OK)
-                    *ret_error = (struct rule_error){.why = "too many values"};
-            }
-            if (status != STATUS_OK)
-                return STATUS_REFUSED;
+    struct literal literal;
+    enum status status = literal_parse(&literal, c, rule->family, text, ret_error);
+    if (status != STATUS_OK)
+        return STATUS_REFUSED;
+    for (size_t i = 0; i < literal.count; i++) {
+        uint8_t bits = (uint8_t)(literal.ops[i].bits & ~OP_AND);
+        if (!first || i > 0)
+            bits |= OP_AND;
+        if (rule_add_op(rule, c, bits, literal.ops[i].value) != STATUS_OK) {
+            *ret_error = (struct rule_error){.why = "too many values"};
+            return STATUS_LIMIT;
         }
     }
     return STATUS_OK;
 }
 
+/* False when nothing more fits in. */
+static bool take_value(struct template_build *b, enum component c, const struct config_match *match,
+                       const struct config_text *text, bool first)
+{
+    struct rule_error error4 = {0}, error6 = {0};
+    enum status status4 = add_value(&b->method->rule4, c, text->value, first, &error4);
+    enum status status6 = add_value(&b->method->rule6, c, text->value, first, &error6);
+    /* Only IPv6 has the flow label, so IPv4's complaint would be about that. */
+    if (status4 != STATUS_OK && status6 != STATUS_OK)
+        config_error(b->judge->errors, text->pos, "%s: \"%.60s\": %s", match->field.value,
+                     text->value, c == COMPONENT_FLOW_LABEL ? error6.why : error4.why);
+    b->method->takes4 = b->method->takes4 && status4 == STATUS_OK;
+    b->method->takes6 = b->method->takes6 && status6 == STATUS_OK;
+    return status4 != STATUS_LIMIT && status6 != STATUS_LIMIT;
+}
+
 static void take_values(struct template_build *b, enum component c,
                         const struct config_match *match)
 {
-    struct rule_error error4 = {0}, error6 = {0};
-    const struct config_text *at4 = &match->field, *at6 = &match->field;
-    enum status status4 = add_values(&b->method->rule4, c, ADDR_IPV4, match, &at4, &error4);
-    enum status status6 = add_values(&b->method->rule6, c, ADDR_IPV6, match, &at6, &error6);
-    if (status4 != STATUS_OK && status6 != STATUS_OK) {
-        /* Only IPv6 has the flow label, so IPv4's complaint would be about that. */
-        bool say6 = c == COMPONENT_FLOW_LABEL;
-        config_error(b->judge->errors, (say6 ? at6 : at4)->pos, "%s: \"%.60s\": %s",
-                     match->field.value, (say6 ? at6 : at4)->value, say6 ? error6.why : error4.why);
-        return;
+    for (size_t i = 0; i < match->alternative_count; i++) {
+        const struct config_texts *all = &match->alternatives[i];
+        for (size_t j = 0; j < all->count; j++)
+            if (all->items[j].value != NULL && !take_value(b, c, match, &all->items[j], j == 0))
+                return;
     }
-    b->method->takes4 = b->method->takes4 && status4 == STATUS_OK;
-    b->method->takes6 = b->method->takes6 && status6 == STATUS_OK;
 }
 
+/* False when some of the match could not be read, which was said. */
 static bool sort_fields(struct template_build *b)
 {
-    bool ok = true;
+    bool ok = b->config->match_count > 0;
     for (size_t i = 0; i < b->config->match_count; i++) {
         const struct config_match *match = &b->config->match[i];
         size_t n = sizeof(fields) / sizeof(fields[0]), at = 0;
+        ok = ok && !match->flawed;
+        if (match->field.value == NULL)
+            continue;
         while (at < n && strcmp(fields[at].name, match->field.value) != 0)
             at++;
-        if (at == n) {
-            config_error(b->judge->errors, match->field.pos,
-                         "match: unknown field \"%.60s\", expected one such as source_port",
-                         match->field.value);
-            ok = false;
-        } else if (match->enabled && match->alternative_count > 0) {
+        assert(at < n); /* the reader knows the same fields */
+        if (match->enabled && match->alternative_count > 0)
             b->by_component[fields[at].component] = match;
-        }
     }
     return ok;
 }
@@ -260,48 +267,45 @@ static void finish_templates(struct template_build *b)
         config_error(b->judge->errors, b->config->pos,
                      "method \"%s\" mixes what only IPv4 has with what only IPv6 has, expected "
                      "one family",
-                     b->config->name);
+                     name_or_none(b->config->name));
         return;
     }
     method->takes4 = method->takes4 && finish_template(method, ADDR_IPV4, &error);
     method->takes6 = method->takes6 && finish_template(method, ADDR_IPV6, &error);
     if (!method->takes4 && !method->takes6)
         config_error(b->judge->errors, b->config->pos, "method \"%s\" can match nothing: %s",
-                     b->config->name, error.why);
+                     name_or_none(b->config->name), error.why);
 }
 
-static bool check_addresses(struct template_build *b)
+static void check_addresses(struct template_build *b)
 {
     const struct config_match *destination = b->by_component[COMPONENT_DESTINATION];
     const struct config_match *source = b->by_component[COMPONENT_SOURCE];
-    if (destination == NULL) {
+    if (destination == NULL)
         config_error(b->judge->errors, b->config->pos,
                      "method \"%s\" has no destination, expected `destination: infer` (from the "
                      "alarm's key) or a prefix in its match",
-                     b->config->name);
-        return false;
-    }
-    if (source != NULL && is_infer(source) && is_infer(destination)) {
+                     name_or_none(b->config->name));
+    else if (source != NULL && is_infer(source) && is_infer(destination))
         config_error(b->judge->errors, source->alternatives[0].items[0].pos,
                      "method \"%s\" infers both addresses, expected at most one `infer`",
-                     b->config->name);
-        return false;
-    }
-    return true;
+                     name_or_none(b->config->name));
 }
 
-static void build_method(struct template_build *b)
+/* True when the templates can be used. */
+static bool build_method(struct template_build *b)
 {
     size_t before = b->judge->errors->count;
     b->method->config = b->config;
     b->method->takes4 = b->method->takes6 = true;
     rule_init(&b->method->rule4, ADDR_IPV4);
     rule_init(&b->method->rule6, ADDR_IPV6);
-    if (!sort_fields(b) || !check_addresses(b))
-        return;
+    bool whole = sort_fields(b);
+    if (whole)
+        check_addresses(b);
     for (unsigned int c = COMPONENT_DESTINATION; c <= COMPONENT_LAST; c++) {
         const struct config_match *match = b->by_component[c];
-        if (match == NULL)
+        if (match == NULL || (is_infer(match) && match->flawed))
             continue;
         if (is_infer(match))
             take_infer(b, (enum component)c, match);
@@ -310,8 +314,9 @@ static void build_method(struct template_build *b)
         else
             take_values(b, (enum component)c, match);
     }
-    if (b->judge->errors->count == before)
+    if (whole && b->judge->errors->count == before)
         finish_templates(b);
+    return whole && b->judge->errors->count == before;
 }
 
 void methods_build(struct model_judge *judge)
@@ -319,7 +324,8 @@ void methods_build(struct model_judge *judge)
     const struct config *config = judge->config;
     struct model *model = judge->model;
     model->methods = calloc(config->method_count + 1, sizeof(*model->methods));
-    if (model->methods == NULL) {
+    judge->method_sound = calloc(config->method_count + 1, sizeof(*judge->method_sound));
+    if (model->methods == NULL || judge->method_sound == NULL) {
         model_out_of_memory(judge);
         return;
     }
@@ -327,6 +333,6 @@ void methods_build(struct model_judge *judge)
     for (size_t i = 0; i < config->method_count; i++) {
         struct template_build b = {
             .judge = judge, .config = &config->methods[i], .method = &model->methods[i]};
-        build_method(&b);
+        judge->method_sound[i] = build_method(&b);
     }
 }

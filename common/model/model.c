@@ -13,14 +13,20 @@ static struct ip_prefix *infrastructure_of(const struct config *config, size_t *
     for (size_t i = 0; i < config->infrastructure.count; i++)
         all[n++] = config->infrastructure.items[i];
     for (size_t i = 0; i < config->peer_count; i++)
-        all[n++] = prefix_of_host(&config->peers[i].address);
+        if (config->peers[i].address.family != ADDR_NONE)
+            all[n++] = prefix_of_host(&config->peers[i].address);
     for (size_t i = 0; i < config->exporter_count; i++) {
         const struct ip_prefix *address = &config->exporters[i].address;
-        if (address->len == addr_bits(&address->addr))
+        if (address->addr.family != ADDR_NONE && address->len == addr_bits(&address->addr))
             all[n++] = *address;
     }
     *ret_count = prefixes_merge(all, n);
     return all;
+}
+
+const char *name_or_none(const char *name)
+{
+    return name != NULL ? name : "(no name)";
 }
 
 void model_out_of_memory(struct model_judge *judge)
@@ -44,10 +50,11 @@ struct model *model_new(const struct config *config, struct config_errors *error
     model->infrastructure = infrastructure_of(config, &model->infrastructure_count);
     if (model->infrastructure == NULL)
         model_out_of_memory(&judge);
-    bool is_sound = errors->count == before;
     check_peers(&judge);
-    if (is_sound)
+    if (judge.policies != NULL && judge.method_sound != NULL)
         check_policies(&judge);
+    free(judge.policies);
+    free(judge.method_sound);
     if (errors->count == before)
         return model;
     model_free(model);

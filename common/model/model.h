@@ -74,10 +74,11 @@ struct model {
     size_t infrastructure_count;
 };
 
-/* Everything that the reader could not judge: adds to errors, gives NULL when there are any. */
+/* Everything that the reader could not judge: adds to errors, gives NULL when there are any. The
+ * config is a whole one. */
 struct model *model_new(const struct config *config, struct config_errors *errors);
 void model_free(struct model *model);
-/* As a hook of process_run: judges only. */
+/* A config_judge: judges only, and as much as can be of a config that was read only in part. */
 void model_check(const struct config *config, struct config_errors *errors);
 
 const struct model_count *model_count_by_id(const struct model *model, uint64_t id);

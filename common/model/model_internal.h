@@ -9,15 +9,26 @@ struct model_judge {
     struct model *model;
     const struct config *config;
     struct config_errors *errors;
+    struct policy_view *policies; /* in the order of config->policies */
+    bool *method_sound;           /* in the order of config->methods: its templates can be used */
 };
+
+/* What could be read of a policy, as far as steps depend on it. */
+struct policy_view {
+    struct count_spec key; /* only its key: what the policy counts together, in order */
+    bool key_known, direction_known;
+    enum direction direction;
+};
+/* What an error calls a part of the file whose name may be missing. */
+const char *name_or_none(const char *name);
 
 void networks_build(struct model_judge *judge);
 void networks_done(struct model *model);
 void counts_build(struct model_judge *judge);
 void counts_done(struct model *model);
 void methods_build(struct model_judge *judge);
-/* After all others, and only of sound counts and methods: what holds between policies, methods and
- * platforms. */
+/* After all others: what holds between policies, methods and platforms, as far as these are known.
+ */
 void check_policies(struct model_judge *judge);
 void check_peers(struct model_judge *judge);
 

@@ -51,6 +51,8 @@ static void build_exporters(struct model_judge *judge)
     judge->model->exporters = exporters;
     enum status status = exporters == NULL ? STATUS_NO_MEMORY : STATUS_OK;
     for (size_t i = 0; i < config->exporter_count && status == STATUS_OK; i++) {
+        if (config->exporters[i].address.addr.family == ADDR_NONE)
+            continue; /* could not be read */
         status = lpm_add(exporters, &config->exporters[i].address, (int32_t)i);
         if (status == STATUS_EXISTS)
             status = STATUS_OK; /* the reader has said so */

@@ -74,14 +74,18 @@ static bool parse_network(struct model_judge *judge, const struct config_text *t
                           const char *name, struct count_value *ret_value)
 {
     const struct config *config = judge->config;
+    /* It may be one that could not be read. */
+    bool lost = config->network_count == 0 && (config->networks_flawed || config->has_gaps);
     for (size_t i = 0; i < config->network_count; i++) {
         const struct config_network *network = &config->networks[i];
-        if (strcmp(network->name, name) == 0)
+        lost = lost || network->name == NULL;
+        if (network->name != NULL && strcmp(network->name, name) == 0)
             return take_prefixes(judge, network->prefixes.items, network->prefixes.count,
                                  ret_value);
     }
-    config_error(judge->errors, text->pos,
-                 "dst_network: \"%.60s\" is no network, expected a name of `networks`", name);
+    if (!lost)
+        config_error(judge->errors, text->pos,
+                     "dst_network: \"%.60s\" is no network, expected a name of `networks`", name);
     return false;
 }
 
@@ -97,8 +101,10 @@ static bool parse_exporter(struct model_judge *judge, const struct config_text *
     }
     if (prefix_parse(&prefix, name) == STATUS_OK)
         return take_prefixes(judge, &prefix, 1, ret_value);
-    config_error(judge->errors, text->pos,
-                 "exporter: \"%.60s\", expected a name of `exporters` or an address", name);
+    /* It may be one that could not be read. */
+    if (!config->exporters_flawed && (config->exporter_count > 0 || !config->has_gaps))
+        config_error(judge->errors, text->pos,
+                     "exporter: \"%.60s\", expected a name of `exporters` or an address", name);
     return false;
 }
 
@@ -164,12 +170,8 @@ bool where_parse(struct model_judge *judge, const struct config_where *where,
                  struct count_filter *ret_filter)
 {
     enum dimension d;
-    if (dimension_parse(&d, where->field.value) != STATUS_OK) {
-        config_error(judge->errors, where->field.pos,
-                     "where: unknown field \"%.60s\", expected a dimension such as protocol",
-                     where->field.value);
-        return false;
-    }
+    if (where->field.value == NULL || dimension_parse(&d, where->field.value) != STATUS_OK)
+        return false; /* which the reader has said */
     ret_filter->dimension = (uint8_t)d;
     ret_filter->values = calloc(where->values.count + 1, sizeof(*ret_filter->values));
     if (ret_filter->values == NULL) {
@@ -178,7 +180,9 @@ bool where_parse(struct model_judge *judge, const struct config_where *where,
     }
     ret_filter->count = where->values.count;
     bool ok = true;
-    for (size_t i = 0; i < where->values.count; i++)
-        ok = parse_value(judge, d, &where->values.items[i], &ret_filter->values[i]) && ok;
+    for (size_t i = 0; i < where->values.count; i++) {
+        const struct config_text *text = &where->values.items[i];
+        ok = text->value != NULL && parse_value(judge, d, text, &ret_filter->values[i]) && ok;
+    }
     return ok;
 }

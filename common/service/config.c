@@ -8,52 +8,63 @@
 #include <string.h>
 #include <unistd.h>
 
-static enum status read_all(struct config *config, struct config_read *r, const char *bytes,
-                            size_t len)
+static enum status read_all(struct config_read *r, const char *bytes, size_t len,
+                            config_judge *judge)
 {
     struct config_tree tree;
+    struct config *config = r->config;
     enum status status = tree_parse(&tree, r->arena, bytes, len, r->errors);
     if (status != STATUS_OK)
         return status;
     struct config_key whole = {.name = "the file", .detail = &house_section};
     r->root = tree.root;
-    r->partial = tree.partial;
+    r->partial = config->has_gaps = tree.partial;
     (void)read_section(r, &whole, tree.root, config);
-    if (!r->partial)
-        config_check(r);
+    config_check(r);
+    if (judge != NULL && !config_gave_up(r))
+        judge(config, r->errors);
     if (arena_failed(r->arena) || r->errors->lines.failed)
         return STATUS_NO_MEMORY;
     return r->errors->count > 0 ? STATUS_MALFORMED : STATUS_OK;
 }
 
 static enum status parse_in(struct config **ret_config, const char *bytes, size_t len,
-                            const char *name, const char *folder, struct config_errors *errors)
+                            const char *name, const char *folder, config_judge *judge,
+                            struct config_errors *errors)
 {
     struct config_arena *arena = arena_new();
     struct config *config = arena == NULL ? NULL : arena_take(arena, sizeof(*config));
-    if (config == NULL) {
-        arena_free(arena);
-        return STATUS_NO_MEMORY;
-    }
+    enum status status = STATUS_NO_MEMORY;
     errors->file = name;
-    config->arena = arena;
-    config->file = arena_copy(arena, name, strlen(name));
-    (void)snprintf(config->hash, sizeof(config->hash), "%016llx",
-                   (unsigned long long)hash_wire(bytes, len));
-    struct config_read r = {.config = config, .arena = arena, .errors = errors, .folder = folder};
-    enum status status = read_all(config, &r, bytes, len);
-    if (status != STATUS_OK) {
-        config_free(config);
-        return status;
+    if (config != NULL) {
+        config->arena = arena;
+        config->file = arena_copy(arena, name, strlen(name));
+        (void)snprintf(config->hash, sizeof(config->hash), "%016llx",
+                       (unsigned long long)hash_wire(bytes, len));
+        struct config_read r = {
+            .config = config, .arena = arena, .errors = errors, .folder = folder};
+        status = read_all(&r, bytes, len, judge);
     }
-    *ret_config = config;
-    return STATUS_OK;
+    if (status == STATUS_OK) {
+        *ret_config = config;
+        return STATUS_OK;
+    }
+    if (errors->count == 0)
+        config_error(errors, (struct config_pos){0}, "%s", status_text(status));
+    arena_free(arena); /* the config itself lives in it */
+    return status;
+}
+
+enum status config_parse_judged(struct config **ret_config, const char *bytes, size_t len,
+                                const char *name, config_judge *judge, struct config_errors *errors)
+{
+    return parse_in(ret_config, bytes, len, name, "", judge, errors);
 }
 
 enum status config_parse(struct config **ret_config, const char *bytes, size_t len,
                          const char *name, struct config_errors *errors)
 {
-    return parse_in(ret_config, bytes, len, name, "", errors);
+    return config_parse_judged(ret_config, bytes, len, name, NULL, errors);
 }
 
 /* The whole file, or one octet more than is allowed, so that the reader can say so. */
@@ -73,7 +84,8 @@ static bool load(const char *path, struct text *content)
     return ok;
 }
 
-enum status config_load(struct config **ret_config, const char *path, struct config_errors *errors)
+enum status config_load_judged(struct config **ret_config, const char *path, config_judge *judge,
+                               struct config_errors *errors)
 {
     struct text content;
     text_init(&content, 0);
@@ -88,10 +100,17 @@ enum status config_load(struct config **ret_config, const char *path, struct con
     char *folder = slash == NULL ? strdup("") : strndup(path, (size_t)(slash - path) + 1);
     enum status status = STATUS_NO_MEMORY;
     if (folder != NULL)
-        status = parse_in(ret_config, text_str(&content), content.len, path, folder, errors);
+        status = parse_in(ret_config, text_str(&content), content.len, path, folder, judge, errors);
+    else
+        config_error(errors, (struct config_pos){0}, "%s", status_text(status));
     free(folder);
     text_done(&content);
     return status;
+}
+
+enum status config_load(struct config **ret_config, const char *path, struct config_errors *errors)
+{
+    return config_load_judged(ret_config, path, NULL, errors);
 }
 
 void config_free(struct config *config)

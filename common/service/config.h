@@ -15,7 +15,12 @@
  * cannot judge alone (rule text, counts, what `infer` may stand for) common/model judges, with the
  * positions kept here. A loaded config is never changed; a reload makes a new one.
  *
- *   config_load() → struct config, or a list of every error → model_check() → use → config_free()
+ *   config_load_judged() with model_check → struct config, or a list of every error → use
+ *   → config_free()
+ *
+ * A judge also gets a config that was read only in part, so that one run says all that is wrong.
+ * What was wrong is then absent: no text, no address, CONFIG_UNKNOWN for an index. Its section is
+ * `flawed`; nothing follows from what a flawed section lacks, as why it lacks that was said.
  */
 
 /* Where a value stands in the file: 1-based; line 0 means it was not written and is the default. */
@@ -23,9 +28,12 @@ struct config_pos {
     uint32_t line, column;
 };
 
+/* An index into another list of the config that does not lead anywhere; never in a whole one. */
+#define CONFIG_UNKNOWN SIZE_MAX
+
 /* A scalar kept as text for a later judge. */
 struct config_text {
-    const char *value; /* NULL: not given */
+    const char *value; /* NULL: not given, or wrong */
     struct config_pos pos;
 };
 
@@ -221,6 +229,7 @@ struct config_policy {
     struct config_threshold *thresholds;
     size_t threshold_count;
     bool dry_run;
+    bool flawed;
     struct config_pos pos;
 };
 
@@ -230,6 +239,7 @@ struct config_match {
     struct config_texts *alternatives; /* each an AND of texts: "udp", ">=500", "infer" */
     size_t alternative_count;
     bool enabled;
+    bool flawed;
 };
 
 enum config_action { ACTION_DISCARD, ACTION_RATE_LIMIT };
@@ -250,10 +260,13 @@ struct config_method {
     bool withdraw_manual;
     uint64_t withdraw_after_ms, lease_ms, max_duration_ms; /* max_duration 0: none */
     bool dry_run;
+    bool flawed;
     struct config_pos pos;
 };
 
 struct config {
+    bool has_gaps; /* syntax errors left parts out: nothing follows from what is not there */
+    bool networks_flawed, exporters_flawed, platforms_flawed;
     const char *file; /* path it was read from */
     char hash[17];    /* of the file's bytes, hex; shown by weir status */
     const char *state_dir, *run_dir;
@@ -288,10 +301,21 @@ struct config {
     struct config_arena *arena; /* owns every string and array above */
 };
 
-/* Reads and checks a whole file. On failure errors holds all of them, and nothing else is written.
+/* Judges what the reader cannot, also in a config that was read only in part; adds to errors. */
+typedef void config_judge(const struct config *config, struct config_errors *errors);
+
+/*
+ * Reads and checks a whole file; the judge (NULL: none) is asked once. On failure errors holds all
+ * of them, at least one, and nothing else is written.
  */
-enum status config_load(struct config **ret_config, const char *path, struct config_errors *errors);
+enum status config_load_judged(struct config **ret_config, const char *path, config_judge *judge,
+                               struct config_errors *errors);
 /* The same from memory; `name` is what errors call it. Relative paths are of the current folder. */
+enum status config_parse_judged(struct config **ret_config, const char *bytes, size_t len,
+                                const char *name, config_judge *judge,
+                                struct config_errors *errors);
+/* Both without a judge. */
+enum status config_load(struct config **ret_config, const char *path, struct config_errors *errors);
 enum status config_parse(struct config **ret_config, const char *bytes, size_t len,
                          const char *name, struct config_errors *errors);
 void config_free(struct config *config);

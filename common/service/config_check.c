@@ -48,9 +48,9 @@ static struct names collect_names(struct config_read *r, const struct config_nod
                                   const char *what)
 {
     struct names names = {.what = what};
+    names.has_gaps = !config_shows_all(r, node);
     if (node == NULL)
         return names;
-    names.has_gaps = node->kind != NODE_LIST && node->kind != NODE_MAP;
     names.items = arena_take_many(r->arena, node->count, sizeof(struct name_entry));
     if (names.items == NULL)
         return names;
@@ -98,7 +98,8 @@ static const char *nearest_entry(const struct names *names, const char *name)
 
 static void check_names(struct config_read *r)
 {
-    const struct config_node *telemetry = node_child(node_child(r->root, "redis"), "telemetry");
+    const struct config_node *redis = node_child(r->root, "redis");
+    const struct config_node *telemetry = node_child(redis, "telemetry");
     struct names of[KIND_COUNT] = {
         [KIND_TELEMETRY] = collect_names(r, telemetry, "telemetry server"),
         [KIND_PEER] = collect_names(r, node_child(r->root, "peers"), "peer"),
@@ -113,7 +114,8 @@ static void check_names(struct config_read *r)
     };
     struct name_entry default_server = {"t1", {0}, 0};
     if (telemetry == NULL)
-        of[KIND_TELEMETRY] = (struct names){"telemetry server", &default_server, 1, false};
+        of[KIND_TELEMETRY] =
+            (struct names){"telemetry server", &default_server, 1, !config_shows_all(r, redis)};
     for (size_t i = 0; i < KIND_COUNT; i++)
         refuse_twins(r, &of[i]);
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
@@ -146,6 +148,8 @@ static void check_slots(struct config_read *r)
 {
     const struct config *c = r->config;
     uint64_t seen = 0;
+    if (!config_shows_all(r, node_child(r->root, "shards")))
+        return;
     for (size_t i = 0; i < c->shard_count; i++) {
         const struct config_shard *shard = &c->shards[i];
         if (shard->slots == 0)
@@ -223,7 +227,7 @@ static void check_exporters(struct config_read *r)
     struct config *c = r->config;
     const struct config_node *dry_run = node_child(r->root, "dry_run");
     const struct config_node *list = node_child(r->root, "exporters");
-    if (!c->dry_run && (list == NULL || list->count == 0))
+    if (!c->dry_run && config_shows_all(r, list) && (list == NULL || list->count == 0))
         config_error(r->errors, dry_run->pos,
                      "dry_run: dry run cannot be left while every sender counts, expected a list "
                      "of exporters");
@@ -243,6 +247,17 @@ static void check_exporters(struct config_read *r)
                          sorted[i - 1]->pos.line);
 }
 
+/* That profiles of one's own are not available yet was said where they stand. */
+static void forget_own_profiles(struct config_read *r)
+{
+    struct names own = collect_names(r, node_child(r->root, "profiles"), "profile");
+    for (size_t i = 0; i < r->config->peer_count; i++) {
+        struct config_text *profile = &r->config->peers[i].profile;
+        if (profile->value != NULL && (own.has_gaps || find_name(&own, profile->value) != NULL))
+            *profile = (struct config_text){0};
+    }
+}
+
 static void check_sessions(struct config_read *r)
 {
     const struct config *c = r->config;
@@ -250,10 +265,12 @@ static void check_sessions(struct config_read *r)
     const struct config_node *peers = node_child(r->root, "peers");
     if (peers == NULL || peers->count == 0)
         return;
-    if (c->speaker.router_id.family == ADDR_NONE && node_child(speaker, "router_id") == NULL)
+    bool shown = config_shows_all(r, speaker);
+    if (shown && c->speaker.router_id.family == ADDR_NONE &&
+        node_child(speaker, "router_id") == NULL)
         config_error(r->errors, speaker != NULL ? speaker->pos : peers->pos,
                      "speaker without \"router_id\", expected it: there are peers");
-    if (c->speaker.local_as == 0 && node_child(speaker, "local_as") == NULL)
+    if (shown && c->speaker.local_as == 0 && node_child(speaker, "local_as") == NULL)
         config_error(r->errors, speaker != NULL ? speaker->pos : peers->pos,
                      "speaker without \"local_as\", expected it: there are peers");
     const struct ip_addr nobody = addr_from_ipv4(0);
@@ -263,7 +280,7 @@ static void check_sessions(struct config_read *r)
     const struct config_node *n = peers->first;
     for (size_t i = 0; i < c->peer_count && n != NULL; i++, n = n->next) {
         const struct config_peer *peer = &c->peers[i];
-        if (peer->connect != CONNECT_ACTIVE && c->speaker.listen_count == 0 &&
+        if (shown && peer->connect != CONNECT_ACTIVE && c->speaker.listen_count == 0 &&
             node_child(speaker, "listen") == NULL)
             config_error(r->errors, pos_of_key(n, "connect"),
                          "connect: a session that the peer opens, expected speaker.listen to say "
@@ -338,5 +355,6 @@ void config_check(struct config_read *r)
                     r->config->speaker.listen_count, "listen");
     check_exporters(r);
     check_sessions(r);
+    forget_own_profiles(r);
     check_policies(r);
 }

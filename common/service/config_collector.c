@@ -151,6 +151,16 @@ const struct config_section collector_section = {"collector", CONFIG_KEYS(collec
                                                  sizeof(struct config_collector), CONFIG_NO_POS,
                                                  finish_collector};
 
+/* Without it nothing can be said of how long silence may last, so a wrong one is none. */
+static bool read_active_timeout(struct config_read *r, const struct config_key *key,
+                                const struct config_node *node, void *ret_value)
+{
+    if (read_duration(r, key, node, ret_value))
+        return true;
+    memset(ret_value, 0, sizeof(uint64_t));
+    return false;
+}
+
 static bool read_peer_name(struct config_read *r, const struct config_key *key,
                            const struct config_node *node, void *ret_value)
 {
@@ -184,7 +194,7 @@ static const struct config_key exporter_keys[] = {
      "its sampling rate, against what its records say", 0},
     {"default_sampling", read_u32, AT(default_sampling), &sampling_range, NULL,
      "its sampling rate where its records never say one", 0},
-    {"active_timeout", read_duration, AT(active_timeout_ms), &timeout_range, "60s",
+    {"active_timeout", read_active_timeout, AT(active_timeout_ms), &timeout_range, "60s",
      "the longest that it keeps a running flow to itself", 0},
     {"peer", read_peer_name, AT(peer), NULL, NULL, "the BGP neighbour that it is", 0},
     {"boundary", read_list, CONFIG_ARRAY_AT(struct config_exporter, boundary, boundary_count),
@@ -198,9 +208,21 @@ static const struct config_key exporter_keys[] = {
 static const struct config_section exporter_section = {"an exporter", CONFIG_KEYS(exporter_keys),
                                                        sizeof(struct config_exporter),
                                                        offsetof(struct config_exporter, pos), NULL};
-const struct config_list exporter_list = {{.read = read_section, .detail = &exporter_section},
-                                          sizeof(struct config_exporter),
-                                          0,
-                                          EXPORTERS_MAX,
-                                          "a list of exporters",
-                                          false};
+static const struct config_list exporter_list = {
+    {.read = read_section, .detail = &exporter_section},
+    sizeof(struct config_exporter),
+    0,
+    EXPORTERS_MAX,
+    "a list of exporters",
+    false};
+
+bool read_exporters(struct config_read *r, const struct config_key *key,
+                    const struct config_node *node, void *ret_value)
+{
+    struct config_key list_key = *key;
+    size_t before = config_faults(r);
+    list_key.detail = &exporter_list;
+    bool ok = read_list(r, &list_key, node, ret_value);
+    r->config->exporters_flawed = config_faults(r) != before;
+    return ok;
+}

@@ -20,9 +20,11 @@ static bool read_match_text(struct config_read *r, const struct config_key *key,
 {
     if (!read_text(r, key, node, ret_text))
         return false;
-    if (strcmp(node->text, "evidence") == 0)
-        config_not_yet(r, node->pos, "evidence");
-    return true;
+    if (strcmp(node->text, "evidence") != 0)
+        return true;
+    config_not_yet(r, node->pos, "evidence");
+    *ret_text = (struct config_text){0};
+    return false;
 }
 
 /* One alternative: a value, or a list of values that must hold together. */
@@ -77,9 +79,9 @@ static void read_group(struct config_read *r, const struct config_node *node,
                        struct config_match *match)
 {
     struct config_key key = {.name = node->key->text, .detail = &group_section};
-    match->field = (struct config_text){node->key->text, node->key->pos};
+    size_t before = config_faults(r);
     match->enabled = true;
-    bool known = false;
+    bool known = false; /* an unknown field is not kept, so that no judge says it again */
     for (size_t i = 0; components[i] != NULL; i++)
         known = known || strcmp(components[i], key.name) == 0;
     if (!known) {
@@ -87,6 +89,8 @@ static void read_group(struct config_read *r, const struct config_node *node,
         config_error(r->errors, node->key->pos, "unknown field \"%.60s\" in match, expected %s%s%s",
                      key.name, near != NULL ? "\"" : "a component of RFC 8955 such as source_port",
                      near != NULL ? near : "", near != NULL ? "\"?" : "");
+    } else {
+        match->field = (struct config_text){node->key->text, node->key->pos};
     }
     /* An unquoted address that ends in "::" is a group to YAML. */
     if (node->kind == NODE_MAP && node->first != NULL &&
@@ -96,6 +100,7 @@ static void read_group(struct config_read *r, const struct config_node *node,
         (void)read_section(r, &key, node, match);
     else
         (void)read_values(r, &key, node, &match->alternatives);
+    match->flawed = config_faults(r) != before;
 }
 
 static bool read_match(struct config_read *r, const struct config_key *key,
@@ -110,6 +115,8 @@ static bool read_match(struct config_read *r, const struct config_key *key,
     const struct config_node *n = node->first;
     for (; n != NULL && at != NULL && !config_gave_up(r); n = n->next)
         read_group(r, n, at++);
+    if (node->cut && at != NULL)
+        at[-1].flawed = true; /* what is missing may have stood behind it */
     memcpy(ret_value, &array, sizeof(array));
     return array.items != NULL;
 }
@@ -165,7 +172,7 @@ static const struct config_key action_keys[] = {
 static void finish_action(struct config_read *r, const struct config_node *node, void *value)
 {
     struct config_method *method = value;
-    if (node->count != 1)
+    if (node->count != 1 && !node->cut)
         config_error(r->errors, node->pos,
                      "action: %zu actions, expected one such as "
                      "{discard: true} or {rate_limit: 10Mbps}",
@@ -299,7 +306,7 @@ static void finish_method(struct config_read *r, const struct config_node *node,
         if (node_child(node, other_ways[i]) != NULL)
             return;
     bool match = node_child(node, "match") != NULL, action = node_child(node, "action") != NULL;
-    if ((!match || !action) && !r->partial)
+    if ((!match || !action) && !r->partial && !node->cut)
         config_error(r->errors, node->pos, "a method without %s, expected match and action",
                      !match && !action ? "match and action"
                      : !match          ? "match"
@@ -309,7 +316,17 @@ static void finish_method(struct config_read *r, const struct config_node *node,
 static const struct config_section method_section = {
     "a method", CONFIG_KEYS(method_keys), sizeof(struct config_method),
     offsetof(struct config_method, pos), finish_method};
-const struct config_list method_list = {{.read = read_section, .detail = &method_section},
+static bool read_method(struct config_read *r, const struct config_key *key,
+                        const struct config_node *node, void *ret_value)
+{
+    struct config_method *method = ret_value;
+    size_t before = config_faults(r);
+    bool ok = read_section(r, key, node, method);
+    method->flawed = config_faults(r) != before;
+    return ok;
+}
+
+const struct config_list method_list = {{.read = read_method, .detail = &method_section},
                                         sizeof(struct config_method),
                                         0,
                                         METHODS_MAX,

@@ -20,7 +20,18 @@ bool read_prefixes(struct config_read *r, const struct config_key *key,
 {
     struct config_key list_key = *key;
     list_key.detail = &prefix_list;
-    return read_list(r, &list_key, node, ret_value);
+    if (read_list(r, &list_key, node, ret_value))
+        return true;
+    /* Judges go on with those that could be read. */
+    struct config_prefixes prefixes;
+    memcpy(&prefixes, ret_value, sizeof(prefixes));
+    size_t good = 0;
+    for (size_t i = 0; i < prefixes.count; i++)
+        if (prefixes.items[i].addr.family != ADDR_NONE)
+            prefixes.items[good++] = prefixes.items[i];
+    prefixes.count = good;
+    memcpy(ret_value, &prefixes, sizeof(prefixes));
+    return false;
 }
 
 /* --- files -------------------------------------------------------------------------------------
@@ -199,11 +210,12 @@ static bool read_network(struct config_read *r, const struct config_key *key,
     return ok;
 }
 
-bool read_networks(struct config_read *r, const struct config_key *key,
-                   const struct config_node *node, void *ret_value)
+static bool read_names(struct config_read *r, const struct config_key *key,
+                       const struct config_node *node, void *ret_value)
 {
     if (node->kind != NODE_MAP)
         return config_wrong(r, key, node, "names with lists of prefixes");
+    config_meet(r, node);
     if (node->count > NETWORKS_MAX) {
         config_error(r->errors, node->pos, "networks: %zu names, expected at most %d", node->count,
                      NETWORKS_MAX);
@@ -219,4 +231,13 @@ bool read_networks(struct config_read *r, const struct config_key *key,
         (void)read_network(r, key, n, at++);
     memcpy(ret_value, &array, sizeof(array));
     return true;
+}
+
+bool read_networks(struct config_read *r, const struct config_key *key,
+                   const struct config_node *node, void *ret_value)
+{
+    size_t before = config_faults(r);
+    bool ok = read_names(r, key, node, ret_value);
+    r->config->networks_flawed = config_faults(r) != before;
+    return ok;
 }

@@ -214,12 +214,24 @@ static const struct config_key platform_keys[] = {
 static const struct config_section platform_section = {"a platform", CONFIG_KEYS(platform_keys),
                                                        sizeof(struct config_platform),
                                                        offsetof(struct config_platform, pos), NULL};
-const struct config_list platform_list = {{.read = read_section, .detail = &platform_section},
-                                          sizeof(struct config_platform),
-                                          0,
-                                          PLATFORMS_MAX,
-                                          "a list of platforms",
-                                          false};
+static const struct config_list platform_list = {
+    {.read = read_section, .detail = &platform_section},
+    sizeof(struct config_platform),
+    0,
+    PLATFORMS_MAX,
+    "a list of platforms",
+    false};
+
+bool read_platforms(struct config_read *r, const struct config_key *key,
+                    const struct config_node *node, void *ret_value)
+{
+    struct config_key list_key = *key;
+    size_t before = config_faults(r);
+    list_key.detail = &platform_list;
+    bool ok = read_list(r, &list_key, node, ret_value);
+    r->config->platforms_flawed = config_faults(r) != before;
+    return ok;
+}
 
 static const struct config_key profile_keys[] = {
     {"name", read_name, 0, NULL, NULL, "what peers call it", CONFIG_REQUIRED},

@@ -34,6 +34,7 @@ static bool is_one_of(const char *const *names, const char *text, size_t len)
 static bool read_direction(struct config_read *r, const struct config_key *key,
                            const struct config_node *node, void *ret_value)
 {
+    memset(ret_value, 0, sizeof(struct config_text)); /* a wrong one is none, not the default */
     if (node->kind != NODE_SCALAR || !is_one_of(directions, node->text, strlen(node->text)))
         return config_wrong(r, key, node, "incoming, outgoing, internal, transit or any");
     return read_text(r, key, node, ret_value);
@@ -68,9 +69,10 @@ static bool read_where(struct config_read *r, const struct config_key *key,
         struct config_key field = {.name = n->key->text};
         if (!is_one_of(dimensions, n->key->text, strlen(n->key->text)))
             refuse_dimension(r, n->key, key->name);
-        else if (n->kind == NODE_LIST && n->count == 0)
+        else
+            at->field = (struct config_text){n->key->text, n->key->pos};
+        if (n->kind == NODE_LIST && n->count == 0)
             (void)config_wrong(r, &field, n, "at least one value");
-        at->field = (struct config_text){n->key->text, n->key->pos};
         (void)read_texts(r, &field, n, &at->values);
     }
     memcpy(ret_value, &array, sizeof(array));
@@ -82,10 +84,20 @@ static bool read_policy_key(struct config_read *r, const struct config_key *key,
 {
     if (node->kind != NODE_LIST || node->count == 0 || node->count > KEY_DIMENSIONS_MAX)
         return config_wrong(r, key, node, "a list of fields such as [dst_addr]");
-    for (const struct config_node *n = node->first; n != NULL; n = n->next)
-        if (n->kind == NODE_SCALAR && !is_one_of(dimensions, n->text, strcspn(n->text, "/")))
-            refuse_dimension(r, n, key->name);
-    return read_texts(r, key, node, ret_value);
+    bool ok = read_texts(r, key, node, ret_value);
+    struct config_texts texts;
+    if (node->cut)
+        memset(ret_value, 0, sizeof(texts)); /* half a key would be another one */
+    memcpy(&texts, ret_value, sizeof(texts));
+    for (size_t i = 0; i < texts.count; i++) {
+        const char *value = texts.items[i].value;
+        if (value == NULL || is_one_of(dimensions, value, strcspn(value, "/")))
+            continue;
+        refuse_dimension(r, node_item(node, i), key->name);
+        texts.items[i] = (struct config_text){0};
+        ok = false;
+    }
+    return ok;
 }
 
 /* --- thresholds ---------------------------------------------------------------------------------
@@ -196,9 +208,12 @@ static const struct config_key step_keys[] = {
 
 static void finish_step(struct config_read *r, const struct config_node *node, void *value)
 {
-    (void)value;
+    struct config_step *step = value;
+    if (node_child(node, "method") == NULL || node_child(node, "method")->kind != NODE_SCALAR ||
+        !config_is_name(node_child(node, "method")->text))
+        step->method = CONFIG_UNKNOWN;
     bool method = node_child(node, "method") != NULL, all = node_child(node, "all") != NULL;
-    if (method == all && !r->partial)
+    if (method == all && !r->partial && !node->cut)
         config_error(r->errors, node->pos, "a step with %s, expected one of method and all",
                      method ? "method and all" : "neither method nor all");
 }
@@ -221,10 +236,20 @@ static const struct config_share_range confidence_range = {0, 0.9999, "a number 
 static const struct config_share_range below_range = {0.01, 1, "a share from 1% to 100%"};
 static const struct config_range clear_range = {0, 86400 * 1000, "a duration up to 24h"};
 
+/* A wrong one is not too short as well. */
+static bool read_clear_after(struct config_read *r, const struct config_key *key,
+                             const struct config_node *node, void *ret_value)
+{
+    if (read_duration(r, key, node, ret_value))
+        return true;
+    memset(ret_value, 0xff, sizeof(uint64_t));
+    return false;
+}
+
 #define AT(member) offsetof(struct config_threshold, member)
 static const struct config_key clear_keys[] = {
     {"below", read_share, AT(clear_below), &below_range, "80%", "share of the limit", 0},
-    {"after", read_duration, AT(clear_after_ms), &clear_range, "60s",
+    {"after", read_clear_after, AT(clear_after_ms), &clear_range, "60s",
      "how long it must be below; never less than the longest active_timeout + window", 0},
 };
 static const struct config_section clear_section = {
@@ -250,7 +275,7 @@ static void finish_threshold(struct config_read *r, const struct config_node *no
 {
     (void)value;
     bool any = node_child(node, "any") != NULL, all = node_child(node, "all") != NULL;
-    if (any == all && !r->partial)
+    if (any == all && !r->partial && !node->cut)
         config_error(r->errors, node->pos, "a threshold with %s, expected one of any and all",
                      any ? "any and all" : "neither any nor all");
 }
@@ -302,7 +327,17 @@ static const struct config_key policy_keys[] = {
 static const struct config_section policy_section = {"a policy", CONFIG_KEYS(policy_keys),
                                                      sizeof(struct config_policy),
                                                      offsetof(struct config_policy, pos), NULL};
-const struct config_list policy_list = {{.read = read_section, .detail = &policy_section},
+static bool read_policy(struct config_read *r, const struct config_key *key,
+                        const struct config_node *node, void *ret_value)
+{
+    struct config_policy *policy = ret_value;
+    size_t before = config_faults(r);
+    bool ok = read_section(r, key, node, policy);
+    policy->flawed = config_faults(r) != before;
+    return ok;
+}
+
+const struct config_list policy_list = {{.read = read_policy, .detail = &policy_section},
                                         sizeof(struct config_policy),
                                         0,
                                         POLICIES_MAX,

@@ -30,8 +30,10 @@ bool config_wrong(struct config_read *r, const struct config_key *key,
                   const struct config_node *node, const char *want)
 {
     char shown[SHOWN_MAX + 8];
-    if (node->kind == NODE_WRONG || node->cut)
+    if (node->kind == NODE_WRONG || node->cut) {
+        r->unsaid++;
         return false;
+    }
     describe(node, shown, sizeof(shown));
     config_error(r->errors, node->pos, "%s: %s, expected %s", key->name, shown, want);
     return false;
@@ -56,6 +58,23 @@ void config_not_yet(struct config_read *r, struct config_pos pos, const char *wh
     config_error(r->errors, pos, "%s: not available yet", what);
 }
 
+size_t config_faults(const struct config_read *r)
+{
+    return r->errors->count + r->unsaid;
+}
+
+void config_meet(struct config_read *r, const struct config_node *node)
+{
+    r->unsaid += node->cut;
+}
+
+bool config_shows_all(const struct config_read *r, const struct config_node *node)
+{
+    if (node == NULL)
+        return !r->partial;
+    return (node->kind == NODE_MAP || node->kind == NODE_LIST) && !node->cut;
+}
+
 bool config_gave_up(const struct config_read *r)
 {
     return r->errors->count > CONFIG_ERRORS_MAX || arena_failed(r->arena);
@@ -71,6 +90,8 @@ void config_refer(struct config_read *r, enum config_kind kind, const struct con
                   const struct config_node *node, size_t *ret_index)
 {
     struct config_reference *reference = arena_take(r->arena, sizeof(*reference));
+    if (ret_index != NULL)
+        *ret_index = CONFIG_UNKNOWN;
     if (reference == NULL)
         return;
     *reference =
@@ -128,6 +149,7 @@ static void say_repeated(struct config_read *r, const struct config_node *key,
 
 void config_refuse_repeated(struct config_read *r, const struct config_node *map)
 {
+    config_meet(r, map);
     if (map->count > FREE_KEYS_MAX) {
         config_error(r->errors, map->pos, "%zu keys, expected at most %d", map->count,
                      FREE_KEYS_MAX);
@@ -215,6 +237,7 @@ bool read_section(struct config_read *r, const struct config_key *key,
 {
     const struct config_section *section = key->detail;
     uint64_t seen = 0;
+    config_meet(r, node);
     if (node->kind != NODE_MAP) {
         char want[SHOWN_MAX * 2];
         (void)snprintf(want, sizeof(want), "%s as a group of keys, such as {%s: …}", section->what,
@@ -244,7 +267,7 @@ bool read_section(struct config_read *r, const struct config_key *key,
             read_key(r, k, child, ret_value);
         seen |= bit;
     }
-    for (size_t i = 0; i < section->key_count && !r->partial; i++)
+    for (size_t i = 0; i < section->key_count && !r->partial && !node->cut; i++)
         if ((section->keys[i].flags & CONFIG_REQUIRED) != 0 && (seen & 1ULL << i) == 0)
             config_error(r->errors, node->pos, "%s without \"%s\", expected it: %s", section->what,
                          section->keys[i].name, section->keys[i].about);
@@ -271,6 +294,7 @@ bool read_list(struct config_read *r, const struct config_key *key, const struct
     const struct config_list *list = key->detail;
     struct config_key item = list->item;
     item.name = key->name;
+    config_meet(r, node);
     if (node->kind != NODE_LIST)
         return list->item.read == read_section ? config_wrong(r, key, node, list->what)
                                                : config_wrong_address(r, key, node, list->what);

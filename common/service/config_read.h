@@ -30,6 +30,7 @@ struct config_read {
     const struct config_node *root;
     const char *folder; /* of the file, "" or ends in /: prefix files are looked for here */
     bool partial;       /* parts of the file are missing, so nothing is called missing */
+    size_t unsaid;      /* faults that were met again after they had been said */
     struct config_reference *references;
 };
 
@@ -132,6 +133,14 @@ bool config_wrong_address(struct config_read *r, const struct config_key *key,
                           const struct config_node *node, const char *want);
 void config_not_yet(struct config_read *r, struct config_pos pos, const char *what);
 bool config_is_name(const char *text);
+/* Grows with each fault that is met: what was read while it grew is flawed. */
+size_t config_faults(const struct config_read *r);
+/* To be told of each group and list by its reader: one of which something was lost is a fault. */
+void config_meet(struct config_read *r, const struct config_node *node);
+/* Whether what is not in this group or list (NULL: it is not there itself) was left out on purpose,
+ * and not lost to an error. */
+bool config_shows_all(const struct config_read *r, const struct config_node *node);
+/* *ret_index is CONFIG_UNKNOWN until the whole file has been read. */
 void config_refer(struct config_read *r, enum config_kind kind, const struct config_key *key,
                   const struct config_node *node, size_t *ret_index);
 /* Says each key that stands twice in a map whose keys are not of a section, and too many keys. */
@@ -145,9 +154,9 @@ const char *config_nearest(const char *name, const char *const *names, size_t co
 extern const struct config_section house_section; /* the whole file, into struct config */
 extern const struct config_section collector_section, aggregator_section, policy_process_section,
     speaker_section, console_section;
-extern const struct config_list exporter_list, peer_list, platform_list, profile_list, policy_list,
-    method_list, notification_list;
-config_reader read_networks, read_prefixes, read_vectors;
+extern const struct config_list peer_list, profile_list, policy_list, method_list,
+    notification_list;
+config_reader read_networks, read_prefixes, read_exporters, read_platforms, read_vectors;
 config_reader read_action;       /* the action of a struct config_method */
 config_reader read_action_later; /* checked and kept nowhere */
 

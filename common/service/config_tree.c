@@ -186,10 +186,12 @@ static void add_pair(struct builder *b, struct config_node *map, struct config_n
     if (key->kind == NODE_SCALAR) {
         value->key = key;
         append(map, tail, value);
-    } else if (key->kind != NODE_WRONG) {
+        return;
+    }
+    map->cut = true;
+    if (key->kind != NODE_WRONG)
         config_error(b->errors, key->pos, "a %s as a key, expected a word",
                      key->kind == NODE_LIST ? "list" : "group");
-    }
 }
 
 static void read_pairs(struct builder *b, struct config_node *map)
@@ -236,7 +238,7 @@ static struct config_node *read_group(struct builder *b, yaml_event_t *event)
         read_items(b, node);
     else
         read_pairs(b, node);
-    node->cut = b->broken;
+    node->cut = node->cut || b->broken;
     b->depth--;
     return node;
 }
@@ -356,6 +358,7 @@ enum status tree_parse(struct config_tree *ret_tree, struct config_arena *arena,
                 break;
         }
     }
+    tree.partial = tree.partial || tree.root->cut;
     *ret_tree = tree;
     return arena_failed(arena) ? STATUS_NO_MEMORY : STATUS_OK;
 }

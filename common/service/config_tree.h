@@ -19,7 +19,7 @@ enum node_kind {
 struct config_node {
     enum node_kind kind;
     bool quoted; /* a scalar in quotes */
-    bool cut;    /* a syntax error stands inside, and what came after it is missing */
+    bool cut;    /* some of what is inside could not be read and is missing, which was said */
     struct config_pos pos;
     const char *text; /* of a scalar, never NULL there; UTF-8 without control characters */
     const struct config_node *key;    /* in a map: the scalar before this value */

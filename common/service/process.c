@@ -92,22 +92,6 @@ static void measure_memory(void *owner)
 /* --- configuration ------------------------------------------------------------------------------
  */
 
-/* Reads and judges the file; NULL when there is any error. */
-static struct config *load(const struct process_hooks *hooks, const char *path,
-                           struct config_errors *errors)
-{
-    struct config *config = NULL;
-    enum status status = config_load(&config, path, errors);
-    if (status == STATUS_NO_MEMORY && errors->count == 0)
-        config_error(errors, (struct config_pos){0}, "%s", status_text(status));
-    if (status == STATUS_OK && hooks->check != NULL)
-        hooks->check(config, errors);
-    if (errors->count == 0)
-        return config;
-    config_free(config);
-    return NULL;
-}
-
 static void log_errors(const struct config_errors *errors)
 {
     const char *at = text_str(&errors->lines);
@@ -132,8 +116,8 @@ static struct config *load_again(struct process *p)
 {
     struct config_errors errors;
     config_errors_init(&errors, p->path);
-    struct config *config = load(p->hooks, p->path, &errors);
-    if (config != NULL &&
+    struct config *config = NULL;
+    if (config_load_judged(&config, p->path, p->hooks->check, &errors) == STATUS_OK &&
         config_keep_fixed(config, p->config, p->hooks->kind, on_kept, NULL) != STATUS_OK) {
         config_free(config);
         config = NULL;
@@ -388,7 +372,7 @@ int process_run(int argc, char **argv, const struct process_hooks *hooks)
     }
     struct config_errors errors;
     config_errors_init(&errors, p.path);
-    p.config = load(hooks, p.path, &errors);
+    (void)config_load_judged(&p.config, p.path, hooks->check, &errors);
     (void)fputs(text_str(&errors.lines), stderr);
     config_errors_done(&errors);
     if (p.config == NULL)

@@ -19,7 +19,7 @@ struct process;
 struct process_hooks {
     const char *kind; /* "collector" */
     /* Judges a config beyond the reader; adds to errors. May be NULL. */
-    void (*check)(const struct config *config, struct config_errors *errors);
+    config_judge *check;
     /* Starts everything on the loop. A failure is logged by the hook and ends the process with 1.
      */
     enum status (*start)(void *self, struct process *process);

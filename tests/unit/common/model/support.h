@@ -24,7 +24,8 @@ static inline struct loaded load(const char *yaml)
 {
     struct loaded l = {0};
     config_errors_init(&l.errors, "t.yaml");
-    enum status status = config_parse(&l.config, yaml, strlen(yaml), "t.yaml", &l.errors);
+    enum status status =
+        config_parse_judged(&l.config, yaml, strlen(yaml), "t.yaml", model_check, &l.errors);
     if (status == STATUS_OK)
         l.model = model_new(l.config, &l.errors);
     return l;

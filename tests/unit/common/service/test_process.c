@@ -273,9 +273,11 @@ Test(process, reload_judges_by_the_process_too)
     write_config(QUIET);
     run_child(CHILD_USUAL);
     wait_notify("READY=1");
-    write_config("policy: {name: p7, metrics_port: 0, lease: 666ms}\n");
+    write_config("policy: {name: p7, metrics_port: 0, lease: 666ms}\nlog: {level: loud}\n");
     cr_assert_eq(kill(fx.pid, SIGHUP), 0);
-    wait_output("the model does not like 666ms");
+    wait_output("configuration refused, the old one stays\" errors=2");
+    cr_assert(said("the model does not like 666ms"), "%s", fx.output);
+    cr_assert(said("weir.yaml:2:14: level"), "%s", fx.output);
     cr_assert_eq(kill(fx.pid, SIGTERM), 0);
     cr_assert_eq(wait_exit(), 0);
     cr_assert_not(said("reloaded name"));
