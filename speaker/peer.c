@@ -92,6 +92,9 @@ static void on_state(struct peer *peer, const char *why, bool penalty)
     if (why[0] != '\0' && peer->established == NULL)
         (void)snprintf(peer->last_error, sizeof(peer->last_error), "%s", why);
     if (penalty) {
+        /* The first fall is most likely a restart of the peer. */
+        if (peer->penalties == 0)
+            wait_ms = open_retry_ms(wait_ms, 0, 0);
         for (uint32_t i = 0; i < peer->penalties && wait_ms < WAIT_MAX_MS; i++)
             wait_ms *= 2;
         if (wait_ms > WAIT_MAX_MS)

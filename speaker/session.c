@@ -230,11 +230,20 @@ static void do_close(struct session *s)
     conn_close(conn);
 }
 
+/* An attempt that is under way has all the time; one that came to nothing is followed soon. */
+static uint64_t retry_ms(struct session *s, bool under_way)
+{
+    uint64_t most_ms = s->options.connect_retry_ms;
+    if (under_way)
+        return open_jitter_ms(most_ms, next_random(s));
+    return open_retry_ms(most_ms, s->attempts++, next_random(s));
+}
+
 static void start_timers(struct session *s, unsigned int actions)
 {
     uint64_t now = now_ms(s), hold = s->negotiated.hold_ms, keepalive = s->negotiated.keepalive_ms;
     if ((actions & FSM_DO_START_RETRY) != 0 && s->options.outgoing)
-        s->retry_at = now + open_jitter_ms(s->options.connect_retry_ms, next_random(s));
+        s->retry_at = now + retry_ms(s, (actions & FSM_DO_CONNECT) != 0);
     if ((actions & FSM_DO_STOP_RETRY) != 0)
         s->retry_at = 0;
     if ((actions & FSM_DO_START_OPEN_HOLD) != 0)
@@ -272,6 +281,8 @@ static void drive(struct session *s, enum fsm_event event)
     if ((actions & FSM_DO_SEND_KEEPALIVE) != 0)
         do_send_keepalive(s);
     start_timers(s, actions);
+    if ((actions & FSM_DO_UP) != 0)
+        s->attempts = 0;
     if ((actions & FSM_DO_UP) != 0)
         events->on_up(events->owner);
     if ((actions & FSM_DO_REFRESH) != 0 && s->refresh != BGP_FAMILIES)

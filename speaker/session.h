@@ -56,7 +56,7 @@ struct session {
     enum bgp_family refresh; /* what DO_REFRESH sends again; BGP_FAMILIES: nothing */
     char why[160];           /* the last end of a connection, in words */
     struct session_counters counters;
-    uint32_t random;
+    uint32_t random, attempts; /* attempts: to connect, in vain, since it was established */
 };
 
 void session_init(struct session *s, const struct session_options *options);

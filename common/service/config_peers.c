@@ -93,7 +93,7 @@ static bool read_platform_families(struct config_read *r, const struct config_ke
 static const struct config_key timer_keys[] = {
     {"hold", read_hold, AT(hold_ms), NULL, "90s", "silence that ends the session", 0},
     {"connect_retry", read_duration, AT(connect_retry_ms), &retry_range, "5s",
-     "time between attempts to connect", 0},
+     "most time between attempts to connect; the first come sooner", 0},
 };
 static const struct config_section timer_section = {
     "timers", CONFIG_KEYS(timer_keys), sizeof(struct config_peer), CONFIG_NO_POS, NULL};

@@ -7,6 +7,7 @@ enum {
     CAPABILITY_REFRESH = 2,
     CAPABILITY_AS4 = 65,
     HOLD_MIN_S = 3,
+    FIRST_RETRY_MS = 250, /* of attempts to connect */
 };
 
 static void put_capability(struct wire_writer *w, uint8_t code, uint8_t len)
@@ -185,4 +186,12 @@ uint64_t open_jitter_ms(uint64_t ms, uint32_t random)
 {
     uint64_t quarter = ms / 4;
     return ms - (quarter == 0 ? 0 : random % (quarter + 1));
+}
+
+uint64_t open_retry_ms(uint64_t most_ms, uint32_t attempts, uint32_t random)
+{
+    uint64_t ms = FIRST_RETRY_MS;
+    for (uint32_t i = 0; i < attempts && ms < most_ms; i++)
+        ms *= 2;
+    return open_jitter_ms(ms < most_ms ? ms : most_ms, random);
 }

@@ -40,5 +40,9 @@ bool open_keeps_ours(const struct bgp_open *local, const struct bgp_open *remote
 
 /* A time between three quarters of it and all of it (RFC 4271, 10), by a random number. */
 uint64_t open_jitter_ms(uint64_t ms, uint32_t random);
+/* How long to wait before the next attempt to connect, after so many that came to nothing: short at
+ * first, because a peer that restarts or refuses us for a moment is back soon, and doubling up to
+ * what the configuration says. */
+uint64_t open_retry_ms(uint64_t most_ms, uint32_t attempts, uint32_t random);
 
 #endif

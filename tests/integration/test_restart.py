@@ -15,13 +15,13 @@ from lib.ports import free_port
 from lib.waits import now_ms, wait_for
 
 TARGET = "198.51.100.45"
-# How long the route may be away. Sessions, and with them the routes, outlive everything but their speaker; GoBGP then
-# takes no new session for 5 s (its idle hold time after a lost connection), and the speaker tries once a second.
-LOST_MS = {"policy": 0, "aggregator": 0, "collector": 0, "speaker": 5000 + 2500}
+# How long the route may be away. Sessions, and with them the routes, outlive everything but their speaker. After a lost
+# connection GoBGP closes every new one for 5 s: a constant of its own (holdtimeIdle in its fsm.go), which no setting
+# changes; idle-hold-time-after-reset is for its administrator's resets. Then the speaker, which tries at least once a
+# second here, needs its next attempt, the session and the route.
+LOST_MS = {"policy": 0, "aggregator": 0, "collector": 0, "speaker": 5000 + 1000 + 500}
 WITHDRAW_AFTER_MS = 2000
 CLOCKS_MS = 100  # what a process's idea of the state server's time may be off
-# Longer than an exporter may be silent, so that an alarm whose exporters fall silent freezes before it has cleared.
-POLICY = house.HOST_UDP.replace("after: 2s", "after: 7s")
 
 
 class Watch(threading.Thread):
@@ -59,13 +59,15 @@ class Watch(threading.Thread):
         return longest
 
 
-class Restart(suite.HouseTest):
+class Stories(suite.HouseTest):
+    policy = house.HOST_UDP
+
     @classmethod
     def setUpClass(cls):
         cls.work = house.work_folder()
         cls.port = free_port()
         cls.gobgp = Gobgp(cls.work).start()
-        text = house.config(cls.work, [f"127.0.0.1:{cls.port}"], cls.gobgp.port, policies=POLICY)
+        text = house.config(cls.work, [f"127.0.0.1:{cls.port}"], cls.gobgp.port, policies=cls.policy)
         cls.house = house.House(cls.work, text).start()
         wait_for(cls.gobgp.established, 60, "the BGP session")
 
@@ -83,6 +85,9 @@ class Restart(suite.HouseTest):
         return Generate(self.work, name, "--to", f"127.0.0.1:{self.port}", "--proto", "netflow9", "--rate", 500, "--volume",
                         "20Mbps", "--duration", "0s", *more)
 
+    def is_back(self, alarm):
+        """The killed one has a successor, and the attack goes on: what else is to be seen."""
+
     def story(self, process, seed):
         """An attack; the process is killed while the mitigation stands; the attack ends."""
         before = {m["id"] for m in self.house.mitigations()}
@@ -99,8 +104,7 @@ class Restart(suite.HouseTest):
         wait_for(lambda: any(r["kind"] == process and int(r["pid"]) == self.house.pids()[process]
                              for r in self.house.registry()), 90, f"{process} registered again")
         wait_for(self.gobgp.established, 60, "the BGP session again")
-        if process == "collector":
-            self.not_understood_is_not_peace(mine()[0]["alarm"])
+        self.is_back(mine()[0]["alarm"])
         time.sleep(2)  # what a restart might lose, it loses now
         said = attack.stop()
         calm = self.generate(f"calm-{process}")  # silence would freeze the alarm
@@ -121,13 +125,8 @@ class Restart(suite.HouseTest):
             self.assertEqual(away, [], times)
         self.assertTrue(any(l["process"] == process and l["signal"] == "9" for l in self.house.log("up", "process died", "error")))
 
-    def not_understood_is_not_peace(self, alarm):
-        """A collector that starts knows no templates: until they come again it hears its exporters, and understands
-        nothing. The alarm freezes instead of clearing, and goes on when they are understood."""
-        state = lambda: self.house.weir("alarm", alarm)["state"]
-        wait_for(lambda: state() == "frozen", 60, "the alarm frozen while templates are missing")
-        wait_for(lambda: state() == "active", 60, "the alarm active when they have come")
 
+class Restart(Stories):
     def test_policy(self):
         self.story("policy", 11)
 
@@ -136,6 +135,20 @@ class Restart(suite.HouseTest):
 
     def test_aggregator(self):
         self.story("aggregator", 13)
+
+
+class RestartOfCollector(Stories):
+    # Longer than an exporter may be silent (5 s), so that an alarm whose exporters fall silent freezes before it has
+    # cleared.
+    policy = house.HOST_UDP.replace("after: 2s", "after: 7s")
+
+    def is_back(self, alarm):
+        """Not understood is not peace. A collector that starts knows no templates: until they come again it hears its
+        exporters, and understands nothing. The alarm freezes instead of clearing, and goes on when they are
+        understood."""
+        state = lambda: self.house.weir("alarm", alarm)["state"]
+        wait_for(lambda: state() == "frozen", 60, "the alarm frozen while templates are missing")
+        wait_for(lambda: state() == "active", 60, "the alarm active when they have come")
 
     def test_collector(self):
         self.story("collector", 14)

@@ -275,6 +275,19 @@ class Sessions(Case):
                 w.speaker.end()
                 w.start_speaker()
 
+    def test_a_peer_that_restarts_is_not_kept_waiting(self):
+        w = self.world
+        bird = w.peer(Bird, "bird")
+        bird.retry = "120s"
+        w.up()
+        w.all_established()
+        w.announce("m-1", RULE4)
+        self.present(bird, "198.51.100.7/32")
+        bird.kill()
+        wait_for("seen", lambda: 'weir_speaker_peer_up{peer="bird"} 0' in w.metrics())
+        bird.up()
+        self.present(bird, "198.51.100.7/32", limit_s=10)
+
     def test_reload_touches_only_what_changed(self):
         w = self.world
         gobgp = w.peer(GoBgp, "gobgp")

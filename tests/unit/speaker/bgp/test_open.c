@@ -236,3 +236,13 @@ Test(open, jitter_takes_off_a_quarter_at_most)
     cr_assert_eq(open_jitter_ms(0, 7), 0);
     cr_assert_eq(open_jitter_ms(3, 7), 3);
 }
+
+Test(open, attempts_are_quick_at_first_and_as_configured_later)
+{
+    static const uint64_t want_ms[] = {250, 500, 1000, 2000, 4000, 5000, 5000};
+    for (uint32_t i = 0; i < sizeof(want_ms) / sizeof(want_ms[0]); i++)
+        cr_assert_eq(open_retry_ms(5000, i, 0), want_ms[i], "%u", i);
+    cr_assert_eq(open_retry_ms(5000, UINT32_MAX, 0), 5000);
+    cr_assert_eq(open_retry_ms(100, 0, 0), 100, "never slower than the configuration");
+    cr_assert_eq(open_retry_ms(5000, 0, 62), 188, "with jitter");
+}
