@@ -3,6 +3,9 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
+# Daemons are in the sbin folders, which are not in the PATH of an ordinary user.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
 # shellcheck disable=SC2034  # used by the scripts that source this file
 build_packages=(build-essential cmake ninja-build pkg-config libuv1-dev libhiredis-dev libyaml-dev
     libmicrohttpd-dev protobuf-c-compiler libprotobuf-c-dev libjansson-dev libxxhash-dev libpcap-dev)
