@@ -159,14 +159,17 @@ static bool read_rate_limit(struct config_read *r, const struct config_key *key,
                                   : read_bit_rate(r, &rate_key, node, &method->action.rate_bps);
 }
 
+static const struct config_range packets_range = {1, UINT32_MAX,
+                                                  "packets a second from 1 to 4294967295"};
 static const struct config_key action_keys[] = {
     {"discard", read_discard, 0, NULL, NULL, "drops what matches", 0},
     {"rate_limit", read_rate_limit, 0, NULL, NULL, "lets this much pass", 0},
-    {"rate_limit_packets", read_any, 0, NULL, NULL, "packets a second that pass", CONFIG_LATER},
-    {"mark", read_any, 0, NULL, NULL, "sets the DSCP", CONFIG_LATER},
-    {"redirect_vrf", read_any, 0, NULL, NULL, "into another routing table", CONFIG_LATER},
-    {"redirect_ip", read_any, 0, NULL, NULL, "to another next hop", CONFIG_LATER},
-    {"none", read_any, 0, NULL, NULL, "only counts", CONFIG_LATER},
+    {"rate_limit_packets", read_count, 0, &packets_range, NULL, "packets a second that pass",
+     CONFIG_LATER},
+    {"mark", read_dscp, 0, NULL, NULL, "sets the DSCP", CONFIG_LATER},
+    {"redirect_vrf", read_vrf, 0, NULL, NULL, "into another routing table", CONFIG_LATER},
+    {"redirect_ip", read_addr, 0, NULL, NULL, "to another next hop", CONFIG_LATER},
+    {"none", read_bool, 0, NULL, NULL, "only counts", CONFIG_LATER},
 };
 
 static void finish_action(struct config_read *r, const struct config_node *node, void *value)
@@ -289,12 +292,13 @@ static const struct config_key method_keys[] = {
     {"dry_run", read_bool, AT(dry_run), NULL, "false", "adds dry run, never takes it away", 0},
     {"synthesize", read_section, 0, &synthesize_section, NULL, "finds the rule by itself",
      CONFIG_LATER},
-    {"fallback", read_name, 0, NULL, NULL, "the method where that fails", CONFIG_LATER},
+    {"fallback", read_known_method, 0, NULL, NULL, "the method where that fails", CONFIG_LATER},
     {"automatic", read_bool, 0, NULL, "false", "needs no approval as a step", CONFIG_LATER},
     {"allow", read_choice, 0, &allow_choices, NULL, "what the guard may let pass", CONFIG_LATER},
-    {"blackhole", read_any, 0, NULL, NULL, "a route to nowhere", CONFIG_LATER},
-    {"divert", read_any, 0, NULL, NULL, "a route to a scrubbing centre", CONFIG_LATER},
-    {"external", read_any, 0, NULL, NULL, "a scrubbing service", CONFIG_LATER},
+    {"blackhole", read_section, 0, &blackhole_section, NULL, "a route to nowhere", CONFIG_LATER},
+    {"divert", read_section, 0, &divert_section, NULL, "a route to a scrubbing centre",
+     CONFIG_LATER},
+    {"external", read_section, 0, &external_section, NULL, "a scrubbing service", CONFIG_LATER},
 };
 #undef AT
 

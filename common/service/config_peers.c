@@ -206,7 +206,7 @@ static const struct config_key platform_keys[] = {
     {"widest", read_widest, AT(widest4), NULL, "[/24, /48]", "the shortest destination prefixes",
      0},
     {"mtu", read_u32, AT(mtu_bytes), &mtu_range, "9192", "the longest packet", 0},
-    {"default_action", read_any, 0, NULL, NULL, "where a method names none", CONFIG_LATER},
+    {"default_action", read_action_later, 0, NULL, NULL, "where a method names none", CONFIG_LATER},
     {"families", read_platform_families, AT(families), NULL, "[ipv4, ipv6]", "what it takes", 0},
     {"dry_run", read_bool, AT(dry_run), NULL, "false", "adds dry run, never takes it away", 0},
 };

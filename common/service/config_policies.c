@@ -193,9 +193,20 @@ static bool read_method_name(struct config_read *r, const struct config_key *key
     return true;
 }
 
+bool read_known_method(struct config_read *r, const struct config_key *key,
+                       const struct config_node *node, void *ret_value)
+{
+    const char *name = NULL;
+    (void)ret_value;
+    if (!read_name(r, key, node, &name))
+        return false;
+    config_refer(r, KIND_METHOD, key, node, NULL);
+    return true;
+}
+
 static const struct config_range after_range = {0, 86400 * 1000, "a duration up to 24h"};
 static const struct config_list together = {
-    {.read = read_name}, sizeof(const char *), 1, STEPS_MAX, "a list of names of methods", true};
+    {.read = read_known_method}, sizeof(size_t), 1, STEPS_MAX, "a list of names of methods", true};
 
 #define AT(member) offsetof(struct config_step, member)
 static const struct config_key step_keys[] = {

@@ -219,8 +219,8 @@ static void read_later(struct config_read *r, const struct config_key *key,
         return;
     if (key->read == read_section)
         assert(((const struct config_section *)key->detail)->size <= sizeof(scratch));
-    if (key->read(r, key, node, &scratch))
-        config_not_yet(r, node->key->pos, key->name);
+    (void)key->read(r, key, node, &scratch);
+    config_not_yet(r, node->key->pos, key->name);
 }
 
 static void read_key(struct config_read *r, const struct config_key *key,
@@ -324,15 +324,6 @@ bool read_texts(struct config_read *r, const struct config_key *key, const struc
     struct config_key list_key = *key;
     list_key.detail = &texts;
     return read_list(r, &list_key, node, ret_value);
-}
-
-bool read_any(struct config_read *r, const struct config_key *key, const struct config_node *node,
-              void *ret_value)
-{
-    (void)r;
-    (void)key;
-    (void)ret_value;
-    return node->kind != NODE_WRONG;
 }
 
 bool read_switched_off(struct config_read *r, const struct config_key *key,

@@ -121,7 +121,6 @@ config_reader read_endpoint;  /* struct ip_endpoint */
 config_reader read_section; /* detail: section */
 config_reader read_list;    /* struct config_array; detail: list */
 config_reader read_texts;   /* struct config_texts: a list of scalars */
-config_reader read_any;     /* nothing is read: for keys that only a later room understands */
 
 /* A section whose room is not built yet: only `enabled: false` is available. */
 config_reader read_switched_off;
@@ -153,12 +152,13 @@ const char *config_nearest(const char *name, const char *const *names, size_t co
 /* Parts of the file, each in config_<part>.c. */
 extern const struct config_section house_section; /* the whole file, into struct config */
 extern const struct config_section collector_section, aggregator_section, policy_process_section,
-    speaker_section, console_section;
+    speaker_section, console_section, blackhole_section, divert_section, external_section;
 extern const struct config_list peer_list, profile_list, policy_list, method_list,
     notification_list;
 config_reader read_networks, read_prefixes, read_exporters, read_platforms, read_vectors;
-config_reader read_action;       /* the action of a struct config_method */
-config_reader read_action_later; /* checked and kept nowhere */
+config_reader read_action; /* the action of a struct config_method */
+/* Checked and kept nowhere: of rooms that are not built yet. */
+config_reader read_action_later, read_dscp, read_vrf, read_known_method;
 
 /* What only several parts together show; called when the whole file was read. */
 void config_check(struct config_read *r);

@@ -210,7 +210,6 @@ static const struct bad not_yet[] = {
     {PLATFORM("default_action: {discard: true}"), 3, 35, "default_action: not available yet"},
     {"policy: {budgets: {blackholed_hosts: 2}}\n", 1, 20, "blackholed_hosts: not available yet"},
     /* Their values are judged all the same. */
-    {"bgp_sessions: [[192.0.2.1]]\n", 1, 16, "bgp_sessions: 1 items, expected 2 to 2"},
     {"collector: {recall: {enabled: false, memory: 256}}\n", 1, 46, "expected a size from 1MiB"},
     {"notifications: []\nprofiles: []\nvectors: {}\nconsole: {enabled: false, http: x}\n", 4, 33,
      "http: \"x\", expected an address and a port"},
@@ -234,4 +233,66 @@ Test(config_rules, wrong_methods_are_refused)
 Test(config_rules, what_is_not_built_yet_is_said_and_never_ignored)
 {
     CHECK(not_yet);
+}
+
+Test(config_rules, inner_keys_of_what_is_not_built_yet_are_judged_in_the_same_run)
+{
+    static const char *const cases[][2] = {
+        {"bgp_sessions: [[192.0.2.1]]\n", "t.yaml:1:1: bgp_sessions: not available yet\n"
+                                          "t.yaml:1:16: bgp_sessions: 1 items, expected 2 to 2\n"},
+        {PEER("graceful_restart: 120"),
+         "t.yaml:2:53: graceful_restart: not available yet\n"
+         "t.yaml:2:71: graceful_restart: \"120\", expected a duration from 0s to 4095s\n"},
+        {"methods:\n"
+         "  - name: b\n"
+         "    blackhole: {ipv4: {next_hop: \"100::1\"}, ipv6: {next_hop: 192.0.2.1, x: 1}, y: 1,\n"
+         "      communities: [666, \"65536:1\"], peers: {nobody: {no_export: 1, z: 1}}}\n"
+         "  - name: d\n"
+         "    divert: {communities: \"1:1\", prefix: net}\n"
+         "  - name: e\n"
+         "    external: {webhok: x, start: [], stop: ok}\n",
+         "t.yaml:3:5: blackhole: not available yet\n"
+         "t.yaml:3:34: next_hop: \"100::1\", expected an IPv4 address\n"
+         "t.yaml:3:62: next_hop: \"192.0.2.1\", expected an IPv6 address\n"
+         "t.yaml:3:73: unknown key \"x\" in ipv6, expected one of next_hop\n"
+         "t.yaml:3:80: unknown key \"y\" in blackhole, expected one of ipv4, ipv6, communities, "
+         "peers\n"
+         "t.yaml:4:21: communities: \"666\", expected a community such as \"65535:666\"\n"
+         "t.yaml:4:26: communities: \"65536:1\", expected a community such as \"65535:666\"\n"
+         "t.yaml:4:46: peers: no peer is called \"nobody\", expected the name of one\n"
+         "t.yaml:4:66: no_export: \"1\", expected true or false\n"
+         "t.yaml:4:69: unknown key \"z\" in a peer of blackhole, expected one of communities, "
+         "no_export\n"
+         "t.yaml:6:5: divert: not available yet\n"
+         "t.yaml:6:13: divert without \"next_hop\", expected it: the scrubbing centre\n"
+         "t.yaml:6:27: communities: \"1:1\", expected a list of communities\n"
+         "t.yaml:6:42: prefix: \"net\", expected host\n"
+         "t.yaml:8:5: external: not available yet\n"
+         "t.yaml:8:15: external without \"webhook\", expected it: the address that is posted to\n"
+         "t.yaml:8:16: unknown key \"webhok\" in external, expected \"webhook\"?\n"
+         "t.yaml:8:34: start: a list, expected a text of 1 to 256 characters\n"},
+        {ACTION("{mark: af44}"), "t.yaml:1:59: mark: not available yet\n"
+                                 "t.yaml:1:65: mark: \"af44\", expected a DSCP: 0 to 63, ef, va, "
+                                 "af11 to af43, cs0 to cs7\n"},
+        {ACTION("{redirect_vrf: \"65536:65536\"}"),
+         "t.yaml:1:59: redirect_vrf: not available yet\n"
+         "t.yaml:1:73: redirect_vrf: \"65536:65536\", expected a route target such as "
+         "\"64500:100\"\n"},
+        {ACTION("{redirect_ip: x}"), "t.yaml:1:59: redirect_ip: not available yet\n"
+                                     "t.yaml:1:72: redirect_ip: \"x\", expected an IPv4 or IPv6 "
+                                     "address\n"},
+        {ACTION("{rate_limit_packets: 0}"),
+         "t.yaml:1:59: rate_limit_packets: not available yet\n"
+         "t.yaml:1:79: rate_limit_packets: \"0\", expected packets a second from 1 to "
+         "4294967295\n"},
+        {METHODS("fallback: n"), "t.yaml:1:75: fallback: not available yet\n"
+                                 "t.yaml:1:85: fallback: no method is called \"n\", expected the "
+                                 "name of one\n"},
+        {PLATFORM("default_action: {drop: true}"),
+         "t.yaml:3:35: default_action: not available yet\n"
+         "t.yaml:3:52: unknown key \"drop\" in an action, expected one of discard, rate_limit, "
+         "rate_limit_packets, mark, redirect_vrf, redirect_ip, none\n"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        bad_check_all(cases[i][0], cases[i][1]);
 }
