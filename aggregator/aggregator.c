@@ -113,16 +113,6 @@ static bool healthy(void *self, struct text *why)
     return false;
 }
 
-static const char *name_of(const struct config *config)
-{
-    return config->aggregator.name;
-}
-
-static uint16_t port_of(const struct config *config)
-{
-    return config->aggregator.metrics_port;
-}
-
 int aggregator_run(int argc, char **argv)
 {
     static struct aggregator aggregator;
@@ -132,8 +122,6 @@ int aggregator_run(int argc, char **argv)
                                         .reload = reload,
                                         .stop = stop,
                                         .healthy = healthy,
-                                        .name = name_of,
-                                        .metrics_port = port_of,
                                         .self = &aggregator};
     return process_run(argc, argv, &hooks);
 }

@@ -375,16 +375,6 @@ static bool healthy(void *self, struct text *why)
     return all;
 }
 
-static const char *name_of(const struct config *config)
-{
-    return config->collector.name;
-}
-
-static uint16_t metrics_port(const struct config *config)
-{
-    return config->collector.metrics_port;
-}
-
 int collector_run(int argc, char **argv)
 {
     static struct collector collector;
@@ -394,8 +384,6 @@ int collector_run(int argc, char **argv)
                                         .reload = reload,
                                         .stop = stop,
                                         .healthy = healthy,
-                                        .name = name_of,
-                                        .metrics_port = metrics_port,
                                         .self = &collector};
     return process_run(argc, argv, &hooks);
 }

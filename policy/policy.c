@@ -291,16 +291,6 @@ static bool healthy(void *self, struct text *why)
     return false;
 }
 
-static const char *name_of(const struct config *config)
-{
-    return config->policy.name;
-}
-
-static uint16_t metrics_port_of(const struct config *config)
-{
-    return config->policy.metrics_port;
-}
-
 struct policy *policy_new(void)
 {
     return calloc(1, sizeof(struct policy));
@@ -314,8 +304,6 @@ struct process_hooks policy_hooks(struct policy *policy)
                                   .reload = reload,
                                   .stop = stop,
                                   .healthy = healthy,
-                                  .name = name_of,
-                                  .metrics_port = metrics_port_of,
                                   .self = policy};
 }
 

@@ -312,16 +312,6 @@ static bool healthy(void *self, struct text *why)
     return why->len == 0;
 }
 
-static const char *name(const struct config *config)
-{
-    return config->speaker.name;
-}
-
-static uint16_t metrics_port(const struct config *config)
-{
-    return config->speaker.metrics_port;
-}
-
 struct process_hooks speaker_hooks(struct speaker *speaker)
 {
     return (struct process_hooks){.kind = "speaker",
@@ -330,7 +320,5 @@ struct process_hooks speaker_hooks(struct speaker *speaker)
                                   .reload = reload,
                                   .stop = stop,
                                   .healthy = healthy,
-                                  .name = name,
-                                  .metrics_port = metrics_port,
                                   .self = speaker};
 }

@@ -89,6 +89,30 @@ static void measure_memory(void *owner)
     (void)fclose(in);
 }
 
+/* --- what differs by kind ------------------------------------------------------------------------
+ */
+
+struct identity {
+    const char *name; /* "c1" */
+    uint16_t metrics_port;
+};
+
+static struct identity identity_of(const struct process_hooks *hooks, const struct config *c)
+{
+    const struct {
+        const char *kind;
+        struct identity identity;
+    } kinds[] = {{"collector", {c->collector.name, c->collector.metrics_port}},
+                 {"aggregator", {c->aggregator.name, c->aggregator.metrics_port}},
+                 {"policy", {c->policy.name, c->policy.metrics_port}},
+                 {"speaker", {c->speaker.name, c->speaker.metrics_port}}};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (strcmp(kinds[i].kind, hooks->kind) == 0)
+            return kinds[i].identity;
+    assert(!"a kind of process that has a section");
+    return (struct identity){0};
+}
+
 /* --- configuration ------------------------------------------------------------------------------
  */
 
@@ -256,7 +280,7 @@ static bool is_healthy(void *owner, struct text *why)
 
 static bool start_http(struct process *p)
 {
-    uint16_t port = p->hooks->metrics_port(p->config);
+    uint16_t port = identity_of(p->hooks, p->config).metrics_port;
     char text[ENDPOINT_TEXT_MAX];
     struct http_options options = {.listen = {p->config->listen, port},
                                    .healthy = is_healthy,
@@ -319,8 +343,9 @@ static bool start(struct process *p)
         return true;
     }
     start_watchdog(p);
-    log_info("started", "name=%s version=%s config=%s file=%s", p->hooks->name(p->config),
-             weir_version(), p->config->hash, log_value(path, sizeof(path), p->path));
+    log_info("started", "name=%s version=%s config=%s file=%s",
+             identity_of(p->hooks, p->config).name, weir_version(), p->config->hash,
+             log_value(path, sizeof(path), p->path));
     notify_send("READY=1");
     return true;
 }

@@ -17,7 +17,7 @@
 struct process;
 
 struct process_hooks {
-    const char *kind; /* "collector" */
+    const char *kind; /* "collector": names its section of the config, too */
     /* Judges a config beyond the reader; adds to errors. May be NULL. */
     config_judge *check;
     /* Starts everything on the loop. A failure is logged by the hook and ends the process with 1.
@@ -27,8 +27,6 @@ struct process_hooks {
     void (*reload)(void *self, const struct config *config);
     void (*stop)(void *self);                      /* close everything, then process_stopped() */
     bool (*healthy)(void *self, struct text *why); /* /healthz: 200 or 503; on the loop's thread */
-    const char *(*name)(const struct config *config); /* "c1" */
-    uint16_t (*metrics_port)(const struct config *config);
     void *self;
 };
 

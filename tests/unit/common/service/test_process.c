@@ -91,23 +91,11 @@ static void child_check(const struct config *config, struct config_errors *error
         config_error(errors, (struct config_pos){2, 3}, "the model does not like 666ms");
 }
 
-static const char *child_name(const struct config *config)
-{
-    return config->policy.name;
-}
-
-static uint16_t child_port(const struct config *config)
-{
-    return config->policy.metrics_port;
-}
-
 static const struct process_hooks hooks = {.kind = "policy",
                                            .check = child_check,
                                            .start = child_start,
                                            .reload = child_reload,
                                            .stop = child_stop,
-                                           .name = child_name,
-                                           .metrics_port = child_port,
                                            .self = &child};
 
 /* --- the test's side ----------------------------------------------------------------------------
