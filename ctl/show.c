@@ -40,6 +40,33 @@ void show_add_safe(struct text *out, const char *s)
     add_safe(out, s, false);
 }
 
+void show_add_shell(struct text *out, const char *s)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-./:@%+,=";
+    bool is_safe = true;
+    for (size_t len, at = 0; s[at] != '\0' && is_safe; at += len) {
+        uint32_t code_point = 0;
+        len = text_utf8_len(s + at, &code_point);
+        is_safe = len != 0 && !is_control(code_point);
+    }
+    if (s[0] != '\0' && strspn(s, plain) == strlen(s)) {
+        text_add(out, s);
+        return;
+    }
+    text_add(out, is_safe ? "'" : "$'");
+    for (; *s != '\0'; s++) {
+        unsigned char octet = (unsigned char)*s;
+        if (is_safe && octet == '\'')
+            text_add(out, "'\\''");
+        else if (is_safe || (octet >= 0x20 && octet < 0x7f && octet != '\'' && octet != '\\'))
+            text_add_bytes(out, s, 1);
+        else
+            text_addf(out, "\\%03o", octet); /* three digits: what follows is not taken along */
+    }
+    text_add(out, "'");
+}
+
 void show_print(FILE *to, const char *format, ...)
 {
     char *raw = NULL;

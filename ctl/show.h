@@ -13,6 +13,8 @@
  * terminal; for programs, they become valid JSON strings.
  */
 void show_add_safe(struct text *out, const char *s);
+/* As one word of a shell's command line, so that it can be pasted; never steers a terminal. */
+void show_add_shell(struct text *out, const char *s);
 /* printf, made safe as a whole; line ends in the format stay. */
 void show_print(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -8,6 +8,8 @@
 #include "common/service/parent.h"
 #include "ctl/up_child.h"
 #include "ctl/up_files.h"
+#include "ctl/up_notify.h"
+#include "ctl/up_say.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +35,10 @@ enum {
     UP_TURN_MS = 50,
     UP_STOP_LIMIT_MS = 7000, /* processes leave within 5 s by themselves; then they are killed */
     UP_LEFTOVERS_LIMIT_MS = 10000, /* of a `weir up` that was killed: its children are told so */
-    UP_REDIS_START_LIMIT_MS = 30000
+    UP_REDIS_START_LIMIT_MS = 30000,
+    /* Who is not ready by then, or has died that often, is told about; it is tried again anyway. */
+    UP_READY_LIMIT_MS = 15000,
+    UP_READY_DEATHS = 3
 };
 
 static const char *const process_kinds[] = {"speaker", "aggregator", "collector", "policy"};
@@ -47,7 +52,11 @@ struct up {
     struct child children[UP_CHILDREN_MAX];
     size_t child_count, server_count;
     struct clock clock;
-    bool stopping, ready;
+    bool stopping;
+    bool is_up, was_not_up;  /* said so, once each */
+    uint64_t children_at_ms; /* when the processes were started; 0: not yet */
+    int notify;              /* what the processes say of themselves */
+    char notify_path[UP_PATH_MAX];
     uint64_t stop_sent_ms; /* to the child that is being stopped; 0: to none yet */
     int lock;
     int alive[2]; /* a pipe: the children watch its one end, the other closes when we end */
@@ -67,23 +76,63 @@ static void start_child(struct up *up, struct child *child)
         log_info("started", "process=%s pid=%ld", child->name, (long)child->pid);
 }
 
+static void hear(struct up *up)
+{
+    struct up_notice notice;
+    while (up_notify_next(up->notify, &notice)) {
+        for (size_t i = 0; i < up->child_count; i++) {
+            struct child *child = &up->children[i];
+            if (child->pid == 0 || child->pid != notice.from)
+                continue;
+            if (notice.ready && !child->ready)
+                log_info("ready", "process=%s pid=%ld", child->name, (long)child->pid);
+            child_told(child, notice.ready, notice.status);
+        }
+    }
+}
+
 static void reap(struct up *up)
 {
+    hear(up); /* what it said before it ended */
     for (size_t i = 0; i < up->child_count; i++) {
         struct child *child = &up->children[i];
         int how = 0;
         if (child->pid == 0 || waitpid(child->pid, &how, WNOHANG) != child->pid)
             continue;
+        char why[2 * CHILD_WHY_MAX];
         long pid = (long)child->pid;
+        child_ended_so(child, how);
         uint64_t delay_ms = child_exited(child, now_ms(up));
+        (void)log_value(why, sizeof(why), child->why);
         if (child->stopping)
             log_info("ended", "process=%s pid=%ld", child->name, pid);
-        else if (WIFSIGNALED(how))
-            log_error("process died", "process=%s pid=%ld signal=%d restart_in_ms=%" PRIu64,
-                      child->name, pid, WTERMSIG(how), delay_ms);
         else
-            log_error("process died", "process=%s pid=%ld exit=%d restart_in_ms=%" PRIu64,
-                      child->name, pid, WEXITSTATUS(how), delay_ms);
+            log_error("process died",
+                      "process=%s pid=%ld %s=%d restart_in_ms=%" PRIu64 " reason=%s", child->name,
+                      pid, WIFSIGNALED(how) ? "signal" : "exit",
+                      WIFSIGNALED(how) ? WTERMSIG(how) : WEXITSTATUS(how), delay_ms, why);
+    }
+}
+
+/* Says once that all are ready, and before that once that some are not. */
+static void judge(struct up *up)
+{
+    const struct child *processes = &up->children[up->server_count];
+    size_t count = up->child_count - up->server_count, ready = 0;
+    if (up->is_up || up->children_at_ms == 0)
+        return;
+    bool late = now_ms(up) - up->children_at_ms > UP_READY_LIMIT_MS;
+    for (size_t i = 0; i < count; i++) {
+        ready += processes[i].ready;
+        late = late || (!processes[i].ready && processes[i].failures >= UP_READY_DEATHS);
+    }
+    if (ready == count) {
+        up->is_up = true;
+        up_say_next(up->config, up->context->json);
+        notify_send("READY=1");
+    } else if (late && !up->was_not_up) {
+        up->was_not_up = true;
+        up_say_not_ready(up->config, processes, count);
     }
 }
 
@@ -129,6 +178,7 @@ static void on_turn(uv_timer_t *timer)
         if (child->pid == 0 && child->restart_at_ms != 0 && now_ms(up) >= child->restart_at_ms)
             start_child(up, child);
     }
+    judge(up);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -233,7 +283,9 @@ static enum status add_children(struct up *up)
             return STATUS_NOT_FOUND;
         }
         const char *args[] = {program, "--config", up->config->file, NULL};
-        s = child_init(&up->children[up->child_count], process_kinds[i], args);
+        struct child *child = &up->children[up->child_count];
+        s = child_init(child, process_kinds[i], args);
+        child->notify = up->notify_path;
         if (s == STATUS_OK)
             up->child_count++;
     }
@@ -273,32 +325,6 @@ static bool servers_answer(struct up *up)
     return true;
 }
 
-static void say_next(const struct up *up)
-{
-    const struct config *c = up->config;
-    char text[ENDPOINT_TEXT_MAX];
-    printf("\nweir is up%s. Configuration: %s\n\n",
-           c->dry_run ? " (dry run: nothing is announced)" : "", c->file);
-    printf("  Point routers here, any port takes sFlow 5, NetFlow 5/9 and IPFIX:");
-    for (size_t i = 0; i < c->collector.udp_count; i++)
-        printf(" %s", endpoint_format(&c->collector.udp[i], text));
-    printf("\n  See what comes in:         weir --config %s exporters   and   top\n", c->file);
-    printf("  See alarms and rules:      weir --config %s alarms   and   mitigations\n", c->file);
-    if (c->collector.udp_count != 0)
-        printf(
-            "  Try it without a router:   weir generate --to 127.0.0.1:%u --proto netflow9 --rate "
-            "1k\n",
-            c->collector.udp[0].port);
-    printf("  Add a BGP peer:            under `peers:` in that file, then restart; `weir peers` "
-           "shows it\n");
-    printf(
-        "  Leave dry run:             list your routers under `exporters:`, read what `weir "
-        "mitigations`\n"
-        "                             would have done for some days, then set `dry_run: false`\n");
-    printf("  Stop:                      Ctrl-C\n\n");
-    (void)fflush(stdout);
-}
-
 static bool open_alive_pipe(struct up *up)
 {
     char text[16];
@@ -326,18 +352,16 @@ static int run_loop(struct up *up)
 
     for (size_t i = 0; i < up->server_count; i++)
         start_child(up, &up->children[i]);
-    bool answered = servers_answer(up);
-    if (answered) {
+    if (servers_answer(up)) {
         for (size_t i = up->server_count; i < up->child_count; i++)
             start_child(up, &up->children[i]);
-        say_next(up);
-        notify_send("READY=1");
+        up->children_at_ms = now_ms(up);
     } else {
         up->stopping = true;
     }
     (void)uv_run(&up->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&up->loop);
-    return answered ? EXIT_DONE : EXIT_FAILED;
+    return up->is_up ? EXIT_DONE : EXIT_FAILED;
 }
 
 /* The file to use: --config, or one that is found, or the sample in the state folder. */
@@ -383,6 +407,16 @@ static enum status take_lock(struct up *up, long *ret_holder)
     }
 }
 
+/* Once it is sure that nobody else has run_dir. */
+static enum status open_notify(struct up *up)
+{
+    enum status s = STATUS_LIMIT;
+    if (snprintf(up->notify_path, sizeof(up->notify_path), "%s/up.notify", up->config->run_dir) <
+        (int)sizeof(up->notify_path))
+        s = up_notify_open(up->notify_path, &up->notify);
+    return s;
+}
+
 static int start(struct up *up)
 {
     const struct config *c = up->config;
@@ -406,6 +440,8 @@ static int start(struct up *up)
                               strerror(errno));
     enum status s = add_children(up);
     if (s == STATUS_OK)
+        s = open_notify(up);
+    if (s == STATUS_OK)
         return run_loop(up);
     if (s == STATUS_NOT_FOUND || s == STATUS_EXISTS)
         return EXIT_FAILED; /* said already */
@@ -428,13 +464,17 @@ int up_run(const struct command_context *context, int argc, char **argv)
         return command_failed(context, "out of memory");
     up->context = context;
     up->clock = clock_system();
-    up->lock = -1;
+    up->lock = up->notify = -1;
     log_init("up", LOG_INFO);
     int result = find_config(up, state_dir);
     if (result == EXIT_DONE)
         result = start(up);
     for (size_t i = 0; i < up->child_count; i++)
         child_done(&up->children[i]);
+    if (up->notify >= 0) {
+        (void)close(up->notify);
+        (void)unlink(up->notify_path);
+    }
     if (up->lock >= 0)
         (void)close(up->lock);
     config_free(up->config);

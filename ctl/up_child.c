@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum status child_init(struct child *child, const char *name, const char *const *args)
@@ -31,7 +32,8 @@ void child_done(struct child *child)
     child->arg_count = 0;
 }
 
-/* Runs in the child, between fork and exec: only what is safe there. */
+/* Runs in the child, between fork and exec: only what is safe there, where the parent has but one
+ * thread. A $NOTIFY_SOCKET of the parent is not the child's to write to. */
 static void become(const struct child *child, pid_t parent, int error_pipe)
 {
     sigset_t none;
@@ -48,6 +50,10 @@ static void become(const struct child *child, pid_t parent, int error_pipe)
     int null = open("/dev/null", O_RDONLY);
     if (null >= 0)
         (void)dup2(null, STDIN_FILENO);
+    if (child->notify != NULL)
+        (void)setenv("NOTIFY_SOCKET", child->notify, 1);
+    else
+        (void)unsetenv("NOTIFY_SOCKET");
     (void)execv(child->args[0], child->args);
     int why = errno;
     ssize_t ignored = write(error_pipe, &why, sizeof(why));
@@ -74,6 +80,7 @@ enum status child_start(struct child *child, uint64_t now_ms)
     child->pid = pid;
     child->started_ms = now_ms;
     child->restart_at_ms = 0;
+    child->ready = child->explained = false;
     if (got == (ssize_t)sizeof(why)) {
         errno = why;
         return STATUS_IO; /* its end is reaped like any other */
@@ -84,6 +91,7 @@ enum status child_start(struct child *child, uint64_t now_ms)
 uint64_t child_exited(struct child *child, uint64_t now_ms)
 {
     child->pid = 0;
+    child->ready = false;
     child->restart_at_ms = 0;
     if (child->stopping)
         return 0;
@@ -97,6 +105,30 @@ uint64_t child_exited(struct child *child, uint64_t now_ms)
     child->failures++;
     child->restart_at_ms = now_ms + delay_ms;
     return delay_ms;
+}
+
+void child_told(struct child *child, bool ready, const char *status)
+{
+    if (ready) {
+        child->ready = true;
+        child->why[0] = '\0';
+    }
+    if (status[0] == '\0')
+        return;
+    child->explained = true;
+    (void)snprintf(child->why, sizeof(child->why), "%s", status);
+}
+
+void child_ended_so(struct child *child, int how)
+{
+    if (child->explained)
+        return;
+    if (WIFSIGNALED(how))
+        (void)snprintf(child->why, sizeof(child->why), "it died of signal %d (%s)", WTERMSIG(how),
+                       strsignal(WTERMSIG(how)));
+    else
+        (void)snprintf(child->why, sizeof(child->why), "it ended with exit status %d",
+                       WEXITSTATUS(how));
 }
 
 void child_stop(struct child *child, int signal_number)

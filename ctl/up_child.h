@@ -14,7 +14,7 @@
  * again with a growing delay when it ends by itself. Time comes in as a parameter; the owner calls
  * child_exited() for pids that it reaped.
  */
-enum { CHILD_ARGS_MAX = 8 };
+enum { CHILD_ARGS_MAX = 8, CHILD_WHY_MAX = 512 };
 
 struct child {
     char name[32];
@@ -25,6 +25,10 @@ struct child {
     uint64_t started_ms, restart_at_ms; /* monotonic; restart_at 0: no restart is due */
     uint32_t failures;                  /* in a row, each within CHILD_STEADY_MS of its start */
     bool stopping;
+    const char *notify;      /* its $NOTIFY_SOCKET; lent; NULL: none */
+    bool ready;              /* by its own word, since it was started last */
+    bool explained;          /* why is its own word, since it was started last */
+    char why[CHILD_WHY_MAX]; /* it is not ready, as far as that is known */
 };
 
 enum { CHILD_BACKOFF_MIN_MS = 100, CHILD_BACKOFF_MAX_MS = 10000, CHILD_STEADY_MS = 30000 };
@@ -35,6 +39,10 @@ void child_done(struct child *child);
 enum status child_start(struct child *child, uint64_t now_ms);
 /* It ended: plans the restart, unless it was told to stop. Gives the delay, or 0 when none. */
 uint64_t child_exited(struct child *child, uint64_t now_ms);
+/* What it told of itself; status may be "". */
+void child_told(struct child *child, bool ready, const char *status);
+/* How it ended, as waitpid() has it: why it is not ready, unless it said so itself. */
+void child_ended_so(struct child *child, int how);
 void child_stop(struct child *child, int signal_number);
 
 #endif

@@ -5,13 +5,14 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { PROCESS_NAME_MAX = 32, WAYS = 4 };
+enum { PROCESS_NAME_MAX = 32, LAST_ERROR_MAX = 512, WAYS = 4 };
 
 static const char *const level_names[] = {
     [LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
@@ -20,6 +21,8 @@ static char process_name[PROCESS_NAME_MAX] = "weir";
 static atomic_int level_now = LOG_INFO;
 static void (*sink_now)(void *owner, enum log_level level, const char *line);
 static void *sink_owner;
+static pthread_mutex_t last_error_lock = PTHREAD_MUTEX_INITIALIZER;
+static char last_error[LAST_ERROR_MAX];
 
 void log_init(const char *process, enum log_level level)
 {
@@ -164,6 +167,27 @@ static void line_write(const char *line, size_t len)
     while (written < 0 && errno == EINTR);
 }
 
+static void keep_error(const char *message, const char *pairs)
+{
+    struct fixed f = {.room = LAST_ERROR_MAX - 1};
+    (void)pthread_mutex_lock(&last_error_lock);
+    f.at = last_error;
+    last_error[0] = '\0';
+    add_line_text(&f, message);
+    if (*pairs != '\0') {
+        fixed_add(&f, ": ", 2);
+        add_line_text(&f, pairs);
+    }
+    (void)pthread_mutex_unlock(&last_error_lock);
+}
+
+void log_last_error(char *buf, unsigned long size)
+{
+    (void)pthread_mutex_lock(&last_error_lock);
+    (void)snprintf(buf, size, "%s", last_error);
+    (void)pthread_mutex_unlock(&last_error_lock);
+}
+
 void log_line(enum log_level level, const char *message, const char *format, ...)
 {
     char values[LOG_LINE_MAX], quoted[LOG_LINE_MAX / 4], line[LOG_LINE_MAX + 8];
@@ -194,6 +218,8 @@ void log_line(enum log_level level, const char *message, const char *format, ...
     add_line_text(&f, quoted);
 
     const char *pairs = values + strspn(values, " ");
+    if (level == LOG_ERROR)
+        keep_error(message, pairs);
     if (*pairs != '\0') {
         add_line_text(&f, " ");
         add_line_text(&f, pairs);

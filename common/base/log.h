@@ -30,6 +30,10 @@ void log_line(enum log_level level, const char *message, const char *format, ...
 #define log_debug(message, ...)                                                                    \
     (log_enabled(LOG_DEBUG) ? log_line(LOG_DEBUG, message, " " __VA_ARGS__) : (void)0)
 
+/* The latest error of any thread as "message: pairs", cut where it does not fit; "" before the
+ * first. For who asks a process why it ended. */
+void log_last_error(char *buf, unsigned long size);
+
 /* A string from outside as one safe value: "%s" with log_value(buf, sizeof buf, text). What does
  * not fit is cut, and the cut marked. NULL is "-". */
 const char *log_value(char *buf, unsigned long size, const char *text);

@@ -350,6 +350,22 @@ static bool start(struct process *p)
     return true;
 }
 
+/* So that who started the process can say why it ended without reading its log. */
+static void notify_why(const char *why, size_t len)
+{
+    char state[600];
+    (void)snprintf(state, sizeof(state), "STATUS=%.*s", (int)len, why);
+    notify_send(state);
+}
+
+static void notify_last_error(void)
+{
+    char why[560];
+    log_last_error(why, sizeof(why));
+    if (why[0] != '\0')
+        notify_why(why, strlen(why));
+}
+
 /* From a checked config to the end of the process. */
 static int live(struct process *p)
 {
@@ -369,6 +385,8 @@ static int live(struct process *p)
     if (uv_loop_close(&p->loop) != 0)
         log_debug("handles were left open", "");
     (void)alarm(0);
+    if (p->exit_status != 0)
+        notify_last_error();
     log_info("ended", "status=%d", p->exit_status);
     return p->exit_status;
 }
@@ -399,6 +417,8 @@ int process_run(int argc, char **argv, const struct process_hooks *hooks)
     config_errors_init(&errors, p.path);
     (void)config_load_judged(&p.config, p.path, hooks->check, &errors);
     (void)fputs(text_str(&errors.lines), stderr);
+    if (p.config == NULL && args.action != ACTION_CHECK)
+        notify_why(text_str(&errors.lines), strcspn(text_str(&errors.lines), "\n"));
     config_errors_done(&errors);
     if (p.config == NULL)
         return 1;

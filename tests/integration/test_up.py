@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 
@@ -145,6 +146,48 @@ class Life(UpTest):
         return int(died[0]["restart_in_ms"])
 
 
+class Ready(UpTest):
+    """`weir is up` is a promise: it is said when every process has said that it is ready."""
+
+    def test_a_taken_port_is_said_with_what_to_do_and_tried_again(self):
+        folder, taken = self.folder(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(taken.close)
+        taken.bind(("127.0.0.1", 0))
+        up = house.House(folder, house.config(folder, [f"127.0.0.1:{taken.getsockname()[1]}"], dry_run=True))
+        self.addCleanup(lambda: self.assertEqual(up.sanitizer_complaints(), []))
+        self.addCleanup(up.stop)
+        self.begin(up)
+        wait_for(lambda: "ss -tulpn" in up.log_text(), 60, "what to do")
+        self.assertRegex(up.log_text(), rf"collector +is not ready: .*{taken.getsockname()[1]}.*Address already in use")
+        self.assertIn(str(up.config_file), up.log_text())
+        for name in ("aggregator", "policy", "speaker"):
+            wait_for(lambda its=name: [r for r in up.log("up", "ready") if r["process"] == its], 60, f"{name} is ready")
+        self.assertRegex(up.log("up", "process died")[-1]["reason"], "Address already in use|no UDP socket")
+        self.assertNotIn("weir is up", up.log_text())
+        taken.close()
+        wait_for(lambda: "weir is up" in up.log_text(), 60, "it is up once the port is free")
+        self.assertEqual(up.log_text().count("weir is not up"), 1)
+        self.assertEqual(up.stop(), 0)
+
+    def test_never_up_is_a_failure(self):
+        folder, taken = self.folder(), socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.addCleanup(taken.close)
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        text = house.config(folder, [f"127.0.0.1:{free_port()}"], dry_run=True)
+        text = text.replace("name: p1, metrics_port: 0", f"name: p1, metrics_port: {taken.getsockname()[1]}")
+        up = house.House(folder, text)
+        self.addCleanup(up.stop)
+        self.begin(up)
+        wait_for(lambda: re.search("policy +is not ready: cannot listen for /metrics", up.log_text()), 60, "who is not ready, and why")
+        self.assertEqual(up.stop(), 1)
+        self.assertNotIn("weir is up", up.log_text())
+
+    @staticmethod
+    def begin(up):
+        up.process = processes.spawn(up.up_args(), up.log_file, cwd=up.folder)
+
+
 class Folders(UpTest):
     def test_long_and_spaced_paths(self):
         for name in ("x" * 150, "a folder  with 'spaces' and ünicode"):
@@ -161,8 +204,16 @@ class Folders(UpTest):
                 up.start().ready()
                 self.assertTrue((state / "weir.yaml").exists() or not namespace.inside())
                 self.assertIsNotNone(up.weir("status"))
+                self.hints_can_be_pasted(up)
                 self.assertEqual(up.stop(), 0)
 
+    def hints_can_be_pasted(self, up):
+        wait_for(lambda: "Ctrl-C" in up.log_text(), 10, "the last line of what to do next")
+        export = re.search(r"export WEIR_CONFIG=.*", up.log_text())[0]
+        for hint in re.findall(r"weir (?:exporters|top|alarms|mitigations|peers)(?: --all)?", up.log_text()):
+            done = subprocess.run(["bash", "-c", f"{export}\n{hint}"], cwd="/", env={"PATH": "/usr/bin:/bin"}, text=True,
+                                  capture_output=True, timeout=60, check=False)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), hint)
 
     def test_the_run_dir_of_another_is_not_taken_from_it(self):
         """A redis-server that starts takes a socket's name away from the one that listens there."""

@@ -35,6 +35,38 @@ ParameterizedTest(struct safe_case *c, show, what_steers_a_terminal_is_spelled_o
     text_done(&out);
 }
 
+ParameterizedTestParameters(show, a_shell_reads_back_one_word)
+{
+    static struct safe_case cases[] = {{"/etc/weir/weir.yaml", "/etc/weir/weir.yaml"},
+                                       {"", "''"},
+                                       {"a b", "'a b'"},
+                                       {"it's $HOME", "'it'\\''s $HOME'"},
+                                       {"~", "'~'"},
+                                       {"caf\xc3\xa9", "'caf\xc3\xa9'"},
+                                       {"a\nb'\\7", "$'a\\012b\\047\\1347'"},
+                                       {"\xff", "$'\\377'"},
+                                       {"\xc2\x9b", "$'\\302\\233'"}};
+    return cr_make_param_array(struct safe_case, cases, sizeof(cases) / sizeof(cases[0]));
+}
+ParameterizedTest(struct safe_case *c, show, a_shell_reads_back_one_word)
+{
+    struct text out, command;
+    char back[64] = "";
+    text_init(&out, 0);
+    text_init(&command, 0);
+    show_add_shell(&out, c->from);
+    cr_assert_str_eq(text_str(&out), c->want);
+    text_addf(&command, "printf %%s %s", text_str(&out));
+    cr_assert_eq(setenv("COMMAND", text_str(&command), 1), 0);
+    FILE *shell = popen("exec bash -c \"$COMMAND\"", "r");
+    cr_assert_not_null(shell);
+    (void)fread(back, 1, sizeof(back) - 1, shell);
+    cr_assert_eq(pclose(shell), 0);
+    cr_assert_str_eq(back, c->from);
+    text_done(&command);
+    text_done(&out);
+}
+
 Test(show, json_strings_are_always_valid)
 {
     json_t *value = show_json_text("a\xff\xc3(b");

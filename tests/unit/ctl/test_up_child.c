@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -60,5 +61,57 @@ Test(up_child, a_program_that_cannot_be_executed_says_so)
     cr_assert_gt(child.pid, 0, "its end is reaped like any other");
     cr_assert_eq(waitpid(child.pid, NULL, 0), child.pid);
     cr_assert_eq(child_exited(&child, 5), 100);
+    child_done(&child);
+}
+
+static int run_to_end(struct child *child)
+{
+    int how = 0;
+    cr_assert_eq(child_start(child, 0), STATUS_OK);
+    cr_assert_eq(waitpid(child->pid, &how, 0), child->pid);
+    return how;
+}
+
+Test(up_child, its_own_word_of_why_counts_more_than_how_it_ended)
+{
+    struct child child = child_of((const char *const[]){"/bin/sh", "-c", "exit 3", NULL});
+    child_ended_so(&child, run_to_end(&child));
+    (void)child_exited(&child, 1);
+    cr_assert_str_eq(child.why, "it ended with exit status 3");
+    int how = run_to_end(&child);
+    child_told(&child, false, "no UDP socket");
+    child_ended_so(&child, how);
+    (void)child_exited(&child, 2);
+    cr_assert_str_eq(child.why, "no UDP socket");
+    child_ended_so(&child, run_to_end(&child));
+    cr_assert_str_eq(child.why, "it ended with exit status 3", "the word was of an earlier life");
+    child_done(&child);
+}
+
+Test(up_child, it_is_ready_by_its_word_until_it_ends)
+{
+    struct child child = child_of((const char *const[]){"/bin/true", NULL});
+    (void)run_to_end(&child);
+    cr_assert_not(child.ready);
+    child_told(&child, true, "");
+    cr_assert(child.ready);
+    (void)child_exited(&child, 1);
+    cr_assert_not(child.ready);
+    child_done(&child);
+}
+
+Test(up_child, notices_go_to_the_parent_and_not_to_whom_the_parent_notifies)
+{
+    static const char *const sh[] = {"/bin/sh", "-c", "test \"$NOTIFY_SOCKET\" = \"$WANT\"", NULL};
+    struct child child = child_of(sh);
+    cr_assert_eq(setenv("NOTIFY_SOCKET", "/of/systemd", 1), 0);
+    cr_assert_eq(setenv("WANT", "/of/up", 1), 0);
+    child.notify = "/of/up";
+    cr_assert_eq(run_to_end(&child), 0);
+    (void)child_exited(&child, 1);
+    cr_assert_eq(setenv("WANT", "", 1), 0);
+    child.notify = NULL;
+    cr_assert_eq(run_to_end(&child), 0);
+    (void)child_exited(&child, 1);
     child_done(&child);
 }

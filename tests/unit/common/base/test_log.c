@@ -192,6 +192,22 @@ Test(log, a_line_is_one_write_to_stderr)
     cr_assert_eq(errno_after, EPIPE, "errno is left as it was");
 }
 
+Test(log, the_last_error_is_kept)
+{
+    char text[600], small[12];
+    log_last_error(text, sizeof(text));
+    cr_assert_str_eq(text, "");
+    log_error("cannot listen", "address=%s reason=\"taken\"", "[::]:2055");
+    log_warn("peer down");
+    log_last_error(text, sizeof(text));
+    cr_assert_str_eq(text, "cannot listen: address=[::]:2055 reason=\"taken\"");
+    log_last_error(small, sizeof(small));
+    cr_assert_str_eq(small, "cannot list");
+    log_error("two\nlines");
+    log_last_error(text, sizeof(text));
+    cr_assert_str_eq(text, "two\\nlines");
+}
+
 Test(log_limiter, one_line_per_source_and_interval)
 {
     struct log_limiter limiter;

@@ -336,6 +336,9 @@ Test(process, a_config_with_errors_is_said_line_by_line_and_ends_with_one)
     cr_assert(said("weir.yaml:1:10: dry_run: \"maybe\", expected true or false\n"), "%s",
               fx.output);
     cr_assert(said("weir.yaml:2:9: listen: \"here\""), "%s", fx.output);
+    char want[160];
+    snprintf(want, sizeof(want), "STATUS=%s:1:10: dry_run: \"maybe\"", fx.config);
+    wait_notify(want);
 }
 
 Test(process, check_reads_and_leaves)
@@ -463,5 +466,6 @@ Test(process, a_taken_port_ends_with_one)
     cr_assert_eq(wait_exit(), 1);
     cr_assert(said("cannot listen for /metrics"), "%s", fx.output);
     cr_assert(said("Address already in use"), "%s", fx.output);
+    wait_notify("STATUS=cannot listen for /metrics: address=127.0.0.1:");
     (void)close(fd);
 }
