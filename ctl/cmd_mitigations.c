@@ -29,6 +29,19 @@ static void results_text(const json_t *m, struct text *out)
     json_decref(counts);
 }
 
+/* Whatever its state, no peer has it: each is on hold. */
+static bool is_held(const json_t *m)
+{
+    const char *name;
+    json_t *value, *results = json_object_get(m, "results");
+    json_object_foreach(results, name, value)
+    {
+        if (strncmp(json_string_value(value), "held", strlen("held")) != 0)
+            return false;
+    }
+    return json_object_size(results) != 0;
+}
+
 static void print_mitigations(const json_t *list, uint64_t now_ms)
 {
     static const char *const heads[] = {"MITIGATION", "STATE",  "RULE",  "BECAUSE",
@@ -45,7 +58,7 @@ static void print_mitigations(const json_t *list, uint64_t now_ms)
         text_init(&results, 0);
         results_text(m, &results);
         grid_add(&grid, show_string(m, "id"));
-        grid_addf(&grid, "%s%s", show_string(m, "state"),
+        grid_addf(&grid, "%s%s%s", show_string(m, "state"), is_held(m) ? " (held)" : "",
                   show_truth(m, "dry_run") ? " (dry run)" : "");
         grid_add(&grid, show_string(m, "rule"));
         grid_add(&grid, because(m));
@@ -88,7 +101,8 @@ static void print_mitigation(const json_t *m, uint64_t now_ms)
     char when[CLOCK_TEXT_MAX];
     uint64_t until_ms = show_u64(m, "until_ms");
     print_line(m, "mitigation", "id");
-    show_print(stdout, "%-14s %s%s, revision %llu\n", "state", show_string(m, "state"),
+    show_print(stdout, "%-14s %s%s%s, revision %llu\n", "state", show_string(m, "state"),
+               is_held(m) ? " (held at every peer: weir resume)" : "",
                show_truth(m, "dry_run") ? " (dry run: nothing is sent)" : "",
                (unsigned long long)show_u64(m, "revision"));
     print_line(m, "rule", "rule");

@@ -25,7 +25,6 @@ void in_holds_take(struct policy *p, const struct redis_reply *hash)
         why[count++] = value->bytes;
     }
     struct engine_now now = acting_now(p);
-    engine_holds(p->engine, scopes, count);
     for (size_t i = 0; i < count; i++) {
         char text[SCOPE_TEXT_MAX], shown[REASON_MAX];
         if (is_known(p->holds, p->hold_count, &scopes[i]))
@@ -34,6 +33,7 @@ void in_holds_take(struct policy *p, const struct redis_reply *hash)
                  log_value(shown, sizeof(shown), why[i]));
         engine_stop(p->engine, &scopes[i], "hold", why[i], now);
     }
+    engine_holds(p->engine, scopes, count, now);
     for (size_t i = 0; i < p->hold_count; i++) {
         char text[SCOPE_TEXT_MAX];
         if (!is_known(scopes, count, &p->holds[i]))

@@ -229,22 +229,6 @@ void budget_judge(struct engine *e, const struct start *start, const struct miti
 
 /* --- giving way --- */
 
-/* The alarms that wanted it say why they have none, and ask again. */
-static void tell_alarms(struct engine *e, const struct live_mitigation *live, const char *why,
-                        struct engine_now now)
-{
-    size_t cursor = 0;
-    for (struct tracked *t = table_next(e->tracked, &cursor); t != NULL;
-         t = table_next(e->tracked, &cursor)) {
-        if (t->live == NULL || !mitigations_is_for(live, t->live))
-            continue;
-        t->live->settled = false;
-        (void)snprintf(t->live->alarm.not_mitigated, sizeof(t->live->alarm.not_mitigated),
-                       "budget: %.80s", why);
-        engine_write_alarm(e, t->live, "not mitigated", t->live->alarm.not_mitigated, now);
-    }
-}
-
 static void evict(struct engine *e, struct live_mitigation *live, const char *why,
                   struct engine_now now)
 {
@@ -252,7 +236,8 @@ static void evict(struct engine *e, struct live_mitigation *live, const char *wh
     (void)snprintf(reason, sizeof(reason), "budget: %.200s", why);
     live->heir[0] = '\0';
     mitigations_withdraw(e, live, "policy", reason, now);
-    tell_alarms(e, live, why, now);
+    mitigations_ask_again(e, live->m.id);
+    mitigations_tell_alarms(e, live, reason, now);
 }
 
 static void evict_for(struct engine *e, struct live_mitigation *live,

@@ -10,7 +10,7 @@ struct engine *engine_new(const struct model *model, const struct engine_options
     if (e == NULL)
         return NULL;
     e->model = model;
-    e->may_be_over = true; /* as far as what is restored goes */
+    e->is_model_new = e->may_be_over = true; /* as far as what is restored goes */
     e->options = *options;
     e->turn = ENGINE_TURN_MAX;
     struct table_options tracked = {.entry_size = sizeof(struct tracked),
@@ -199,7 +199,7 @@ void engine_set_model(struct engine *e, const struct model *model, struct engine
     }
     table_clear(e->tracked);
     e->model = model;
-    e->may_be_over = true;
+    e->is_model_new = e->may_be_over = true;
     for (size_t i = 0; i < model->config->shard_count; i++)
         watch_add_shard(&e->watch, model->config->shards[i].name);
     for (size_t i = 0; i < count; i++) {
@@ -215,6 +215,7 @@ void engine_set_model(struct engine *e, const struct model *model, struct engine
             t->crossed_state_ms = live->alarm.times.crossed_ms;
             live->tracked = t;
             live->settled = false;
+            live->retry_ms = 0;
             continue;
         }
         /* No place for it: end it here. */
@@ -276,6 +277,9 @@ void engine_time(struct engine *e, struct engine_now now)
 {
     watch_begin(&e->watch, now.mono_ms);
     plan_unwanted(e, now);
+    if (e->is_model_new)
+        rejudge_all(e, now);
+    e->is_model_new = false;
     alarms_time(e, now);
     mitigations_time(e, now);
     budget_time(e, now);

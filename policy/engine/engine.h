@@ -86,10 +86,12 @@ void engine_write_refused(struct engine *engine, const char *mitigation_id, uint
                           enum status why, struct engine_now now);
 void engine_request(struct engine *engine, const struct request *request, struct reply *ret_reply,
                     struct engine_now now);
-/* A person withdrew everything of this scope; what holds stand, as scopes, after any change. */
+/* A person withdrew everything of this scope; what holds stand, as scopes, after any change: what
+ * they leave no peer is withdrawn. */
 void engine_stop(struct engine *engine, const struct scope *scope, const char *who, const char *why,
                  struct engine_now now);
-void engine_holds(struct engine *engine, const struct scope *scopes, size_t count);
+void engine_holds(struct engine *engine, const struct scope *scopes, size_t count,
+                  struct engine_now now);
 
 /* For metrics and /healthz. */
 struct engine_counts {

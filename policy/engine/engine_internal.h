@@ -82,6 +82,7 @@ struct engine {
     uint64_t starts_ms[STARTS_A_MINUTE_MAX]; /* ring of announcements, for rules_per_minute */
     size_t start_next;
     uint64_t ranked_ms; /* when mitigations were ranked last */
+    bool is_model_new;  /* what stands was not judged by it yet */
     bool may_be_over;   /* more rules of alarms may stand than there are places */
     size_t retries;     /* in this turn of engine_time */
     uint64_t tracked_refused, alarms_refused;
@@ -110,6 +111,9 @@ void mitigations_start_for(struct engine *e, struct live_alarm *live, bool is_re
                            struct engine_now now);
 /* Alarms that this mitigation was for ask again. */
 void mitigations_ask_again(struct engine *e, const char *id);
+/* They say why nothing is done for them. */
+void mitigations_tell_alarms(struct engine *e, const struct live_mitigation *live, const char *why,
+                             struct engine_now now);
 void mitigations_alarm_ended(struct engine *e, const struct live_alarm *live,
                              struct engine_now now);
 void mitigations_time(struct engine *e, struct engine_now now);
@@ -120,6 +124,8 @@ bool mitigations_is_for(const struct live_mitigation *live, const struct live_al
 /* Whether the scope takes the whole mitigation away; of one peer among several, speakers see to. */
 bool mitigations_covered(const struct engine *e, const struct scope *scope,
                          const struct mitigation *m);
+/* The hold that takes it away, or one of those that do so together; NULL: some peer may have it. */
+const struct scope *mitigations_held(const struct engine *e, const struct mitigation *m);
 
 /* start.c: a rule on its way to being a mitigation */
 struct start {
@@ -151,6 +157,9 @@ bool start_reaches(const struct engine *e, const struct mitigation *m,
                    const struct config_platform *platform);
 uint32_t start_peers(const struct engine *e, const struct config_platform *platform,
                      enum addr_family family, char (*ret_peers)[NAME_MAX_LEN + 1]);
+
+/* rejudge.c: what stands, under a new configuration */
+void rejudge_all(struct engine *e, struct engine_now now);
 
 /* same.c: what has the same match */
 enum same_match {

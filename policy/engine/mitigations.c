@@ -218,6 +218,20 @@ void mitigations_ask_again(struct engine *e, const char *id)
     }
 }
 
+void mitigations_tell_alarms(struct engine *e, const struct live_mitigation *live, const char *why,
+                             struct engine_now now)
+{
+    size_t cursor = 0;
+    for (struct tracked *t = table_next(e->tracked, &cursor); t != NULL;
+         t = table_next(e->tracked, &cursor)) {
+        if (t->live == NULL || !is_of(t->live, live->m.id))
+            continue;
+        struct alarm *alarm = &t->live->alarm;
+        (void)snprintf(alarm->not_mitigated, sizeof(alarm->not_mitigated), "%.90s", why);
+        engine_write_alarm(e, t->live, "not mitigated", alarm->not_mitigated, now);
+    }
+}
+
 void mitigations_alarm_ended(struct engine *e, const struct live_alarm *live, struct engine_now now)
 {
     for (size_t i = 0; i < live->alarm.mitigation_count; i++) {
@@ -251,6 +265,16 @@ static bool all_refused(const struct live_mitigation *live)
 {
     for (size_t i = 0; i < live->result_count; i++) {
         if (live->results[i].kind != RESULT_REFUSED)
+            return false;
+    }
+    return live->result_count != 0;
+}
+
+/* Of the peers that answered, each refused it or is on hold: it is nowhere. */
+static bool is_nowhere(const struct live_mitigation *live)
+{
+    for (size_t i = 0; i < live->result_count; i++) {
+        if (live->results[i].kind != RESULT_REFUSED && live->results[i].kind != RESULT_HELD)
             return false;
     }
     return live->result_count != 0;
@@ -317,6 +341,7 @@ static void mitigation_time(struct engine *e, struct live_mitigation *live, stru
     }
     if (m->state == MITIGATION_ANNOUNCING && all_refused(live) &&
         now.mono_ms - live->created_ms > ALL_REFUSED_AFTER_MS) {
+        mitigations_tell_alarms(e, live, "every peer refused its rule", now);
         finish(e, live, MITIGATION_FAILED, "every peer refused it", now);
         return;
     }
@@ -375,13 +400,19 @@ void engine_result(struct engine *e, const struct job_result *result, struct eng
     if (m->state == MITIGATION_ANNOUNCING &&
         (result->kind == RESULT_SENT || result->kind == RESULT_DRY_RUN)) {
         m->state = MITIGATION_ACTIVE;
-        m->active_ms = result->at_ms != 0 ? result->at_ms : now.state_ms;
+        if (m->active_ms == 0)
+            m->active_ms = result->at_ms != 0 ? result->at_ms : now.state_ms;
         /* Two processes' ideas of the server's time may differ by a part of a round trip. */
         if (m->active_ms < m->decided_ms)
             m->active_ms = m->decided_ms;
         what = m->dry_run ? "active (dry run)" : "active";
     } else if (result->kind == RESULT_REFUSED) {
         what = "refused by a peer";
+    }
+    if (m->state == MITIGATION_ACTIVE && is_nowhere(live)) {
+        m->state = MITIGATION_ANNOUNCING;
+        live->created_ms = now.mono_ms;
+        what = result->kind == RESULT_HELD ? "held at every peer" : "refused by every peer";
     }
     m->revision++;
     struct engine_write write = {.mitigation = m,

@@ -20,8 +20,9 @@ static bool platform_has(const struct config *c, const char *platform, const cha
     return false;
 }
 
-bool mitigations_covered(const struct engine *e, const struct scope *scope,
-                         const struct mitigation *m)
+/* Whether the scope keeps the mitigation from this peer; "": from all. */
+static bool covers_at(const struct engine *e, const struct scope *scope, const struct mitigation *m,
+                      const char *peer)
 {
     switch ((enum scope_kind)scope->kind) {
     case SCOPE_ALL:
@@ -33,18 +34,47 @@ bool mitigations_covered(const struct engine *e, const struct scope *scope,
     case SCOPE_FAMILY:
         return strcmp(scope->value, m->family == ADDR_IPV4 ? "ipv4" : "ipv6") == 0;
     case SCOPE_PEER:
+        return strcmp(scope->value, peer) == 0;
     case SCOPE_PLATFORM:
-        for (size_t i = 0; i < m->peer_count; i++) {
-            if (scope->kind == SCOPE_PEER
-                    ? strcmp(scope->value, m->peers[i]) != 0
-                    : !platform_has(e->model->config, scope->value, m->peers[i]))
-                return false;
-        }
-        return m->peer_count != 0;
+        return platform_has(e->model->config, scope->value, peer);
     case SCOPE_KIND_COUNT:
         break;
     }
     return false;
+}
+
+bool mitigations_covered(const struct engine *e, const struct scope *scope,
+                         const struct mitigation *m)
+{
+    if (m->peer_count == 0)
+        return covers_at(e, scope, m, "");
+    for (size_t i = 0; i < m->peer_count; i++) {
+        if (!covers_at(e, scope, m, m->peers[i]))
+            return false;
+    }
+    return true;
+}
+
+static const struct scope *held_at(const struct engine *e, const struct mitigation *m,
+                                   const char *peer)
+{
+    for (size_t i = 0; i < e->hold_count; i++) {
+        if (covers_at(e, &e->holds[i], m, peer))
+            return &e->holds[i];
+    }
+    return NULL;
+}
+
+const struct scope *mitigations_held(const struct engine *e, const struct mitigation *m)
+{
+    const struct scope *hold = NULL;
+    if (m->peer_count == 0)
+        return held_at(e, m, "");
+    for (size_t i = 0; i < m->peer_count; i++) {
+        if ((hold = held_at(e, m, m->peers[i])) == NULL)
+            return NULL;
+    }
+    return hold;
 }
 
 void engine_stop(struct engine *e, const struct scope *scope, const char *who, const char *why,
@@ -60,7 +90,23 @@ void engine_stop(struct engine *e, const struct scope *scope, const char *who, c
     }
 }
 
-void engine_holds(struct engine *e, const struct scope *scopes, size_t count)
+/* Each takes away a part only, and together they leave nothing of it. */
+static void withdraw_held(struct engine *e, struct engine_now now)
+{
+    char reason[REASON_MAX], text[SCOPE_TEXT_MAX];
+    size_t cursor = 0;
+    for (struct live_mitigation **at = table_next(e->mitigations, &cursor); at != NULL;
+         at = table_next(e->mitigations, &cursor)) {
+        const struct scope *hold = mitigations_held(e, &(*at)->m);
+        if (hold == NULL)
+            continue;
+        (void)snprintf(reason, sizeof(reason), "every peer of it is on hold, the last by %s",
+                       scope_format(hold, text));
+        mitigations_withdraw(e, *at, "hold", reason, now);
+    }
+}
+
+void engine_holds(struct engine *e, const struct scope *scopes, size_t count, struct engine_now now)
 {
     count = count < HOLDS_MAX ? count : HOLDS_MAX; /* state Redis itself refuses what others hold */
     bool changed = count != e->hold_count;
@@ -71,6 +117,7 @@ void engine_holds(struct engine *e, const struct scope *scopes, size_t count)
     }
     if (!changed)
         return;
+    withdraw_held(e, now);
     /* What a hold kept down, or a stop took away, is asked for again when it is lifted. */
     size_t cursor = 0;
     for (struct tracked *t = table_next(e->tracked, &cursor); t != NULL;

@@ -177,11 +177,10 @@ static bool not_now(struct engine *e, const struct start *start, const struct mi
                     const struct live_mitigation *in_the_way, char ret_why[REASON_MAX])
 {
     char scope[SCOPE_TEXT_MAX];
-    for (size_t i = 0; start->origin == ORIGIN_ALARM && i < e->hold_count; i++) {
-        if (!mitigations_covered(e, &e->holds[i], m))
-            continue;
+    const struct scope *hold = start->origin == ORIGIN_ALARM ? mitigations_held(e, m) : NULL;
+    if (hold != NULL) {
         (void)snprintf(ret_why, REASON_MAX, "on hold (%.60s): weir resume",
-                       scope_format(&e->holds[i], scope));
+                       scope_format(hold, scope));
         return true;
     }
     if (in_the_way != NULL) {

@@ -163,11 +163,11 @@ Test(engine, a_hold_keeps_new_rules_down_until_it_is_lifted)
 {
     struct bench *b = setup(HEAD POLICY(""));
     struct scope all = {.kind = SCOPE_ALL};
-    engine_holds(b->engine, &all, 1);
+    engine_holds(b->engine, &all, 1, b->now);
     run(b, VICTIM, 200e6, 12000);
     cr_assert_null(find(b, "announce"));
     cr_assert_not_null(strstr(b->alarm.not_mitigated, "hold"), "%s", b->alarm.not_mitigated);
-    engine_holds(b->engine, NULL, 0);
+    engine_holds(b->engine, NULL, 0, b->now);
     run(b, VICTIM, 200e6, 300);
     cr_assert_not_null(find(b, "announce"));
     cr_assert_str_empty(b->alarm.not_mitigated);

@@ -47,12 +47,12 @@ Test(engine_refusals, a_hold_of_all_its_peers_is_known_before_anything_is_writte
     struct bench *b = setup(HEAD POLICY(""));
     struct scope edge = {.kind = SCOPE_PLATFORM, .value = "edge"};
     struct scope peer = {.kind = SCOPE_PEER, .value = "p1"};
-    engine_holds(b->engine, &edge, 1);
+    engine_holds(b->engine, &edge, 1, b->now);
     run(b, VICTIM, 200e6, 6000);
     cr_assert_eq(mitigation_writes(b), 1, "the record of the first refusal");
     cr_assert_not_null(strstr(b->alarm.not_mitigated, "platform:edge"), "%s",
                        b->alarm.not_mitigated);
-    engine_holds(b->engine, &peer, 1);
+    engine_holds(b->engine, &peer, 1, b->now);
     run(b, VICTIM, 200e6, 300);
     cr_assert_eq(count_of(b, "announce"), 1, "p2 may take it; speakers keep it from p1");
     teardown(b);
@@ -134,8 +134,8 @@ Test(engine_refusals, a_stop_holds_for_every_alarm_that_wanted_the_rule)
     cr_assert(ask(b, "stop", args)->ok);
     cr_assert_eq(count_of(b, "stopped by a person"), 2);
     struct scope all = {.kind = SCOPE_ALL};
-    engine_holds(b->engine, &all, 1);
-    engine_holds(b->engine, NULL, 0);
+    engine_holds(b->engine, &all, 1, b->now);
+    engine_holds(b->engine, NULL, 0, b->now);
     run(b, VICTIM, 200e6, 12000);
     cr_assert_eq(count_of(b, "announce"), 1);
     teardown(b);
