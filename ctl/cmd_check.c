@@ -1,8 +1,8 @@
 #include "common/model/model.h"
-#include "common/service/credentials.h"
 #include "ctl/commands.h"
 #include "ctl/lowest.h"
 #include "ctl/show.h"
+#include "ctl/warnings.h"
 
 #include <string.h>
 
@@ -10,21 +10,6 @@ struct check_report {
     const struct config *config;
     json_t *warnings, *exporters;
 };
-
-static void warn(struct check_report *r, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void warn(struct check_report *r, const char *format, ...)
-{
-    char *text = NULL;
-    va_list args;
-    va_start(args, format);
-    int len = vasprintf(&text, format, args);
-    va_end(args);
-    if (len < 0)
-        return;
-    (void)json_array_append_new(r->warnings, show_json_text(text));
-    free(text);
-}
 
 /* --- errors -------------------------------------------------------------------------------------
  */
@@ -111,11 +96,12 @@ static json_t *threshold_of(struct check_report *r, const struct config_policy *
             lowest_passing(limit, t->rates[i].kind, sampling, t->confidence, policy->window_ms);
         (void)json_object_set_new(passes, kinds[t->rates[i].kind], json_real(pass));
         if (pass > 2 * limit)
-            warn(r,
-                 "exporter %s samples 1 in %u: it shows policy %s's %s only from %s on; sample "
-                 "more, or lengthen the window",
-                 name, sampling, policy->name, rate_text(t->rates[i].kind, limit, limit_text),
-                 rate_text(t->rates[i].kind, pass, pass_text));
+            warnings_add(
+                r->warnings,
+                "exporter %s samples 1 in %u: it shows policy %s's %s only from %s on; sample "
+                "more, or lengthen the window",
+                name, sampling, policy->name, rate_text(t->rates[i].kind, limit, limit_text),
+                rate_text(t->rates[i].kind, pass, pass_text));
     }
     (void)json_object_set_new(object, "passes_from", passes);
     return object;
@@ -173,75 +159,6 @@ static void print_exporter(const json_t *exporter)
     }
 }
 
-/* --- warnings -----------------------------------------------------------------------------------
- */
-
-static bool is_tcp(const struct config_redis_server *server)
-{
-    return strncmp(server->address, "unix:", 5) != 0;
-}
-
-static void warn_of_redis(struct check_report *r)
-{
-    const struct config *c = r->config;
-    bool passwords = c->redis.password_dir != NULL;
-    struct credentials found = {0};
-    struct text why;
-    text_init(&why, 0);
-    if (passwords && credentials_read(&found, c, "policy", &why) == STATUS_OK)
-        passwords = found.password != NULL;
-    credentials_done(&found);
-    text_done(&why);
-    for (size_t i = 0; i <= c->redis.telemetry_count; i++) {
-        const struct config_redis_server *server =
-            i < c->redis.telemetry_count ? &c->redis.telemetry[i] : &c->redis.state;
-        if (is_tcp(server))
-            warn(r, "redis %s at %s is TCP, which is not encrypted: a private link only%s",
-                 server->name, server->address,
-                 passwords ? ""
-                           : ", and with passwords (redis.password_dir), of which there is "
-                             "none: who reaches it can announce routes");
-    }
-}
-
-static void warn_of_peers(struct check_report *r)
-{
-    const struct config *c = r->config;
-    for (size_t i = 0; i < c->peer_count; i++) {
-        const struct config_peer *peer = &c->peers[i];
-        const struct router_profile *profile =
-            peer->profile.value != NULL ? profile_find(peer->profile.value) : NULL;
-        if (peer->remote_as == c->speaker.local_as || profile == NULL ||
-            !profile->ebgp_needs_setting)
-            continue;
-        const char *line = strcmp(profile->name, "junos") == 0
-                               ? "family inet flow no-validate POLICY"
-                           : strcmp(profile->name, "ios-xr") == 0
-                               ? "address-family ipv4 flowspec validation disable"
-                               : "its switch that turns Flowspec validation off";
-        warn(r,
-             "peer %s is eBGP and validates Flowspec routes (RFC 8955, 6): without a unicast route "
-             "from here the session is up and no rule is in force. Configure there: %s; or use "
-             "iBGP",
-             peer->name, line);
-    }
-    if (c->peer_count == 0)
-        warn(r, "peers: is empty: nothing can be announced to anybody");
-}
-
-static void warn_of_rest(struct check_report *r)
-{
-    const struct config *c = r->config;
-    if (c->exporter_count == 0)
-        warn(r, "exporters: is empty: every sender counts, and dry run cannot be left");
-    if (c->policy_count == 0)
-        warn(r, "policies: is empty: nothing is detected");
-    if (c->network_count == 0)
-        warn(r, "networks: is empty: nothing is ours, so no rule passes the guard");
-    if (c->dry_run)
-        warn(r, "dry_run: true: everything is decided and shown, nothing is announced");
-}
-
 static int print_good(const struct command_context *context, const struct config *config)
 {
     struct check_report r = {.config = config, .warnings = json_array(), .exporters = json_array()};
@@ -249,9 +166,7 @@ static int print_good(const struct command_context *context, const struct config
     json_t *item;
     for (size_t e = 0; e < config->exporter_count; e++)
         add_exporter(&r, &config->exporters[e]);
-    warn_of_rest(&r);
-    warn_of_redis(&r);
-    warn_of_peers(&r);
+    warnings_of(config, r.warnings);
     if (context->json) {
         json_t *object = json_object();
         (void)json_object_set_new(object, "ok", json_true());

@@ -169,7 +169,8 @@ static const struct config_key network_keys[] = {
      "its prefixes", 0},
     {"file", read_prefix_file, AT(prefixes), NULL, NULL,
      "a file of prefixes, one a line; read again on reload", 0},
-    {"ours", read_bool, AT(ours), NULL, "true", "whether its hosts may be defended", 0},
+    {"ours", read_bool, AT(ours), NULL, "true",
+     "false: not only ours (multi-homed customers), so a blackhole needs approval", 0},
 };
 #undef AT
 
