@@ -112,7 +112,13 @@ Test(all_errors, nothing_is_said_that_follows_from_another)
          "t.yaml:4:52: enabled: \"maybe\", expected true or false\n"},
         {OURS "policies:\n  - {name: a, key: [dst_addr], " RATE "}\nmethods: [m]\n",
          "t.yaml:4:11: methods: \"m\", expected a method as a group of keys, such as {name: …}\n"},
-        /* keys: what cannot be read may be what is missing. */
+    };
+    MUST_SAY(cases);
+}
+
+Test(all_errors, a_key_that_cannot_be_read_may_hold_anything)
+{
+    static const struct file_case cases[] = {
         {OURS "policies:\n  - {name: a, key: [src_addr, dst_adr], " RATE
               "}\n" METHOD("destination: infer"),
          "t.yaml:3:31: unknown field \"dst_adr\" in key, expected \"dst_addr\"?\n"},
@@ -127,7 +133,13 @@ Test(all_errors, nothing_is_said_that_follows_from_another)
         {OURS "policies:\n  - {name: a, where: {protocol: [udp], protocol: [tcp]}, key: "
               "[dst_addr], " RATE "}\n" METHOD("destination: infer"),
          "t.yaml:3:40: key \"protocol\" is repeated, expected once; it stands in line 3 already\n"},
-        /* steps and platforms that are not there. */
+    };
+    MUST_SAY(cases);
+}
+
+Test(all_errors, what_is_named_and_not_there_is_said_once)
+{
+    static const struct file_case cases[] = {
         {OURS "policies:\n  - {name: a, key: [src_addr], thresholds: [{severity: major, any: {bps: "
               "1G}, mitigate: [m, {method: n}, {method: M}]}]}\n" METHOD("destination: infer"),
          "t.yaml:3:90: mitigate: \"m\", expected a step as a group of keys, such as {method: …}\n"
