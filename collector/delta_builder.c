@@ -30,6 +30,16 @@ void delta_builder_add(struct delta_builder *builder, const struct delta_row *ro
     builder->rows[builder->row_count++] = *row;
 }
 
+bool delta_builder_tick(struct delta_builder *builder)
+{
+    if (builder->row_count > 0)
+        return true;
+    if (!builder->is_awaited)
+        return false;
+    builder->quiet_ticks++;
+    return builder->quiet_ticks >= DELTA_QUIET_TICKS;
+}
+
 /* Which exporters the batch names: place[number] is where, or NOT_NAMED. Gives how many. */
 static size_t choose_exporters(const struct delta_builder *builder, uint64_t now_ms,
                                uint64_t heard_within_ms, uint16_t place[DELTA_EXPORTERS_MAX])
@@ -91,6 +101,10 @@ enum status delta_builder_finish(struct delta_builder *builder, const struct mod
     batch->row_count = builder->row_count;
     fill_exporters(builder, now_ms, tell_records, place, batch->exporters);
     batch->exporter_count = exporter_count;
+    tally_residual(builder->tally, &batch->residual_bytes, &batch->residual_packets);
+    builder->is_awaited =
+        batch->row_count > 0 || batch->residual_bytes > 0 || batch->residual_packets > 0;
+    builder->quiet_ticks = 0;
     builder->row_count = 0;
     return STATUS_OK;
 }

@@ -252,7 +252,6 @@ static void finish(struct shard *shard)
         shard->builder.row_count = 0;
         return;
     }
-    tally_residual(out->options.tally, &batch.residual_bytes, &batch.residual_packets);
     (void)delta_queue_push(&shard->queue, &batch, out->now_ms); /* a failure is counted there */
 }
 
@@ -263,6 +262,12 @@ static void on_row(void *owner, unsigned int slot, const struct delta_row *row)
     if (delta_builder_is_full(&shard->builder))
         finish(shard);
     delta_builder_add(&shard->builder, row);
+}
+
+/* An urgent flush is not a tick: it has the rows that it has. */
+static bool is_due(struct shard *shard, enum out_flush kind)
+{
+    return kind == OUT_URGENT ? shard->builder.row_count > 0 : delta_builder_tick(&shard->builder);
 }
 
 void out_deltas_flush(struct out_deltas *out, struct tally *tally, const struct model *model,
@@ -279,7 +284,7 @@ void out_deltas_flush(struct out_deltas *out, struct tally *tally, const struct 
                                    : TALLY_FLUSH_TICK,
                 out->now_ms, on_row, out);
     for (size_t i = 0; i < out->shard_count; i++) {
-        if (heartbeat || out->shards[i].builder.row_count > 0)
+        if (heartbeat || is_due(&out->shards[i], kind))
             finish(&out->shards[i]);
         if (heartbeat && out->options.worker == 0) /* one of us is enough */
             stream_cap_keep(&out->shards[i].cap);

@@ -31,7 +31,7 @@ void out_deltas_free(struct out_deltas *out); /* once the connections are closed
 
 enum out_flush {
     OUT_URGENT,    /* rows that cannot wait */
-    OUT_TICK,      /* the largest rows */
+    OUT_TICK,      /* the largest rows, or that there are no more */
     OUT_HEARTBEAT, /* the same, and every shard hears who was heard, with or without rows */
     OUT_ALL        /* everything, at the end */
 };

@@ -211,6 +211,9 @@ static void read_entry(const struct redis_reply *entry, uint32_t shard, struct i
         read->again++;
     } else {
         read->batches++;
+        bool *had_rows = &read->had_rows[shard][batch.worker % 2];
+        read->quiet += *had_rows && batch.row_count == 0 && batch.exporter_count == 0;
+        *had_rows = batch.row_count > 0;
         for (size_t i = 0; i < batch.row_count; i++) {
             read->bytes += batch.rows[i].bytes;
             read->packets += batch.rows[i].packets;

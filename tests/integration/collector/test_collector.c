@@ -46,6 +46,20 @@ Test(collector, silence_is_told_every_second, .init = start, .fini = done)
     cr_assert_eq(site_read(&site).rows, 0);
 }
 
+/* A sign of life names the exporter; where one comes just then, it says that the worker is quiet.
+ */
+Test(collector, a_worker_that_falls_quiet_says_so_before_its_sign_of_life, .init = start,
+     .fini = done)
+{
+    for (int i = 0; i < 20 && site_read(&site).quiet == 0; i++) {
+        site_send(&site, 1);
+        SITE_UNTIL(all_is_there());
+        for (int pauses = 0; pauses < 25; pauses++)
+            site_pause();
+    }
+    cr_assert_gt(site_read(&site).quiet, 0);
+}
+
 Test(collector, sigterm_sends_what_was_received, .init = start, .fini = done)
 {
     site_send(&site, 500);

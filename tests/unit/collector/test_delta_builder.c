@@ -12,6 +12,58 @@ static void on_row(void *owner, unsigned int slot, const struct delta_row *row)
     delta_builder_add(owner, row);
 }
 
+static void finish(struct delta_builder *builder, const struct counting *c, uint64_t residual)
+{
+    struct delta_batch batch;
+    cr_assert_eq(delta_builder_finish(builder, c->model, c->now_ms, 0, false, &batch), STATUS_OK);
+    cr_assert_eq(batch.residual_bytes, residual);
+    free(batch.rows);
+    free(batch.exporters);
+}
+
+Test(delta_builder, a_worker_that_falls_quiet_says_so_once)
+{
+    struct counting c;
+    struct delta_builder builder;
+    struct flow_record flow = flow_to(CUSTOMER, 1000, 1);
+
+    counting_init(&c, BY_HOST);
+    cr_assert_eq(delta_builder_init(&builder, c.tally), STATUS_OK);
+    cr_assert_not(delta_builder_tick(&builder), "nothing was said yet that leaves one waiting");
+    counting_add(&c, &flow);
+    tally_flush(c.tally, TALLY_FLUSH_TICK, c.now_ms, on_row, &builder);
+    cr_assert(delta_builder_tick(&builder));
+    finish(&builder, &c, 0);
+    cr_assert_not(delta_builder_tick(&builder), "one tick without rows says nothing");
+    cr_assert(delta_builder_tick(&builder));
+    finish(&builder, &c, 0);
+    for (int i = 0; i < 20; i++)
+        cr_assert_not(delta_builder_tick(&builder), "silence is said once");
+    delta_builder_done(&builder);
+    counting_done(&c);
+}
+
+Test(delta_builder, what_stays_behind_is_awaited_too)
+{
+    struct counting c;
+    struct delta_builder builder;
+    struct flow_record small = flow_to(CUSTOMER, 100, 1), large = flow_to(CUSTOMER + 1, 5000, 4);
+
+    counting_init(&c, BY_HOST);
+    c.options.max_rows = 1;
+    cr_assert_eq(tally_reload(c.tally, &c.options), STATUS_OK);
+    cr_assert_eq(delta_builder_init(&builder, c.tally), STATUS_OK);
+    counting_add(&c, &small);
+    counting_add(&c, &large);
+    tally_flush(c.tally, TALLY_FLUSH_TICK, c.now_ms, on_row, &builder);
+    builder.row_count = 0; /* it was another shard's */
+    finish(&builder, &c, 100);
+    cr_assert_not(delta_builder_tick(&builder));
+    cr_assert(delta_builder_tick(&builder), "readers were told that there is more");
+    delta_builder_done(&builder);
+    counting_done(&c);
+}
+
 Test(delta_builder, a_batch_names_the_exporters_of_its_rows_and_of_its_interval)
 {
     struct counting c;
