@@ -346,7 +346,7 @@ void alarms_absent(struct engine *e, uint8_t shard, uint64_t generation, struct 
     for (struct tracked *t = table_next(e->tracked, &cursor); t != NULL;
          t = table_next(e->tracked, &cursor)) {
         if (t->shard != shard || t->generation == generation ||
-            (t->live != NULL && t->live->orphan))
+            (t->live != NULL && t->live->orphan) || !engine_is_listed(e, shard, t->policy, 0, now))
             continue;
         struct flow_key key = key_of(t);
         judge(e, t->policy, &key, &nothing, NULL, NULL, now);
@@ -371,7 +371,7 @@ static void alarm_time(struct engine *e, struct tracked *t, struct engine_now no
         alarm->times.ended_ms = now.state_ms;
         mitigations_alarm_ended(e, live, now);
         engine_write_alarm(e, live, "alarm ended",
-                           "its policy is not configured any more, or counts something else", now);
+                           "its policy is not configured any more, or has other keys", now);
         alarms_forget(e, t);
         return;
     }
@@ -379,6 +379,7 @@ static void alarm_time(struct engine *e, struct tracked *t, struct engine_now no
     if (sight == WATCH_NOT_YET)
         return; /* restored a moment ago: it stays as it is until there is something to judge by */
     bool dark = sight == WATCH_BLIND ||
+                !engine_is_listed(e, t->shard, t->policy, WATCH_TICK_MAX_AGE_MS, now) ||
                 watch_contributors_silent(&e->watch, alarm, now.mono_ms, active_timeout_ms, e);
     const struct config_policy *p = &e->model->config->policies[t->policy];
     uint32_t doublings =

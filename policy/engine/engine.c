@@ -49,6 +49,7 @@ void engine_free(struct engine *e)
     }
     table_free(e->tracked);
     table_free(e->mitigations);
+    free(e->listed_ms);
     watch_done(&e->watch);
     free(e);
 }
@@ -85,17 +86,42 @@ void engine_write_alarm(struct engine *e, struct live_alarm *live, const char *w
     e->options.on_write(e->options.owner, &write);
 }
 
-/* The policy of this name, if it still counts what the alarm was raised on; -1 when it is gone. */
+/* Keys of this count have the dimensions of this one. */
+static bool fits(const struct count_spec *spec, const struct flow_key *key)
+{
+    size_t at = 0, i = 0;
+    for (; i < spec->key_count && at + 2 <= key->len; i++, at += 2u + key->bytes[at + 1]) {
+        if (spec->key[i].dimension != key->bytes[at])
+            return false;
+    }
+    return i == spec->key_count && at == key->len;
+}
+
+/*
+ * The policy of this name, where its keys are such as the alarm's; -1 when it is gone. It may count
+ * something else now (other networks change every count): whether that is still over its threshold
+ * the next ticks say, and the rule stands meanwhile.
+ */
 static long find_policy(const struct model *model, const struct alarm *alarm)
 {
     const struct config *c = model->config;
     for (size_t i = 0; i < c->policy_count; i++) {
         if (strcmp(c->policies[i].name, alarm->policy) == 0 &&
-            model->counts[model->policy_count[i]].id == alarm->count_id &&
+            fits(&model->counts[model->policy_count[i]].spec, &alarm->key) &&
             alarm->threshold < c->policies[i].threshold_count)
             return (long)i;
     }
     return -1;
+}
+
+static void carry_over(struct engine *e, struct live_alarm *live, struct engine_now now)
+{
+    uint64_t id = e->model->counts[e->model->policy_count[live->tracked->policy]].id;
+    if (live->orphan || live->alarm.count_id == id)
+        return;
+    live->alarm.count_id = id;
+    engine_write_alarm(e, live, "alarm carried over",
+                       "its policy counts by another configuration now", now);
 }
 
 /* A restored time as a monotonic one: as long ago as it says, and not in the future. */
@@ -139,6 +165,7 @@ enum status engine_restore_alarm(struct engine *e, const struct alarm *alarm, st
         if (m != NULL)
             m->wanted_by++;
     }
+    carry_over(e, live, now);
     return STATUS_OK;
 }
 
@@ -186,6 +213,39 @@ static void plan_unwanted(struct engine *e, struct engine_now now)
     }
 }
 
+/* What shards count of this model is not known yet; what is, lasts as long as a tick. */
+static void forget_listed(struct engine *e, struct engine_now now)
+{
+    size_t count = e->model->config->policy_count * WATCH_SHARDS_MAX;
+    free(e->listed_ms);
+    e->listed_ms = calloc(count + 1, sizeof(*e->listed_ms));
+    for (size_t i = 0; e->listed_ms != NULL && i < count; i++)
+        e->listed_ms[i] = now.mono_ms;
+}
+
+/* Each tick names what its aggregator counts: of a count that it does not name it says nothing. */
+static void note_listed(struct engine *e, size_t shard, const struct rollup_tick *tick,
+                        struct engine_now now)
+{
+    const struct config *c = e->model->config;
+    for (size_t i = 0; i < c->policy_count && e->listed_ms != NULL; i++) {
+        uint64_t id = e->model->counts[e->model->policy_count[i]].id;
+        for (size_t j = 0; j < tick->count_count; j++) {
+            if (tick->counts[j].id == id)
+                e->listed_ms[shard * c->policy_count + i] = now.mono_ms;
+        }
+    }
+}
+
+bool engine_is_listed(const struct engine *e, size_t shard, size_t policy, uint64_t within_ms,
+                      struct engine_now now)
+{
+    if (e->listed_ms == NULL || shard >= WATCH_SHARDS_MAX)
+        return true;
+    uint64_t at_ms = e->listed_ms[shard * e->model->config->policy_count + policy];
+    return now.mono_ms <= at_ms + within_ms;
+}
+
 void engine_set_model(struct engine *e, const struct model *model, struct engine_now now)
 {
     /* Keys are tracked under the policy's place in the file, which may be another now. */
@@ -200,6 +260,7 @@ void engine_set_model(struct engine *e, const struct model *model, struct engine
     table_clear(e->tracked);
     e->model = model;
     e->is_model_new = e->may_be_over = true;
+    forget_listed(e, now);
     for (size_t i = 0; i < model->config->shard_count; i++)
         watch_add_shard(&e->watch, model->config->shards[i].name);
     for (size_t i = 0; i < count; i++) {
@@ -216,6 +277,7 @@ void engine_set_model(struct engine *e, const struct model *model, struct engine
             live->tracked = t;
             live->settled = false;
             live->retry_ms = 0;
+            carry_over(e, live, now);
             continue;
         }
         /* No place for it: end it here. */
@@ -223,7 +285,7 @@ void engine_set_model(struct engine *e, const struct model *model, struct engine
         live->alarm.times.ended_ms = now.state_ms;
         mitigations_alarm_ended(e, live, now);
         engine_write_alarm(e, live, "alarm ended",
-                           "its policy is not configured any more, or counts something else", now);
+                           "its policy is not configured any more, or has other keys", now);
         alarm_done(&live->alarm);
         free(live);
         e->alarm_count--;
@@ -266,6 +328,7 @@ void engine_tick(struct engine *e, const struct rollup_tick *tick, struct engine
     if (shard == e->watch.shard_count)
         return; /* a shard of somebody else's configuration */
     bool is_whole = whole(&e->shards[shard], tick);
+    note_listed(e, shard, tick, now);
     e->turn_left = e->turn;
     for (size_t i = 0; i < tick->row_count; i++)
         alarms_row(e, tick, &tick->rows[i], &tick->counts[tick->rows[i].count], now);
@@ -277,6 +340,8 @@ void engine_time(struct engine *e, struct engine_now now)
 {
     watch_begin(&e->watch, now.mono_ms);
     plan_unwanted(e, now);
+    if (e->listed_ms == NULL)
+        forget_listed(e, now);
     if (e->is_model_new)
         rejudge_all(e, now);
     e->is_model_new = false;

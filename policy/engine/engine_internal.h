@@ -81,6 +81,8 @@ struct engine {
     size_t hold_count;
     uint64_t starts_ms[STARTS_A_MINUTE_MAX]; /* ring of announcements, for rules_per_minute */
     size_t start_next;
+    /* By shard and policy: when a tick last named the policy's count; NULL: not known. */
+    uint64_t *listed_ms;
     uint64_t ranked_ms; /* when mitigations were ranked last */
     bool is_model_new;  /* what stands was not judged by it yet */
     bool may_be_over;   /* more rules of alarms may stand than there are places */
@@ -91,6 +93,9 @@ struct engine {
 /* engine.c */
 void engine_write_alarm(struct engine *e, struct live_alarm *live, const char *what,
                         const char *why, struct engine_now now);
+/* Ticks of the shard speak of the policy's count, and have done so within that time. */
+bool engine_is_listed(const struct engine *e, size_t shard, size_t policy, uint64_t within_ms,
+                      struct engine_now now);
 int engine_shard_of(const struct engine *e, uint64_t count_id, const struct flow_key *key);
 
 /* alarms.c */

@@ -8,6 +8,9 @@ enum {
     /* The same datagram comes with the ticks of several shards, each with its own small delay. */
     JITTER_MS = 100,
     SWEEP_EVERY_MS = 1000, /* a full table is walked no more often */
+    /* Who has been silent for this long is not expected any more. */
+    FORGET_MS = 600000,
+    NOBODY_MS = 60000, /* as long as an exporter's usual active timeout: nobody is heard at all */
 };
 
 struct heard {
@@ -131,23 +134,53 @@ bool watch_exporter(const struct watch *watch, const struct ip_addr *exporter, u
     return true;
 }
 
-bool watch_contributors_silent(
-    const struct watch *watch, const struct alarm *alarm, uint64_t now_ms,
-    uint64_t (*active_timeout_ms)(const void *owner, const struct ip_addr *), const void *owner)
+static bool is_silent(uint64_t silent_ms, uint64_t gap_ms, uint64_t allowed_ms)
 {
-    uint32_t silent_permille = 0;
+    allowed_ms = allowed_ms > 3 * gap_ms ? allowed_ms : 3 * gap_ms;
+    return silent_ms > (allowed_ms > WATCH_SILENT_MIN_MS ? allowed_ms : WATCH_SILENT_MIN_MS);
+}
+
+/* How many of those that were heard of late are silent, in permille; walked once a turn. */
+static uint32_t others_silent(struct watch *watch, uint64_t now_ms, watch_timeout timeout_ms,
+                              const void *owner)
+{
+    size_t cursor = 0, known = 0, silent = 0;
+    if (watch->others_ms == now_ms)
+        return watch->others_silent_permille;
+    for (const struct heard *h = table_next(watch->exporters, &cursor); h != NULL;
+         h = table_next(watch->exporters, &cursor)) {
+        struct ip_addr exporter;
+        size_t len = 0;
+        uint64_t silent_ms = now_ms > h->last_ms ? now_ms - h->last_ms : 0;
+        if (silent_ms > FORGET_MS)
+            continue;
+        memcpy(&exporter, table_key(h, &len), sizeof(exporter));
+        known++;
+        silent += is_silent(silent_ms, h->gap_ms, timeout_ms(owner, &exporter));
+    }
+    watch->others_ms = now_ms;
+    watch->others_silent_permille = known != 0
+                                        ? (uint32_t)(silent * 1000 / known)
+                                        : (now_ms - watch->started_ms > NOBODY_MS ? 1000 : 0);
+    return watch->others_silent_permille;
+}
+
+bool watch_contributors_silent(struct watch *watch, const struct alarm *alarm, uint64_t now_ms,
+                               watch_timeout timeout_ms, const void *owner)
+{
+    uint32_t silent_permille = 0, rest_permille = 1000;
     for (size_t i = 0; i < alarm->contributor_count; i++) {
         const struct alarm_contributor *c = &alarm->contributors[i];
         uint64_t silent_ms = 0, gap_ms = 0;
-        uint64_t allowed_ms = active_timeout_ms(owner, &c->exporter);
         if (!watch_exporter(watch, &c->exporter, now_ms, &silent_ms, &gap_ms))
             silent_ms = now_ms - watch->started_ms;
-        if (gap_ms < c->usual_gap_ms)
-            gap_ms = c->usual_gap_ms;
-        allowed_ms = allowed_ms > 3 * gap_ms ? allowed_ms : 3 * gap_ms;
-        allowed_ms = allowed_ms > WATCH_SILENT_MIN_MS ? allowed_ms : WATCH_SILENT_MIN_MS;
-        if (silent_ms > allowed_ms)
+        gap_ms = gap_ms > c->usual_gap_ms ? gap_ms : c->usual_gap_ms;
+        if (is_silent(silent_ms, gap_ms, timeout_ms(owner, &c->exporter)))
             silent_permille += c->share_permille;
+        rest_permille -= c->share_permille < rest_permille ? c->share_permille : rest_permille;
     }
+    if (silent_permille < SILENT_SHARE_PERMILLE &&
+        silent_permille + rest_permille >= SILENT_SHARE_PERMILLE)
+        silent_permille += rest_permille * others_silent(watch, now_ms, timeout_ms, owner) / 1000;
     return silent_permille >= SILENT_SHARE_PERMILLE;
 }

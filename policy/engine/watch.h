@@ -27,7 +27,9 @@ struct watch {
     size_t shard_count;
     struct table *exporters;
     uint64_t started_ms; /* when we began to look; 0: not yet */
-    uint64_t swept_ms;   /* when a full table was last walked for what is silent */
+    uint64_t others_ms;  /* when the silent ones were counted last */
+    uint32_t others_silent_permille;
+    uint64_t swept_ms; /* when a full table was last walked for what is silent */
 };
 
 enum status watch_init(struct watch *watch, uint64_t seed);
@@ -53,12 +55,15 @@ enum watch_sight watch_shard(const struct watch *watch, const char *shard, uint6
 bool watch_exporter(const struct watch *watch, const struct ip_addr *exporter, uint64_t now_ms,
                     uint64_t *ret_silent_ms, uint64_t *ret_gap_ms);
 
+typedef uint64_t (*watch_timeout)(const void *owner, const struct ip_addr *exporter);
+
 /*
  * Whether contributors of a fifth of the rate or more are silent for longer than max(5 s, 3 × their
- * usual gap, their active timeout). active_timeout_ms gives the last of these for an exporter.
+ * usual gap, their active timeout). What came from exporters of small shares, which are not named,
+ * is taken as spread evenly over all that are heard: an alarm fed by thirty routers has no
+ * contributor at all. timeout_ms gives an exporter's active timeout, the same one for all alarms.
  */
-bool watch_contributors_silent(
-    const struct watch *watch, const struct alarm *alarm, uint64_t now_ms,
-    uint64_t (*active_timeout_ms)(const void *owner, const struct ip_addr *), const void *owner);
+bool watch_contributors_silent(struct watch *watch, const struct alarm *alarm, uint64_t now_ms,
+                               watch_timeout timeout_ms, const void *owner);
 
 #endif

@@ -60,3 +60,17 @@ Test(reload, another_action_is_the_same_mitigation)
     cr_expect_eq(house_len(h, "weir:jobs"), 2);
     cr_expect(house_audit_has(h, "replace"));
 }
+
+/* put_rollup counts by the file as it was, as an aggregator that has not been reloaded. */
+Test(reload, other_networks_leave_alarm_and_rule_as_they_are)
+{
+    mitigated();
+    struct mitigation m = h->mitigations[0];
+    reload("customers: .198", "customers: [203.0.113.0/24, 198");
+    HOUSE_UNTIL(h, house_audit_has(h, "alarm carried over"));
+    HOUSE_UNTIL(h, house_alarm_is(h, ALARM_FROZEN));
+    HOUSE_WHILE(h, 3000,
+                house_alarm_is(h, ALARM_FROZEN) && house_mitigation_is(h, MITIGATION_ACTIVE) &&
+                    house_len(h, "weir:jobs") == 1);
+    cr_expect_str_eq(h->mitigations[0].id, m.id);
+}

@@ -149,3 +149,55 @@ Test(rejudge, what_every_peer_refuses_later_on_has_failed_and_its_alarm_says_so)
     cr_assert_not_null(strstr(b->alarm.not_mitigated, "refused"), "%s", b->alarm.not_mitigated);
     end(b);
 }
+
+#define OTHER_NET                                                                                  \
+    "networks: {ours: [198.51.100.0/24, \"2001:db8::/32\"], more: [203.0.113.0/24]}\n"             \
+    "protected: [198.51.100.10/32]\n"
+
+/* Every count has another id where networks have changed. */
+Test(rejudge, other_networks_carry_the_alarm_over_with_its_rule)
+{
+    struct bench *b = setup(HEAD POLICY(""));
+    run(b, VICTIM, 200e6, 300);
+    answer(b, "p1", RESULT_SENT, JOB_ANNOUNCE);
+    struct mitigation before = b->mitigation;
+    reload(b, "dry_run: false\n" OTHER_NET REST POLICY(""));
+    struct model *old = b->model;
+    cr_assert_neq(old->counts[0].id, next->model->counts[0].id);
+    cr_assert_eq(count_of(b, "alarm carried over"), 1);
+    run(b, VICTIM, 200e6, 1900); /* the aggregator has not read the file yet */
+    cr_assert_eq(b->alarm.state, ALARM_ACTIVE, "a tick that does not count it says nothing of it");
+    run(b, VICTIM, 200e6, 1000);
+    cr_assert_eq(b->alarm.state, ALARM_FROZEN, "and that is not peace");
+    b->model = next->model;
+    run(b, VICTIM, 200e6, 6000);
+    cr_assert_eq(b->alarm.state, ALARM_ACTIVE);
+    cr_assert_eq(b->alarm.count_id, next->model->counts[0].id);
+    cr_assert_eq(count_of(b, "alarm"), 1, "no second alarm");
+    cr_assert_eq(count_of(b, "alarm ended"), 0);
+    cr_assert_eq(count_of(b, "announce"), 1, "no second rule");
+    cr_assert_eq(count_of(b, "withdraw"), 0, "no gap");
+    cr_assert_eq(b->mitigation.until_ms, 0);
+    cr_assert_str_eq(b->mitigation.id, before.id);
+    run(b, VICTIM, 0, 11000);
+    cr_assert_eq(count_of(b, "alarm ended"), 1);
+    cr_assert_eq(count_of(b, "withdraw"), 1);
+    b->model = old;
+    end(b);
+}
+
+Test(rejudge, a_key_that_is_not_ours_any_more_loses_its_rule_and_its_alarm_clears)
+{
+    struct bench *b = setup(HEAD POLICY(""));
+    run(b, VICTIM, 200e6, 300);
+    reload(b, "dry_run: false\nnetworks: {ours: [203.0.113.0/24]}\n" REST POLICY(""));
+    struct model *old = b->model;
+    b->model = next->model;
+    run(b, VICTIM, 0, 7000);
+    cr_assert_eq(count_of(b, "withdraw"), 1);
+    cr_assert_not_null(strstr(find(b, "withdraw")->why, "not-ours"), "%s",
+                       find(b, "withdraw")->why);
+    cr_assert_eq(count_of(b, "alarm ended"), 1);
+    b->model = old;
+    end(b);
+}

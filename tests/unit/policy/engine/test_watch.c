@@ -180,10 +180,57 @@ Test(watch, a_contributor_that_was_never_heard_is_silent)
     cr_expect(silent(&alarm, 15001));
 }
 
-Test(watch, an_alarm_without_contributors_is_not_silent)
+/* Thirty routers of equal parts: none of them has a share that is named. */
+Test(watch, an_alarm_of_many_small_contributors_is_silent_when_a_fifth_of_them_is)
 {
     struct alarm alarm = {.contributor_count = 0};
-    cr_expect_not(silent(&alarm, 10000));
+    for (uint32_t i = 0; i < 30; i++)
+        heard(i, 0, 10000);
+    cr_expect_not(silent(&alarm, 15000));
+    for (uint32_t i = 0; i < 24; i++)
+        heard(i, 0, 14000);
+    heard(24, 1000, 15500);
+    cr_expect_not(silent(&alarm, 15500), "five of thirty");
+    for (uint32_t i = 0; i < 24; i++)
+        heard(i, 0, 16000);
+    cr_expect(silent(&alarm, 28001), "six of thirty");
+    cr_expect(silent(&alarm, 30000), "all of them");
+    for (uint32_t i = 0; i < 30; i++)
+        heard(i, 0, 31000);
+    cr_expect_not(silent(&alarm, 31000));
+}
+
+Test(watch, what_its_named_contributors_leave_is_that_of_the_others)
+{
+    struct alarm alarm = {.contributor_count = 1};
+    alarm.contributors[0] =
+        (struct alarm_contributor){.exporter = exporter_at(0), .share_permille = 190};
+    for (uint32_t i = 0; i < 21; i++)
+        heard(i, 0, 10000);
+    for (uint32_t i = 1; i < 21; i++)
+        heard(i, 0, 16000);
+    cr_expect(silent(&alarm, 16000), "its own share and a little of the others'");
+    heard(0, 0, 16001);
+    cr_expect_not(silent(&alarm, 16001));
+}
+
+Test(watch, who_is_gone_for_long_is_not_waited_for)
+{
+    struct alarm alarm = {.contributor_count = 0};
+    for (uint32_t i = 0; i < 30; i++)
+        heard(i, 0, i < 10 ? 10000 : 500000);
+    for (uint32_t i = 10; i < 30; i++)
+        heard(i, 0, 610000);
+    cr_expect(silent(&alarm, 610000));
+    cr_expect_not(silent(&alarm, 610001));
+}
+
+Test(watch, where_nobody_is_heard_at_all_an_alarm_without_contributors_is_silent)
+{
+    struct alarm alarm = {.contributor_count = 0};
+    watch_begin(&watch, 10000);
+    cr_expect_not(silent(&alarm, 70000), "we have not looked for long enough");
+    cr_expect(silent(&alarm, 70001));
 }
 
 Test(watch, at_the_maximum_those_silent_for_longest_give_their_places)
