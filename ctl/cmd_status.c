@@ -2,6 +2,7 @@
 #include "ctl/nouns.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
+#include "proto/scope.h"
 
 #include <string.h>
 
@@ -233,6 +234,7 @@ static bool put_holds(struct status_report *r)
         const struct redis_reply *scope = &hash->items[i], *value = &hash->items[i + 1];
         if (scope->type != REDIS_STRING || value->type != REDIS_STRING)
             continue;
+        struct scope known;
         json_t *hold = json_object(), *given = json_loads(value->bytes, 0, NULL);
         const char *who = show_string(given, "who"), *why = show_string(given, "why");
         (void)json_object_set_new(hold, "scope", show_json_text(scope->bytes));
@@ -240,8 +242,11 @@ static bool put_holds(struct status_report *r)
         (void)json_object_set_new(hold, "why", show_json_text(given != NULL ? why : value->bytes));
         (void)json_object_set_new(hold, "at_ms", show_json_time(show_u64(given, "at_ms")));
         (void)json_array_append_new(r->holds, hold);
-        warn(r, "ON HOLD: %s, by %s%s%s; nothing of it is announced until weir resume",
-             scope->bytes, who[0] != '\0' ? who : "?", why[0] != '\0' ? ": " : "", why);
+        const char *is_all = scope_parse(&known, scope->bytes) != STATUS_OK
+                                 ? " (which is no scope, so EVERYTHING is on hold)"
+                                 : "";
+        warn(r, "ON HOLD: %s%s, by %s%s%s; nothing of it is announced until weir resume",
+             scope->bytes, is_all, who[0] != '\0' ? who : "?", why[0] != '\0' ? ": " : "", why);
         json_decref(given);
     }
     return true;

@@ -30,6 +30,7 @@ static void stop_acting(struct policy *p)
     p->give_up = NULL;
     p->epoch = 0;
     p->hold_count = 0;
+    p->unreadable_hold[0] = '\0';
     policy_close_reader(p, &p->results);
 }
 

@@ -12,18 +12,37 @@ static bool is_known(const struct scope *scopes, size_t count, const struct scop
     return false;
 }
 
+/* Somebody means to stop something, and it cannot be known what: rather all of it than nothing, as
+ * speakers do. */
+static void hold_everything(struct policy *p, const char *field, struct scope *ret_scope)
+{
+    char shown[REASON_MAX];
+    ret_scope->kind = SCOPE_ALL;
+    ret_scope->value[0] = '\0';
+    if (strncmp(p->unreadable_hold, field, sizeof(p->unreadable_hold) - 1) != 0)
+        log_error("a hold cannot be read, so everything is on hold until weir resume", "scope=%s",
+                  log_value(shown, sizeof(shown), field));
+    (void)snprintf(p->unreadable_hold, sizeof(p->unreadable_hold), "%s", field);
+}
+
 void in_holds_take(struct policy *p, const struct redis_reply *hash)
 {
     struct scope scopes[HOLDS_MAX];
     const char *why[HOLDS_MAX];
     size_t count = 0;
+    bool all_readable = true;
     for (size_t i = 0; i + 1 < hash->count && count < HOLDS_MAX; i += 2) {
         const struct redis_reply *field = &hash->items[i], *value = &hash->items[i + 1];
-        if (field->type != REDIS_STRING || value->type != REDIS_STRING ||
-            scope_parse(&scopes[count], field->bytes) != STATUS_OK)
-            continue; /* the script that writes refuses nothing for it either */
+        if (field->type != REDIS_STRING || value->type != REDIS_STRING)
+            continue;
+        if (scope_parse(&scopes[count], field->bytes) != STATUS_OK) {
+            hold_everything(p, field->bytes, &scopes[count]);
+            all_readable = false;
+        }
         why[count++] = value->bytes;
     }
+    if (all_readable)
+        p->unreadable_hold[0] = '\0';
     struct engine_now now = acting_now(p);
     for (size_t i = 0; i < count; i++) {
         char text[SCOPE_TEXT_MAX], shown[REASON_MAX];

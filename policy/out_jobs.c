@@ -76,7 +76,7 @@ static void point_at_values(struct fields *f)
 
 /* --- scopes of a hold that keeps the whole mitigation down --- */
 
-enum { SCOPES_MAX = 5 + 64 }; /* with a platform each; more platforms than that are not looked at */
+enum { SCOPES_MAX = 6 + 64 }; /* with a platform each; more platforms than that are not looked at */
 
 struct scopes {
     char texts[SCOPES_MAX][SCOPE_TEXT_MAX];
@@ -87,7 +87,7 @@ struct scopes {
 static void add_scope(struct scopes *s, enum scope_kind kind, const char *value)
 {
     struct scope scope;
-    if (s->count == SCOPES_MAX || scope_make(&scope, kind, value) != STATUS_OK)
+    if (s->count == SCOPES_MAX - 1 || scope_make(&scope, kind, value) != STATUS_OK)
         return;
     s->items[s->count] = scope_format(&scope, s->texts[s->count]);
     s->count++;
@@ -321,6 +321,8 @@ void out_jobs_write(void *owner, const struct engine_write *w)
         set.revision = w->mitigation->revision;
         set.score_ms = w->mitigation->created_ms;
         add_scopes(&scopes, p->config, w->mitigation);
+        if (p->unreadable_hold[0] != '\0') /* the script looks for it by its words */
+            scopes.items[scopes.count++] = p->unreadable_hold;
         set.scopes = scopes.items;
         set.scope_count = scopes.count;
     }

@@ -59,6 +59,7 @@ struct policy {
     const char *give_up;         /* a write could not even be queued: why we must stop acting */
     struct scope holds[HOLDS_MAX];
     size_t hold_count;
+    char unreadable_hold[REASON_MAX]; /* a field of weir:hold that is no scope; "": all are */
     bool is_reading_holds;
     struct pending_reply *answering; /* whose request the engine is looking at */
     struct log_limiter log_limiter;

@@ -130,3 +130,24 @@ Test(requests, a_hold_of_all_its_peers_refuses_what_a_person_wants)
         h, "mitigate", (const char *const[]){"method", "limit", "destination", target, NULL});
     cr_expect(reply.ok, "%s", reply.text);
 }
+
+/* As speakers do, so that what weir status says of it is true of all. */
+Test(requests, a_hold_that_cannot_be_read_holds_everything)
+{
+    h = house_with_policy(false);
+    house_attack(h, target, 500e6);
+    HOUSE_UNTIL(h, house_mitigation_is(h, MITIGATION_ANNOUNCING));
+    house_ask(h, "HSET weir:hold plattform:edge tester:test");
+    HOUSE_UNTIL(h, house_mitigation_is(h, MITIGATION_WITHDRAWING));
+    cr_expect_not_null(strstr(house_logs(h), "a hold cannot be read"));
+    struct reply reply = house_request(
+        h, "mitigate",
+        (const char *const[]){"method", "limit", "destination", "198.51.100.8", NULL});
+    cr_expect_not(reply.ok);
+    cr_expect_not_null(strstr(reply.text, "plattform:edge"), "%s", reply.text);
+    house_result(h, &h->mitigations[0], RESULT_WITHDRAWN);
+    HOUSE_UNTIL(h, house_mitigations(h) == 0);
+    HOUSE_WHILE(h, 1000, house_mitigations(h) == 0);
+    house_ask(h, "HDEL weir:hold plattform:edge");
+    HOUSE_UNTIL(h, house_mitigation_is(h, MITIGATION_ANNOUNCING));
+}
