@@ -7,7 +7,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { BACKLOG = 64 };
+/* A burst of strangers must not leave a peer outside: what finds no place here is tried again by
+ * the other side, seconds later. */
+enum { BACKLOG = 1024 };
 
 struct listeners {
     struct speaker *speaker;

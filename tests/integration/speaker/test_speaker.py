@@ -1,39 +1,15 @@
 """The speaker against GoBGP, FRR and BIRD: routes stand exactly as long as they must, on every peer."""
 import os
-import shutil
 import signal
-import socket
 import sys
 import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import scripted  # noqa: E402
+from case import Case  # noqa: E402
 from daemons import Bird, Frr, GoBgp, Program, stays, wait_for  # noqa: E402
-from scripted import Scripted  # noqa: E402
-from world import BIN, RULE4, RULE4_LIMIT, RULE6, World  # noqa: E402
-
-
-MISSING = [name for name in ("redis-server", "gobgpd", "gobgp", "bird", "birdc", "/usr/lib/frr/bgpd", "vtysh")
-           if shutil.which(name) is None]
-
-
-@unittest.skipIf(MISSING, f"NOT TESTED, these are not installed: {' '.join(MISSING)}")
-class Case(unittest.TestCase):
-    def setUp(self):
-        self.world = World()
-
-    def tearDown(self):
-        outcome = self._outcome.result if hasattr(self._outcome, "result") else self._outcome
-        failed = any(test is self for test, _ in outcome.failures + outcome.errors)
-        self.world.done(failed)
-
-    def present(self, peer, text, family=4, limit_s=10):
-        wait_for(f"{peer.name} has {text}", lambda: any(text in r for r in peer.routes(family)), limit_s)
-
-    def absent(self, peer, text, family=4, limit_s=10):
-        wait_for(f"{peer.name} has no {text}", lambda: not any(text in r for r in peer.routes(family)), limit_s)
+from world import BIN, RULE4, RULE4_LIMIT, RULE6  # noqa: E402
 
 
 class Routes(Case):
@@ -353,98 +329,6 @@ class Sessions(Case):
         self.assertNotEqual(second.end(), 0)
         self.assertIn("another speaker uses", second.text())
         self.assertTrue(w.peers[0].established())
-
-
-class Hostile(Case):
-    def test_each_mistake_gets_its_notification_and_others_are_untouched(self):
-        w = self.world
-        gobgp = w.peer(GoBgp, "gobgp")
-        cases = {name: w.peer(Scripted, name) for name in scripted.CASES}
-        w.up()
-        wait_for("gobgp is established", gobgp.established)
-        w.announce("m-1", RULE4)
-        self.present(gobgp, "198.51.100.7/32")
-        for name, peer in cases.items():
-            want = scripted.CASES[name].want
-            wait_for(f"{name}: {want}", lambda p=peer: p.heard() is not None, 15)
-            self.assertEqual(peer.heard(), want, name)
-        for name, peer in cases.items():
-            wait_for(f"{name}: the speaker tries again", lambda p=peer: p.connections() >= 2, 30)
-        self.assertEqual(w.speaker.text().count("peer=gobgp families="), 1)
-        self.assertEqual(len(gobgp.routes()), 1)
-        self.assertTrue(w.speaker.running())
-
-    def collide(self, router_id):
-        """Both connections have seen an OPEN; gives what comes last on (theirs, ours): the speaker's and the peer's own."""
-        w = self.world
-        peer = w.peer(Scripted, "collider", connect="both")
-        with socket.create_server((peer.address, peer.port)) as listener:
-            listener.settimeout(20)
-            w.state.up()
-            w.telemetry.up()
-            w.write_config()
-            w.start_speaker()
-            theirs, _ = listener.accept()
-            with theirs, socket.socket() as ours:
-                for connection in (theirs, ours):
-                    connection.settimeout(10)
-                self.assertEqual(scripted.next_message(theirs)[0], 1)
-                theirs.sendall(scripted.open_message(router_id=router_id))
-                self.assertEqual(scripted.next_message(theirs)[0], 4)
-                ours.bind((peer.address, 0))
-                ours.connect((w.address, w.bgp_port))
-                self.assertEqual(scripted.next_message(ours)[0], 1)
-                ours.sendall(scripted.open_message(router_id=router_id))
-                loser, winner = (theirs, ours) if router_id[0] > 127 else (ours, theirs)
-                self.assertEqual(scripted.next_message(loser), (3, b"\x06\x07"))
-                self.assertEqual(scripted.next_message(loser), None, "closed")
-                if winner is ours:
-                    self.assertEqual(scripted.next_message(ours)[0], 4)
-                winner.sendall(scripted.KEEPALIVE)
-                wait_for("the other is up", lambda: "peer up" in w.speaker.text())
-
-    def test_collision_keeps_the_connection_of_the_higher_identifier(self):
-        self.collide(b"\xdf\x00\x00\x01")
-
-    def test_collision_keeps_ours_when_the_peers_identifier_is_lower(self):
-        self.collide(b"\x01\x00\x00\x01")
-
-    def test_a_session_over_ipv6(self):
-        w = self.world
-        peer = w.peer(Scripted, "good6", own_as=65010, address="::1")
-        peer.mistake.first = scripted.open_message(own_as=65010, capabilities=bytes.fromhex("010400010085"))
-        peer.mistake.after_open = scripted.KEEPALIVE
-        w.up()
-        w.announce("m-1", RULE4)
-        w.announce("m-2", RULE6)
-        wait_for("the route of the family that it has", lambda: any(b"\xc6\x33\x64\x07" in u for u in peer.updates))
-        wait_for("the other", lambda: w.results("m-2").get("good6", "").startswith("refused: family"))
-        self.assertIn("the peer did not agree to every family", w.speaker.text())
-        # A peer without 4-octet AS numbers sees AS_TRANS in AS_PATH and the real one in AS4_PATH.
-        update = [u for u in peer.updates if b"\xc6\x33\x64\x07" in u][0]
-        self.assertIn(bytes.fromhex("40020402015ba0"), update)
-        self.assertIn(bytes.fromhex("c011060201fa56ea01"), update)
-        wait_for("end of RIB", lambda: bytes.fromhex("00000007900f0003000185") in peer.updates)
-        self.assertEqual(len(peer.updates), 2)
-
-    def test_strangers_and_silence(self):
-        w = self.world
-        gobgp = w.peer(GoBgp, "gobgp")
-        w.up()
-        w.all_established()
-        stranger = w.addresses.take()
-        for _ in range(20):
-            with socket.socket() as s:
-                s.bind((stranger, 0))
-                s.settimeout(5)
-                s.connect((w.address, w.bgp_port))
-                try:
-                    self.assertEqual(s.recv(100), b"")
-                except ConnectionResetError:
-                    pass
-        wait_for("counted", lambda: "weir_speaker_strangers_total 20" in w.metrics())
-        self.assertEqual(w.speaker.text().count("connection from no peer"), 1)
-        self.assertTrue(gobgp.established())
 
 
 if __name__ == "__main__":

@@ -121,6 +121,11 @@ peers:
                 last[fields["peer"]] = fields["result"] + (": " + fields["reason"] if fields.get("reason") else "")
         return last
 
+    def resident_kib(self):
+        """Memory of the speaker."""
+        with open(f"/proc/{self.speaker.process.pid}/status", encoding="ascii") as status:
+            return int([line for line in status if line.startswith("VmRSS:")][0].split()[1])
+
     def health(self):
         """(status, what it says) of /healthz."""
         try:
@@ -130,5 +135,12 @@ peers:
             return error.code, error.read().decode().strip()
 
     def metrics(self):
+        """"" while it does not answer yet."""
+        try:
+            return self.ask_metrics()
+        except urllib.error.URLError:
+            return ""
+
+    def ask_metrics(self):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10) as answer:
             return answer.read().decode()
