@@ -68,11 +68,34 @@ static void add_silent(const struct config *config, json_t *list)
     }
 }
 
+/* Of one that is heard, what its hash does not say is unknown; of the others there is nothing. */
+static const char *unknown(const json_t *exporter)
+{
+    return show_truth(exporter, "heard") ? "?" : "";
+}
+
 static void add_number(struct grid *grid, const json_t *exporter, const char *name)
 {
     char text[TEXT_QUANTITY_MAX];
     bool known = json_is_number(show_member(exporter, name));
-    grid_add(grid, known ? text_format_count(show_number(exporter, name), text) : "");
+    grid_add(grid,
+             known ? text_format_count(show_number(exporter, name), text) : unknown(exporter));
+}
+
+static void add_text(struct grid *grid, const json_t *exporter, const char *name)
+{
+    const char *text = show_string(exporter, name);
+    grid_add(grid, text[0] != '\0' ? text : unknown(exporter));
+}
+
+static void add_sampling(struct grid *grid, const json_t *exporter)
+{
+    double rate = show_number(exporter, "sampling_rate");
+    const char *source = show_string(exporter, "sampling_source");
+    if (rate > 0)
+        grid_addf(grid, "1:%g (%s)", rate, source[0] != '\0' ? source : "?");
+    else
+        grid_add(grid, unknown(exporter));
 }
 
 static void print(const json_t *list, uint64_t now_ms)
@@ -90,18 +113,16 @@ static void print(const json_t *list, uint64_t now_ms)
         bool heard = show_truth(e, "heard");
         grid_add(&grid, show_string(e, "address"));
         grid_add(&grid, show_string(e, "name"));
-        grid_add(&grid, show_string(e, "collector"));
-        grid_add(&grid, show_string(e, "formats"));
-        if (heard)
-            grid_addf(&grid, "1:%g (%s)", show_number(e, "sampling_rate"),
-                      show_string(e, "sampling_source"));
-        else
-            grid_add(&grid, "");
+        add_text(&grid, e, "collector");
+        add_text(&grid, e, "formats");
+        add_sampling(&grid, e);
         add_number(&grid, e, "templates");
         add_number(&grid, e, "records");
         add_number(&grid, e, "sequence_lost");
         add_number(&grid, e, "refused");
-        grid_add(&grid, show_age(show_u64(e, "last_seen"), now_ms, age));
+        grid_add(&grid, show_u64(e, "last_seen") != 0
+                            ? show_age(show_u64(e, "last_seen"), now_ms, age)
+                            : unknown(e));
         grid_add(&grid, !heard                            ? "NOT HEARD"
                         : show_u64(e, "two_senders") != 0 ? "TWO SENDERS IN ONE SEQUENCE"
                                                           : "");

@@ -8,16 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *hex(const uint8_t *bytes, size_t len)
-{
-    struct text text;
-    text_init(&text, 0);
-    text_add_hex(&text, bytes, len);
-    json_t *value = json_string(text_str(&text));
-    text_done(&text);
-    return value;
-}
-
 static void put(json_t *object, const char *name, json_t *value)
 {
     (void)json_object_set_new(object, name, value);
@@ -153,13 +143,14 @@ json_t *noun_mitigation(const struct mitigation *m, const struct redis_reply *ha
     static const char *const origins[] = {"alarm", "person", "api"};
     json_t *object = json_object(), *communities = json_array();
     for (size_t i = 0; i < m->community_count; i++)
-        (void)json_array_append_new(communities, hex(m->communities[i], sizeof m->communities[i]));
+        (void)json_array_append_new(communities,
+                                    show_json_hex(m->communities[i], sizeof m->communities[i]));
     put_text(object, "id", m->id);
     put_text(object, "state", mitigation_state_name((enum mitigation_state)m->state));
     put(object, "dry_run", json_boolean(m->dry_run));
     put_text(object, "rule", m->rule);
     put_text(object, "family", m->family == ADDR_IPV6 ? "ipv6" : "ipv4");
-    put(object, "nlri", hex(m->nlri, m->nlri_len));
+    put(object, "nlri", show_json_hex(m->nlri, m->nlri_len));
     put(object, "communities", communities);
     put_text_or_null(object, "method", m->method);
     put_text_or_null(object, "policy", m->policy);

@@ -9,16 +9,6 @@
 
 enum { PROTOCOL_TCP = 6, TCP_ACK = 0x10, TCP_SYN_ACK = 0x12 };
 
-static json_t *hex(const uint8_t *bytes, size_t len)
-{
-    struct text text;
-    text_init(&text, 0);
-    text_add_hex(&text, bytes, len);
-    json_t *value = json_string(text_str(&text));
-    text_done(&text);
-    return value;
-}
-
 static json_t *text_value(struct text *text)
 {
     json_t *value = show_json_text(text_str(text));
@@ -172,16 +162,17 @@ static bool put_forms(const struct command_context *context, const struct rule_i
         s = rule_format_json(&forms->rule, actions, &json);
     json_t *communities = json_array();
     for (size_t i = 0; i < all.count; i++)
-        (void)json_array_append_new(communities, hex(all.at[i], sizeof all.at[i]));
+        (void)json_array_append_new(communities, show_json_hex(all.at[i], sizeof all.at[i]));
     for (size_t i = 0; i < all.ipv6_count; i++)
-        (void)json_array_append_new(communities, hex(all.ipv6[i], sizeof all.ipv6[i]));
+        (void)json_array_append_new(communities, show_json_hex(all.ipv6[i], sizeof all.ipv6[i]));
     (void)json_object_set_new(forms->object, "family",
                               json_string(family == ADDR_IPV6 ? "ipv6" : "ipv4"));
     (void)json_object_set_new(forms->object, "text", text_value(&text));
     (void)json_object_set_new(forms->object, "json", json_loads(text_str(&json), 0, NULL));
-    (void)json_object_set_new(forms->object, "nlri_hex", hex(forms->nlri, forms->nlri_len));
+    (void)json_object_set_new(forms->object, "nlri_hex",
+                              show_json_hex(forms->nlri, forms->nlri_len));
     (void)json_object_set_new(forms->object, "communities", communities);
-    (void)json_object_set_new(forms->object, "order_key", hex(key, key_len));
+    (void)json_object_set_new(forms->object, "order_key", show_json_hex(key, key_len));
     text_done(&json);
     if (s != STATUS_OK)
         return command_failed(context, "the rule cannot be shown: %s", status_text(s)) == EXIT_DONE;

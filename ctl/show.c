@@ -116,6 +116,16 @@ json_t *show_json_text(const char *s)
     return value;
 }
 
+json_t *show_json_hex(const uint8_t *bytes, size_t len)
+{
+    struct text text;
+    text_init(&text, 0);
+    text_add_hex(&text, bytes, len);
+    json_t *value = json_string(text_str(&text));
+    text_done(&text);
+    return value;
+}
+
 json_t *show_json_u64(uint64_t n)
 {
     return json_integer(n > INT64_MAX ? INT64_MAX : (json_int_t)n);

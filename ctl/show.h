@@ -21,9 +21,10 @@ void show_print(FILE *to, const char *format, ...) __attribute__((format(printf,
 /* Takes over the value, prints it with a line end. EXIT_FAILED when there was no memory for it. */
 int show_json(json_t *value);
 json_t *show_json_text(const char *s); /* never NULL for want of UTF-8 */
-json_t *show_json_u64(uint64_t n);     /* as much as JSON's integers here hold */
-json_t *show_json_number(double n);    /* null where it is not finite */
-json_t *show_json_time(uint64_t ms);   /* null for 0 */
+json_t *show_json_hex(const uint8_t *bytes, size_t len);
+json_t *show_json_u64(uint64_t n);   /* as much as JSON's integers here hold */
+json_t *show_json_number(double n);  /* null where it is not finite */
+json_t *show_json_time(uint64_t ms); /* null for 0 */
 
 /* "" and 0 where the member is missing or of another type; path: "times.crossed_ms". */
 const char *show_string(const json_t *object, const char *path);

@@ -143,6 +143,15 @@ class KnownState(unittest.TestCase):
         for part in ("1:1000 (override)", "netflow9 ipfix", "123k", "NOT HEARD", "TWO SENDERS"):
             self.assertIn(part, out)
 
+    def test_what_an_exporter_s_hash_does_not_say_is_unknown(self):
+        for fields in (("records", "7"), ("sampling_rate", "often", "last_seen", "never")):
+            self.world.redis("t1", "HSET", "weir:exporter:192.0.2.77", *fields)
+            out = self.world.text("exporters")
+            self.world.redis("t1", "DEL", "weir:exporter:192.0.2.77")
+            row = next(line.split() for line in out.splitlines() if line.startswith("192.0.2.77"))
+            records = "7" if "records" in fields else "?"
+            self.assertEqual(row, ["192.0.2.77", "-", "?", "?", "?", "?", records, "?", "?", "?", "-"])
+
     def test_status_tells_what_differs(self):
         status = self.world.json("status")
         self.assertEqual((status["leader"], status["epoch"], status["alarms"], status["mitigations"]),
