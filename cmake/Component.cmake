@@ -51,7 +51,7 @@ function(unit_test folder)
   add_executable(test_${name} ${files} ${PROJECT_SOURCE_DIR}/tests/unit/leaks.c)
   target_link_libraries(test_${name} PRIVATE ${T_LIBS} criterion project_warnings)
   target_compile_definitions(test_${name} PRIVATE WEIR_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  add_test(NAME unit.${name} COMMAND test_${name} --jobs 2 --quiet)
+  add_test(NAME unit.${name} COMMAND test_${name} --jobs 2)
   set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 300)
 endfunction()
 

@@ -75,3 +75,17 @@ build_preset() {
         die "the $preset build has warnings; everything it said is in build/$preset.log"
     fi
 }
+
+# skipped_cases LOG: how many single cases of tests that ran were skipped, by what ctest kept of their output: C cases
+# say "SKIPPED: why", Python's unittest counts them. A test that tested nothing is not among them: ctest counts it.
+skipped_cases() {
+    awk '/^SKIPPED: / { n++ }
+         /^(OK|FAILED) \(.*skipped=[0-9]+/ { sub(/.*skipped=/, ""); n += $0 + 0 }
+         END { print n + 0 }' "$1"
+}
+
+# skipped_reasons LOG: why, a line each; also of tests that tested nothing.
+skipped_reasons() {
+    sed -nE -e 's/^SKIPPED(, NOTHING WAS TESTED)?: //p' \
+        -e "s/^(.* )?skipped (['\"])(.*)\\2\$/\\3/p" "$1" | LC_ALL=C sort -u
+}

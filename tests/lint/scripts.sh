@@ -22,4 +22,30 @@ need_packages bash coreutils 2>/dev/null
 expect "nothing missing installs nothing" '' "$asked"
 need_packages bash no-such-package-of-weir 2>/dev/null
 expect "only what is missing is installed" "$root/scripts/install-packages no-such-package-of-weir" "$asked"
+
+# What scripts/test counts as skipped: single cases of both kinds of tests; what tested nothing is ctest's to count.
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+cat >"$log" <<'LOG'
+[====] Synthesis: Tested: 3 | Passing: 2
+SKIPPED: no IPv6 here
+SKIPPED: needs root
+SKIPPED: needs root
+SKIPPED, NOTHING WAS TESTED: no captures
+test_up (__main__.Up.test_up) ... skipped 'no namespace'
+another, with words on the way ... log line
+skipped "it's not installed"
+Ran 9 tests in 1.000s
+OK (skipped=2)
+FAILED (failures=1, skipped=4, expected failures=1)
+a line about what was skipped=7
+LOG
+expect "single cases are counted" 9 "$(skipped_cases "$log")"
+expect "reasons are told once" "it's not installed
+needs root
+no IPv6 here
+no captures
+no namespace" "$(skipped_reasons "$log")"
+: >"$log"
+expect "nothing skipped" '0:' "$(skipped_cases "$log"):$(skipped_reasons "$log")"
 echo "ok"

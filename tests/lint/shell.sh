@@ -6,7 +6,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$1"
 
 if ! command -v shellcheck >/dev/null 2>&1; then
-    echo "shell: SKIPPED, shellcheck is not installed" >&2
+    echo "SKIPPED, NOTHING WAS TESTED: shellcheck is not installed" >&2
     exit 77
 fi
 scripts=()

@@ -76,7 +76,7 @@ def main():
     root = os.path.join(os.environ.get("WEIR_SHARED", os.path.join(source, "../shared")), "corpus/open")
     captures = sorted(glob.glob(root + "/*/*.pcap"))
     if not captures:
-        print(f"SKIPPED: no captures at {root} (set WEIR_SHARED)")
+        print(f"SKIPPED, NOTHING WAS TESTED: no captures at {root} (set WEIR_SHARED)")
         return 77
     known, failed = pending(source), 0
     for capture in captures:

@@ -369,4 +369,4 @@ class Replay(Tools):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)

@@ -1,4 +1,5 @@
 #include "ctl/up_files.h"
+#include "tests/unit/skip.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -40,8 +41,7 @@ Test(up_files, somebody_elses_folder_is_refused, .init = make, .fini = clean)
 {
     char path[UP_PATH_MAX];
     if (getuid() != 0) {
-        fprintf(stderr, "SKIPPED: a folder is given away by root only\n");
-        cr_skip_test("needs root");
+        skip_case("a folder is given away by root only");
     }
     (void)snprintf(path, sizeof(path), "%s/theirs", folder);
     cr_assert_eq(mkdir(path, 0700), 0);

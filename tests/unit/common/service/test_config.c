@@ -1,4 +1,5 @@
 #include "common/service/config.h"
+#include "tests/unit/skip.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -210,8 +211,7 @@ Test(config, the_documented_file_lacks_only_what_is_not_built_yet)
     snprintf(path, sizeof(path), "%s/design/weir.yaml",
              shared != NULL ? shared : WEIR_SOURCE_DIR "/../shared");
     if (access(path, R_OK) != 0) {
-        fprintf(stderr, "SKIPPED: %s is not there (set WEIR_SHARED)\n", path);
-        cr_skip_test("the documented file is not there");
+        skip_case("%s is not there (set WEIR_SHARED)", path);
     }
     struct config_errors errors;
     struct config *config = NULL;
