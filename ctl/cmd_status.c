@@ -178,6 +178,22 @@ static void warn_of_lost(struct status_report *r)
     }
 }
 
+/* It stays until that policy starts anew: what was lost beside it nobody has written back. */
+static void warn_of_written_back(struct status_report *r)
+{
+    size_t i;
+    json_t *p;
+    json_array_foreach(r->processes, i, p)
+    {
+        const char *text = show_string(p, "written_back");
+        if (text[0] != '\0')
+            warn(r,
+                 "STATE LOST: the state Redis was empty, and %s %s has written back what it knew, "
+                 "%s; what had ended before, and the audit, are gone",
+                 show_string(p, "kind"), show_string(p, "name"), text);
+    }
+}
+
 /* --- state --------------------------------------------------------------------------------------
  */
 
@@ -338,6 +354,7 @@ int status_run(const struct command_context *context, int argc, char **argv)
     warn_of_differences(&r);
     warn_of_local_holds(&r);
     warn_of_lost(&r);
+    warn_of_written_back(&r);
     if (context->json) {
         (void)json_object_set(r.state, "redis", r.redis);
         (void)json_object_set(r.state, "processes", r.processes);

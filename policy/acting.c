@@ -1,6 +1,7 @@
 #include "policy/policy_internal.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <sys/random.h>
 
 /* The same failure would come again at once: the others get their chance first. */
@@ -34,11 +35,64 @@ static void stop_acting(struct policy *p)
     policy_close_reader(p, &p->results);
 }
 
+static void count_known(const struct policy *p, size_t *ret_alarms, size_t *ret_mitigations)
+{
+    struct engine_counts counts;
+    *ret_alarms = *ret_mitigations = 0;
+    engine_count(p->engine, acting_now(p), &counts);
+    for (int s = 0; s < SEVERITY_COUNT; s++)
+        for (int state = 0; state < ALARM_STATE_COUNT; state++)
+            *ret_alarms += counts.alarms[s][state];
+    for (int state = 0; state < MITIGATION_STATE_COUNT; state++)
+        *ret_mitigations += counts.mitigations[state];
+}
+
+/* The engine stays as it is: its memory is all that is left. One that was still learning what
+ * stands knows too little, and what it asks now is empty. */
+void acting_on_emptied(void *owner)
+{
+    struct policy *p = owner;
+    policy_metrics_state_lost();
+    if (p->restore != NULL || p->engine == NULL) {
+        log_error("state Redis has lost what it had, before it was read: routes at the speakers "
+                  "stand until orphan_max; withdraw them by weir withdraw-all",
+                  "epoch=%" PRIu64, p->epoch);
+        stop_acting(p);
+        return;
+    }
+    log_error("state Redis has lost what it had (was it emptied?); alarms, mitigations and holds "
+              "are written back from memory",
+              "epoch=%" PRIu64, p->epoch);
+    p->give_up = NULL;
+}
+
+static void write_back(struct policy *p, uint64_t epoch)
+{
+    char text[160], when[CLOCK_TEXT_MAX];
+    size_t alarms = 0, mitigations = 0;
+    struct engine_now now = acting_now(p);
+    count_known(p, &alarms, &mitigations);
+    p->epoch = epoch;
+    out_jobs_write_back_holds(p);
+    engine_write_back(p->engine, epoch, now);
+    log_warn("written back", "epoch=%" PRIu64 " alarms=%zu mitigations=%zu holds=%zu", epoch,
+             alarms, mitigations, p->hold_count);
+    (void)snprintf(text, sizeof(text), "%s: %zu alarms, %zu mitigations, %zu holds",
+                   clock_format_wall(now.state_ms, when), alarms, mitigations, p->hold_count);
+    for (size_t i = 0; i < p->telemetry_count; i++)
+        registry_set(p->telemetry[i].registry, "written_back", text);
+    acting_settle(p);
+}
+
 void acting_on_lead(void *owner, uint64_t epoch)
 {
     struct policy *p = owner;
     if (p->is_stopping)
         return;
+    if (p->engine != NULL) { /* on_emptied has left it to us */
+        write_back(p, epoch);
+        return;
+    }
     struct engine_options options = {
         .epoch = epoch, .on_write = out_jobs_write, .on_refusal = policy_metrics_guard, .owner = p};
     if (getrandom(&options.seed, sizeof(options.seed), GRND_NONBLOCK) !=
@@ -99,14 +153,8 @@ void acting_restored(struct policy *p, enum status status)
         acting_settle(p);
         return;
     }
-    struct engine_counts counts;
     size_t alarms = 0, mitigations = 0;
-    engine_count(p->engine, acting_now(p), &counts);
-    for (int s = 0; s < SEVERITY_COUNT; s++)
-        for (int state = 0; state < ALARM_STATE_COUNT; state++)
-            alarms += counts.alarms[s][state];
-    for (int state = 0; state < MITIGATION_STATE_COUNT; state++)
-        mitigations += counts.mitigations[state];
+    count_known(p, &alarms, &mitigations);
     log_info("acting", "epoch=%" PRIu64 " alarms=%zu mitigations=%zu holds=%zu", p->epoch, alarms,
              mitigations, p->hold_count);
     policy_metrics_show(p);

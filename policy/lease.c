@@ -33,9 +33,10 @@ bool lease_is_held(const struct lease *l)
 /* What was asked before is not waited for any more. */
 static void lose(struct lease *l, const char *why)
 {
-    if (l->epoch == 0)
+    if (l->epoch == 0 && !l->is_emptied)
         return;
     l->epoch = 0;
+    l->is_emptied = false;
     l->generation++;
     l->asked_ms = 0;
     l->options.on_lost(l->options.owner, why);
@@ -45,6 +46,24 @@ void lease_drop(struct lease *l, const char *why, uint64_t pause_ms)
 {
     l->paused_until_ms = mono_ms(l) + pause_ms;
     lose(l, why);
+}
+
+/* Who led has all in memory and takes the lease at once; others let it go first. */
+static void on_emptied(struct lease *l)
+{
+    l->seen_epoch = 0;
+    l->generation++;
+    l->asked_ms = 0;
+    if (l->epoch == 0) {
+        log_error("state Redis has lost what it had (was it emptied?): who led writes it back, and "
+                  "where nobody can, routes stand at the speakers until orphan_max",
+                  "");
+        l->paused_until_ms = mono_ms(l) + 2 * l->options.lease_ms;
+        return;
+    }
+    l->epoch = 0;
+    l->is_emptied = true;
+    l->options.on_emptied(l->options.owner);
 }
 
 static void note_leader(struct lease *l, const struct lead_answer *answer)
@@ -82,6 +101,11 @@ static void on_answer(void *owner, enum status status, const struct redis_reply 
     note_leader(l, &answer);
     if (l->asked_generation != l->generation)
         return;
+    if (!answer.leads && answer.epoch == 0 && l->seen_epoch != 0) {
+        on_emptied(l);
+        return;
+    }
+    l->seen_epoch = answer.epoch;
     if (!answer.leads) {
         lose(l, "another policy has the lease");
         return;
@@ -90,6 +114,7 @@ static void on_answer(void *owner, enum status status, const struct redis_reply 
     if (l->epoch != 0 || mono_ms(l) - l->asked_ms >= l->options.lease_ms * 2 / 3)
         return;
     l->epoch = answer.epoch;
+    l->is_emptied = false;
     l->options.on_lead(l->options.owner, answer.epoch);
 }
 
@@ -98,7 +123,7 @@ static void ask(struct lease *l)
     l->asked_ms = mono_ms(l);
     l->asked_generation = l->generation;
     l->is_asking = script_lead(l->options.redis, l->prefix, l->name, l->run_id, l->options.lease_ms,
-                               l->epoch, on_answer, l) == STATUS_OK;
+                               l->epoch, l->seen_epoch, on_answer, l) == STATUS_OK;
 }
 
 static void step(struct lease *l)
@@ -117,6 +142,12 @@ static void step(struct lease *l)
 static void on_step(uv_timer_t *timer)
 {
     step(timer->data);
+}
+
+void lease_check(struct lease *l)
+{
+    l->asked_ms = 0;
+    step(l);
 }
 
 void lease_on_redis_up(struct lease *l)

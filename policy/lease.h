@@ -24,6 +24,9 @@ struct lease_options {
     struct clock clock;
     void (*on_lead)(void *owner, uint64_t epoch);
     void (*on_lost)(void *owner, const char *why);
+    /* Instead of on_lost: the server has lost the epoch that we lead with, and so all that it had.
+     * on_lead follows at once, as far as nobody else has taken the lease; else on_lost. */
+    void (*on_emptied)(void *owner);
     void *owner;
 };
 
@@ -34,6 +37,8 @@ struct lease {
     char prefix[LEASE_PREFIX_MAX], name[NAME_MAX_LEN + 1], run_id[LEASE_RUN_ID_MAX];
     uv_timer_t timer;
     uint64_t epoch;       /* 0: we do not lead */
+    uint64_t seen_epoch;  /* of the last answer; 0: none, or that it is gone is known */
+    bool is_emptied;      /* on_emptied was called, and neither on_lead nor on_lost since */
     uint64_t renewed_ms;  /* monotonic, as the next three: when the last renewal was sent */
     uint64_t asked_ms;    /* when the last question was sent; 0: ask at once */
     uint64_t answered_ms; /* when Redis said last who leads; 0: never */
@@ -52,6 +57,8 @@ bool lease_is_valid(const struct lease *lease);
 bool lease_is_held(const struct lease *lease);
 void lease_on_redis_up(struct lease *lease);
 void lease_on_redis_down(struct lease *lease);
+/* Asks at once: a write came back that says that the epoch is gone. */
+void lease_check(struct lease *lease);
 /* We stop leading of our own accord, and do not ask again before pause_ms. */
 void lease_drop(struct lease *lease, const char *why, uint64_t pause_ms);
 /* Gives the lease up, so that a standby takes over at once; waits for Redis a second at most. */

@@ -132,6 +132,10 @@ static void on_failed(struct policy *p, const struct write_call *call, enum stat
     char value[REASON_MAX * 2];
     if (p->engine == NULL || call->epoch != p->epoch)
         return; /* of an engine that is gone */
+    if (status == STATUS_FENCED && strstr(why, "the epoch is gone") != NULL) {
+        lease_check(&p->lease);
+        return;
+    }
     if (status == STATUS_FENCED)
         log_error("a write was fenced: another policy leads", "id=%s epoch=%" PRIu64, call->id,
                   call->epoch);
@@ -359,4 +363,20 @@ void out_jobs_audit(struct policy *p, const char *what, const char *who, const c
     set.audit = end_list(&f);
     queue(p, &f, &set, false);
     text_done(&f.values);
+}
+
+void out_jobs_write_back_holds(struct policy *p)
+{
+    static const char why[] =
+        "{\"who\": \"policy\", \"why\": \"it stood when state Redis lost it\"}";
+    char key[KEY_NAME_MAX], text[SCOPE_TEXT_MAX];
+    if (key_name(key, p->config->redis.prefix, KEY_HOLD) == NULL)
+        return;
+    for (size_t i = 0; i < p->hold_count; i++) {
+        enum status status = redis_commandf(p->state, NULL, NULL, "HSETNX %s %s %s", (char *)key,
+                                            (char *)(uintptr_t)scope_format(&p->holds[i], text),
+                                            (char *)(uintptr_t)why);
+        if (status != STATUS_OK)
+            p->give_up = status_text(status);
+    }
 }

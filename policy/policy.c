@@ -76,6 +76,7 @@ static enum status start_state(struct policy *p)
                                   .clock = p->clock,
                                   .on_lead = acting_on_lead,
                                   .on_lost = acting_on_lost,
+                                  .on_emptied = acting_on_emptied,
                                   .owner = p};
     status = lease_start(&p->lease, &lease);
     if (status == STATUS_OK) {

@@ -79,6 +79,7 @@ void policy_close_reader(struct policy *p, struct stream_reader **reader);
 
 void acting_on_lead(void *owner, uint64_t epoch); /* hooks of the lease; owner: struct policy */
 void acting_on_lost(void *owner, const char *why);
+void acting_on_emptied(void *owner);
 void acting_restored(struct policy *p, enum status status);
 /* The engine may be fed: we lead, state Redis is up and what stands is known. */
 bool acting_may_feed(const struct policy *p);
@@ -119,6 +120,8 @@ enum status in_results_open(struct policy *p);
 void out_jobs_write(void *owner, const struct engine_write *write); /* owner: struct policy */
 /* Out of the active set, for a member whose hash is gone. */
 void out_jobs_forget(struct policy *p, bool is_alarm, const char *id);
+/* weir:hold, where state Redis has lost it. */
+void out_jobs_write_back_holds(struct policy *p);
 void out_jobs_audit(struct policy *p, const char *what, const char *who, const char *why);
 
 /* --- out_replies.c: answers to requests, when what they speak of is written --- */
@@ -136,6 +139,7 @@ void policy_metrics_declare(void);
 void policy_metrics_show(struct policy *p); /* every second */
 void policy_metrics_tick(enum tick_outcome outcome);
 void policy_metrics_write(enum status outcome);
+void policy_metrics_state_lost(void);
 void policy_metrics_request(const char *verb, const char *outcome);
 void policy_metrics_stage(const char *stage, double seconds); /* receive, decide, write */
 void policy_metrics_guard(void *owner, enum guard_invariant invariant);

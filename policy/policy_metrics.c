@@ -63,11 +63,16 @@ static struct metric_family at_maximum = {
     .labels = {"what"},
     .series_max = 2};
 
+static struct metric_family state_lost = {
+    .name = "weir_policy_state_lost_total",
+    .help = "how often state Redis had lost what it had while this policy led",
+    .type = METRIC_COUNTER};
+
 void policy_metrics_declare(void)
 {
-    struct metric_family *const families[] = {&alarms,   &mitigations, &guard_refusals, &leader,
-                                              &stages,   &ticks,       &shard_blind,    &writes,
-                                              &requests, &tracked,     &at_maximum};
+    struct metric_family *const families[] = {
+        &alarms,      &mitigations, &guard_refusals, &leader,  &stages,     &ticks,
+        &shard_blind, &writes,      &requests,       &tracked, &at_maximum, &state_lost};
     for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
         metrics_declare(families[i]);
 }
@@ -120,6 +125,11 @@ void policy_metrics_tick(enum tick_outcome outcome)
 void policy_metrics_write(enum status outcome)
 {
     add_one(&writes, status_name(outcome), NULL);
+}
+
+void policy_metrics_state_lost(void)
+{
+    metric_add(metric_of(&state_lost), 1);
 }
 
 /* Verbs come from outside: those that nobody knows share one series. */

@@ -127,20 +127,21 @@ static bool make_holder(char holder[HOLDER_MAX], const char *name, const char *r
 }
 
 enum status script_lead(struct redis *redis, const char *prefix, const char *name,
-                        const char *run_id, uint64_t lease_ms, uint64_t epoch,
+                        const char *run_id, uint64_t lease_ms, uint64_t epoch, uint64_t seen_epoch,
                         redis_on_reply on_reply, void *owner)
 {
     char lease_key[KEY_NAME_MAX], epoch_key[KEY_NAME_MAX], holder[HOLDER_MAX];
-    char lease[NUMBER_MAX], mine[NUMBER_MAX];
+    char lease[NUMBER_MAX], mine[NUMBER_MAX], seen[NUMBER_MAX];
     if (!make_holder(holder, name, run_id) ||
         key_name(lease_key, prefix, KEY_LEASE_POLICY) == NULL ||
         key_name(epoch_key, prefix, KEY_EPOCH_POLICY) == NULL)
         return STATUS_RANGE;
     snprintf(lease, sizeof lease, "%" PRIu64, lease_ms);
     snprintf(mine, sizeof mine, "%" PRIu64, epoch);
+    snprintf(seen, sizeof seen, "%" PRIu64, seen_epoch);
     struct redis_arg keys[] = {arg(lease_key), arg(epoch_key)};
-    struct redis_arg args[] = {arg(holder), arg(lease), arg(mine)};
-    return script_run(redis, SCRIPT_lead, keys, 2, args, 3, on_reply, owner);
+    struct redis_arg args[] = {arg(holder), arg(lease), arg(mine), arg(seen)};
+    return script_run(redis, SCRIPT_lead, keys, 2, args, 4, on_reply, owner);
 }
 
 bool script_lead_answer(const struct redis_reply *reply, struct lead_answer *ret_answer)

@@ -41,9 +41,11 @@ struct lead_answer {
     const char *leader; /* name of who leads, "" for nobody; lent with the reply */
     uint64_t now_ms;    /* the server's time */
 };
-/* run_id tells two runs of one name apart. epoch: what we lead with, 0 when we do not lead. */
+/* run_id tells two runs of one name apart. epoch: what we lead with, 0 when we do not lead.
+ * seen_epoch: where it is not 0 and the server has no epoch any more, nobody leads and the answer's
+ * epoch is 0: the state was emptied. */
 enum status script_lead(struct redis *redis, const char *prefix, const char *name,
-                        const char *run_id, uint64_t lease_ms, uint64_t epoch,
+                        const char *run_id, uint64_t lease_ms, uint64_t epoch, uint64_t seen_epoch,
                         redis_on_reply on_reply, void *owner);
 bool script_lead_answer(const struct redis_reply *reply, struct lead_answer *ret_answer);
 

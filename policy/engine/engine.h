@@ -74,6 +74,9 @@ enum status engine_restore_mitigation(struct engine *engine, const struct mitiga
 void engine_restore_peer(struct engine *engine, const char *mitigation_id, const char *field,
                          const char *value);
 
+/* State Redis has lost what it had, and we lead again: all that we know is written once more. */
+void engine_write_back(struct engine *engine, uint64_t epoch, struct engine_now now);
+
 /* What the owner has time for, between ENGINE_TURN_MIN and ENGINE_TURN_MAX, which it begins with.
  */
 void engine_set_turn(struct engine *engine, unsigned int turn);

@@ -181,7 +181,7 @@ static void on_up(void *owner)
 {
     struct put *p = owner;
     /* A lease that outlives the test, as if a leader went on living. */
-    if (script_lead(p->redis, "weir:", "test", "run", 3600000, 0, on_lead, p) != STATUS_OK)
+    if (script_lead(p->redis, "weir:", "test", "run", 3600000, 0, 0, on_lead, p) != STATUS_OK)
         die("lead", "not sent");
 }
 

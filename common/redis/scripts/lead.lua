@@ -3,6 +3,7 @@
 -- KEYS 1 lease:policy   2 epoch:policy
 -- ARGV 1 holder, "name:runid" (a run id, so that a restarted process is not taken for itself)
 --      2 lease in ms    3 the epoch this holder leads with, 0 when it does not lead
+--      4 the last epoch that it has seen, 0 for none: it does not lead where there is none any more
 -- Gives {1 leading or 0, epoch, name of the leader ("" for none), TIME in ms}; epoch and time as
 -- text.
 --
@@ -21,6 +22,10 @@ local function answer(leading)
 end
 
 if leader and leader ~= holder then
+    return answer(0)
+end
+-- The state was emptied: who led has it in memory and goes first, so that nobody begins with nothing.
+if ARGV[4] ~= '0' and epoch == '0' then
     return answer(0)
 end
 if mine ~= '0' and mine ~= epoch then

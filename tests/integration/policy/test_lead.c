@@ -212,3 +212,56 @@ Test(lead, a_frozen_state_server_ends_acting_before_the_lease)
     HOUSE_UNTIL(h, logged("alarms=1 mitigations=1"));
     HOUSE_WHILE(h, 1000, house_alarm_is(h, ALARM_ACTIVE) && house_len(h, "weir:jobs") == 1);
 }
+
+static void emptied(int policies)
+{
+    h = house_with_policy(false);
+    for (int i = 1; i < policies; i++) {
+        house_start_policy(h, i);
+        HOUSE_UNTIL(h, logged("standing by"));
+    }
+    struct mitigation m = sent();
+    char epoch[32];
+    (void)snprintf(epoch, sizeof(epoch), "%s", house_ask(h, "GET weir:epoch:policy")->bytes);
+    house_ask(h, "HSET weir:hold peer:other tester:test");
+    HOUSE_UNTIL(h, logged("peer:other"));
+    house_ask(h, "FLUSHALL");
+    HOUSE_WITHIN(h, 2000, house_mitigations(h) == 1);
+    cr_expect(has_epoch(epoch));
+    cr_expect_str_eq(h->mitigations[0].id, m.id);
+    cr_expect_eq(h->mitigations[0].state, MITIGATION_ACTIVE);
+    cr_expect_gt(h->mitigations[0].revision, m.revision);
+    HOUSE_UNTIL(h, house_alarm_is(h, ALARM_ACTIVE));
+    cr_expect_str_eq(h->alarms[0].mitigations[0], m.id);
+    cr_expect_eq(house_ask(h, "HEXISTS weir:hold peer:other")->integer, 1);
+    cr_expect(house_is(h, "sent", "HGET weir:mitigation:%s peer:sp1/r1", m.id));
+    cr_expect(logged("state Redis has lost what it had"));
+    cr_expect(house_audit_has(h, "written back"));
+    HOUSE_WHILE(h, 1500, house_mitigation_is(h, MITIGATION_ACTIVE) && house_alarms(h) == 1);
+    cr_expect_eq(house_len(h, "weir:jobs"), 1);
+    house_attack(h, target, 0);
+    HOUSE_UNTIL(h, house_mitigation_is(h, MITIGATION_WITHDRAWING));
+    house_result(h, &h->mitigations[0], RESULT_WITHDRAWN);
+    HOUSE_UNTIL(h, house_mitigations(h) == 0);
+}
+
+Test(lead, what_an_emptied_state_server_has_lost_is_written_back)
+{
+    emptied(1);
+}
+
+Test(lead, a_standby_lets_who_led_write_back_first)
+{
+    emptied(2);
+}
+
+Test(lead, an_emptied_state_server_without_its_leader_is_led_again)
+{
+    h = house_with_policy(false);
+    house_start_policy(h, 1);
+    HOUSE_UNTIL(h, logged("standing by"));
+    (void)sent();
+    house_end_policy(h, 0, SIGKILL);
+    house_ask(h, "FLUSHALL");
+    HOUSE_WITHIN(h, 6000, house_mitigations(h) == 1); /* the attack goes on */
+}

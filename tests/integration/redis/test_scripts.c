@@ -48,7 +48,7 @@ static void on_lead(void *owner, enum status status, const struct redis_reply *r
 static struct lead_result lead(const char *name, const char *run, uint64_t lease_ms, uint64_t epoch)
 {
     struct lead_result result = {0};
-    cr_assert_eq(script_lead(peer.redis, "weir:", name, run, lease_ms, epoch, on_lead, &result),
+    cr_assert_eq(script_lead(peer.redis, "weir:", name, run, lease_ms, epoch, 0, on_lead, &result),
                  STATUS_OK);
     LOOP_UNTIL(&peer.loop, result.count == 1);
     return result;
@@ -439,7 +439,7 @@ Test(scripts, a_script_is_answered_once_when_the_connection_is_lost)
     redis_server_freeze(&server);
     struct write_set set = mitigation(1, 1);
     cr_assert_eq(script_write(peer.redis, "weir:", &set, on_answer, &answers), STATUS_OK);
-    cr_assert_eq(script_lead(peer.redis, "weir:", "a", "1", 1500, 0, on_answer, &answers),
+    cr_assert_eq(script_lead(peer.redis, "weir:", "a", "1", 1500, 0, 0, on_answer, &answers),
                  STATUS_OK);
     redis_server_kill(&server);
     LOOP_UNTIL(&peer.loop, peer.downs == 1);
