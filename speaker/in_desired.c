@@ -46,7 +46,9 @@ static void lose(struct in_jobs *in, const char *id)
     store_put_missing(speaker, id, now.redis_ms - (uint64_t)(now.now_ms - s->confirmed_ms));
 }
 
-static enum status apply_hash(struct in_jobs *in, const char *id, const struct redis_reply *hash)
+/* owed: the journal may not have what is known already. */
+static enum status apply_hash(struct in_jobs *in, const char *id, const struct redis_reply *hash,
+                              bool owed)
 {
     struct speaker *speaker = in->speaker;
     const struct redis_reply *pb;
@@ -59,7 +61,9 @@ static enum status apply_hash(struct in_jobs *in, const char *id, const struct r
     status = desired_apply(speaker->desired, in->scratch, speaker_time(speaker));
     if (status == STATUS_OK || status == STATUS_EXISTS)
         store_drop_missing(speaker, id);
-    if (status == STATUS_OK)
+    const struct standing *s = desired_find(speaker->desired, id);
+    bool is_known = s != NULL && s->revision == in->scratch->revision;
+    if (status == STATUS_OK || (status == STATUS_EXISTS && owed && is_known))
         store_put_mitigation(speaker, id, pb->bytes, pb->len);
     else if (status != STATUS_EXISTS)
         in_jobs_complain(in, "mitigation", id, status);
@@ -70,6 +74,7 @@ static enum status apply_hash(struct in_jobs *in, const char *id, const struct r
 struct asked {
     struct in_jobs *in;
     char id[ID_TEXT_MAX];
+    bool owed;
 };
 
 /* Something was not read: all of it again, but not at once, or a key that is broken for good would
@@ -90,7 +95,7 @@ static void on_hash(void *owner, enum status status, const struct redis_reply *r
     else if (reply->type == REDIS_ARRAY && reply->count == 0)
         lose(in, asked->id);
     else
-        (void)apply_hash(in, asked->id, reply);
+        (void)apply_hash(in, asked->id, reply, asked->owed);
     free(asked);
     speaker_flush(in->speaker);
 }
@@ -104,6 +109,7 @@ void in_desired_ask(struct in_jobs *in, const char *id)
         return;
     }
     asked->in = in;
+    asked->owed = in->speaker->journal_failed;
     (void)snprintf(asked->id, sizeof(asked->id), "%s", id);
     if (key_name(name, in_jobs_prefix(in), KEY_MITIGATION, id) == NULL ||
         redis_commandf(in->redis, on_hash, asked, "HGETALL %s", name) != STATUS_OK) {
@@ -136,7 +142,8 @@ static void ask_for_the_rest(struct in_jobs *in, const struct desired_answer *an
     qsort(ids, count, sizeof(*ids), compare_ids);
     while ((s = desired_next(in->speaker->desired, &cursor)) != NULL) {
         const char *id = s->id;
-        bool wanted = s->state == MITIGATION_ANNOUNCING || s->state == MITIGATION_ACTIVE;
+        bool wanted = s->state == MITIGATION_ANNOUNCING || s->state == MITIGATION_ACTIVE ||
+                      in->speaker->journal_failed;
         if (wanted && bsearch(&id, ids, count, sizeof(*ids), compare_ids) == NULL)
             in_desired_ask(in, id);
     }
@@ -160,6 +167,8 @@ static void take_desired(struct in_jobs *in, const struct desired_answer *answer
 {
     struct speaker *speaker = in->speaker;
     size_t changed = 0;
+    uint64_t failures = speaker->journal_failures;
+    bool owed = speaker->journal_failed;
     take_epoch(in, answer);
     in_stops_take_holds(in, answer->hold, in->is_older);
     for (size_t i = 0; i < answer->mitigation_count; i++) {
@@ -167,7 +176,7 @@ static void take_desired(struct in_jobs *in, const struct desired_answer *answer
         const struct redis_reply *hash = desired_mitigation(answer, i, &id);
         if (hash == NULL || hash->count == 0)
             lose(in, id);
-        else if (apply_hash(in, id, hash) == STATUS_OK)
+        else if (apply_hash(in, id, hash, owed) == STATUS_OK)
             changed++;
     }
     ask_for_the_rest(in, answer);
@@ -182,6 +191,10 @@ static void take_desired(struct in_jobs *in, const struct desired_answer *answer
         in_jobs_start_reader(in, answer);
     speaker_complete(speaker);
     store_put_state(speaker);
+    if (owed)
+        store_catch_up(speaker);
+    if (owed && speaker->journal_failures == failures)
+        store_caught_up(speaker);
 }
 
 static void on_desired(void *owner, enum status status, const struct redis_reply *reply)

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEADER_EVERY_MS = 1000 };
+enum { LEADER_EVERY_MS = 1000, OWED_EVERY_MS = 5000 };
 
 /* The desired state comes in one reply: 100,000 mitigations of 4 KiB, and some room. */
 #define REPLY_MAX_BYTES (512UL << 20)
@@ -171,6 +171,8 @@ void in_jobs_tick(struct in_jobs *in, uint64_t now_ms)
 {
     if (!redis_is_up(in->redis))
         return;
+    if (in->speaker->journal_failed && in->read_at > now_ms + OWED_EVERY_MS)
+        in->read_at = now_ms + OWED_EVERY_MS; /* the reading also mends the journal */
     if (now_ms >= in->read_at || in->read_again)
         in_desired_read(in);
     if (now_ms >= in->leader_at) {

@@ -41,7 +41,7 @@ struct journal {
     int fd, lock_fd;
     uint64_t end, live_bytes; /* of the file; of records that count */
     struct table *places;
-    bool dirty;
+    bool dirty, suspect;
 };
 
 static enum status fail_errno(struct text *why, const char *what, const char *path)
@@ -130,11 +130,11 @@ static enum journal_found index_records(struct journal *journal, const uint8_t *
     if (len < MAGIC_LEN) {
         journal->end = 0;
         return memcmp(bytes, magic, len) == 0 || all_zero(bytes, len) ? JOURNAL_TORN
-                                                                      : JOURNAL_DAMAGED;
+                                                                      : JOURNAL_FOREIGN;
     }
     if (memcmp(bytes, magic, MAGIC_LEN) != 0) {
         journal->end = 0;
-        return JOURNAL_DAMAGED;
+        return JOURNAL_FOREIGN;
     }
     while (at < len) {
         struct record record;
@@ -209,6 +209,14 @@ static enum status write_all(int fd, const uint8_t *bytes, size_t len, uint64_t 
     return STATUS_OK;
 }
 
+static enum status begin(struct journal *journal)
+{
+    enum status status = write_all(journal->fd, (const uint8_t *)magic, MAGIC_LEN, 0);
+    if (status == STATUS_OK)
+        journal->end = MAGIC_LEN;
+    return status;
+}
+
 static enum status append(struct journal *journal, uint8_t verb, const char *key, const void *value,
                           size_t value_len, uint64_t *ret_value_at)
 {
@@ -216,6 +224,8 @@ static enum status append(struct journal *journal, uint8_t verb, const char *key
     assert(key_len > 0 && key_len <= JOURNAL_KEY_MAX);
     if (value_len > JOURNAL_VALUE_MAX)
         return STATUS_LIMIT;
+    if (journal->end == 0 && begin(journal) != STATUS_OK)
+        return STATUS_IO;
     size_t len = record_bytes(key_len, value_len);
     uint8_t *bytes = malloc(len);
     if (bytes == NULL)
@@ -263,7 +273,20 @@ enum status journal_drop(struct journal *journal, const char *key)
 enum status journal_sync(struct journal *journal)
 {
     journal->dirty = false;
-    return fdatasync(journal->fd) == 0 ? STATUS_OK : STATUS_IO;
+    if (fdatasync(journal->fd) == 0)
+        return STATUS_OK;
+    journal_suspect(journal);
+    return STATUS_IO;
+}
+
+void journal_suspect(struct journal *journal)
+{
+    journal->suspect = true;
+}
+
+bool journal_is_suspect(const struct journal *journal)
+{
+    return journal->suspect;
 }
 
 bool journal_is_dirty(const struct journal *journal)
@@ -279,7 +302,8 @@ int journal_take_dirty(struct journal *journal)
 
 bool journal_wants_compaction(const struct journal *journal)
 {
-    return journal->end > COMPACT_FROM_BYTES && journal->end > 4 * journal->live_bytes;
+    return journal->suspect ||
+           (journal->end > COMPACT_FROM_BYTES && journal->end > 4 * journal->live_bytes);
 }
 
 bool journal_has(const struct journal *journal, const char *key)
@@ -308,8 +332,7 @@ static enum status copy_live(struct journal *journal, struct journal *next, cons
 {
     size_t cursor = 0;
     const struct place *place;
-    enum status status = write_all(next->fd, (const uint8_t *)magic, MAGIC_LEN, 0);
-    next->end = MAGIC_LEN;
+    enum status status = begin(next);
     while (status == STATUS_OK && (place = table_next(journal->places, &cursor)) != NULL) {
         char key[JOURNAL_KEY_MAX + 1];
         size_t key_len;
@@ -348,8 +371,10 @@ enum status journal_compact(struct journal *journal)
         status = STATUS_IO;
     free(bytes);
     if (status != STATUS_OK) {
-        if (next.fd >= 0)
+        if (next.fd >= 0) {
             (void)close(next.fd);
+            (void)unlink(path); /* half of it helps nobody, least of all a full disk */
+        }
         table_free(next.places);
         return status;
     }
@@ -360,7 +385,7 @@ enum status journal_compact(struct journal *journal)
     journal->places = next.places;
     journal->end = next.end;
     journal->live_bytes = next.live_bytes;
-    journal->dirty = false;
+    journal->dirty = journal->suspect = false;
     return STATUS_OK;
 }
 
@@ -382,25 +407,34 @@ static enum status take_lock(struct journal *journal, struct text *why)
     return STATUS_EXISTS;
 }
 
+/* The disk takes no copy of what was good in a damaged file: an empty one, then. The owner has the
+ * values, and learns from its being suspect that they are to be put again. */
+static enum status start_empty(struct journal *journal, struct text *why)
+{
+    (void)close(journal->fd);
+    table_free(journal->places);
+    journal->end = journal->live_bytes = 0;
+    journal->suspect = true;
+    journal->places = new_places();
+    journal->fd = open(journal->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (journal->places == NULL)
+        return STATUS_NO_MEMORY;
+    return journal->fd >= 0 ? STATUS_OK : fail_errno(why, "cannot open", journal->path);
+}
+
 static enum status repair(struct journal *journal, enum journal_found found, struct text *why)
 {
-    if (found == JOURNAL_DAMAGED) {
+    if (found == JOURNAL_DAMAGED || found == JOURNAL_FOREIGN) {
         char aside[PATH_MAX];
         snprintf(aside, sizeof(aside), "%s.damaged", journal->path);
         if (rename(journal->path, aside) != 0)
             return fail_errno(why, "cannot move aside", journal->path);
-        if (journal_compact(journal) != STATUS_OK)
-            return fail_errno(why, "cannot write", journal->path);
-        return STATUS_OK;
+        return journal_compact(journal) == STATUS_OK ? STATUS_OK : start_empty(journal, why);
     }
-    if (journal->end == 0) {
-        if (ftruncate(journal->fd, 0) != 0 ||
-            write_all(journal->fd, (const uint8_t *)magic, MAGIC_LEN, 0) != STATUS_OK)
-            return fail_errno(why, "cannot write", journal->path);
-        journal->end = MAGIC_LEN;
-    } else if (ftruncate(journal->fd, (off_t)journal->end) != 0) {
+    if (ftruncate(journal->fd, (off_t)journal->end) != 0)
         return fail_errno(why, "cannot cut", journal->path);
-    }
+    if (journal->end == 0)
+        (void)begin(journal);
     if (fsync(journal->fd) != 0)
         return fail_errno(why, "cannot sync", journal->path);
     sync_folder(journal->path);

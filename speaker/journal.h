@@ -17,7 +17,8 @@
  *              (of what follows; length counts from the verb on)
  *
  * A record that the file's end cuts is cut off when the journal is opened. Damage before the end
- * moves the file aside under the name FILE.damaged; what stood before the damage is kept.
+ * moves the file aside under the name FILE.damaged; what stood before the damage is kept. A disk
+ * that is full when the journal is opened is no hindrance: it takes what it can later.
  *
  *   journal_open() → on_value for each → journal_put(), journal_drop() … journal_close()
  *
@@ -32,6 +33,7 @@ enum journal_found {
     JOURNAL_WHOLE,   /* read to its end */
     JOURNAL_TORN,    /* its last record was cut and is gone */
     JOURNAL_DAMAGED, /* moved aside; what came before the damage is kept */
+    JOURNAL_FOREIGN, /* moved aside whole: of another version of weir, or no journal at all */
 };
 
 typedef void (*journal_on_value)(void *owner, const char *key, const uint8_t *value, size_t len);
@@ -45,6 +47,9 @@ void journal_close(struct journal *journal); /* syncs; NULL is fine */
 enum status journal_put(struct journal *journal, const char *key, const void *value, size_t len);
 enum status journal_drop(struct journal *journal, const char *key);
 enum status journal_sync(struct journal *journal);
+/* A sync failed, so nobody knows what the disk has: wants compaction until one succeeds. */
+void journal_suspect(struct journal *journal);
+bool journal_is_suspect(const struct journal *journal);
 
 /* For a sync on another thread: the file as it is now; it stays open until the next compaction. */
 bool journal_is_dirty(const struct journal *journal);

@@ -303,7 +303,7 @@ static bool healthy(void *self, struct text *why)
 {
     const struct speaker *speaker = self;
     if (speaker->journal_failed)
-        text_add(why, "the journal cannot be written");
+        text_add(why, "the journal cannot be written, or lacks what changed while it could not");
     if (!in_jobs_is_up(speaker->in_jobs))
         text_addf(why, "%sstate server away; what stands is kept", why->len > 0 ? "; " : "");
     if (speaker->missing > 0)

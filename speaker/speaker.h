@@ -52,7 +52,8 @@ struct speaker {
     uv_fs_t sync;
     bool syncing, complete, journal_failed;
     bool stopping, withdrawing, ended;
-    uint64_t second_at, saved_at, stop_at; /* monotonic ms */
+    uint64_t second_at, saved_at, stop_at, compact_at; /* monotonic ms */
+    uint64_t journal_failures;                         /* writes that the disk did not take */
     size_t missing; /* mitigations that the state server has lost, as was said last */
     size_t closing; /* parts that have not closed yet */
 };

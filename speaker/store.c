@@ -10,7 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STATE_VERSION = 1, STATE_MAX = 256, HOLD_MAX = 256 };
+enum {
+    STATE_VERSION = 1,
+    STATE_MAX = 256,
+    HOLD_MAX = 256,
+    COMPACT_RETRY_MS = 10000, /* where the disk took no new file */
+};
 
 static const char state_key[] = "state";
 static const char mitigation_prefix[] = "m:", missing_prefix[] = "a:";
@@ -44,19 +49,34 @@ static uint64_t age_of(const struct speaker *speaker, const struct timebase *the
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
+/* From the first failure until everything has been written again (store_catch_up). */
 static enum status judge(struct speaker *speaker, enum status status)
 {
-    if (status != STATUS_OK) {
-        speaker_metrics_journal_failed();
-        if (!speaker->journal_failed)
-            log_error("the journal cannot be written; a restart without the state server would "
-                      "lose what changes now",
-                      "file=%s error=%s", speaker->config->speaker.journal, status_name(status));
-    } else if (speaker->journal_failed) {
-        log_info("the journal can be written again", "file=%s", speaker->config->speaker.journal);
-    }
-    speaker->journal_failed = status != STATUS_OK;
+    if (status == STATUS_OK)
+        return status;
+    speaker_metrics_journal_failed();
+    if (!speaker->journal_failed)
+        log_error("the journal cannot be written; a restart without the state server would lose "
+                  "what changes now",
+                  "file=%s error=%s", speaker->config->speaker.journal, status_name(status));
+    speaker->journal_failed = true;
+    speaker->journal_failures++;
     return status;
+}
+
+void store_catch_up(struct speaker *speaker)
+{
+    for (size_t i = 0; i < speaker->holds.count; i++)
+        if (speaker->holds.items[i].source != HOLD_REDIS)
+            (void)store_put_hold(speaker, &speaker->holds.items[i]);
+}
+
+void store_caught_up(struct speaker *speaker)
+{
+    if (journal_is_suspect(speaker->journal))
+        return;
+    speaker->journal_failed = false;
+    log_info("the journal has everything again", "file=%s", speaker->config->speaker.journal);
 }
 
 /* What is not there costs the disk nothing, and says nothing of it. */
@@ -167,6 +187,8 @@ static void on_synced(uv_fs_t *sync)
 {
     struct speaker *speaker = sync->data;
     speaker->syncing = false;
+    if (sync->result != 0)
+        journal_suspect(speaker->journal);
     (void)judge(speaker, sync->result == 0 ? STATUS_OK : STATUS_IO);
     uv_fs_req_cleanup(sync);
     if (speaker->ended)
@@ -177,8 +199,10 @@ void store_tick(struct speaker *speaker)
 {
     if (speaker->journal == NULL || speaker->syncing)
         return;
-    if (journal_wants_compaction(speaker->journal)) {
-        (void)judge(speaker, journal_compact(speaker->journal));
+    uint64_t now_ms = speaker_now_ms(speaker);
+    if (journal_wants_compaction(speaker->journal) && now_ms >= speaker->compact_at) {
+        if (judge(speaker, journal_compact(speaker->journal)) != STATUS_OK)
+            speaker->compact_at = now_ms + COMPACT_RETRY_MS;
         return;
     }
     if (!journal_is_dirty(speaker->journal))
@@ -355,6 +379,11 @@ static void say_what_was_found(const struct loading *loading, enum journal_found
         log_error("the journal is damaged: moved aside, what came before the damage is kept",
                   "file=%s aside=%s.damaged", file, file);
         break;
+    case JOURNAL_FOREIGN:
+        log_error("the journal is of another version, or none: moved aside, this speaker begins "
+                  "without what is in it",
+                  "file=%s aside=%s.damaged", file, file);
+        break;
     case JOURNAL_WHOLE:
         break;
     }
@@ -391,6 +420,8 @@ enum status store_open(struct speaker *speaker)
     }
     desired_set_contact(speaker->desired, now_ms - (int64_t)silence_ms);
     apply_all(&loading);
+    if (journal_is_suspect(speaker->journal))
+        (void)judge(speaker, STATUS_IO);
     say_what_was_found(&loading, found);
     return STATUS_OK;
 }

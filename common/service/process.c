@@ -404,6 +404,8 @@ int process_run(int argc, char **argv, const struct process_hooks *hooks)
     if (args.action == ACTION_EXIT)
         return args.exit_status;
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ,
+                 SIG_IGN); /* a file that may not grow fails its write, as a full disk does */
 
     struct process p = {.hooks = hooks, .path = config_find(args.config)};
     if (p.path == NULL) {

@@ -1,5 +1,6 @@
 """The speaker against GoBGP, FRR and BIRD: routes stand exactly as long as they must, on every peer."""
 import os
+import resource
 import signal
 import sys
 import time
@@ -315,6 +316,45 @@ class Sessions(Case):
         bird.cli("reload", "in", "spk")
         wait_for("sent again", lambda: counter + "2" in w.metrics())
         self.present(bird, "198.51.100.7/32")
+
+    def test_a_full_disk_stops_no_route_and_is_made_good(self):
+        w = self.world
+        gobgp = w.peer(GoBgp, "gobgp")
+        w.up()
+        w.all_established()
+        w.announce("m-1", RULE4)
+        self.present(gobgp, "198.51.100.7/32")
+        journal = os.path.join(w.folder, "speaker.journal")
+        disk = lambda most: resource.prlimit(w.speaker.process.pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+        disk(os.path.getsize(journal) + 5)
+        w.announce("m-2", RULE4_LIMIT)
+        self.present(gobgp, "198.51.100.8/32")
+        w.withdraw("m-1", RULE4)
+        self.absent(gobgp, "198.51.100.7/32")
+        self.assertIn("the journal cannot be written", w.health()[1])
+        self.assertNotIn("weir_speaker_journal_errors_total 0", w.metrics())
+        self.assertFalse(w.command(command="status")["journal_ok"])
+        answer = w.command(command="withdraw-all", peer="nobody", who="test", why="trial")
+        self.assertEqual((answer["ok"], answer["survives_restart"]), (True, False))
+        disk(resource.RLIM_INFINITY)
+        wait_for("made good", lambda: w.health() == (200, "ok"), 15)
+        w.speaker.kill()
+        w.state.kill()
+        w.start_speaker()
+        self.present(gobgp, "198.51.100.8/32", limit_s=15)
+        self.assertEqual(len(gobgp.routes()), 1, "the withdrawal is not forgotten")
+        self.assertEqual([h["scope"] for h in w.command(command="status")["holds"]], ["peer:nobody"])
+
+    def test_a_journal_of_another_version_is_set_aside(self):
+        w = self.world
+        bird = w.peer(Bird, "bird")
+        with open(os.path.join(w.folder, "speaker.journal"), "w", encoding="ascii") as out:
+            out.write("weir journal 9\nand what it means by it")
+        w.up()
+        w.announce("m-1", RULE4)
+        self.present(bird, "198.51.100.7/32", limit_s=20)
+        self.assertIn("the journal is of another version, or none: moved aside", w.speaker.text())
+        self.assertTrue(os.path.exists(os.path.join(w.folder, "speaker.journal.damaged")))
 
     def test_two_speakers_do_not_share_a_journal(self):
         w = self.world

@@ -2,9 +2,11 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -198,10 +200,106 @@ Test(journal, a_foreign_file_is_moved_aside)
 {
     struct folder folder = folder_new();
     struct said said;
-    write_file(folder.file, (const uint8_t *)"something else entirely", 23);
-    struct journal *journal = open_at(folder.file, &said, JOURNAL_DAMAGED);
-    cr_assert_eq(said.count, 0);
+    static const char *const foreign[] = {"something else entirely", "weir journal 2\n1234567890",
+                                          "short"};
+    for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+        char aside[128];
+        struct stat info;
+        (void)unlink(folder.file);
+        write_file(folder.file, (const uint8_t *)foreign[i], strlen(foreign[i]));
+        struct journal *journal = open_at(folder.file, &said, JOURNAL_FOREIGN);
+        cr_assert_eq(said.count, 0);
+        snprintf(aside, sizeof(aside), "%s.damaged", folder.file);
+        cr_assert_eq(stat(aside, &info), 0);
+        cr_assert_eq((size_t)info.st_size, strlen(foreign[i]), "kept whole");
+        put(journal, "a", "1");
+        journal_close(journal);
+        journal = open_at(folder.file, &said, JOURNAL_WHOLE);
+        cr_assert_eq(said.count, 1);
+        journal_close(journal);
+    }
+    folder_done(&folder);
+}
+
+/* No file of this process may pass this size: its disk is full. */
+static void fill_disk(size_t size)
+{
+    struct rlimit limit = {.rlim_cur = size, .rlim_max = RLIM_INFINITY};
+    (void)signal(SIGXFSZ, SIG_IGN);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void free_disk(void)
+{
+    fill_disk(RLIM_INFINITY);
+}
+
+Test(journal, a_full_disk_refuses_and_what_stood_stands)
+{
+    struct folder folder = folder_new();
+    struct said said;
+    struct stat info;
+    struct journal *journal = open_at(folder.file, &said, JOURNAL_NEW);
     put(journal, "a", "1");
+    cr_assert_eq(stat(folder.file, &info), 0);
+    for (size_t room = 0; room < 18; room++) {
+        fill_disk((size_t)info.st_size + room);
+        cr_assert_eq(journal_put(journal, "b", "2222", 4), STATUS_IO);
+        cr_assert_eq(journal_drop(journal, "a"), room < 15 ? STATUS_IO : STATUS_OK, "%zu", room);
+        free_disk();
+        put(journal, "a", "1");
+        cr_assert_eq(stat(folder.file, &info), 0);
+    }
+    put(journal, "c", "3");
+    journal_close(journal);
+    journal = open_at(folder.file, &said, JOURNAL_WHOLE);
+    cr_assert_eq(said.count, 2);
+    cr_assert_str_eq(value_of(&said, "a"), "1");
+    cr_assert_str_eq(value_of(&said, "c"), "3");
+    journal_close(journal);
+    folder_done(&folder);
+}
+
+Test(journal, a_full_disk_at_the_start_is_no_hindrance)
+{
+    struct folder folder = folder_new();
+    struct said said;
+    for (size_t room = 0; room < 15; room++) {
+        (void)unlink(folder.file);
+        fill_disk(room);
+        struct journal *journal = open_at(folder.file, &said, JOURNAL_NEW);
+        cr_assert_eq(journal_put(journal, "a", "1", 1), STATUS_IO);
+        free_disk();
+        put(journal, "b", "2");
+        journal_close(journal);
+        journal = open_at(folder.file, &said, JOURNAL_WHOLE);
+        cr_assert_eq(said.count, 1);
+        journal_close(journal);
+    }
+    folder_done(&folder);
+}
+
+Test(journal, damage_on_a_full_disk_gives_its_values_and_says_that_they_are_not_kept)
+{
+    struct folder folder = folder_new();
+    struct said said;
+    struct journal *journal = open_at(folder.file, &said, JOURNAL_NEW);
+    put(journal, "a", "1");
+    put(journal, "b", "2");
+    put(journal, "c", "3");
+    journal_close(journal);
+    int fd = open(folder.file, O_RDWR);
+    cr_assert_eq(pwrite(fd, "?", 1, 15 + 16 + 13), 1); /* in the second record */
+    (void)close(fd);
+    fill_disk(4);
+    journal = open_at(folder.file, &said, JOURNAL_DAMAGED);
+    cr_assert_eq(said.count, 1);
+    cr_assert(journal_is_suspect(journal) && journal_wants_compaction(journal));
+    cr_assert_eq(journal_compact(journal), STATUS_IO);
+    free_disk();
+    put(journal, "a", "1");
+    cr_assert_eq(journal_compact(journal), STATUS_OK);
+    cr_assert_not(journal_is_suspect(journal));
     journal_close(journal);
     journal = open_at(folder.file, &said, JOURNAL_WHOLE);
     cr_assert_eq(said.count, 1);
