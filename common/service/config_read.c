@@ -166,6 +166,10 @@ static void refuse_unknown(struct config_read *r, const struct config_section *s
                            const struct config_node *key)
 {
     const char *names[KEYS_MAX] = {NULL};
+    if (strcmp(key->text, "<<") == 0 && !key->quoted) {
+        config_error(r->errors, key->pos, "a YAML merge key, expected the keys themselves");
+        return;
+    }
     assert(section->key_count <= KEYS_MAX);
     for (size_t i = 0; i < section->key_count; i++)
         names[i] = section->keys[i].name;
@@ -261,10 +265,14 @@ bool read_section(struct config_read *r, const struct config_key *key,
             continue;
         }
         uint64_t bit = 1ULL << (k - section->keys);
-        if ((seen & bit) != 0)
+        void *value = ret_value;
+        if ((seen & bit) != 0) {
+            /* Which of them is meant is open, so both are judged, and the first is kept. */
             say_repeated(r, child->key, node_child(node, k->name));
-        else
-            read_key(r, k, child, ret_value);
+            value = arena_take(r->arena, section->size);
+        }
+        if (value != NULL)
+            read_key(r, k, child, value);
         seen |= bit;
     }
     for (size_t i = 0; i < section->key_count && !r->partial && !node->cut; i++)

@@ -159,7 +159,7 @@ bool read_path(struct config_read *r, const struct config_key *key, const struct
                void *ret_value)
 {
     if (!is_scalar(node) || node->text[0] != '/' || strlen(node->text) > PATH_LEN_MAX)
-        return config_wrong(r, key, node, "a path that starts with /");
+        return config_wrong(r, key, node, "a path that starts with / and has at most 1024 octets");
     return store_string(node, ret_value);
 }
 
@@ -167,7 +167,7 @@ bool read_path_part(struct config_read *r, const struct config_key *key,
                     const struct config_node *node, void *ret_value)
 {
     if (!is_scalar(node) || node->text[0] == '\0' || strlen(node->text) > PATH_LEN_MAX)
-        return config_wrong(r, key, node, "a path");
+        return config_wrong(r, key, node, "a path of 1 to 1024 octets");
     return store_string(node, ret_value);
 }
 

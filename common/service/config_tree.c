@@ -22,6 +22,7 @@ struct builder {
         resume_line; /* after broken: where to look for the next key, 0-based within the part */
     uint32_t broken_line; /* of the file */
     struct config_repairs repairs;
+    const struct source_faults *faults; /* NULL: none */
     size_t nodes;
     unsigned int depth;
 };
@@ -33,10 +34,32 @@ static struct config_pos pos_of(const struct builder *b, yaml_mark_t mark)
     return (struct config_pos){(uint32_t)mark.line + b->line_offset + 1, (uint32_t)mark.column + 1};
 }
 
+/* Whether something was refused and left out in these lines of the file. */
+static const struct source_fault *fault_in(const struct builder *b, uint32_t from, uint32_t to)
+{
+    for (size_t i = 0; b->faults != NULL && i < b->faults->count; i++)
+        if (b->faults->items[i].from <= to && from <= b->faults->items[i].to)
+            return &b->faults->items[i];
+    return NULL;
+}
+
+static bool is_faulty(const struct builder *b, uint32_t from, uint32_t to)
+{
+    return fault_in(b, from, to) != NULL;
+}
+
 static void say_syntax(struct builder *b, struct config_pos pos)
 {
     const yaml_parser_t *p = &b->parser;
     char context[160] = "";
+    uint32_t from = p->context != NULL ? pos_of(b, p->context_mark).line : pos.line;
+    const struct source_fault *fault = fault_in(b, from > 1 ? from - 1 : 1, pos.line);
+    if (fault != NULL) {
+        /* It is missing what was left out there, and goes wrong somewhere behind. */
+        if (fault->to > b->line_offset && fault->to - b->line_offset < b->resume_line)
+            b->resume_line = fault->to - b->line_offset;
+        return;
+    }
     if (p->context != NULL)
         (void)snprintf(context, sizeof(context), " %s from line %u", p->context,
                        pos_of(b, p->context_mark).line);
@@ -105,7 +128,7 @@ static bool judge_scalar(struct builder *b, const yaml_event_t *event, struct co
 {
     const char *value = (const char *)event->data.scalar.value;
     yaml_scalar_style_t style = event->data.scalar.style;
-    if (repair_was_at(&b->repairs, pos))
+    if (repair_was_at(&b->repairs, pos) || is_faulty(b, pos.line, pos_of(b, event->end_mark).line))
         return false;
     refuse_anchor(b, event->data.scalar.anchor, event->start_mark);
     refuse_tag(b, event->data.scalar.tag, event->start_mark);
@@ -164,12 +187,21 @@ static void doubt_last(const struct builder *b, struct config_node *last)
         last->kind = NODE_WRONG;
 }
 
+/* What stood in a faulty line of a group is missing from it. */
+static void end_group(const struct builder *b, const yaml_event_t *end, struct config_node *group)
+{
+    if (is_faulty(b, group->pos.line, pos_of(b, end->end_mark).line))
+        group->cut = true;
+}
+
 static void read_items(struct builder *b, struct config_node *list)
 {
     struct config_node *tail = NULL;
     yaml_event_t event;
     while (next_event(b, &event)) {
         bool end = event.type == YAML_SEQUENCE_END_EVENT;
+        if (end)
+            end_group(b, &event, list);
         struct config_node *item = end ? NULL : read_node(b, &event);
         yaml_event_delete(&event);
         if (end)
@@ -202,6 +234,8 @@ static void read_pairs(struct builder *b, struct config_node *map)
     yaml_event_t event;
     while (next_event(b, &event)) {
         bool end = event.type == YAML_MAPPING_END_EVENT;
+        if (end)
+            end_group(b, &event, map);
         struct config_node *key = end ? NULL : read_node(b, &event);
         yaml_event_delete(&event);
         if (end)
@@ -339,10 +373,15 @@ enum status tree_parse(struct config_tree *ret_tree, struct config_arena *arena,
     tree.root->kind = NODE_MAP;
     tree.root->pos = (struct config_pos){1, 1};
     tree.root->text = "";
-    char *source = source_check(arena, bytes, len, errors);
-    tree.partial = source == NULL;
+    struct source_faults faults;
+    char *source = source_check(arena, bytes, len, errors, &faults);
+    tree.partial = source == NULL || faults.count > 0;
     if (source != NULL) {
-        struct builder b = {.arena = arena, .errors = errors, .at = source, .len = strlen(source)};
+        struct builder b = {.arena = arena,
+                            .errors = errors,
+                            .at = source,
+                            .len = strlen(source),
+                            .faults = &faults};
         for (unsigned int turn = 0; turn < RESUME_MAX; turn++) {
             repair_words(&b.repairs, arena, errors, b.at, b.len, b.line_offset);
             const struct config_node *other = parse_part(&b, tree.root);

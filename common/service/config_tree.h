@@ -50,12 +50,24 @@ const struct config_node *tree_of_default(struct config_arena *arena, const char
 const struct config_node *node_child(const struct config_node *map, const char *key);
 const struct config_node *node_item(const struct config_node *list, size_t index);
 
+/* Lines, 1-based, in which something was refused that no longer stands in the text. */
+enum { SOURCE_FAULTS_MAX = 20 };
+struct source_fault {
+    uint32_t from, to;
+    bool is_tab; /* they are indented by tabs, and all of them are gone */
+};
+struct source_faults {
+    struct source_fault items[SOURCE_FAULTS_MAX];
+    size_t count;
+};
+
 /*
  * Judges the bytes before YAML does: size, UTF-8, control characters, line breaks, tabs. Returns a
- * copy in which tabs are spaces (positions stay), or NULL when the file cannot be read as YAML.
+ * copy without what was refused and with spaces for tabs, or NULL when the file cannot be read as
+ * YAML.
  */
 char *source_check(struct config_arena *arena, const char *bytes, size_t len,
-                   struct config_errors *errors);
+                   struct config_errors *errors, struct source_faults *ret_faults);
 
 /* An error about another file, sorted under `where` of this one. */
 void config_error_in(struct config_errors *errors, struct config_pos where, const char *file,

@@ -275,7 +275,8 @@ Test(config_errors, a_huge_file_is_refused)
     memset(yaml, '\n', len);
     config_errors_init(&errors, "t.yaml");
     cr_expect_eq(config_parse(&config, yaml, len, "t.yaml", &errors), STATUS_MALFORMED);
-    cr_expect_str_eq(text_str(&errors.lines), "t.yaml: 4194305 octets, expected at most 4194304\n");
+    cr_expect_str_eq(text_str(&errors.lines),
+                     "t.yaml: the file goes on past octet 4194304, expected less\n");
     config_errors_done(&errors);
     free(yaml);
 }
@@ -300,4 +301,54 @@ Test(config_errors, hostile_shapes_are_read_in_bounded_time, .timeout = 60)
         config_errors_done(&errors);
     }
     free(yaml);
+}
+
+Test(config_errors, what_is_no_text_hides_nothing_else)
+{
+    static const char *const cases[][2] = {
+        {"# caf\xe9\ndry_run: maybe\n",
+         "t.yaml:1:6: octet 0xe9, expected UTF-8 text\n"
+         "t.yaml:2:10: dry_run: \"maybe\", expected true or false\n"},
+        /* The line's own values are not judged. */
+        {"listen: 1\x01\ndry_run: maybe\n",
+         "t.yaml:1:10: control character 0x01, expected UTF-8 text\n"
+         "t.yaml:2:10: dry_run: \"maybe\", expected true or false\n"},
+        {"shards: [{name: s, slots: [\xff]}]\ndry_run: maybe\n",
+         "t.yaml:1:28: octet 0xff, expected UTF-8 text\n"
+         "t.yaml:2:10: dry_run: \"maybe\", expected true or false\n"},
+        {"dry_run: true\n\xef\xbb\xbflog: {}\nlisten: x\n",
+         "t.yaml:2:1: unprintable character 0xfeff, expected UTF-8 text\n"
+         "t.yaml:3:9: listen: \"x\", expected an IPv4 or IPv6 address\n"},
+        /* A line that a tab indents goes with what may be inside it. */
+        {"log:\n\tlevel: x\n  more: 1\nlisten: x\n",
+         "t.yaml:2:1: a tab, expected spaces\n"
+         "t.yaml:4:9: listen: \"x\", expected an IPv4 or IPv6 address\n"},
+        {"policies:\n  - name: a\n\tthresholds:\n      - severity: x\n    window: 1\n"
+         "  - name: B\n    key: [dst_addr]\nlisten: x\n",
+         "t.yaml:3:1: a tab, expected spaces\n"
+         "t.yaml:6:11: name: \"B\", expected a name of 1 to 64 of a-z 0-9 . _ -\n"
+         "t.yaml:8:9: listen: \"x\", expected an IPv4 or IPv6 address\n"},
+        {"log: {\n\tlevel: x}\nlisten: x\n",
+         "t.yaml:2:1: a tab, expected spaces\n"
+         "t.yaml:3:9: listen: \"x\", expected an IPv4 or IPv6 address\n"},
+        {"\t# a comment\nlisten: x\n",
+         "t.yaml:1:1: a tab, expected spaces\n"
+         "t.yaml:2:9: listen: \"x\", expected an IPv4 or IPv6 address\n"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        bad_check_all(cases[i][0], cases[i][1]);
+}
+
+Test(config_errors, both_values_of_a_repeated_key_are_judged)
+{
+    bad_check_all(
+        "log: {level: info}\nlog: {level: x}\n",
+        "t.yaml:2:1: key \"log\" is repeated, expected once; it stands in line 1 already\n"
+        "t.yaml:2:14: level: \"x\", expected error, warn, info or debug\n");
+}
+
+Test(config_errors, merge_keys_are_none_of_ours)
+{
+    bad_check_all("log: {<<: {level: x}}\n",
+                  "t.yaml:1:7: a YAML merge key, expected the keys themselves\n");
 }
