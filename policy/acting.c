@@ -155,6 +155,8 @@ void acting_restored(struct policy *p, enum status status)
     }
     size_t alarms = 0, mitigations = 0;
     count_known(p, &alarms, &mitigations);
+    if (in_missed_read(p) != STATUS_OK)
+        log_warn("requests of before cannot be read", "epoch=%" PRIu64, p->epoch);
     log_info("acting", "epoch=%" PRIu64 " alarms=%zu mitigations=%zu holds=%zu", p->epoch, alarms,
              mitigations, p->hold_count);
     policy_metrics_show(p);

@@ -42,18 +42,29 @@ static void refuse_malformed(struct policy *p, const struct stream_entry *entry)
     out_replies_say(p, &reply);
 }
 
+void in_requests_take(struct policy *p, const struct request *request)
+{
+    for (size_t i = 0; i < HANDLED_MAX && request->id[0] != '\0'; i++) {
+        if (strcmp(p->handled[i], request->id) == 0)
+            return;
+    }
+    memcpy(p->handled[p->handled_next], request->id, ID_TEXT_MAX);
+    p->handled_next = (p->handled_next + 1) % HANDLED_MAX;
+    out_replies_answer(p, request);
+}
+
 static void on_request(struct policy *p, const struct stream_entry *entry)
 {
     struct request request;
     const struct redis_reply *pb = stream_field(entry, "pb");
     if (!acting_may_feed(p))
-        return; /* the leader answers it */
+        return; /* the leader answers it, or who leads next: in_missed.c */
     if (pb == NULL || pb->type != REDIS_STRING ||
         request_decode(&request, (const uint8_t *)pb->bytes, pb->len) != STATUS_OK) {
         refuse_malformed(p, entry);
         return;
     }
-    out_replies_answer(p, &request);
+    in_requests_take(p, &request);
     acting_settle(p);
 }
 

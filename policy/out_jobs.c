@@ -205,13 +205,22 @@ static void queue(struct policy *p, struct fields *f, struct write_set *set, boo
     }
 }
 
-static void fill_audit(struct fields *f, const struct engine_write *w)
+/* With the request that asked for it: a next leader sees by it what was done already. */
+static void begin_audit(struct policy *p, struct fields *f, const char *what, const char *who,
+                        const char *why)
+{
+    add_cut(f, "what", what);
+    add_cut(f, "who", who);
+    add_cut(f, "why", why);
+    if (p->answering != NULL)
+        add_cut(f, "request", out_replies_request(p->answering));
+}
+
+static void fill_audit(struct policy *p, struct fields *f, const struct engine_write *w)
 {
     if (w->what == NULL)
         return;
-    add_cut(f, "what", w->what);
-    add_cut(f, "who", w->who);
-    add_cut(f, "why", w->why);
+    begin_audit(p, f, w->what, w->who, w->why);
     if (w->alarm != NULL) {
         add(f, "alarm", w->alarm->id);
         add(f, "policy", w->alarm->policy);
@@ -314,7 +323,7 @@ void out_jobs_write(void *owner, const struct engine_write *w)
         f.is_log = false;
     }
     set.log = end_list(&f);
-    fill_audit(&f, w);
+    fill_audit(p, &f, w);
     set.audit = end_list(&f);
     if (w->alarm != NULL) {
         set.id = w->alarm->id;
@@ -357,9 +366,7 @@ void out_jobs_audit(struct policy *p, const char *what, const char *who, const c
     struct fields f = {.count = 0};
     struct write_set set = {.kind = WRITE_ALARM, .id = "request", .standing = WRITE_AS_IT_IS};
     text_init(&f.values, 0);
-    add_cut(&f, "what", what);
-    add_cut(&f, "who", who);
-    add_cut(&f, "why", why);
+    begin_audit(p, &f, what, who, why);
     set.audit = end_list(&f);
     queue(p, &f, &set, false);
     text_done(&f.values);

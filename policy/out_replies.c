@@ -43,6 +43,11 @@ static void say_if_done(struct pending_reply *pending)
     free(pending);
 }
 
+const char *out_replies_request(const struct pending_reply *pending)
+{
+    return pending->reply.id;
+}
+
 void out_replies_add_write(struct pending_reply *pending)
 {
     pending->writes_left++;
@@ -75,12 +80,14 @@ void out_replies_answer(struct policy *p, const struct request *request)
     (void)snprintf(pending->verb, sizeof(pending->verb), "%s", request->verb);
     p->answering = pending;
     engine_request(p->engine, request, &pending->reply, acting_now(p));
-    p->answering = NULL;
-    if (!pending->reply.ok) {
+    /* Each request leaves a line, also one that changed nothing. */
+    if (!pending->reply.ok || pending->writes_left == 0) {
         char what[sizeof(request->verb) + 32];
-        (void)snprintf(what, sizeof(what), "%s refused", request->verb);
+        (void)snprintf(what, sizeof(what), "%s%s", request->verb,
+                       pending->reply.ok ? "" : " refused");
         out_jobs_audit(p, what, request->who, pending->reply.text);
     }
+    p->answering = NULL;
     if (p->give_up != NULL) {
         pending->reply.ok = false;
         (void)snprintf(pending->reply.text, sizeof(pending->reply.text), "it cannot be written: %s",

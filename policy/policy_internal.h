@@ -15,6 +15,7 @@
 enum {
     HOLDS_MAX = 64, /* that are handed to the engine; the script that writes looks at all of them */
     TELEMETRY_MAX = 64,
+    HANDLED_MAX = 256, /* a request comes twice only where we have just begun to act */
     /* Every alarm and every mitigation written three times over before the first answer. */
     COMMANDS_MAX = 3 * (ENGINE_ALARMS_MAX + ENGINE_MITIGATIONS_MAX),
     OUTPUT_MAX_BYTES = 256 << 20,
@@ -61,6 +62,8 @@ struct policy {
     size_t hold_count;
     char unreadable_hold[REASON_MAX]; /* a field of weir:hold that is no scope; "": all are */
     bool is_reading_holds;
+    char handled[HANDLED_MAX][ID_TEXT_MAX]; /* ring: requests that were answered last */
+    size_t handled_next;
     struct pending_reply *answering; /* whose request the engine is looking at */
     struct log_limiter log_limiter;
 
@@ -104,6 +107,13 @@ enum status in_rollups_start(struct policy *p);
 
 enum status in_requests_start(struct policy *p);
 
+/* Answers it, unless that was done already. */
+void in_requests_take(struct policy *p, const struct request *request);
+
+/* --- in_missed.c: requests that came while nobody acted --- */
+
+enum status in_missed_read(struct policy *p);
+
 /* --- in_holds.c: what may not be announced now --- */
 
 void in_holds_read(struct policy *p);
@@ -128,6 +138,7 @@ void out_jobs_audit(struct policy *p, const char *what, const char *who, const c
 
 void out_replies_answer(struct policy *p, const struct request *request);
 void out_replies_say(struct policy *p, const struct reply *reply);
+const char *out_replies_request(const struct pending_reply *pending); /* its id */
 /* A write that belongs to the answer: one more, and one that came back. */
 void out_replies_add_write(struct pending_reply *pending);
 void out_replies_written(struct pending_reply *pending, enum status status, const char *error);
