@@ -90,7 +90,9 @@ static void say(struct presence *presence, const char *field, char *last, size_t
 {
     if (strcmp(text, last) == 0)
         return;
-    (void)snprintf(last, size, "%s", text);
+    size_t len = strnlen(text, size - 1); /* as much as the registry shows */
+    memcpy(last, text, len);
+    last[len] = '\0';
     for (size_t i = 0; i < presence->count; i++)
         registry_set(presence->places[i].registry, field, last);
 }
