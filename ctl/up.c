@@ -430,7 +430,8 @@ static int start(struct up *up)
     case STATUS_REFUSED:
         return command_failed(up->context,
                               "another `weir up` (pid %ld), or what it started, has the state "
-                              "folder %s",
+                              "folder %s; stop it, or use another folder (--state-dir; "
+                              "scripts/run: $WEIR_STATE_DIR)",
                               holder, c->state_dir);
     default:
         return command_failed(up->context, "cannot lock %s: %s", c->state_dir, strerror(errno));

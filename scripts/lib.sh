@@ -56,11 +56,20 @@ need_packages() {
 
 # build_preset PRESET [TARGET…]: configures where needed and builds; quiet unless something fails or warns.
 build_preset() {
-    local preset=$1 log
+    local preset=$1 log lock
     shift
-    mkdir -p "$root/build"
     log=$root/build/$preset.log
+    { mkdir -p "$root/build" && : >>"$log"; } 2>/dev/null ||
+        die "cannot write in $root/build as $(id -un): run it as the owner of this folder, or from a clone of your own"
+    # Two builds in one folder would tread on each other; whoever comes second finds all of it done.
+    exec {lock}>"$root/build/.lock"
+    if ! flock -n "$lock"; then
+        say "waiting for another build in this folder …"
+        flock "$lock"
+    fi
     say "building ($preset) …"
+    # What an interrupted compiler says is not what is wrong.
+    trap 'say "$(basename "$0"): interrupted; the next run goes on from here"; exit 130' INT
     if ! (
         cd "$root" || exit 1
         cmake --preset "$preset" && cmake --build --preset "$preset" ${1:+--target "$@"}
@@ -74,6 +83,8 @@ build_preset() {
         cmake --build "$root/build/$preset" --target clean >/dev/null 2>&1 || true
         die "the $preset build has warnings; everything it said is in build/$preset.log"
     fi
+    trap - INT
+    exec {lock}>&-
 }
 
 # skipped_cases LOG: how many single cases of tests that ran were skipped, by what ctest kept of their output: C cases

@@ -25,7 +25,8 @@ expect "only what is missing is installed" "$root/scripts/install-packages no-su
 
 # What scripts/test counts as skipped: single cases of both kinds of tests; what tested nothing is ctest's to count.
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+clone=$(mktemp -d)
+trap 'rm -rf "$log" "$clone"' EXIT
 cat >"$log" <<'LOG'
 [====] Synthesis: Tested: 3 | Passing: 2
 SKIPPED: no IPv6 here
@@ -48,4 +49,22 @@ no captures
 no namespace" "$(skipped_reasons "$log")"
 : >"$log"
 expect "nothing skipped" '0:' "$(skipped_cases "$log"):$(skipped_reasons "$log")"
+
+# A build in a folder of somebody else's says so; a second build in one folder waits for the first.
+expect "a folder that cannot be written" "scripts.sh: cannot write in /dev/null/build as $(id -un)" \
+    "$( (root=/dev/null && build_preset dev) 2>&1 | cut -d: -f1-2)"
+cmake() { echo built; }
+mkdir "$clone/build"
+exec 7>"$clone/build/.lock"
+flock 7
+(root=$clone && build_preset dev) 2>"$log" &
+second=$!
+until grep -q '^waiting for another build' "$log"; do
+    kill -0 $second 2>/dev/null || fail "the second build did not wait: $(cat "$log")"
+    sleep 0.05
+done
+[ ! -s "$clone/build/dev.log" ] || fail "the second build began"
+flock -u 7
+wait $second || fail "the second build failed: $(cat "$log")"
+expect "the second build is done" $'built\nbuilt' "$(cat "$clone/build/dev.log")"
 echo "ok"
