@@ -135,7 +135,7 @@ static bool scope_hits(const struct config *c, const struct scope *scope, const 
 }
 
 struct bared {
-    size_t mitigations, alarms, alarms_active;
+    size_t mitigations, dry_runs, alarms, alarms_active;
 };
 
 /* What stood when the hold was set, and which active alarms it was for. */
@@ -158,8 +158,12 @@ static bool count_bared(struct session *session, const struct scope *scope, stru
     json_array_foreach(list.items, i, m)
     {
         const char *alarm = show_string(m, "alarm");
-        if (!good || show_truth(m, "dry_run") || !scope_hits(session->config, scope, m))
+        if (!good || !scope_hits(session->config, scope, m))
             continue;
+        if (show_truth(m, "dry_run")) {
+            ret_bared->dry_runs++;
+            continue;
+        }
         ret_bared->mitigations++;
         if (names_have(&active, alarm))
             good = names_add(&bare, alarm);
@@ -208,6 +212,8 @@ static void print_bared(const struct command_context *context, const struct scop
         (void)json_object_set_new(object, "scope", show_json_text(text));
         (void)json_object_set_new(object, "mitigations",
                                   counted ? show_json_u64(bared->mitigations) : json_null());
+        (void)json_object_set_new(object, "dry_runs",
+                                  counted ? show_json_u64(bared->dry_runs) : json_null());
         (void)json_object_set_new(object, "alarms_active",
                                   counted ? show_json_u64(bared->alarms_active) : json_null());
         (void)json_object_set_new(object, "alarms_unprotected",
@@ -218,10 +224,16 @@ static void print_bared(const struct command_context *context, const struct scop
     }
     show_print(stdout, "hold on %s is set: its routes go, and nothing new is announced\n", text);
     if (counted)
-        show_print(stdout,
-                   "it takes the routes of %zu mitigations, and leaves %zu of %zu active alarms "
-                   "(%.0f%%) unprotected\n",
-                   bared->mitigations, bared->alarms, bared->alarms_active, share * 100);
+        show_print(
+            stdout,
+            "it takes the routes of %zu announced mitigations, and leaves %zu of %zu active alarms "
+            "(%.0f%%) unprotected\n",
+            bared->mitigations, bared->alarms, bared->alarms_active, share * 100);
+    if (counted && bared->dry_runs > 0)
+        show_print(stdout, "%zu dry run%s beside them: nothing is announced of %s, and %s so\n",
+                   bared->dry_runs, bared->dry_runs == 1 ? " stands" : "s stand",
+                   bared->dry_runs == 1 ? "it" : "them",
+                   bared->dry_runs == 1 ? "it stays" : "they stay");
     show_print(stdout, "back again: weir resume%s%s%s%s\n", scope->kind == SCOPE_ALL ? "" : " --",
                scope->kind == SCOPE_ALL ? "" : scope_kind_name((enum scope_kind)scope->kind),
                scope->kind == SCOPE_ALL ? "" : " ", scope->value);

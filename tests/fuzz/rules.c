@@ -4,6 +4,8 @@
 #include "flowspec/profile.h"
 
 #include <assert.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { NLRI_ROOM = 4200 };
 
@@ -62,4 +64,23 @@ void rules_check(const struct flow_rule *rule, const struct flow_actions *action
         return;
     check_bytes(&simple, true);
     check_texts(&simple, actions, true);
+}
+
+int rules_check_parser(rules_parser parse, const uint8_t *data, size_t size)
+{
+    static struct flow_rule rule;
+    struct flow_actions actions;
+    struct rule_error error;
+    char *s = malloc(size + 1);
+    if (s == NULL)
+        return 0;
+    if (size > 0)
+        memcpy(s, data, size);
+    s[size] = '\0';
+    if (parse(&rule, &actions, s, &error) == STATUS_OK)
+        rules_check(&rule, &actions, true);
+    else
+        assert(error.at <= size && error.why[0] != '\0');
+    free(s);
+    return 0;
 }

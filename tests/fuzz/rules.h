@@ -7,4 +7,10 @@
  * checked on reading, so that all its forms can be read again. */
 void rules_check(const struct flow_rule *rule, const struct flow_actions *actions, bool in_range);
 
+typedef enum status (*rules_parser)(struct flow_rule *ret_rule, struct flow_actions *ret_actions,
+                                    const char *s, struct rule_error *ret_error);
+/* Gives the octets to one of the parsers as a text: a rule that holds all that, or an error with
+ * its place and reason. Returns what a fuzz target must. */
+int rules_check_parser(rules_parser parse, const uint8_t *data, size_t size);
+
 #endif

@@ -323,8 +323,8 @@ class Holds(unittest.TestCase):
 
     def test_withdraw_all_and_resume(self):
         answer = self.world.json("withdraw-all", "--reason", "fire")
-        self.assertEqual(answer, {"scope": "all", "mitigations": 2, "alarms_active": 2, "alarms_unprotected": 1,
-                                  "share": 0.5})
+        self.assertEqual(answer, {"scope": "all", "mitigations": 2, "dry_runs": 1, "alarms_active": 2,
+                                  "alarms_unprotected": 1, "share": 0.5})
         hold = json.loads(self.world.redis("state", "HGET", "weir:hold", "all"))
         self.assertEqual(hold["why"], "fire")
         self.assertIn("@", hold["who"])
@@ -340,6 +340,9 @@ class Holds(unittest.TestCase):
         self.assertEqual(self.world.json("withdraw-all", "--platform", "edge")["mitigations"], 2)
         self.assertEqual(self.world.json("withdraw-all", "--family", "ipv6")["mitigations"], 0)
         self.assertEqual(self.world.json("withdraw-all", "--alarm", "a-1")["alarms_unprotected"], 1)
+        out = self.world.text("withdraw-all", "--platform", "edge")
+        self.assertIn("it takes the routes of 2 announced mitigations", out)
+        self.assertIn("1 dry run stands beside them: nothing is announced of it", out)
         code, out, err = self.world.weir("withdraw-all", "--method", "typo")
         self.assertEqual(code, 0)
         self.assertIn("knows no method called typo", err)

@@ -130,6 +130,28 @@ static void describe(const json_t *vector)
     }
 }
 
+/* What people are shown of it can be given back to us, in both forms. */
+static void check_forms(const struct flow_rule *decoded, const char *hex)
+{
+    static struct flow_rule again;
+    struct flow_actions actions = {0}, back;
+    struct rule_error error = {0};
+    struct text out;
+    bool can_be_said = !IS_LISTED(never_sent, hex);
+    actions.discard = true;
+    text_init(&out, 0);
+    cr_assert_eq(rule_format_text(decoded, &actions, &out), STATUS_OK);
+    enum status s = rule_parse_text(&again, &back, text_str(&out), &error);
+    cr_expect_eq(s == STATUS_OK, can_be_said, "%s: %s: %s", hex, text_str(&out), error.why);
+    cr_expect(!can_be_said || rule_equal(decoded, &again), "%s: %s", hex, text_str(&out));
+    text_clear(&out);
+    cr_assert_eq(rule_format_json(decoded, &actions, &out), STATUS_OK);
+    s = rule_parse_json(&again, &back, text_str(&out), &error);
+    cr_expect_eq(s == STATUS_OK, can_be_said, "%s: %s: %s", hex, text_str(&out), error.why);
+    cr_expect(!can_be_said || rule_equal(decoded, &again), "%s: %s", hex, text_str(&out));
+    text_done(&out);
+}
+
 static void check_nlri(const json_t *vector)
 {
     uint8_t theirs[NLRI_ROOM], ours[NLRI_ROOM];
@@ -141,6 +163,7 @@ static void check_nlri(const json_t *vector)
     cr_assert_eq(nlri_decode(&rule, family_of(vector), theirs, len, &taken, &error), STATUS_OK,
                  "%s: %s", hex, error.why);
     cr_expect_eq(taken, len, "%s", hex);
+    check_forms(&rule, hex);
     describe(vector);
     rule_format_text(&rule, NULL, &words);
     cr_expect(rule_equal(&rule, &described), "%s is not: %s", hex, text_str(&words));
