@@ -122,7 +122,9 @@ void presence_update(struct speaker *speaker)
     (void)snprintf(text, sizeof(text), "%zu of %zu up", up, all);
     say(presence, "peers", presence->peers, sizeof(presence->peers), text);
     say_holds(presence, &speaker->holds);
-    (void)snprintf(text, sizeof(text), speaker->missing > 0 ? "%zu" : "", speaker->missing);
+    text[0] = '\0';
+    if (speaker->missing > 0)
+        (void)snprintf(text, sizeof(text), "%zu", speaker->missing);
     say(presence, "missing", presence->missing, sizeof(presence->missing), text);
 }
 

@@ -109,7 +109,7 @@ static struct identity identity_of(const struct process_hooks *hooks, const stru
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(kinds[i].kind, hooks->kind) == 0)
             return kinds[i].identity;
-    assert(!"a kind of process that has a section");
+    assert(false); /* each of the processes has a section */
     return (struct identity){0};
 }
 
