@@ -43,7 +43,7 @@ void in_holds_take(struct policy *p, const struct redis_reply *hash)
     }
     if (all_readable)
         p->unreadable_hold[0] = '\0';
-    struct engine_now now = acting_now(p);
+    struct engine_now now = gate_now(p);
     for (size_t i = 0; i < count; i++) {
         char text[SCOPE_TEXT_MAX], shown[REASON_MAX];
         if (is_known(p->holds, p->hold_count, &scopes[i]))
@@ -66,10 +66,10 @@ static void on_hash(void *owner, enum status status, const struct redis_reply *r
 {
     struct policy *p = owner;
     p->is_reading_holds = false;
-    if (status != STATUS_OK || reply->type != REDIS_ARRAY || !acting_may_feed(p))
+    if (status != STATUS_OK || reply->type != REDIS_ARRAY || !gate_is_open(p))
         return;
     in_holds_take(p, reply);
-    acting_settle(p);
+    gate_settle(p);
 }
 
 void in_holds_read(struct policy *p)

@@ -99,14 +99,14 @@ static void on_audit(void *owner, enum status status, const struct redis_reply *
         if (line != NULL)
             note_done(missed, line);
     }
-    for (size_t i = 0; i < missed->count && acting_may_feed(p) && p->epoch == missed->epoch; i++) {
+    for (size_t i = 0; i < missed->count && gate_is_open(p) && p->epoch == missed->epoch; i++) {
         if (missed->is_done[i])
             answer_done(p, &missed->requests[i], &missed->done[i]);
         else if (!is_known)
             refuse_unknown(p, &missed->requests[i]);
         else
             in_requests_take(p, &missed->requests[i]);
-        acting_settle(p);
+        gate_settle(p);
     }
     free_missed(missed);
 }

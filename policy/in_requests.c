@@ -42,6 +42,38 @@ static void refuse_malformed(struct policy *p, const struct stream_entry *entry)
     out_replies_say(p, &reply);
 }
 
+static void log_answer(const struct request *request, const struct reply *reply)
+{
+    char verb[2 * sizeof(request->verb)], who[2 * sizeof(request->who)], why[2 * REASON_MAX];
+    log_line(reply->ok ? LOG_INFO : LOG_WARN, "request", " verb=%s who=%s ok=%s answer=%s",
+             log_value(verb, sizeof(verb), request->verb),
+             log_value(who, sizeof(who), request->who), reply->ok ? "yes" : "no",
+             log_value(why, sizeof(why), reply->text));
+}
+
+static void answer(struct policy *p, const struct request *request)
+{
+    struct pending_reply *pending = out_replies_begin(p, request);
+    if (pending == NULL)
+        return;
+    struct reply *reply = out_replies_reply(pending);
+    p->answering = pending;
+    engine_request(p->engine, request, reply, gate_now(p));
+    /* Each request leaves a line, also one that changed nothing. */
+    if (!reply->ok || !out_replies_has_writes(pending)) {
+        char what[sizeof(request->verb) + 32];
+        (void)snprintf(what, sizeof(what), "%s%s", request->verb, reply->ok ? "" : " refused");
+        out_jobs_audit(p, what, request->who, reply->text);
+    }
+    p->answering = NULL;
+    if (p->give_up != NULL) {
+        reply->ok = false;
+        (void)snprintf(reply->text, sizeof(reply->text), "it cannot be written: %s", p->give_up);
+    }
+    log_answer(request, reply);
+    out_replies_end(pending);
+}
+
 void in_requests_take(struct policy *p, const struct request *request)
 {
     for (size_t i = 0; i < HANDLED_MAX && request->id[0] != '\0'; i++) {
@@ -50,14 +82,14 @@ void in_requests_take(struct policy *p, const struct request *request)
     }
     memcpy(p->handled[p->handled_next], request->id, ID_TEXT_MAX);
     p->handled_next = (p->handled_next + 1) % HANDLED_MAX;
-    out_replies_answer(p, request);
+    answer(p, request);
 }
 
 static void on_request(struct policy *p, const struct stream_entry *entry)
 {
     struct request request;
     const struct redis_reply *pb = stream_field(entry, "pb");
-    if (!acting_may_feed(p))
+    if (!gate_is_open(p))
         return; /* the leader answers it, or who leads next: in_missed.c */
     if (pb == NULL || pb->type != REDIS_STRING ||
         request_decode(&request, (const uint8_t *)pb->bytes, pb->len) != STATUS_OK) {
@@ -65,7 +97,7 @@ static void on_request(struct policy *p, const struct stream_entry *entry)
         return;
     }
     in_requests_take(p, &request);
-    acting_settle(p);
+    gate_settle(p);
 }
 
 static void on_stop(struct policy *p, const struct stream_entry *entry)
@@ -73,7 +105,7 @@ static void on_stop(struct policy *p, const struct stream_entry *entry)
     struct scope scope;
     enum stop_verb verb;
     const char *who = text_of(entry, "who"), *why = text_of(entry, "why");
-    if (!acting_may_feed(p))
+    if (!gate_is_open(p))
         return; /* the hold is read when we act */
     if (stop_verb_parse(&verb, text_of(entry, "verb")) != STATUS_OK ||
         scope_parse(&scope, text_of(entry, "scope")) != STATUS_OK) {
@@ -87,9 +119,9 @@ static void on_stop(struct policy *p, const struct stream_entry *entry)
              log_value(shown_why, sizeof(shown_why), why));
     policy_metrics_request(stop_verb_name(verb), "ok");
     if (verb == STOP_WITHDRAW_ALL && redis_now_ms(p->state) <= entry->id_ms + STOP_MAX_AGE_MS)
-        engine_stop(p->engine, &scope, who, why, acting_now(p));
+        engine_stop(p->engine, &scope, who, why, gate_now(p));
     in_holds_read(p);
-    acting_settle(p);
+    gate_settle(p);
 }
 
 static void on_entry(void *owner, const struct stream_entry *entry)
@@ -108,7 +140,7 @@ enum status in_requests_start(struct policy *p)
         key_name(stops, c->redis.prefix, KEY_STOPS) == NULL)
         return STATUS_RANGE;
     struct stream_reader_options options = {
-        .connection = policy_redis_options(p, "state-requests", c->redis.state.address),
+        .connection = links_options(p, "state-requests", c->redis.state.address),
         .keys = {[STREAM_REQUESTS] = requests, [STREAM_STOPS] = stops},
         .from = {"$", "$"},
         .stream_count = 2,

@@ -13,7 +13,7 @@ static void on_entry(void *owner, const struct stream_entry *entry)
     struct policy *p = owner;
     struct job_result result;
     const struct redis_reply *pb = stream_field(entry, "pb");
-    if (!acting_may_feed(p))
+    if (!gate_is_open(p))
         return;
     if (pb == NULL || pb->type != REDIS_STRING ||
         job_result_decode(&result, (const uint8_t *)pb->bytes, pb->len) != STATUS_OK) {
@@ -25,8 +25,8 @@ static void on_entry(void *owner, const struct stream_entry *entry)
         return;
     }
     policy_metrics_request("result", result_kind_name((enum result_kind)result.kind));
-    engine_result(p->engine, &result, acting_now(p));
-    acting_settle(p);
+    engine_result(p->engine, &result, gate_now(p));
+    gate_settle(p);
 }
 
 static enum status open_reader(struct policy *p, const char *from)
@@ -35,7 +35,7 @@ static enum status open_reader(struct policy *p, const char *from)
     if (key_name(key, p->config->redis.prefix, KEY_RESULTS) == NULL)
         return STATUS_RANGE;
     struct stream_reader_options options = {
-        .connection = policy_redis_options(p, "state-results", p->config->redis.state.address),
+        .connection = links_options(p, "state-results", p->config->redis.state.address),
         .keys = {key},
         .from = {from},
         .stream_count = 1,
@@ -54,7 +54,7 @@ static void on_last(void *owner, enum status status, const struct redis_reply *r
     struct policy *p = owner;
     char from[STREAM_ID_MAX] = "0";
     unsigned long long last_ms = 0;
-    if (p->results != NULL || !acting_may_feed(p))
+    if (p->results != NULL || !gate_is_open(p))
         return;
     if (status == STATUS_OK && reply->type == REDIS_ARRAY && reply->count == 1 &&
         reply->items[0].type == REDIS_ARRAY && reply->items[0].count > 0 &&
@@ -68,7 +68,7 @@ static void on_last(void *owner, enum status status, const struct redis_reply *r
             (void)snprintf(from, sizeof(from), "%" PRIu64 "-0", back_ms);
     }
     if (status != STATUS_OK || open_reader(p, from) != STATUS_OK)
-        acting_give_up(p, "results cannot be read");
+        gate_give_up(p, "results cannot be read");
 }
 
 enum status in_results_open(struct policy *p)

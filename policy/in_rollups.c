@@ -23,7 +23,7 @@ static void on_entry(void *owner, const struct stream_entry *entry)
     struct telemetry *t = owner;
     struct policy *p = t->policy;
     struct rollup_tick tick;
-    if (!acting_may_feed(p)) {
+    if (!gate_is_open(p)) {
         policy_metrics_tick(TICK_IDLE);
         return;
     }
@@ -46,10 +46,10 @@ static void on_entry(void *owner, const struct stream_entry *entry)
         policy_metrics_stage("receive", (double)(server_ms - entry->id_ms) / 1000);
     policy_metrics_tick(TICK_USED);
     uint64_t began_us = clock_mono_us(&p->clock);
-    engine_tick(p->engine, &tick, acting_now(p));
-    acting_measure(p, began_us);
+    engine_tick(p->engine, &tick, gate_now(p));
+    gate_measure(p, began_us);
     rollup_done(&tick);
-    acting_settle(p);
+    gate_settle(p);
 }
 
 static enum status start_reader(struct policy *p, size_t index)
@@ -58,11 +58,11 @@ static enum status start_reader(struct policy *p, size_t index)
     struct telemetry *t = &p->telemetry[index];
     const struct config_redis_server *server = &c->redis.telemetry[index];
     char names[STREAMS_MAX][KEY_NAME_MAX];
-    struct stream_reader_options options = {
-        .connection = policy_redis_options(p, server->name, server->address),
-        .count_max = COUNT_MAX,
-        .on_entry = on_entry,
-        .owner = t};
+    struct stream_reader_options options = {.connection =
+                                                links_options(p, server->name, server->address),
+                                            .count_max = COUNT_MAX,
+                                            .on_entry = on_entry,
+                                            .owner = t};
     for (size_t i = 0; i < c->shard_count && options.stream_count < STREAMS_MAX; i++) {
         size_t n = options.stream_count;
         if (c->shards[i].telemetry != index ||

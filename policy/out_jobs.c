@@ -144,10 +144,10 @@ static void on_failed(struct policy *p, const struct write_call *call, enum stat
                  call->revision, log_value(value, sizeof(value), why));
     /* EXISTS too: Redis has a revision that we did not write, so what we know is not the truth. */
     if (status != STATUS_HELD) {
-        acting_give_up(p, status_text(status));
+        gate_give_up(p, status_text(status));
     } else if (!call->is_alarm && call->id[0] != '\0' && p->restore == NULL) {
-        engine_write_refused(p->engine, call->id, call->revision, status, acting_now(p));
-        acting_settle(p);
+        engine_write_refused(p->engine, call->id, call->revision, status, gate_now(p));
+        gate_settle(p);
     }
 }
 

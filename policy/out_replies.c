@@ -68,35 +68,30 @@ void out_replies_written(struct pending_reply *pending, enum status status, cons
     say_if_done(pending);
 }
 
-void out_replies_answer(struct policy *p, const struct request *request)
+struct pending_reply *out_replies_begin(struct policy *p, const struct request *request)
 {
-    char verb[2 * sizeof(request->verb)], who[2 * sizeof(request->who)], why[2 * REASON_MAX];
     struct pending_reply *pending = calloc(1, sizeof(*pending));
     if (pending == NULL) {
         policy_metrics_request(request->verb, "no_memory");
-        return;
+        return NULL;
     }
     pending->p = p;
     (void)snprintf(pending->verb, sizeof(pending->verb), "%s", request->verb);
-    p->answering = pending;
-    engine_request(p->engine, request, &pending->reply, acting_now(p));
-    /* Each request leaves a line, also one that changed nothing. */
-    if (!pending->reply.ok || pending->writes_left == 0) {
-        char what[sizeof(request->verb) + 32];
-        (void)snprintf(what, sizeof(what), "%s%s", request->verb,
-                       pending->reply.ok ? "" : " refused");
-        out_jobs_audit(p, what, request->who, pending->reply.text);
-    }
-    p->answering = NULL;
-    if (p->give_up != NULL) {
-        pending->reply.ok = false;
-        (void)snprintf(pending->reply.text, sizeof(pending->reply.text), "it cannot be written: %s",
-                       p->give_up);
-    }
-    log_line(pending->reply.ok ? LOG_INFO : LOG_WARN, "request", " verb=%s who=%s ok=%s answer=%s",
-             log_value(verb, sizeof(verb), request->verb),
-             log_value(who, sizeof(who), request->who), pending->reply.ok ? "yes" : "no",
-             log_value(why, sizeof(why), pending->reply.text));
+    return pending;
+}
+
+struct reply *out_replies_reply(struct pending_reply *pending)
+{
+    return &pending->reply;
+}
+
+bool out_replies_has_writes(const struct pending_reply *pending)
+{
+    return pending->writes_left > 0;
+}
+
+void out_replies_end(struct pending_reply *pending)
+{
     pending->is_whole = true;
     say_if_done(pending);
 }

@@ -1,6 +1,5 @@
 #include "policy/policy_internal.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,15 +8,6 @@
 enum { STEP_MS = 50, LOG_EVERY_MS = 60000, FLUSH_LIMIT_MS = 1000, TURN_AT_START = 64 };
 
 /* --- start --- */
-
-struct redis_options policy_redis_options(struct policy *p, const char *name, const char *address)
-{
-    return (struct redis_options){.name = name,
-                                  .address = address,
-                                  .user = p->credentials.user,
-                                  .password = p->credentials.password,
-                                  .clock = p->clock};
-}
 
 /* Of either connection to state: who leads needs both. */
 static void on_state_up(void *owner)
@@ -52,7 +42,7 @@ static void on_twin(void *owner, const char *epoch)
 static enum status start_state(struct policy *p)
 {
     const struct config *c = p->config;
-    struct redis_options options = policy_redis_options(p, "state", c->redis.state.address);
+    struct redis_options options = links_options(p, "state", c->redis.state.address);
     options.on_up = on_state_up;
     options.on_down = on_state_down;
     options.owner = p;
@@ -92,7 +82,7 @@ static enum status start_telemetry(struct policy *p)
     for (size_t i = 0; i < c->redis.telemetry_count && i < TELEMETRY_MAX; i++) {
         struct telemetry *t = &p->telemetry[i];
         struct redis_options options =
-            policy_redis_options(p, c->redis.telemetry[i].name, c->redis.telemetry[i].address);
+            links_options(p, c->redis.telemetry[i].name, c->redis.telemetry[i].address);
         t->policy = p;
         p->telemetry_count++;
         log_limiter_init(&t->log_limiter, LOG_EVERY_MS);
@@ -188,8 +178,8 @@ static void reload(void *self, const struct config *config)
     p->model = model;
     p->lease.options.lease_ms = config->policy.lease_ms;
     if (p->engine != NULL) {
-        engine_set_model(p->engine, model, acting_now(p));
-        acting_settle(p);
+        engine_set_model(p->engine, model, gate_now(p));
+        gate_settle(p);
     }
     model_free(old);
     for (size_t i = 0; i < p->telemetry_count; i++)
@@ -198,72 +188,16 @@ static void reload(void *self, const struct config *config)
 
 /* --- end: what reads and decides, then the connections, then the process --- */
 
-static void on_connection_closed(void *owner)
-{
-    struct policy *p = owner;
-    assert(p->parts_open > 0);
-    if (--p->parts_open == 0)
-        process_stopped(p->process);
-}
-
-static void close_connections(struct policy *p)
-{
-    p->parts_open = p->telemetry_count + 2;
-    for (size_t i = 0; i < p->telemetry_count; i++)
-        redis_close(p->telemetry[i].redis, on_connection_closed, p);
-    redis_close(p->lease_redis, on_connection_closed, p);
-    redis_close(p->state, on_connection_closed, p);
-}
-
-static void on_part_closed(void *owner)
-{
-    struct policy *p = owner;
-    assert(p->parts_open > 0);
-    if (--p->parts_open == 0 && p->is_closing)
-        close_connections(p);
-}
-
-void policy_close_reader(struct policy *p, struct stream_reader **reader)
-{
-    if (*reader == NULL)
-        return;
-    p->parts_open++;
-    stream_reader_close(*reader, on_part_closed, p);
-    *reader = NULL;
-}
-
-static void on_timer_closed(uv_handle_t *handle)
-{
-    on_part_closed(handle->data);
-}
-
-/* What was decided is written, or a second has gone by: a standby may take over. */
-static void close_parts(struct policy *p)
-{
-    if (p->is_closing)
-        return;
-    p->is_closing = true;
-    p->parts_open += 2; /* the timer and the lease */
-    uv_close((uv_handle_t *)&p->timer, on_timer_closed);
-    lease_close(&p->lease, on_part_closed);
-    policy_close_reader(p, &p->requests);
-    for (size_t i = 0; i < p->telemetry_count; i++) {
-        policy_close_reader(p, &p->telemetry[i].rollups);
-        p->parts_open++;
-        registry_close(p->telemetry[i].registry, on_part_closed, p);
-    }
-}
-
 static void on_flushed(void *owner, enum status status, const struct redis_reply *reply)
 {
     (void)status;
     (void)reply;
-    close_parts(owner);
+    links_close(owner);
 }
 
 static void on_flush_limit(uv_timer_t *timer)
 {
-    close_parts(timer->data);
+    links_close(timer->data);
 }
 
 static void stop(void *self)
@@ -273,7 +207,7 @@ static void stop(void *self)
     acting_on_lost(p, "stopping");
     (void)uv_timer_start(&p->timer, on_flush_limit, FLUSH_LIMIT_MS, 0);
     if (redis_commandf(p->state, on_flushed, p, "PING") != STATUS_OK)
-        close_parts(p);
+        links_close(p);
 }
 
 /* --- hooks --- */
@@ -285,7 +219,7 @@ static bool healthy(void *self, struct text *why)
         text_add(why, "state Redis is away");
     else if (!lease_is_held(&p->lease))
         text_add(why, "nobody leads");
-    else if (lease_is_valid(&p->lease) && !acting_may_feed(p))
+    else if (lease_is_valid(&p->lease) && !gate_is_open(p))
         text_add(why, "leads, and does not know yet what stands");
     else
         return true;

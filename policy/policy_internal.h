@@ -71,32 +71,38 @@ struct policy {
     size_t parts_open; /* that are closing */
 };
 
-/* --- policy.c --- */
+/* --- links.c: connections, and their end --- */
 
 /* Fills what the connections to one server have in common. */
-struct redis_options policy_redis_options(struct policy *p, const char *name, const char *address);
+struct redis_options links_options(struct policy *p, const char *name, const char *address);
 /* Closes what is there and counts it, so that the end waits for it. */
-void policy_close_reader(struct policy *p, struct stream_reader **reader);
+void links_close_reader(struct policy *p, struct stream_reader **reader);
+/* Closes all, and ends the process then. */
+void links_close(struct policy *p);
 
-/* --- acting.c: from leading to acting and back --- */
+/* --- gate.c: who may decide now --- */
+
+/* The engine may be fed: we lead, state Redis is up and what stands is known. */
+bool gate_is_open(const struct policy *p);
+struct engine_now gate_now(const struct policy *p);
+/* Around a call that may be long: the engine gets less to do where it took too long. */
+void gate_measure(struct policy *p, uint64_t began_us);
+/* After each call of the engine: gives up where a write of it could not be queued. */
+void gate_settle(struct policy *p);
+void gate_give_up(struct policy *p, const char *why);
+
+/* --- acting.c: from leading to acting and back; nothing that it calls calls it --- */
 
 void acting_on_lead(void *owner, uint64_t epoch); /* hooks of the lease; owner: struct policy */
 void acting_on_lost(void *owner, const char *why);
 void acting_on_emptied(void *owner);
-void acting_restored(struct policy *p, enum status status);
-/* The engine may be fed: we lead, state Redis is up and what stands is known. */
-bool acting_may_feed(const struct policy *p);
-struct engine_now acting_now(const struct policy *p);
-/* Around a call that may be long: the engine gets less to do where it took too long. */
-void acting_measure(struct policy *p, uint64_t began_us);
-/* After each call of the engine: gives up where a write of it could not be queued. */
-void acting_settle(struct policy *p);
-void acting_give_up(struct policy *p, const char *why);
 void acting_on_time(struct policy *p); /* every 50 ms */
 
 /* --- restore.c: what stands, out of state Redis --- */
 
-struct restore_run *restore_start(struct policy *p); /* NULL: it cannot be asked for */
+typedef void (*restore_done)(struct policy *p, enum status status);
+struct restore_run *restore_start(struct policy *p,
+                                  restore_done on_restored); /* NULL: cannot ask */
 void restore_cancel(struct restore_run *run);
 
 /* --- in_rollups.c --- */
@@ -136,7 +142,11 @@ void out_jobs_audit(struct policy *p, const char *what, const char *who, const c
 
 /* --- out_replies.c: answers to requests, when what they speak of is written --- */
 
-void out_replies_answer(struct policy *p, const struct request *request);
+/* The answer is said when end() was called and every write of it has come back. */
+struct pending_reply *out_replies_begin(struct policy *p, const struct request *request);
+struct reply *out_replies_reply(struct pending_reply *pending); /* to be filled until the end */
+bool out_replies_has_writes(const struct pending_reply *pending);
+void out_replies_end(struct pending_reply *pending);
 void out_replies_say(struct policy *p, const struct reply *reply);
 const char *out_replies_request(const struct pending_reply *pending); /* its id */
 /* A write that belongs to the answer: one more, and one that came back. */

@@ -90,8 +90,8 @@ static void add_one(struct metric_family *family, const char *a, const char *b)
 void policy_metrics_show(struct policy *p)
 {
     struct engine_counts counts;
-    struct engine_now now = acting_now(p);
-    bool acts = acting_may_feed(p);
+    struct engine_now now = gate_now(p);
+    bool acts = gate_is_open(p);
     memset(&counts, 0, sizeof(counts));
     if (acts)
         engine_count(p->engine, now, &counts);

@@ -23,6 +23,7 @@ struct restore_run {
     unsigned int lists_left; /* alarms, mitigations */
     bool holds_asked;        /* last, so that what they hold down is known */
     enum status status;
+    restore_done on_restored;
 };
 
 static void free_run(struct restore_run *run)
@@ -49,7 +50,7 @@ static void restore_alarm(struct policy *p, const struct restore_entry *entry,
                   status_text(status));
         return;
     }
-    struct engine_now now = acting_now(p);
+    struct engine_now now = gate_now(p);
     status = engine_restore_alarm(p->engine, &alarm, now);
     if (status == STATUS_NOT_FOUND || status == STATUS_EXISTS) {
         alarm.state = ALARM_ENDED;
@@ -75,7 +76,7 @@ static void restore_mitigation(struct policy *p, const struct restore_entry *ent
     enum status status = mitigation_decode(&m, (const uint8_t *)pb->bytes, pb->len);
     if (status == STATUS_OK) {
         status = strcmp(m.id, entry->id) == 0
-                     ? engine_restore_mitigation(p->engine, &m, acting_now(p))
+                     ? engine_restore_mitigation(p->engine, &m, gate_now(p))
                      : STATUS_MALFORMED;
         mitigation_done(&m);
     }
@@ -157,9 +158,10 @@ static void end_if_done(struct restore_run *run)
         return;
     struct policy *p = run->p;
     enum status status = run->status;
+    restore_done on_restored = run->on_restored;
     free_run(run);
     if (p != NULL)
-        acting_restored(p, status);
+        on_restored(p, status);
 }
 
 /* --- the lists --- */
@@ -218,12 +220,13 @@ static bool ask_list(struct restore_run *run, enum key_id key_of, redis_on_reply
     return true;
 }
 
-struct restore_run *restore_start(struct policy *p)
+struct restore_run *restore_start(struct policy *p, restore_done on_restored)
 {
     struct restore_run *run = calloc(1, sizeof(*run));
     if (run == NULL)
         return NULL;
     run->p = p;
+    run->on_restored = on_restored;
     run->entries = calloc(READ_MAX, sizeof(*run->entries));
     if (run->entries != NULL && ask_list(run, KEY_ALARMS_ACTIVE, on_alarms) &&
         ask_list(run, KEY_MITIGATIONS_ACTIVE, on_mitigations))
