@@ -96,7 +96,22 @@ static bool take_frame(const struct reading *r, int link_type, const struct pcap
     return r->on_datagram(r->owner, &datagram);
 }
 
-static enum status read_pcap(const struct reading *r, FILE *file)
+/* By its first octet, as no more than one can be put back; libpcap has said that it is no capture.
+ */
+static void hint_unpacking(const struct reading *r, int first)
+{
+    static const struct {
+        int first;
+        const char *unpack;
+    } packers[] = {{0x1f, "gzip -dc"}, {0xfd, "xz -dc"}, {0x28, "zstd -dc"}, {'B', "bzip2 -dc"}};
+    for (size_t i = 0; i < sizeof(packers) / sizeof(packers[0]); i++)
+        if (packers[i].first == first)
+            text_addf(r->why,
+                      " (pcap, pcapng and IPFIX are read; if it is packed: %s FILE | weir … -)",
+                      packers[i].unpack);
+}
+
+static enum status read_pcap(const struct reading *r, FILE *file, int first)
 {
     char error[PCAP_ERRBUF_SIZE] = "";
     struct pcap_pkthdr *head;
@@ -104,7 +119,9 @@ static enum status read_pcap(const struct reading *r, FILE *file)
     pcap_t *pcap = pcap_fopen_offline(file, error);
     if (pcap == NULL) {
         (void)fclose(file);
-        return fail(r, STATUS_MALFORMED, error);
+        (void)fail(r, STATUS_MALFORMED, error);
+        hint_unpacking(r, first);
+        return STATUS_MALFORMED;
     }
     int link_type = pcap_datalink(pcap), next = 0;
     if (!capture_link_is_known(link_type)) {
@@ -151,7 +168,7 @@ enum status capture_read(const char *path, capture_on_datagram on_datagram, void
     (void)ungetc(first, file);
     /* No capture begins with a 0; an IPFIX message does (version 10 in two octets). */
     if (first != 0)
-        return read_pcap(&r, file); /* which closes the file */
+        return read_pcap(&r, file, first); /* which closes the file */
     enum status s = read_ipfix(&r, file);
     (void)fclose(file);
     return s;

@@ -128,7 +128,8 @@ int decode_run(const struct command_context *context, int argc, char **argv)
     (void)setvbuf(stdout, NULL, _IOFBF, OUTPUT_BUFFER);
     enum status status = capture_read(argv[1], on_datagram, &run, &frames, &why);
     (void)fflush(stdout);
-    report(&run, &frames);
+    if (status == STATUS_OK || frames.frames > 0)
+        report(&run, &frames);
     if (status != STATUS_OK)
         (void)command_failed(context, "%s", text_str(&why));
     result = status == STATUS_OK ? EXIT_DONE : EXIT_FAILED;

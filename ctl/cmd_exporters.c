@@ -137,7 +137,10 @@ static bool collect(struct session *session, json_t *list, uint64_t *ret_now_ms)
     text_init(&why, 0);
     struct redis_sync *redis = session_connect(session, &session->config->redis.telemetry[0], &why);
     if (redis == NULL)
-        (void)command_failed(session->context, "the telemetry Redis server is away: %s",
+        (void)command_failed(session->context,
+                             "the telemetry Redis server is away: %s\nis weir running? (weir up, "
+                             "or the redis service of "
+                             "redis.telemetry)",
                              text_str(&why));
     text_done(&why);
     if (redis == NULL)

@@ -239,6 +239,24 @@ static void print_bared(const struct command_context *context, const struct scop
                scope->kind == SCOPE_ALL ? "" : " ", scope->value);
 }
 
+/* In an emergency nobody looks up what to do next. */
+static void say_way_out(const struct session *session, const struct scope *scope)
+{
+    struct text command;
+    text_init(&command, 0);
+    text_add(&command, "weir speaker withdraw-all --socket ");
+    show_add_shell(&command, session->config->speaker.socket);
+    if (scope->kind != SCOPE_ALL) {
+        text_addf(&command, " --%s ", scope_kind_name((enum scope_kind)scope->kind));
+        show_add_shell(&command, scope->value);
+    }
+    show_print(stderr, "%s. The way out without Redis, where each speaker runs:\n  %s\n",
+               session->state == NULL ? "NOTHING WAS WITHDRAWN"
+                                      : "IT IS NOT SURE THAT ANYTHING WAS WITHDRAWN",
+               text_str(&command));
+    text_done(&command);
+}
+
 int withdraw_all_run(const struct command_context *context, int argc, char **argv)
 {
     struct hold_arguments a;
@@ -250,6 +268,8 @@ int withdraw_all_run(const struct command_context *context, int argc, char **arg
         return EXIT_FAILED;
     warn_unknown(&session, &a.scope);
     bool good = session_state(&session) && set_hold(&session, &a);
+    if (!good)
+        say_way_out(&session, &a.scope);
     /* Counted afterwards: what is asked for in an emergency does not wait for a reading. */
     bool counted = good && count_bared(&session, &a.scope, &bared);
     if (good)

@@ -15,8 +15,10 @@ enum {
     ARGS_MAX = sizeof(((struct request *)0)->args) / sizeof(((struct request *)0)->args[0]),
     ARG_VALUE_MAX = sizeof(((struct request *)0)->args[0].value),
 };
-/* A little longer than the request is valid, so that an answer at the last moment is still read. */
-static const char reply_wait_s[] = "5.5";
+/* Together a little longer than the request is valid, so that an answer at the last moment is still
+ * read; each so short that a server that hangs is told from a policy that does not answer. */
+enum { REPLY_WAITS = 5 };
+static const char reply_wait_s[] = "1.1";
 
 void request_who(char ret_who[NAME_MAX_LEN + 1])
 {
@@ -114,10 +116,12 @@ static bool await(const struct session *session, const struct request *request,
 {
     char key[KEY_NAME_MAX];
     (void)key_name(key, session->prefix, KEY_REPLY, request->id);
-    const struct redis_reply *reply =
-        session_ask(session, session->state, "BLPOP", key, reply_wait_s, NULL);
-    if (reply == NULL)
-        return false;
+    const struct redis_reply *reply = NULL;
+    for (int turn = 0; turn < REPLY_WAITS && (reply == NULL || reply->type == REDIS_NIL); turn++) {
+        reply = session_ask(session, session->state, "BLPOP", key, reply_wait_s, NULL);
+        if (reply == NULL)
+            return false;
+    }
     if (reply->type == REDIS_NIL)
         return command_failed(session->context,
                               "policy did not answer within 5 s; is it running? (weir status)") ==

@@ -6,8 +6,9 @@
 #include <string.h>
 
 enum {
-    /* Above what a command of ours waits for at the server (session_request). */
-    SESSION_TIMEOUT_MS = 10000,
+    /* Who asks should know within three seconds that nobody answers; above what a command of ours
+     * waits for at the server (request.c). */
+    SESSION_TIMEOUT_MS = 2500,
     ASK_ARGS_MAX = 64,
     /* A server that never ends a scan is not asked for ever. */
     SCAN_TURNS_MAX = 100000,

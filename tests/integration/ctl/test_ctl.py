@@ -5,6 +5,8 @@ import json
 import os
 import re
 import socket
+import signal
+import time
 import subprocess
 import threading
 import unittest
@@ -226,11 +228,27 @@ class Empty(unittest.TestCase):
                 self.assertEqual(code, 1, command)
                 if command != "status":
                     self.assertIn("away", err, command)
+            self.assertIn(f"weir speaker withdraw-all --socket {world.folder}/speaker.sock --peer mx1\n",
+                          world.weir("withdraw-all", "--peer", "mx1")[2])
             self.assertIn("AWAY", world.weir("status")[1])
             self.assertFalse(any(r["up"] for r in world.json("status", want=1)["redis"]))
         finally:
             world.close()
 
+
+    def test_a_server_that_hangs_is_said_within_three_seconds(self):
+        world = World(servers=("state",))
+        try:
+            world.servers["state"].send_signal(signal.SIGSTOP)
+            for command in (("alarms",), ("withdraw-all",), ("stop", "m-1")):
+                begun = time.monotonic()
+                code, _, err = world.weir(*command)
+                self.assertLess(time.monotonic() - begun, 5, command)  # 2.5 s, and a slow machine
+                self.assertEqual(code, 1, command)
+                self.assertRegex(err, "away|timed out|did not answer", command)
+        finally:
+            world.servers["state"].send_signal(signal.SIGCONT)
+            world.close()
 
     def test_people_come_as_the_user_operator(self):
         world = World()

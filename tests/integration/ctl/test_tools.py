@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The commands that need no server: check, rule, decode, replay; help and wrong usage of all. Needs $WEIR."""
+import gzip
 import json
 import os
 import re
@@ -261,6 +262,13 @@ class Rule(Tools):
 
 
 class Decode(Tools):
+    def test_a_packed_file_says_how_to_unpack_it(self):
+        path = self.file(gzip.compress(pcap([ethernet(ipv4(udp(netflow5(1))))])), "capture.pcap.gz")
+        code, out, err = self.world.weir("decode", path, config=False)
+        self.assertEqual((code, out), (1, ""))
+        self.assertIn("gzip -dc FILE | weir", err)
+        self.assertNotIn("0 records", err)
+
     def test_a_record_as_documented(self):
         records, err = self.decode(pcap([ethernet(ipv4(udp(netflow5(1))))]))
         self.assertEqual(records, [{
