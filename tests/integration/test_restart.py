@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""kill -9 of each process while a mitigation stands: the route is never lost for long, there is no second
+"""kill -9 of each process, and FLUSHALL, while a mitigation stands: the route is never lost for long, there is no second
 mitigation, and the withdrawal comes all the same."""
 import os
 import signal
@@ -135,6 +135,32 @@ class Restart(Stories):
 
     def test_aggregator(self):
         self.story("aggregator", 13)
+
+    def test_a_state_server_that_is_emptied(self):
+        """The route stays, policy writes back what it holds, and the withdrawal comes as if nothing had been."""
+        attack = self.generate("attack-flush", "--seed", 15, "--attack", "dns-amplification", "--target", TARGET,
+                               "--attack-rate", 500, "--attack-volume", "400Mbps")
+        wait_for(lambda: self.gobgp.route_to(TARGET), 60, "the route")
+        standing = lambda: [m for m in self.house.mitigations() if m["state"] == "active"]
+        before = wait_for(standing, 30, "the mitigation active")[0]
+        watch = Watch(self.gobgp)
+        with self.house.redis("state") as redis:
+            redis("FLUSHALL")
+        again = wait_for(standing, 30, "written back")[0]
+        self.assertEqual(again["id"], before["id"])
+        time.sleep(3)  # what the loss might bring about, it has now
+        lost = [w for w in self.house.weir("status")["warnings"] if "STATE LOST" in w]
+        self.assertEqual(len(lost), 1, lost)
+        self.assertIn("has written back what it knew", lost[0])  # and no speaker has a route that nobody knows
+        attack.stop()
+        calm = self.generate("calm-flush")
+        wait_for(lambda: not self.gobgp.route_to(TARGET), 60, "the withdrawal")
+        wait_for(lambda: not standing(), 30, "the mitigation withdrawn")
+        watch.stop()
+        calm.stop()
+        found = [m for m in self.house.mitigations() if m["id"] == before["id"]][0]
+        self.assertEqual(found["state"], "withdrawn")
+        self.assertEqual(watch.longest_gap_ms(found["times"]["withdraw_asked_ms"]), 0)
 
 
 class RestartOfCollector(Stories):
