@@ -194,6 +194,9 @@ static int show_once(struct top_run *run)
         text_init(&out, 0);
         format_all(list, SHOWN_ONCE, &out);
         (void)fputs(text_str(&out), stdout);
+        if (json_array_size(list) == 0 && run->away.len == 0)
+            show_print(stdout, "nothing is counted: %s has no policies\n",
+                       run->session.config->file);
         text_done(&out);
     }
     json_decref(list);

@@ -219,6 +219,16 @@ class Empty(unittest.TestCase):
         finally:
             world.close()
 
+    def test_top_without_policies_says_so(self):
+        world = World(servers=())
+        try:
+            with open(world.config, "w", encoding="utf-8") as file:
+                file.write(f'state_dir: "{world.folder}"\n')
+            self.assertIn("has no policies", world.text("top"))
+            self.assertEqual(world.json("top"), [])
+        finally:
+            world.close()
+
     def test_a_server_that_is_away_is_said(self):
         world = World(servers=())
         try:
