@@ -11,15 +11,13 @@ enum {
     TURN_BATCHES = 4, /* then other handles of the loop have their turn */
     DATAGRAM_MAX = 65536,
     /* Buffers a power of two apart would share a few sets of the cache. */
-    STRIDE = DATAGRAM_MAX + 192,
-    CONTROL_MAX = 64
+    STRIDE = DATAGRAM_MAX + 192
 };
 
 struct in_udp_buffers {
     struct mmsghdr messages[BATCH];
     struct iovec vectors[BATCH];
     struct sockaddr_storage from[BATCH];
-    uint8_t control[BATCH][CONTROL_MAX] __attribute__((aligned(8)));
     uint8_t *bytes; /* BATCH × STRIDE */
 };
 
@@ -33,8 +31,13 @@ struct in_udp_buffers *in_udp_buffers_new(void)
         free(b);
         return NULL;
     }
-    for (size_t i = 0; i < BATCH; i++)
+    for (size_t i = 0; i < BATCH; i++) {
         b->vectors[i] = (struct iovec){.iov_base = b->bytes + i * STRIDE, .iov_len = DATAGRAM_MAX};
+        b->messages[i].msg_hdr = (struct msghdr){.msg_name = &b->from[i],
+                                                 .msg_namelen = sizeof(b->from[i]),
+                                                 .msg_iov = &b->vectors[i],
+                                                 .msg_iovlen = 1};
+    }
     return b;
 }
 
@@ -46,28 +49,12 @@ void in_udp_buffers_free(struct in_udp_buffers *buffers)
     free(buffers);
 }
 
-static void note_drops(struct in_udp *in, uint32_t drops)
-{
-    in->kernel_drops += drops - in->drops;
-    in->drops = drops;
-}
-
-/* SO_RXQ_OVFL: how many datagrams the socket has lost before this one. */
-static void read_drops(struct in_udp *in, struct msghdr *message)
-{
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c)) {
-        uint32_t drops;
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SO_RXQ_OVFL)
-            continue;
-        memcpy(&drops, CMSG_DATA(c), sizeof(drops));
-        note_drops(in, drops);
-    }
-}
-
 static void give(struct in_udp *in, struct mmsghdr *message)
 {
     struct ip_endpoint from;
     struct msghdr *head = &message->msg_hdr;
+    head->msg_namelen =
+        sizeof(struct sockaddr_storage); /* for the next: the kernel writes into it */
     if (head->msg_flags & MSG_TRUNC || endpoint_from_sockaddr(&from, head->msg_name) != STATUS_OK) {
         in->receive_errors++;
         return;
@@ -81,13 +68,6 @@ static void give(struct in_udp *in, struct mmsghdr *message)
 static size_t receive(struct in_udp *in)
 {
     struct in_udp_buffers *b = in->buffers;
-    for (size_t i = 0; i < BATCH; i++)
-        b->messages[i].msg_hdr = (struct msghdr){.msg_name = &b->from[i],
-                                                 .msg_namelen = sizeof(b->from[i]),
-                                                 .msg_iov = &b->vectors[i],
-                                                 .msg_iovlen = 1,
-                                                 .msg_control = b->control[i],
-                                                 .msg_controllen = CONTROL_MAX};
     int got = recvmmsg(in->options.fd, b->messages, BATCH, MSG_DONTWAIT, NULL);
     if (got < 0) {
         in->receive_errors += errno != EAGAIN && errno != EINTR;
@@ -95,8 +75,6 @@ static size_t receive(struct in_udp *in)
     }
     for (int i = 0; i < got; i++)
         give(in, &b->messages[i]);
-    if (got > 0)
-        read_drops(in, &b->messages[got - 1].msg_hdr);
     return (size_t)got;
 }
 
@@ -151,8 +129,10 @@ void in_udp_ask_drops(struct in_udp *in)
     uint32_t info[SK_MEMINFO_VARS] = {0};
     socklen_t len = sizeof(info);
     if (getsockopt(in->options.fd, SOL_SOCKET, SO_MEMINFO, info, &len) == 0 &&
-        len >= (SK_MEMINFO_DROPS + 1) * sizeof(info[0]))
-        note_drops(in, info[SK_MEMINFO_DROPS]);
+        len >= (SK_MEMINFO_DROPS + 1) * sizeof(info[0])) {
+        in->kernel_drops += info[SK_MEMINFO_DROPS] - in->drops;
+        in->drops = info[SK_MEMINFO_DROPS];
+    }
 }
 
 static void on_handle_closed(uv_handle_t *handle)

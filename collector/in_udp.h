@@ -45,7 +45,8 @@ void in_udp_close(struct in_udp *in); /* may be called in any state, and twice *
 
 /* Reads what still waits in the socket, up to `datagrams_max`; for the end, after stop. */
 void in_udp_drain(struct in_udp *in, size_t datagrams_max);
-/* Asks the kernel for its drops: it tells them by itself only with the next datagram. */
+/* Asks the kernel for its drops. It could tell them with each datagram (SO_RXQ_OVFL), which would
+ * cost every datagram some time and still not tell the last. */
 void in_udp_ask_drops(struct in_udp *in);
 
 #endif

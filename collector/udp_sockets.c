@@ -34,7 +34,6 @@ static int open_one(const struct ip_endpoint *endpoint)
     if (sockaddr.ss_family == AF_INET6)
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof(on)) != 0 ||
         bind(fd, (struct sockaddr *)&sockaddr, len) != 0) {
         int kept = errno;
         close(fd);
