@@ -15,7 +15,8 @@ enum step_op {
     OP_U8_TO_U16,
     OP_UINT,
     OP_EITHER,
-    OP_ADDR,
+    OP_ADDR4,
+    OP_ADDR16,
     OP_ADDR_EITHER,
     OP_FLOAT,
     OP_SECTION_IP,
@@ -91,12 +92,25 @@ static bool all_zero(const uint8_t *at, size_t len)
     return true;
 }
 
+static void store_addr4(struct ip_addr *to, const uint8_t *from)
+{
+    to->family = ADDR_IPV4;
+    memcpy(to->octets, from, 4);
+    memset(to->octets + 4, 0, 12);
+}
+
+static void store_addr16(struct ip_addr *to, const uint8_t *from)
+{
+    to->family = ADDR_IPV6;
+    memcpy(to->octets, from, 16);
+}
+
 static void store_addr(struct ip_addr *to, const uint8_t *from, size_t len)
 {
-    to->family = len == 4 ? ADDR_IPV4 : ADDR_IPV6;
-    memcpy(to->octets, from, len);
     if (len == 4)
-        memset(to->octets + 4, 0, 12);
+        store_addr4(to, from);
+    else
+        store_addr16(to, from);
 }
 
 static void store_section(struct plan_record *record, enum plan_section kind, const uint8_t *from,
@@ -142,8 +156,11 @@ static inline void run_step(const struct plan_step *step, const uint8_t *segment
         if (load_member(to, step->width) == 0)
             store_uint(to, step->width, load_uint(from, step->len));
         break;
-    case OP_ADDR:
-        store_addr((struct ip_addr *)to, from, step->len);
+    case OP_ADDR4:
+        store_addr4((struct ip_addr *)to, from);
+        break;
+    case OP_ADDR16:
+        store_addr16((struct ip_addr *)to, from);
         break;
     case OP_ADDR_EITHER:
         if (*to == ADDR_NONE || (all_zero(to + 1, sizeof(((struct ip_addr *)NULL)->octets)) &&
@@ -200,7 +217,7 @@ static enum step_op op_for(uint8_t to, size_t len, bool only)
     case KIND_EITHER:
         return OP_EITHER;
     case KIND_ADDR:
-        return only ? OP_ADDR : OP_ADDR_EITHER;
+        return !only ? OP_ADDR_EITHER : len == 4 ? OP_ADDR4 : OP_ADDR16;
     case KIND_FLOAT:
         return OP_FLOAT;
     case KIND_SECTION:

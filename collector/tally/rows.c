@@ -75,24 +75,6 @@ void rows_done(struct rows *rows)
     rows->table = NULL;
 }
 
-void identity_make(struct identity *ret_identity, uint16_t count, uint16_t exporter,
-                   uint8_t duration_class, const struct flow_key *key)
-{
-    uint8_t *at = ret_identity->bytes;
-    memcpy(at, &exporter, 2);
-    memcpy(at + 2, &count, 2);
-    at[4] = duration_class;
-    memcpy(at + IDENTITY_HEAD, key->bytes, key->len);
-    ret_identity->len = (uint8_t)(IDENTITY_HEAD + key->len);
-}
-
-static uint16_t identity_u16(const struct identity *identity, size_t at)
-{
-    uint16_t value;
-    memcpy(&value, identity->bytes + at, 2);
-    return value;
-}
-
 /* A quarter of a doubling a bucket, from 2^-40 of the urgent volume on. */
 uint8_t rows_bucket(double score)
 {
@@ -155,12 +137,12 @@ static void rank(struct rows *rows, struct row *row)
     }
 }
 
-static void fill(struct row *row, const struct volume *volume, uint64_t samples)
+static void fill(struct row *row, const struct volume *volume)
 {
     row->bytes = sat_add_u64(row->bytes, volume->bytes);
     row->packets = sat_add_u64(row->packets, volume->packets);
     row->flows = sat_add_u64(row->flows, volume->flows);
-    row->samples = sat_add_u64(row->samples, samples);
+    row->samples++;
     row->var_bytes += volume->var_bytes;
     row->var_packets += volume->var_packets;
     row->var_flows += volume->var_flows;
@@ -192,13 +174,13 @@ static struct row *insert(struct rows *rows, const struct identity *identity, ui
 {
     bool is_new;
     struct row *row =
-        table_insert_hashed(rows->table, hash, identity->bytes, identity->len, &is_new);
+        table_insert_hashed(rows->table, hash, identity, identity_len(identity), &is_new);
     if (row == NULL || !is_new)
         return row;
-    row->exporter = identity_u16(identity, 0);
-    row->count = identity_u16(identity, 2);
+    row->exporter = identity->exporter;
+    row->count = identity->count;
     row->first_tick = tick;
-    row->other = identity->len == IDENTITY_HEAD;
+    row->other = identity->key.len == 0;
     if (!enlist(rows, row)) {
         table_remove_entry(rows->table, row);
         return NULL;
@@ -209,9 +191,8 @@ static struct row *insert(struct rows *rows, const struct identity *identity, ui
 /* The row of what is not admitted; it lies beyond the quota. NULL: out of memory. */
 static struct row *other_row(struct rows *rows, uint16_t count, uint16_t exporter, uint32_t tick)
 {
-    struct identity identity;
-    identity_make(&identity, count, exporter, 0, &(struct flow_key){0});
-    uint64_t hash = table_hash(rows->table, identity.bytes, identity.len);
+    struct identity identity = {.exporter = exporter, .count = count};
+    uint64_t hash = table_hash(rows->table, &identity, identity_len(&identity));
     return insert(rows, &identity, hash, tick);
 }
 
@@ -258,7 +239,7 @@ static struct row *smallest_of_some(struct rows *rows, const struct row_count *c
 static bool admit(struct rows *rows, const struct identity *identity, uint64_t hash,
                   const struct volume *volume)
 {
-    struct row_count *count = &rows->counts[identity_u16(identity, 2)];
+    struct row_count *count = &rows->counts[identity->count];
     if (count->row_count - count->others < count->quota)
         return true;
     uint64_t seen = sketch_add(rows->seen, hash, score_amount(volume_score(count, volume)));
@@ -275,19 +256,20 @@ static bool admit(struct rows *rows, const struct identity *identity, uint64_t h
     return true;
 }
 
-void rows_add(struct rows *rows, const struct identity *identity, uint64_t hash,
-              const struct volume *volume, uint64_t samples, uint32_t tick)
+void rows_add(struct rows *rows, const struct identity *identity, uint64_t hash, struct row *guess,
+              const struct volume *volume, uint32_t tick)
 {
-    struct row *row = table_find_hashed(rows->table, hash, identity->bytes, identity->len);
+    struct row *row =
+        table_find_guessed(rows->table, guess, hash, identity, identity_len(identity));
     if (row == NULL && admit(rows, identity, hash, volume))
         row = insert(rows, identity, hash, tick);
     if (row == NULL) {
         rows->counters->other++;
-        row = other_row(rows, identity_u16(identity, 2), identity_u16(identity, 0), tick);
+        row = other_row(rows, identity->count, identity->exporter, tick);
         if (row == NULL)
             return;
     }
-    fill(row, volume, samples);
+    fill(row, volume);
     rank(rows, row);
 }
 
@@ -303,11 +285,10 @@ void rows_move(struct rows *to, struct rows *from, const uint16_t *map)
         from->exporter_rows[old->exporter]--;
         if (count == UINT16_MAX)
             continue;
-        memcpy(identity.bytes, bytes, len);
-        memcpy(identity.bytes + 2, &count, 2);
-        identity.len = (uint8_t)len;
-        struct row *row = insert(to, &identity, table_hash(to->table, identity.bytes, identity.len),
-                                 old->first_tick);
+        memcpy(&identity, bytes, len);
+        identity.count = count;
+        struct row *row =
+            insert(to, &identity, table_hash(to->table, &identity, len), old->first_tick);
         if (row == NULL)
             continue;
         add_row(row, old);

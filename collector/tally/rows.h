@@ -23,12 +23,20 @@ struct row {
     bool urgent, other;
 };
 
-/* In the table: exporter, count, duration class, then the key. */
-enum { IDENTITY_HEAD = 5, IDENTITY_MAX = IDENTITY_HEAD + KEY_BYTES_MAX };
+/* The key of a row in the table: these octets as they are, up to the end of the flow's key, which
+ * is built in place. */
 struct identity {
-    uint8_t len;
-    uint8_t bytes[IDENTITY_MAX];
+    uint16_t exporter, count;
+    uint8_t duration_class;
+    struct flow_key key;
 };
+enum { IDENTITY_HEAD = offsetof(struct identity, key.bytes) };
+_Static_assert(IDENTITY_HEAD == 6, "nothing lies between the members of an identity");
+
+static inline size_t identity_len(const struct identity *identity)
+{
+    return IDENTITY_HEAD + (size_t)identity->key.len;
+}
 
 struct row_count {
     struct row **rows;
@@ -67,11 +75,9 @@ struct rows_options {
 enum status rows_init(struct rows *rows, const struct rows_options *options);
 void rows_done(struct rows *rows);
 
-void identity_make(struct identity *ret_identity, uint16_t count, uint16_t exporter,
-                   uint8_t duration_class, const struct flow_key *key);
-/* hash: table_hash of the identity. */
-void rows_add(struct rows *rows, const struct identity *identity, uint64_t hash,
-              const struct volume *volume, uint64_t samples, uint32_t tick);
+/* hash: table_hash of the identity. guess: its row, most likely, or NULL. */
+void rows_add(struct rows *rows, const struct identity *identity, uint64_t hash, struct row *guess,
+              const struct volume *volume, uint32_t tick);
 void rows_remove(struct rows *rows, struct row *row);
 /* Takes over rows of another set: counts by map, UINT16_MAX where a count is gone. */
 void rows_move(struct rows *to, struct rows *from, const uint16_t *map);

@@ -13,6 +13,7 @@ enum { BATCH = 32 };
 struct addition {
     struct identity identity;
     uint64_t hash;
+    struct row *guess;
     struct volume volume;
     uint32_t tick;
 };
@@ -182,24 +183,29 @@ void tally_exporter_unheard(struct tally_exporter *exporter)
 
 void tally_settle(struct tally *tally)
 {
-    for (size_t i = 0; i < tally->batch_count; i++)
-        table_prefetch_entry(tally->rows.table, tally->batch[i].hash);
-    for (size_t i = 0; i < tally->batch_count; i++) {
-        const struct addition *a = &tally->batch[i];
-        rows_add(&tally->rows, &a->identity, a->hash, &a->volume, 1, a->tick);
+    struct table *table = tally->rows.table;
+    struct addition *end = tally->batch + tally->batch_count;
+    for (struct addition *a = tally->batch; a < end; a++) {
+        a->hash = table_hash(table, &a->identity, identity_len(&a->identity));
+        table_prefetch(table, a->hash);
     }
+    for (struct addition *a = tally->batch; a < end; a++)
+        a->guess = table_prefetch_entry(table, a->hash);
+    for (const struct addition *a = tally->batch; a < end; a++)
+        rows_add(&tally->rows, &a->identity, a->hash, a->guess, &a->volume, a->tick);
     tally->batch_count = 0;
 }
 
+/* Takes in the batch's last place, whose key is made. */
 static void enqueue(struct tally *tally, uint16_t count, uint16_t exporter,
-                    const struct flow_key *key, const struct volume *volume, uint32_t tick)
+                    const struct volume *volume, uint32_t tick)
 {
     struct addition *a = &tally->batch[tally->batch_count++];
-    identity_make(&a->identity, count, exporter, volume->duration_class, key);
-    a->hash = table_hash(tally->rows.table, a->identity.bytes, a->identity.len);
+    a->identity.exporter = exporter;
+    a->identity.count = count;
+    a->identity.duration_class = volume->duration_class;
     a->volume = *volume;
     a->tick = tick;
-    table_prefetch(tally->rows.table, a->hash);
     if (tally->batch_count == BATCH)
         tally_settle(tally);
 }
@@ -245,7 +251,6 @@ void tally_add(struct tally *tally, struct tally_exporter *exporter, const struc
     struct filter_record record = {.flow = flow, .exporter = &exporter->addr};
     uint32_t tick = (uint32_t)(now_ms / TALLY_TICK_MS);
     struct volume volume;
-    struct flow_key key;
     bool counted = false;
 
     if (!judge(tally, exporter, flow))
@@ -254,10 +259,11 @@ void tally_add(struct tally *tally, struct tally_exporter *exporter, const struc
         record.direction = model_direction(tally->options.model, flow);
     volume_of(flow, &volume);
     for (size_t i = 0; i < tally->filter_count; i++) {
+        struct flow_key *key = &tally->batch[tally->batch_count].identity.key;
         if (!filter_passes(tally->filters[i], &record) ||
-            !filter_key(tally->filters[i], &record, &key))
+            !filter_key(tally->filters[i], &record, key))
             continue;
-        enqueue(tally, (uint16_t)i, (uint16_t)exporter->index, &key, &volume, tick);
+        enqueue(tally, (uint16_t)i, (uint16_t)exporter->index, &volume, tick);
         counted = true;
     }
     tally->counters.uncounted += !counted;

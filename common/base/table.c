@@ -143,19 +143,21 @@ void table_prefetch(const struct table *table, uint64_t hash)
     __builtin_prefetch(&table->slots[(uint32_t)hash & table->mask]);
 }
 
-void table_prefetch_entry(const struct table *table, uint64_t hash)
+void *table_prefetch_entry(const struct table *table, uint64_t hash)
 {
     uint32_t tag = (uint32_t)hash;
 
     for (uint32_t i = tag & table->mask; table->slots[i].number != 0; i = (i + 1) & table->mask) {
         if (table->slots[i].tag != tag)
             continue;
-        const uint8_t *entry = entry_at(table, table->slots[i].number);
-        /* The key's end and the first of the data: two lines where the entry crosses one. */
+        uint8_t *entry = entry_at(table, table->slots[i].number);
+        /* The key, the data and their end: three lines where an entry of two lies askew. */
         __builtin_prefetch(entry - table->key_room);
         __builtin_prefetch(entry + 40);
-        return;
+        __builtin_prefetch(entry + table->options.entry_size - 1);
+        return entry;
     }
+    return NULL;
 }
 
 void *table_find_hashed(const struct table *table, uint64_t hash, const void *key, size_t key_len)
@@ -170,6 +172,14 @@ void *table_find_hashed(const struct table *table, uint64_t hash, const void *ke
             return entry;
     }
     return NULL;
+}
+
+void *table_find_guessed(const struct table *table, void *guess, uint64_t hash, const void *key,
+                         size_t key_len)
+{
+    if (guess != NULL && header_of(guess)->live && entry_has_key(guess, key, key_len))
+        return guess;
+    return table_find_hashed(table, hash, key, key_len);
 }
 
 void *table_find(const struct table *table, const void *key, size_t key_len)

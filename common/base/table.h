@@ -37,11 +37,15 @@ size_t table_count(const struct table *table);
 uint64_t table_hash(const struct table *table, const void *key, size_t key_len);
 /* Brings the index line of this hash into the cache; call some keys ahead of find or insert. */
 void table_prefetch(const struct table *table, uint64_t hash);
-/* Brings the entry's lines; call after the index line has come, some keys ahead again. */
-void table_prefetch_entry(const struct table *table, uint64_t hash);
+/* Brings the entry's lines; call after the index line has come, some keys ahead again. Gives the
+ * entry that this hash most likely is for: a guess, for table_find_guessed(). */
+void *table_prefetch_entry(const struct table *table, uint64_t hash);
 
 void *table_find(const struct table *table, const void *key, size_t key_len); /* NULL: not there */
 void *table_find_hashed(const struct table *table, uint64_t hash, const void *key, size_t key_len);
+/* The same, but looks at the guess first (NULL: none), which may have been removed since. */
+void *table_find_guessed(const struct table *table, void *guess, uint64_t hash, const void *key,
+                         size_t key_len);
 /* The entry, new and zeroed when *ret_new; NULL when the table is at its maximum or out of memory.
  */
 void *table_insert(struct table *table, const void *key, size_t key_len, bool *ret_new);

@@ -207,7 +207,7 @@ Test(table, agrees_with_an_array_over_random_steps, .timeout = 60)
 {
     enum { KEYS = 4000, STEPS = 400000 };
     struct table *t = table_of_u32(KEYS / 2);
-    static uint32_t *entries[KEYS], values[KEYS];
+    static uint32_t *entries[KEYS], *guesses[KEYS], values[KEYS];
     size_t count = 0;
     bool new;
 
@@ -217,7 +217,11 @@ Test(table, agrees_with_an_array_over_random_steps, .timeout = 60)
         if (rand() % 100 < (step / 50000 % 2 == 0 ? 70 : 30)) {
             uint64_t hash = table_hash(t, &key, sizeof(key));
             table_prefetch(t, hash);
-            table_prefetch_entry(t, hash);
+            uint32_t *guess = table_prefetch_entry(t, hash);
+            uint32_t *stale = guesses[key];
+            guesses[key] = guess;
+            cr_assert_eq(table_find_guessed(t, guess, hash, &key, sizeof(key)), entries[key]);
+            cr_assert_eq(table_find_guessed(t, stale, hash, &key, sizeof(key)), entries[key]);
             uint32_t *entry = table_insert_hashed(t, hash, &key, sizeof(key), &new);
             cr_assert_eq(entry == NULL, entries[key] == NULL && count == KEYS / 2);
             if (entry == NULL)
