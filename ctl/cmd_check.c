@@ -1,4 +1,5 @@
 #include "common/model/model.h"
+#include "common/service/config_reference.h"
 #include "ctl/commands.h"
 #include "ctl/lowest.h"
 #include "ctl/show.h"
@@ -189,12 +190,30 @@ static int print_good(const struct command_context *context, const struct config
     return EXIT_DONE;
 }
 
+static int print_reference(const struct command_context *context)
+{
+    struct text reference;
+    text_init(&reference, 0);
+    config_reference(&reference);
+    int result =
+        reference.failed ? command_failed(context, "%s", status_text(STATUS_NO_MEMORY)) : EXIT_DONE;
+    if (result == EXIT_DONE)
+        show_print(stdout, "%s", text_str(&reference));
+    text_done(&reference);
+    return result;
+}
+
 int check_run(const struct command_context *context, int argc, char **argv)
 {
     struct config_errors errors;
     struct config *config = NULL;
-    if (!command_options(context, &argc, argv, NULL, 0))
+    bool reference = false;
+    const struct command_option options[] = {COMMAND_FLAG("--reference", reference)};
+    if (!command_options(context, &argc, argv, options, 1))
         return EXIT_USAGE;
+    if (reference)
+        return argc > 1 ? command_usage_error(context, "--reference reads no file: %s", argv[1])
+                        : print_reference(context);
     if (argc > 2 || (argc == 2 && context->config != NULL))
         return command_usage_error(context, "takes one FILE at most: %s", argv[argc - 1]);
     const char *path = config_find(argc == 2 ? argv[1] : context->config);

@@ -13,9 +13,11 @@ static const struct command commands[] = {
      "  --state-dir DIR  keep journals, logs and a sample weir.yaml there instead of looking for "
      "one\n",
      up_run},
-    {"check", "[FILE]", "read the configuration, say every error with line and column",
+    {"check", "[FILE] | --reference",
+     "read the configuration, say every error with line and column",
      "Errors go to standard error, and the exit status is then 1. Of a valid file: what the\n"
-     "sampling of each exporter can show, and what of it deserves a second look.\n",
+     "sampling of each exporter can show, and what of it deserves a second look.\n\n"
+     "  --reference  instead, every key of a configuration in Markdown\n",
      check_run},
     {"status", "", "who is alive, who leads, what is on hold, what differs",
      "Exit status 1 when a Redis server cannot be asked; what else is wrong is in the lines with\n"

@@ -241,6 +241,10 @@ bool read_section(struct config_read *r, const struct config_key *key,
 {
     const struct config_section *section = key->detail;
     uint64_t seen = 0;
+    if (r->ret_met != NULL) {
+        *r->ret_met = section;
+        return true;
+    }
     config_meet(r, node);
     if (node->kind != NODE_MAP) {
         char want[SHOWN_MAX * 2];

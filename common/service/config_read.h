@@ -32,6 +32,8 @@ struct config_read {
     bool partial;       /* parts of the file are missing, so nothing is called missing */
     size_t unsaid;      /* faults that were met again after they had been said */
     struct config_reference *references;
+    /* Not NULL: nothing is read; the section that a reader comes to is noted here. */
+    const struct config_section **ret_met;
 };
 
 /* Reads a node into *ret_value, or says what is wrong and leaves it. */
