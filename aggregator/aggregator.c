@@ -3,6 +3,7 @@
 #include "aggregator/metrics.h"
 #include "aggregator/plant.h"
 #include "common/base/log.h"
+#include "common/redis/redis_metrics.h"
 #include "common/service/process.h"
 
 enum { METRICS_EVERY_MS = 500 };
@@ -47,7 +48,6 @@ static enum status start(void *self, struct process *process)
 {
     struct aggregator *a = self;
     a->process = process;
-    aggregator_metrics_declare();
     enum status status = make_plant(a);
     if (status != STATUS_OK)
         return status;
@@ -113,11 +113,18 @@ static bool healthy(void *self, struct text *why)
     return false;
 }
 
+static void declare_metrics(void)
+{
+    aggregator_metrics_declare();
+    redis_metrics_declare();
+}
+
 int aggregator_run(int argc, char **argv)
 {
     static struct aggregator aggregator;
     const struct process_hooks hooks = {.kind = "aggregator",
                                         .check = model_check,
+                                        .declare_metrics = declare_metrics,
                                         .start = start,
                                         .reload = reload,
                                         .stop = stop,

@@ -1,11 +1,13 @@
 #include "collector/collector.h"
 
 #include "collector/lock.h"
+#include "collector/out_exporters.h"
 #include "collector/udp_sockets.h"
 #include "collector/worker.h"
 #include "collector/worker_metrics.h"
 #include "common/base/log.h"
 #include "common/model/model.h"
+#include "common/redis/redis_metrics.h"
 #include "common/redis/registry.h"
 #include "common/service/credentials.h"
 #include "common/service/process.h"
@@ -303,7 +305,6 @@ static enum status start(void *self, struct process *process)
     if (c->worker_count > WORKERS_MAX)
         c->worker_count = WORKERS_MAX;
     log_limiter_init(&c->twin_limiter, 60000);
-    worker_metrics_declare();
     if (uv_async_init(process_loop(process), &c->done, on_done) != 0) {
         log_error("cannot start", "reason=\"no descriptors\"");
         return STATUS_IO;
@@ -375,11 +376,19 @@ static bool healthy(void *self, struct text *why)
     return all;
 }
 
+static void declare_metrics(void)
+{
+    worker_metrics_declare();
+    out_exporters_declare();
+    redis_metrics_declare();
+}
+
 int collector_run(int argc, char **argv)
 {
     static struct collector collector;
     const struct process_hooks hooks = {.kind = "collector",
                                         .check = model_check,
+                                        .declare_metrics = declare_metrics,
                                         .start = start,
                                         .reload = reload,
                                         .stop = stop,

@@ -40,6 +40,12 @@ struct out_exporters {
     uint64_t now_ms, wall_ms;
 };
 
+void out_exporters_declare(void)
+{
+    metrics_declare(&sequence_gaps);
+    metrics_declare(&sampling_rates);
+}
+
 enum status out_exporters_new(struct out_exporters **ret_out,
                               const struct out_exporters_options *options)
 {

@@ -32,6 +32,7 @@ struct out_exporters_options {
     struct clock clock;
 };
 
+void out_exporters_declare(void); /* its metrics */
 enum status out_exporters_new(struct out_exporters **ret_out,
                               const struct out_exporters_options *options);
 void out_exporters_free(struct out_exporters *out);

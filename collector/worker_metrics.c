@@ -61,13 +61,20 @@ COUNTER(sequence_resets, "sequence_resets_total", "Sequences that began anew");
 void worker_metrics_declare(void)
 {
     static struct metric_family *const all[] = {
-        &datagrams,        &records,         &refused,          &kernel_drops,
-        &receive_errors,   &templates,       &options_records,  &counter_samples,
-        &sampling_changes, &unknown_rate,    &without_volume,   &outside_boundary,
-        &uncounted,        &other,           &replaced,         &delta_rows,
-        &delta_batches,    &delta_merged,    &delta_dropped,    &delta_dropped_rows,
-        &evicted,          &discard_samples, &template_changes, &sequence_late,
-        &sequence_resets,
+        &datagrams,        &records,
+        &refused,          &kernel_drops,
+        &receive_errors,   &templates,
+        &options_records,  &counter_samples,
+        &sampling_changes, &unknown_rate,
+        &without_volume,   &outside_boundary,
+        &uncounted,        &other,
+        &replaced,         &delta_rows,
+        &delta_batches,    &delta_merged,
+        &delta_dropped,    &delta_dropped_rows,
+        &evicted,          &discard_samples,
+        &template_changes, &sequence_late,
+        &sequence_resets,  &keys,
+        &waiting,          &memory,
     };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         metrics_declare(all[i]);

@@ -1,5 +1,7 @@
 #include "policy/policy_internal.h"
 
+#include "common/redis/redis_metrics.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,7 +147,6 @@ static enum status start(void *self, struct process *process)
         return STATUS_REFUSED;
     p->turn = TURN_AT_START;
     log_limiter_init(&p->log_limiter, LOG_EVERY_MS);
-    policy_metrics_declare();
     enum status status = start_state(p);
     if (status == STATUS_OK)
         status = start_telemetry(p);
@@ -231,10 +232,17 @@ struct policy *policy_new(void)
     return calloc(1, sizeof(struct policy));
 }
 
+static void declare_metrics(void)
+{
+    policy_metrics_declare();
+    redis_metrics_declare();
+}
+
 struct process_hooks policy_hooks(struct policy *policy)
 {
     return (struct process_hooks){.kind = "policy",
                                   .check = model_check,
+                                  .declare_metrics = declare_metrics,
                                   .start = start,
                                   .reload = reload,
                                   .stop = stop,

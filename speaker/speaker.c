@@ -1,6 +1,7 @@
 #include "speaker/speaker.h"
 
 #include "common/base/log.h"
+#include "common/redis/redis_metrics.h"
 #include "speaker/control.h"
 #include "speaker/in_jobs.h"
 #include "speaker/listeners.h"
@@ -186,7 +187,6 @@ static enum status start(void *self, struct process *process)
     speaker->loop = process_loop(process);
     speaker->clock = process_clock(process);
     speaker->conns = (struct conns){.loop = speaker->loop};
-    speaker_metrics_declare();
     enum status status = make_parts(speaker);
     if (status == STATUS_OK)
         status = use_config(speaker, process_config(process));
@@ -312,10 +312,17 @@ static bool healthy(void *self, struct text *why)
     return why->len == 0;
 }
 
+static void declare_metrics(void)
+{
+    speaker_metrics_declare();
+    redis_metrics_declare();
+}
+
 struct process_hooks speaker_hooks(struct speaker *speaker)
 {
     return (struct process_hooks){.kind = "speaker",
                                   .check = model_check,
+                                  .declare_metrics = declare_metrics,
                                   .start = start,
                                   .reload = reload,
                                   .stop = stop,

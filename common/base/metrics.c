@@ -415,10 +415,23 @@ static void add_series(struct text *out, const struct metric_series *series)
     text_add(out, "\n");
 }
 
+static const char *const types[] = {"counter", "gauge", "histogram"};
+
+void metrics_list(struct text *out)
+{
+    metrics_declare(&overflow_family);
+    pthread_mutex_lock(&lock);
+    for (const struct metric_family *family = families; family != NULL; family = family->next) {
+        text_addf(out, "%s\t%s\t", family->name, types[family->type]);
+        for (size_t i = 0; i < label_count(family); i++)
+            text_addf(out, "%s%s", i > 0 ? " " : "", family->labels[i]);
+        text_addf(out, "\t%s\n", family->help);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
 void metrics_expose(struct text *out)
 {
-    static const char *const types[] = {"counter", "gauge", "histogram"};
-
     metrics_declare(&overflow_family);
     pthread_mutex_lock(&lock);
     for (const struct metric_family *family = families; family != NULL; family = family->next) {

@@ -48,5 +48,7 @@ uint64_t metric_total(const struct metric_series *series); /* a histogram: its c
 /* All families of the process that were used or declared, sorted by name. */
 void metrics_expose(struct text *out);
 void metrics_declare(struct metric_family *family); /* shown with 0 before its first use */
+/* One line a family, sorted by name, tabs between: name, type, names of labels, help. */
+void metrics_list(struct text *out);
 
 #endif

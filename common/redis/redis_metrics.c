@@ -55,6 +55,14 @@ static struct metric_family trimmed = {
     .series_max = SERVERS_MAX,
 };
 
+void redis_metrics_declare(void)
+{
+    struct metric_family *const all[] = {&up,           &reconnects, &refused, &command_seconds,
+                                         &output_bytes, &full,       &trimmed};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        metrics_declare(all[i]);
+}
+
 struct redis_metrics redis_metrics_of(const char *server)
 {
     const char *const labels[] = {server};

@@ -7,6 +7,7 @@
 struct redis_metrics {
     struct metric_series *up, *reconnects, *command_seconds, *output_bytes;
 };
+void redis_metrics_declare(void); /* all, so that they are listed before a server is known */
 struct redis_metrics redis_metrics_of(const char *server);
 
 /* Why something was refused, by us or by the server. */

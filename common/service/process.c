@@ -67,10 +67,21 @@ static void count_reload(const char *result, uint64_t amount)
     metric_add(metric_at(&reloads, (const char *const[]){result}), amount);
 }
 
-static void declare_metrics(const struct process *p)
+static void declare_metrics(const struct process_hooks *hooks)
+{
+    (void)snprintf(reloads_name, sizeof(reloads_name), "weir_%s_reloads_total", hooks->kind);
+    metrics_declare(&build_info);
+    metrics_declare(&start_time);
+    metrics_declare(&resident);
+    metrics_declare(&reloads);
+    if (hooks->declare_metrics != NULL)
+        hooks->declare_metrics();
+}
+
+static void begin_metrics(const struct process *p)
 {
     struct clock clock = process_clock(p);
-    (void)snprintf(reloads_name, sizeof(reloads_name), "weir_%s_reloads_total", p->hooks->kind);
+    declare_metrics(p->hooks);
     metric_set(metric_at(&build_info, (const char *const[]){weir_version()}), 1);
     metric_set(metric_of(&start_time), (double)clock_wall_ms(&clock) / 1000);
     count_reload("ok", 0);
@@ -370,7 +381,7 @@ static void notify_last_error(void)
 static int live(struct process *p)
 {
     log_init(p->hooks->kind, p->config->log_level);
-    declare_metrics(p);
+    begin_metrics(p);
     if (uv_loop_init(&p->loop) != 0)
         return 1;
     start_handles(p);
@@ -397,12 +408,26 @@ static int check_only(const struct process *p)
     return 0;
 }
 
+static int list_metrics(const struct process_hooks *hooks)
+{
+    struct text list;
+    text_init(&list, 0);
+    declare_metrics(hooks);
+    metrics_list(&list);
+    (void)fputs(text_str(&list), stdout);
+    int status = list.failed ? 1 : 0;
+    text_done(&list);
+    return status;
+}
+
 int process_run(int argc, char **argv, const struct process_hooks *hooks)
 {
     open_standard_files();
     struct process_args args = process_args_parse(argc, argv, hooks->kind);
     if (args.action == ACTION_EXIT)
         return args.exit_status;
+    if (args.action == ACTION_METRICS)
+        return list_metrics(hooks);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ,
                  SIG_IGN); /* a file that may not grow fails its write, as a full disk does */

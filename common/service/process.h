@@ -20,6 +20,8 @@ struct process_hooks {
     const char *kind; /* "collector": names its section of the config, too */
     /* Judges a config beyond the reader; adds to errors. May be NULL. */
     config_judge *check;
+    /* Declares every metric that it may have; needs no config. May be NULL. */
+    void (*declare_metrics)(void);
     /* Starts everything on the loop. A failure is logged by the hook and ends the process with 1.
      */
     enum status (*start)(void *self, struct process *process);
@@ -30,7 +32,7 @@ struct process_hooks {
     void *self;
 };
 
-/* Returns the exit status. Takes --config FILE, --check, --version, --help. */
+/* Returns the exit status. Takes --config FILE, --check, --metrics, --version, --help. */
 int process_run(int argc, char **argv, const struct process_hooks *hooks);
 
 uv_loop_t *process_loop(struct process *process);

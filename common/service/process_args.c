@@ -9,11 +9,12 @@ static void print_usage(FILE *out, const char *kind)
 {
     (void)fprintf(out,
                   "usage: weir-%s [--config FILE] [--check]\n"
-                  "       weir-%s --version | --help\n"
+                  "       weir-%s --metrics | --version | --help\n"
                   "\n"
                   "  --config FILE  the configuration; default $WEIR_CONFIG, then ./weir.yaml,\n"
                   "                 then /etc/weir/weir.yaml\n"
                   "  --check        read it, say every error, and leave\n"
+                  "  --metrics      list what /metrics has: name, type, labels, meaning\n"
                   "\n"
                   "SIGHUP reads the configuration again, SIGTERM ends the process.\n",
                   kind, kind);
@@ -41,6 +42,8 @@ struct process_args process_args_parse(int argc, char **argv, const char *kind)
         }
         if (strcmp(a, "--check") == 0) {
             args.action = ACTION_CHECK;
+        } else if (strcmp(a, "--metrics") == 0) {
+            args.action = ACTION_METRICS;
         } else if (strncmp(a, "--config=", 9) == 0 && a[9] != '\0') {
             args.config = a + 9;
         } else if (strcmp(a, "--config") == 0) {

@@ -275,6 +275,20 @@ Test(metrics, what_is_declared_is_shown_with_0)
     cr_assert_eq(read_all(expose()), 2);
 }
 
+Test(metrics, a_list_names_what_is_declared_with_labels_and_meaning)
+{
+    struct text list;
+    metrics_declare(&requests);
+    metrics_declare(&unused);
+    text_init(&list, 0);
+    metrics_list(&list);
+    const char *first = strstr(text_str(&list), "weir_test_a_total\tcounter\t\t");
+    const char *second =
+        strstr(text_str(&list), "\nweir_test_requests_total\tcounter\tpeer family\t");
+    cr_assert(first != NULL && second > first, "%s", text_str(&list));
+    text_done(&list);
+}
+
 Test(metrics, past_its_maximum_a_family_counts_others_together)
 {
     char peer[16];

@@ -1,5 +1,7 @@
 #include "common/service/process.h"
 
+#include "common/base/metrics.h"
+
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -91,8 +93,17 @@ static void child_check(const struct config *config, struct config_errors *error
         config_error(errors, (struct config_pos){2, 3}, "the model does not like 666ms");
 }
 
+static struct metric_family child_total = {
+    .name = "weir_child_total", .help = "what the child counts", .type = METRIC_COUNTER};
+
+static void child_declare(void)
+{
+    metrics_declare(&child_total);
+}
+
 static const struct process_hooks hooks = {.kind = "policy",
                                            .check = child_check,
+                                           .declare_metrics = child_declare,
                                            .start = child_start,
                                            .reload = child_reload,
                                            .stop = child_stop,
@@ -383,6 +394,15 @@ Test(process, help_and_version_end_with_zero)
     run_with(CHILD_USUAL, 2, version);
     cr_assert_eq(wait_exit(), 0);
     cr_assert(said(weir_version()));
+}
+
+Test(process, its_metrics_are_listed_without_a_configuration)
+{
+    char *argv[] = {"weir-policy", "--metrics", NULL};
+    run_with(CHILD_USUAL, 2, argv);
+    cr_assert_eq(wait_exit(), 0);
+    cr_assert(said("weir_policy_reloads_total\tcounter\tresult\t"), "%s", fx.output);
+    cr_assert(said("weir_child_total\tcounter\t\twhat the child counts\n"), "%s", fx.output);
 }
 
 Test(process, a_missing_file_is_said)
