@@ -91,7 +91,7 @@ enum status delta_builder_finish(struct delta_builder *builder, const struct mod
         return STATUS_NO_MEMORY;
     }
     batch->schema = DELTA_SCHEMA;
-    batch->interval_ms = TALLY_TICK_MS;
+    batch->interval_ms = TALLY_AGE_MS;
     for (size_t i = 0; i < model->count_count && i < DELTA_COUNTS_MAX; i++)
         batch->counts[batch->count_count++] = model->counts[i].id;
     for (size_t i = 0; i < builder->row_count; i++) {

@@ -211,7 +211,12 @@ enum status delta_queue_push(struct delta_queue *queue, struct delta_batch *batc
 
 struct waiting_batch *delta_queue_take(struct delta_queue *queue)
 {
-    queue->sent = queue->first != NULL;
+    if (queue->first != NULL && !queue->sent) {
+        queue->sequence += queue->dropped - queue->dropped_told + 1;
+        queue->dropped_told = queue->dropped;
+        queue->first->batch.sequence = queue->sequence;
+        queue->sent = true;
+    }
     return queue->first;
 }
 

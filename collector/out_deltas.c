@@ -27,11 +27,9 @@ struct shard {
     struct stream_cap cap;
     struct delta_builder builder;
     struct delta_queue queue;
-    uint64_t sequence;
     bool in_flight;
     uint64_t retry_at_ms;
     struct text bytes; /* of the batch at the queue's front, once it was taken */
-    uint64_t taken_sequence;
 };
 
 struct out_deltas {
@@ -137,13 +135,10 @@ static bool take(struct shard *shard)
         batch->epoch = out->options.epoch;
         batch->worker = out->options.worker;
         batch->workers = out->options.workers;
-        batch->sequence = shard->taken_sequence = shard->sequence + 1;
         batch->age_ms = (uint32_t)(age_ms > UINT32_MAX ? UINT32_MAX : age_ms);
         enum status status = delta_encode(batch, &shard->bytes);
-        if (status == STATUS_OK && !shard->bytes.failed) {
-            shard->sequence++;
+        if (status == STATUS_OK && !shard->bytes.failed)
             return true;
-        }
         log_error("a batch of deltas cannot be encoded, and is lost", "shard=%s rows=%zu reason=%s",
                   shard->name, batch->row_count, status_text(status));
         shard->queue.dropped++;
@@ -221,7 +216,7 @@ static void pump(struct shard *shard)
     add_text(&entry, out->collector);
     add_field(&entry, "epoch", out->options.epoch);
     add_field(&entry, "worker", out->options.worker);
-    add_field(&entry, "seq", shard->taken_sequence);
+    add_field(&entry, "seq", shard->queue.first->batch.sequence);
     add_field(&entry, "age_ms", now_ms - shard->queue.first->end_ms);
     add_text(&entry, "pb");
     entry.args[entry.arg_count++] = (struct redis_arg){shard->bytes.at, shard->bytes.len};

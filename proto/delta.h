@@ -42,7 +42,7 @@ struct delta_batch {
     uint32_t worker, workers;
     char shard[NAME_MAX_LEN + 1];
     uint64_t sequence;    /* rises by one a batch of (collector, epoch, worker, shard) */
-    uint32_t interval_ms; /* a tick's length */
+    uint32_t interval_ms; /* a tick's length: the unit of row ages */
     uint32_t age_ms; /* between the interval's end and the write to the socket, by monotonic time */
     uint64_t residual_bytes, residual_packets; /* largest values of a row left behind */
     uint64_t counts[DELTA_COUNTS_MAX];         /* count ids */

@@ -170,7 +170,7 @@ static bool enlist(struct rows *rows, struct row *row)
 }
 
 static struct row *insert(struct rows *rows, const struct identity *identity, uint64_t hash,
-                          uint32_t tick)
+                          uint32_t at_ms)
 {
     bool is_new;
     struct row *row =
@@ -179,7 +179,7 @@ static struct row *insert(struct rows *rows, const struct identity *identity, ui
         return row;
     row->exporter = identity->exporter;
     row->count = identity->count;
-    row->first_tick = tick;
+    row->first_ms = at_ms;
     row->other = identity->key.len == 0;
     if (!enlist(rows, row)) {
         table_remove_entry(rows->table, row);
@@ -189,11 +189,11 @@ static struct row *insert(struct rows *rows, const struct identity *identity, ui
 }
 
 /* The row of what is not admitted; it lies beyond the quota. NULL: out of memory. */
-static struct row *other_row(struct rows *rows, uint16_t count, uint16_t exporter, uint32_t tick)
+static struct row *other_row(struct rows *rows, uint16_t count, uint16_t exporter, uint32_t at_ms)
 {
     struct identity identity = {.exporter = exporter, .count = count};
     uint64_t hash = table_hash(rows->table, &identity, identity_len(&identity));
-    return insert(rows, &identity, hash, tick);
+    return insert(rows, &identity, hash, at_ms);
 }
 
 void rows_remove(struct rows *rows, struct row *row)
@@ -218,8 +218,8 @@ static void add_row(struct row *to, const struct row *from)
     to->var_packets += from->var_packets;
     to->var_flows += from->var_flows;
     to->weighted_ms += from->weighted_ms;
-    if ((int32_t)(from->first_tick - to->first_tick) < 0)
-        to->first_tick = from->first_tick;
+    if ((int32_t)(from->first_ms - to->first_ms) < 0)
+        to->first_ms = from->first_ms;
 }
 
 static struct row *smallest_of_some(struct rows *rows, const struct row_count *count)
@@ -246,7 +246,7 @@ static bool admit(struct rows *rows, const struct identity *identity, uint64_t h
     struct row *smallest = smallest_of_some(rows, count);
     if (smallest == NULL || seen <= score_amount(rows_score(rows, smallest)))
         return false;
-    struct row *other = other_row(rows, smallest->count, smallest->exporter, smallest->first_tick);
+    struct row *other = other_row(rows, smallest->count, smallest->exporter, smallest->first_ms);
     if (other == NULL)
         return false;
     add_row(other, smallest);
@@ -257,15 +257,15 @@ static bool admit(struct rows *rows, const struct identity *identity, uint64_t h
 }
 
 void rows_add(struct rows *rows, const struct identity *identity, uint64_t hash, struct row *guess,
-              const struct volume *volume, uint32_t tick)
+              const struct volume *volume, uint32_t at_ms)
 {
     struct row *row =
         table_find_guessed(rows->table, guess, hash, identity, identity_len(identity));
     if (row == NULL && admit(rows, identity, hash, volume))
-        row = insert(rows, identity, hash, tick);
+        row = insert(rows, identity, hash, at_ms);
     if (row == NULL) {
         rows->counters->other++;
-        row = other_row(rows, identity->count, identity->exporter, tick);
+        row = other_row(rows, identity->count, identity->exporter, at_ms);
         if (row == NULL)
             return;
     }
@@ -288,7 +288,7 @@ void rows_move(struct rows *to, struct rows *from, const uint16_t *map)
         memcpy(&identity, bytes, len);
         identity.count = count;
         struct row *row =
-            insert(to, &identity, table_hash(to->table, &identity, len), old->first_tick);
+            insert(to, &identity, table_hash(to->table, &identity, len), old->first_ms);
         if (row == NULL)
             continue;
         add_row(row, old);

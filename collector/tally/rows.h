@@ -17,7 +17,7 @@ struct row {
     double var_bytes, var_packets, var_flows;
     double weighted_ms; /* sum of duration × octets */
     uint32_t position;  /* in its count's list */
-    uint32_t first_tick;
+    uint32_t first_ms;  /* by a clock that may wrap */
     uint16_t count, exporter;
     uint8_t bucket; /* of its score: what the histogram counts */
     bool urgent, other;
@@ -77,7 +77,7 @@ void rows_done(struct rows *rows);
 
 /* hash: table_hash of the identity. guess: its row, most likely, or NULL. */
 void rows_add(struct rows *rows, const struct identity *identity, uint64_t hash, struct row *guess,
-              const struct volume *volume, uint32_t tick);
+              const struct volume *volume, uint32_t at_ms);
 void rows_remove(struct rows *rows, struct row *row);
 /* Takes over rows of another set: counts by map, UINT16_MAX where a count is gone. */
 void rows_move(struct rows *to, struct rows *from, const uint16_t *map);

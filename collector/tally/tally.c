@@ -15,7 +15,7 @@ struct addition {
     uint64_t hash;
     struct row *guess;
     struct volume volume;
-    uint32_t tick;
+    uint32_t at_ms;
 };
 
 struct tally {
@@ -192,20 +192,20 @@ void tally_settle(struct tally *tally)
     for (struct addition *a = tally->batch; a < end; a++)
         a->guess = table_prefetch_entry(table, a->hash);
     for (const struct addition *a = tally->batch; a < end; a++)
-        rows_add(&tally->rows, &a->identity, a->hash, a->guess, &a->volume, a->tick);
+        rows_add(&tally->rows, &a->identity, a->hash, a->guess, &a->volume, a->at_ms);
     tally->batch_count = 0;
 }
 
 /* Takes in the batch's last place, whose key is made. */
 static void enqueue(struct tally *tally, uint16_t count, uint16_t exporter,
-                    const struct volume *volume, uint32_t tick)
+                    const struct volume *volume, uint32_t at_ms)
 {
     struct addition *a = &tally->batch[tally->batch_count++];
     a->identity.exporter = exporter;
     a->identity.count = count;
     a->identity.duration_class = volume->duration_class;
     a->volume = *volume;
-    a->tick = tick;
+    a->at_ms = at_ms;
     if (tally->batch_count == BATCH)
         tally_settle(tally);
 }
@@ -246,10 +246,10 @@ static bool judge(struct tally *tally, struct tally_exporter *exporter,
 }
 
 void tally_add(struct tally *tally, struct tally_exporter *exporter, const struct flow_record *flow,
-               uint64_t now_ms)
+               uint64_t since_ms)
 {
     struct filter_record record = {.flow = flow, .exporter = &exporter->addr};
-    uint32_t tick = (uint32_t)(now_ms / TALLY_TICK_MS);
+    uint32_t at_ms = (uint32_t)since_ms; /* differences are all that is asked */
     struct volume volume;
     bool counted = false;
 
@@ -263,7 +263,7 @@ void tally_add(struct tally *tally, struct tally_exporter *exporter, const struc
         if (!filter_passes(tally->filters[i], &record) ||
             !filter_key(tally->filters[i], &record, key))
             continue;
-        enqueue(tally, (uint16_t)i, (uint16_t)exporter->index, &volume, tick);
+        enqueue(tally, (uint16_t)i, (uint16_t)exporter->index, &volume, at_ms);
         counted = true;
     }
     tally->counters.uncounted += !counted;
@@ -283,7 +283,7 @@ size_t tally_rows(const struct tally *tally)
 
 struct flushing {
     struct tally *tally;
-    uint32_t tick;
+    uint32_t at_ms;
     tally_on_row on_row;
     void *owner;
     size_t given;
@@ -302,12 +302,14 @@ static void give(struct flushing *flushing, struct row *row)
         .var_bytes = row->var_bytes,
         .var_packets = row->var_packets,
         .var_flows = row->var_flows,
-        .age_ticks = flushing->tick - row->first_tick,
+        .age_ticks = (flushing->at_ms - row->first_ms) / TALLY_AGE_MS,
     };
     size_t len;
     const uint8_t *identity = table_key(row, &len);
     if (row->bytes > 0)
         out.duration_ms = (uint32_t)(row->weighted_ms / (double)row->bytes + 0.5);
+    if (out.duration_ms <= TALLY_TICK_MS)
+        out.duration_ms = 0; /* it lasted no longer than it may have waited here */
     out.key.len = (uint8_t)(len - IDENTITY_HEAD);
     memcpy(out.key.bytes, identity + IDENTITY_HEAD, out.key.len);
     flushing->on_row(flushing->owner,
@@ -376,10 +378,8 @@ size_t tally_flush(struct tally *tally, enum tally_flush_kind kind, uint64_t now
                    tally_on_row on_row, void *owner)
 {
     enum { HALVE_MS = 1000 };
-    struct flushing flushing = {.tally = tally,
-                                .tick = (uint32_t)(now_ms / TALLY_TICK_MS),
-                                .on_row = on_row,
-                                .owner = owner};
+    struct flushing flushing = {
+        .tally = tally, .at_ms = (uint32_t)now_ms, .on_row = on_row, .owner = owner};
     tally_settle(tally);
     give_urgent(&flushing);
     if (kind == TALLY_FLUSH_ALL)

@@ -24,7 +24,12 @@
  */
 struct tally;
 
-enum { TALLY_TICK_MS = 100 };
+enum {
+    TALLY_TICK_MS = 100, /* rows leave once a tick at least, unless there are too many */
+    /* The unit of row ages. A coarser one would lay what an urgent flush carries into the time of
+     * those before it, and what is read at the end of a window would always lack a part. */
+    TALLY_AGE_MS = 1
+};
 
 /* Why a record or a sender does not count. Names become label values, so never rename. */
 #define TALLY_REASON_LIST(X)                                                                       \
@@ -93,8 +98,9 @@ struct tally_exporter *tally_exporter(struct tally *tally, const struct ip_addr 
 /* What was just heard told nothing, as data do before their template: taken back, since an exporter
  * that is not understood must be told from one that has nothing to tell. */
 void tally_exporter_unheard(struct tally_exporter *exporter);
+/* since_ms: when it came, or where that is not known the earliest that it can have come. */
 void tally_add(struct tally *tally, struct tally_exporter *exporter, const struct flow_record *flow,
-               uint64_t now_ms);
+               uint64_t since_ms);
 /* Records wait in small batches so that memory is fetched ahead; this works off what waits. */
 void tally_settle(struct tally *tally);
 

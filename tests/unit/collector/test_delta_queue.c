@@ -1,5 +1,7 @@
 #include "collector/delta_queue.h"
 
+#include "collector/tally/tally.h"
+
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +18,7 @@ static struct flow_key key_of(uint32_t host)
 static void push(struct delta_queue *queue, uint32_t exporter, uint32_t first, size_t rows,
                  uint64_t end_ms)
 {
-    struct delta_batch batch = {.schema = DELTA_SCHEMA, .interval_ms = 100};
+    struct delta_batch batch = {.schema = DELTA_SCHEMA, .interval_ms = TALLY_AGE_MS};
     batch.counts[batch.count_count++] = 77;
     batch.rows = calloc(rows + 1, sizeof(*batch.rows));
     batch.exporters = calloc(1, sizeof(*batch.exporters));
@@ -70,7 +72,23 @@ Test(delta_queue, when_full_the_oldest_merge_and_nothing_is_lost)
     for (size_t i = 0; i < oldest->row_count; i++)
         if (oldest->rows[i].age_ticks > oldest_ticks)
             oldest_ticks = oldest->rows[i].age_ticks;
-    cr_assert_eq(oldest_ticks, 6, "what was first counted six ticks before the new end");
+    cr_assert_eq(oldest_ticks * TALLY_AGE_MS, 600, "first counted so long before the new end");
+    delta_queue_done(&queue);
+}
+
+/* Urgent flushes come every few milliseconds: what is merged hundreds of times keeps its time. */
+Test(delta_queue, many_merges_of_a_few_milliseconds_add_up)
+{
+    struct delta_queue queue;
+    delta_queue_init(&queue, 3);
+    for (uint32_t i = 0; i <= 300; i++)
+        push(&queue, 1, 1, 1, 1000 + i * 7);
+    uint64_t span_ms = 0;
+    for (const struct waiting_batch *w = queue.first; w != NULL; w = w->next)
+        span_ms += (uint64_t)w->batch.rows[0].age_ticks * w->batch.interval_ms;
+    cr_assert_eq(sum_bytes(&queue), 301 * 100);
+    cr_assert_eq(queue.first->end_ms, 1000 + 298 * 7);
+    cr_assert_eq(span_ms, 298 * 7);
     delta_queue_done(&queue);
 }
 
@@ -101,6 +119,10 @@ Test(delta_queue, what_does_not_fit_one_batch_is_dropped_and_counted)
     cr_assert_eq(queue.dropped_rows, 3000);
     cr_assert_eq(queue.count, 3);
     cr_assert_eq(queue.first->end_ms, 200);
+    cr_assert_eq(delta_queue_take(&queue)->batch.sequence, 2, "readers miss the first");
+    cr_assert_eq(delta_queue_take(&queue)->batch.sequence, 2, "it keeps its number");
+    delta_queue_confirm(&queue);
+    cr_assert_eq(delta_queue_take(&queue)->batch.sequence, 3);
     delta_queue_done(&queue);
 }
 

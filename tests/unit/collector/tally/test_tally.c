@@ -109,16 +109,57 @@ Test(tally, a_row_that_stays_keeps_its_age)
     c.now_ms += 100;
     cr_assert_eq(counting_flush(&c, TALLY_FLUSH_TICK), 1);
     cr_assert_eq(c.rows[0].bytes, 5000, "the largest goes first");
-    cr_assert_eq(c.rows[0].age_ticks, 1);
+    cr_assert_eq(c.rows[0].age_ticks * TALLY_AGE_MS, 100);
     uint64_t bytes, packets;
     tally_residual(c.tally, &bytes, &packets);
     cr_assert_eq(bytes, 100);
     cr_assert_eq(packets, 1);
     c.now_ms += 300;
     cr_assert_eq(counting_flush(&c, TALLY_FLUSH_TICK), 1);
-    cr_assert_eq(c.rows[0].age_ticks, 4);
+    cr_assert_eq(c.rows[0].age_ticks * TALLY_AGE_MS, 400);
     tally_residual(c.tally, &bytes, &packets);
     cr_assert_eq(bytes, 0);
+    counting_done(&c);
+}
+
+Test(tally, an_urgent_row_is_as_old_as_its_first_record_and_no_older)
+{
+    struct counting c;
+    struct flow_record flow = flow_to(CUSTOMER, 200000, 200);
+    counting_init(&c, BY_HOST);
+    for (c.now_ms = 1000095; c.now_ms < 1000300; c.now_ms += 3) {
+        counting_add(&c, &flow);
+        c.now_ms += 7;
+        cr_assert_eq(counting_flush(&c, TALLY_FLUSH_URGENT), 1);
+        cr_assert_eq(c.rows[0].age_ticks * TALLY_AGE_MS, 7);
+    }
+    counting_done(&c);
+}
+
+Test(tally, what_may_have_come_earlier_counts_from_then_on)
+{
+    struct counting c;
+    struct flow_record flow = flow_to(CUSTOMER, 200000, 200);
+    counting_init(&c, BY_HOST);
+    struct tally_exporter *exporter = counting_from(&c, EXPORTER);
+    tally_add(c.tally, exporter, &flow, c.now_ms - 3000);
+    tally_add(c.tally, exporter, &flow, c.now_ms);
+    cr_assert_eq(counting_flush(&c, TALLY_FLUSH_URGENT), 1);
+    cr_assert_eq(c.rows[0].age_ticks * TALLY_AGE_MS, 3000);
+    counting_done(&c);
+}
+
+/* Who reads them would spread them into the future otherwise. */
+Test(tally, flows_no_longer_than_a_tick_have_no_duration)
+{
+    struct counting c;
+    struct flow_record flow = flow_to(CUSTOMER, 1000, 1);
+    flow.has |= FLOW_DURATION;
+    flow.duration_ms = TALLY_TICK_MS;
+    counting_init(&c, BY_HOST);
+    counting_add(&c, &flow);
+    cr_assert_eq(counting_flush(&c, TALLY_FLUSH_TICK), 1);
+    cr_assert_eq(c.rows[0].duration_ms, 0);
     counting_done(&c);
 }
 
