@@ -60,7 +60,7 @@ static void give(struct in_udp *in, struct mmsghdr *message)
         return;
     }
     in->datagrams++;
-    in->options.on_datagram(in->options.owner, &from.addr, head->msg_iov->iov_base,
+    in->options.on_datagram(in->options.owner, in, &from.addr, head->msg_iov->iov_base,
                             message->msg_len);
 }
 
@@ -75,6 +75,8 @@ static size_t receive(struct in_udp *in)
     }
     for (int i = 0; i < got; i++)
         give(in, &b->messages[i]);
+    if (got < BATCH)
+        in->is_behind = false;
     return (size_t)got;
 }
 

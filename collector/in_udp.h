@@ -7,9 +7,11 @@
 #include <stdint.h>
 #include <uv.h>
 
+struct in_udp;
+
 /* bytes are lent for the length of the call. */
-typedef void (*in_udp_on_datagram)(void *owner, const struct ip_addr *from, const uint8_t *bytes,
-                                   size_t len);
+typedef void (*in_udp_on_datagram)(void *owner, const struct in_udp *in, const struct ip_addr *from,
+                                   const uint8_t *bytes, size_t len);
 
 struct in_udp_options {
     int fd; /* bound, not blocking; lent until closed */
@@ -30,6 +32,8 @@ struct in_udp {
     struct in_udp_options options;
     struct in_udp_buffers *buffers;
     bool open, closing;
+    bool is_behind; /* set by the owner, who stood still: datagrams waited; false once all are read
+                     */
     uint32_t drops; /* of the kernel, as last told; it wraps */
     uint64_t kernel_drops, datagrams, receive_errors;
 };

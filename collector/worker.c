@@ -18,6 +18,8 @@
 enum {
     URGENT_PAUSE_MS = 5, /* at least between two urgent flushes; the promise is 10 */
     HEARTBEAT_MS = 1000,
+    STALL_MS = 50,        /* the loop turns once a tick at least; that much later, it stood still */
+    BEHIND_MAX_MS = 2000, /* as long as reading what waited may take */
     STOP_POLL_MS = 10,
     STOP_LIMIT_MS = 3000,  /* of the five seconds that the process has */
     STOP_DATAGRAMS = 16384 /* read from each socket at the end */
@@ -46,9 +48,11 @@ struct worker {
     struct out_exporters *exporters;
     struct worker_metrics metrics;
     uint64_t urgent_ms, heartbeat_ms, stop_deadline_ms;
+    uint64_t turned_ms; /* the loop's last turn */
+    uint64_t stalled_from_ms, stalled_until_ms;
     struct tally_exporter *sender; /* of the datagram being decoded */
     bool has_records;              /* it gave some */
-    uint64_t now_ms;
+    uint64_t since_ms;             /* it came then, or later */
     bool stopping, closing;
     /* The mailbox. */
     uv_mutex_t lock;
@@ -82,18 +86,41 @@ static struct tally_options tally_options_of(const struct worker *w, const struc
 
 /* --- input --- */
 
+/* While the loop stands still (a machine that stops, a process that is stopped), datagrams wait in
+ * the sockets. What they say came at some time since then, and counts so: all of it at once would
+ * look like an attack. */
+static void note_stall(struct worker *w, uint64_t now_ms)
+{
+    if (now_ms - w->turned_ms > w->options.config->collector.flush.every_ms + STALL_MS) {
+        w->stalled_from_ms = w->turned_ms;
+        w->stalled_until_ms = now_ms;
+        for (size_t i = 0; i < w->options.fd_count; i++)
+            w->inputs[i].is_behind = true;
+    }
+    w->turned_ms = now_ms;
+}
+
+static uint64_t came_since(const struct worker *w, const struct in_udp *in, uint64_t now_ms)
+{
+    bool waited = in->is_behind && now_ms - w->stalled_until_ms < BEHIND_MAX_MS;
+    return waited ? w->stalled_from_ms : now_ms;
+}
+
 static void on_record(void *owner, const struct flow_record *flow)
 {
     struct worker *w = owner;
     w->has_records = true;
-    tally_add(w->tally, w->sender, flow, w->now_ms);
+    tally_add(w->tally, w->sender, flow, w->since_ms);
 }
 
-static void on_datagram(void *owner, const struct ip_addr *from, const uint8_t *bytes, size_t len)
+static void on_datagram(void *owner, const struct in_udp *in, const struct ip_addr *from,
+                        const uint8_t *bytes, size_t len)
 {
     struct worker *w = owner;
-    w->now_ms = mono_ms(w);
-    w->sender = tally_exporter(w->tally, from, w->now_ms);
+    uint64_t now_ms = mono_ms(w);
+    note_stall(w, now_ms);
+    w->since_ms = came_since(w, in, now_ms);
+    w->sender = tally_exporter(w->tally, from, now_ms);
     if (w->sender == NULL)
         return; /* counted there */
     const struct config_exporter *config = w->sender->config;
@@ -104,7 +131,7 @@ static void on_datagram(void *owner, const struct ip_addr *from, const uint8_t *
         source.sampling_default = config->default_sampling;
     }
     w->has_records = false;
-    enum decode_reason reason = decode_datagram(w->decode, &source, bytes, len, w->now_ms, &sink);
+    enum decode_reason reason = decode_datagram(w->decode, &source, bytes, len, now_ms, &sink);
     if (reason == DECODE_NO_TEMPLATE && !w->has_records)
         tally_exporter_unheard(w->sender);
 }
@@ -152,6 +179,7 @@ static void on_tick(uv_timer_t *timer)
 {
     struct worker *w = timer->data;
     uint64_t now_ms = mono_ms(w);
+    note_stall(w, now_ms);
     if (now_ms - w->heartbeat_ms < HEARTBEAT_MS) {
         out_deltas_flush(w->out, w->tally, w->options.model, OUT_TICK);
         return;
@@ -428,7 +456,7 @@ enum status worker_start(struct worker **ret_worker, const struct worker_options
     if (status == STATUS_OK)
         status = open_inputs(w, options->fds);
     if (status == STATUS_OK) {
-        w->heartbeat_ms = mono_ms(w);
+        w->heartbeat_ms = w->turned_ms = mono_ms(w);
         uv_timer_start(&w->tick, on_tick, options->config->collector.flush.every_ms,
                        options->config->collector.flush.every_ms);
         for (size_t i = 0; i < w->server_count; i++)

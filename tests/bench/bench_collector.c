@@ -134,9 +134,11 @@ static void from_memory(const struct model *model, const char *format,
 
 /* --- over a socket --- */
 
-static void on_datagram(void *owner, const struct ip_addr *from, const uint8_t *bytes, size_t len)
+static void on_datagram(void *owner, const struct in_udp *in, const struct ip_addr *from,
+                        const uint8_t *bytes, size_t len)
 {
     struct run *run = owner;
+    (void)in;
     run->source.addr = *from;
     run->octets += len;
     if (run->reads)

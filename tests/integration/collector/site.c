@@ -218,6 +218,8 @@ static void read_entry(const struct redis_reply *entry, uint32_t shard, struct i
             read->bytes += batch.rows[i].bytes;
             read->packets += batch.rows[i].packets;
             read->rows++;
+            uint64_t age_ms = (uint64_t)batch.rows[i].age_ticks * batch.interval_ms;
+            read->oldest_ms = age_ms > read->oldest_ms ? age_ms : read->oldest_ms;
             note_count(read, batch.counts[batch.rows[i].count]);
         }
     }

@@ -35,6 +35,7 @@ void site_send(struct site *site, size_t datagrams);
 /* What stands in both shards' streams, a batch that stands there twice counted once. */
 struct site_read {
     uint64_t bytes, packets, rows, batches, again;
+    uint64_t oldest_ms;  /* age of a row */
     uint64_t quiet;      /* batches with neither rows nor exporters after one with rows */
     bool had_rows[2][2]; /* the last batch by shard and worker */
     uint64_t counts[8];  /* ids that rows were counted under */

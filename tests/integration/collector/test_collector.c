@@ -81,6 +81,23 @@ Test(collector, a_frozen_server_delays_and_loses_nothing, .init = start, .fini =
     SITE_UNTIL(all_is_there());
 }
 
+/* All of it at once would look like an attack. */
+Test(collector, what_waited_while_it_stood_still_is_spread_over_that_time, .init = start,
+     .fini = done)
+{
+    enum { PAUSES = 50 };
+    site_send(&site, 50);
+    SITE_UNTIL(all_is_there());
+    cr_assert_eq(kill(site.pid, SIGSTOP), 0);
+    for (int i = 0; i < PAUSES; i++) {
+        site_send(&site, 2);
+        site_pause();
+    }
+    cr_assert_eq(kill(site.pid, SIGCONT), 0);
+    SITE_UNTIL(all_is_there());
+    cr_assert_geq(site_read(&site).oldest_ms, 900);
+}
+
 static void start_durable(void)
 {
     static const char *const args[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
