@@ -37,6 +37,13 @@ struct sequence_verdict sequence_judge(struct sequence *s, uint32_t got, uint32_
         verdict.kind = SEQUENCE_LATE;
         return verdict;
     }
+    /* A little ahead is a loss, also where the place before an earlier loss is still near. */
+    if (within(got, s->expected, tolerance)) {
+        s->expected = got + units;
+        verdict.kind = SEQUENCE_GAP;
+        verdict.lost = ahead;
+        return verdict;
+    }
     if (s->other_known && within(got, s->other, tolerance))
         return swing(s, got, units, now_ms);
     if (ahead <= GAP_MAX) {
