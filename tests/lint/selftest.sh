@@ -108,6 +108,7 @@ include_other_process() {
 }
 drop_guard() { printf 'enum rule { RULE };\n' >flowspec/rule.h; }
 warn_in_shell() { printf 'cd $1\n' >>scripts/run; }
+warn_in_hidden_folder() { file .ci/run '#!/usr/bin/env bash' 'cd $1'; }
 
 mkdir "$tree"
 (cd "$tree" && sound_tree)
@@ -172,6 +173,7 @@ caught format 'run clang-format -i' in_git sed -i 's/    return 1;/  return 1;/'
 
 if command -v shellcheck >/dev/null 2>&1; then
     caught shell 'SC2086' warn_in_shell
+    caught shell 'SC2086' warn_in_hidden_folder
 fi
 
 echo "selftest: $tried faults and exceptions tried, $faults wrong"

@@ -11,7 +11,7 @@ if ! command -v shellcheck >/dev/null 2>&1; then
 fi
 scripts=()
 while read -r file; do
-    case $file in
+    case ${file##*/} in
     *.sh) scripts+=("$file") ;;
     *.*) ;;
     *) if head -n1 "$file" | tr -d '\0' | grep -qE '^#!.*\b(ba|da)?sh\b'; then scripts+=("$file"); fi ;;
