@@ -94,6 +94,13 @@ Test(nlri, takes_two_length_octets_from_240_and_ends_at_4095)
     cr_assert_eq(nlri_encode(&rule, bytes, sizeof(bytes), &len), STATUS_OK);
     cr_expect_eq(len, 240);
     cr_expect_eq(bytes[0], 239);
+    rule.ops[118].value = 256; /* one octet more */
+    cr_assert_eq(nlri_encode(&rule, bytes, sizeof(bytes), &len), STATUS_OK);
+    cr_expect_eq(len, 242);
+    cr_expect_arr_eq(bytes, ((uint8_t[]){0xf0, 240}), 2);
+    cr_assert_eq(nlri_decode(&again, ADDR_IPV4, bytes, len, &taken, &error), STATUS_OK);
+    cr_expect(taken == len && rule_equal(&rule, &again));
+    rule.ops[118].value = 118;
     cr_assert_eq(rule_add_op(&rule, COMPONENT_PORT, OP_EQ, 200), STATUS_OK);
     cr_assert_eq(nlri_encode(&rule, bytes, sizeof(bytes), &len), STATUS_OK);
     cr_expect_eq(len, 243);
@@ -143,6 +150,26 @@ Test(nlri, decode_ignores_what_the_rfc_says_to_ignore)
         rule_format_text(&rule, NULL, &out);
         cr_expect_str_eq(text_str(&out), cases[i].text);
         text_done(&out);
+    }
+}
+
+Test(nlri, components_out_of_order_or_repeated_are_refused)
+{
+    static const struct {
+        char hex[40], says[40];
+    } cases[] = {
+        {"06048135038111", "types must ascend"},
+        {"060b812e0a8140", "types must ascend"},
+        {"060208010108c6", "types must ascend"},
+        {"06038111038106", "there twice"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint8_t bytes[32];
+        size_t len = bytes_of(cases[i].hex, bytes, sizeof(bytes)), taken;
+        struct rule_error error = {0};
+        cr_expect_eq(nlri_decode(&rule, ADDR_IPV4, bytes, len, &taken, &error), STATUS_MALFORMED,
+                     "%s", cases[i].hex);
+        cr_expect(strstr(error.why, cases[i].says) != NULL, "%s: %s", cases[i].hex, error.why);
     }
 }
 
