@@ -83,7 +83,6 @@ struct config_network {
 struct config_exporter {
     struct ip_prefix address;  /* a host or a prefix */
     const char *name;          /* NULL: none */
-    const char *peer;          /* NULL: none */
     uint32_t sampling;         /* operator's override; 0: from the stream */
     uint32_t default_sampling; /* if the stream never says; 0: none */
     uint32_t *boundary;        /* input interfaces that count; none: all */
@@ -283,7 +282,7 @@ struct config {
     size_t shard_count;
     struct config_network *networks;
     size_t network_count;
-    struct config_prefixes is_protected, protected_sources, infrastructure;
+    struct config_prefixes is_protected, infrastructure;
     struct config_exporter *exporters;
     size_t exporter_count;
     struct config_collector collector;

@@ -196,7 +196,7 @@ static const struct config_key exporter_keys[] = {
      "its sampling rate where its records never say one", 0},
     {"active_timeout", read_active_timeout, AT(active_timeout_ms), &timeout_range, "60s",
      "the longest that it keeps a running flow to itself", 0},
-    {"peer", read_peer_name, AT(peer), NULL, NULL, "the BGP neighbour that it is", 0},
+    {"peer", read_peer_name, 0, NULL, NULL, "the BGP neighbour that it is", CONFIG_LATER},
     {"boundary", read_list, CONFIG_ARRAY_AT(struct config_exporter, boundary, boundary_count),
      &boundary_list, NULL, "input interfaces whose flows count; left out: all", 0},
     {"sees", read_choice, 0, &sees, "auto", "records are taken before or after its filter",

@@ -109,7 +109,6 @@ Test(config, the_whole_file_is_read)
     cr_assert_eq(c->exporter_count, 2);
     cr_assert_str_eq(prefix_text(&c->exporters[0].address), "192.0.2.1/32");
     cr_assert_str_eq(c->exporters[0].name, "mx1");
-    cr_assert_str_eq(c->exporters[0].peer, "mx1");
     cr_assert_eq(c->exporters[0].sampling, 1000);
     cr_assert_eq(c->exporters[0].boundary_count, 2);
     cr_assert_eq(c->exporters[0].boundary[1], 502);

@@ -205,12 +205,16 @@ static const struct bad not_yet[] = {
     {PEER("families: [ipv4-flowspec, ipv4-unicast]"), 2, 79, "ipv4-unicast: not available yet"},
     {PEER("families: [ipv6-unicast]"), 2, 64, "ipv6-unicast: not available yet"},
     {"exporters: [{address: 192.0.2.1, sees: before}]\n", 1, 34, "sees: not available yet"},
+    {SPEAKER PEERS "exporters: [{address: 192.0.2.1, peer: a}]\n", 3, 34,
+     "peer: not available yet"},
+    {"protected_sources: [192.0.2.53/32]\n", 1, 1, "protected_sources: not available yet"},
     {"bgp_sessions: [[192.0.2.1, 192.0.2.2]]\n", 1, 1, "bgp_sessions: not available yet"},
     {"test_rule: {ipv4: 100.64.0.0/32}\n", 1, 1, "test_rule: not available yet"},
     {PLATFORM("default_action: {discard: true}"), 3, 35, "default_action: not available yet"},
     {"policy: {budgets: {blackholed_hosts: 2}}\n", 1, 20, "blackholed_hosts: not available yet"},
     /* Their values are judged all the same. */
     {"collector: {recall: {enabled: false, memory: 256}}\n", 1, 46, "expected a size from 1MiB"},
+    {"protected_sources: []\ninfrastructure: [x]\n", 2, 18, "infrastructure: \"x\", expected"},
     {"notifications: []\nprofiles: []\nvectors: {}\nconsole: {enabled: false, http: x}\n", 4, 33,
      "http: \"x\", expected an address and a port"},
 };
