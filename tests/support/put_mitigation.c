@@ -203,6 +203,8 @@ static void read_option(struct put *p, const char *arg)
         m->lease_ms = strtoull(value, NULL, 10);
     else if (strncmp(arg, "method=", 7) == 0)
         snprintf(m->method, sizeof(m->method), "%s", value);
+    else if (strncmp(arg, "policy=", 7) == 0)
+        snprintf(m->policy, sizeof(m->policy), "%s", value);
     else if (strncmp(arg, "alarm=", 6) == 0)
         snprintf(m->alarm, sizeof(m->alarm), "%s", value);
     else if (strncmp(arg, "copies=", 7) == 0)

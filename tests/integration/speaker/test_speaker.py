@@ -215,6 +215,36 @@ class Judgement(Case):
         self.assertEqual(len(gobgp.routes()), 1)
         self.assertIn('weir_speaker_refused_total{reason="guard"} 2', w.metrics())
 
+    def test_dry_run_of_a_platform_a_method_or_a_policy_is_of_it_alone(self):
+        """Whatever policy says: who starts a speaker with these lines has its word that nothing is sent."""
+        w = self.world
+        gobgp, bird = w.peer(GoBgp, "gobgp"), w.peer(Bird, "bird")
+        w.more_config = """platforms:
+  - {name: edge, peers: [gobgp], widest: [/24, /48]}
+  - {name: trial, peers: [bird], widest: [/24, /48], dry_run: true}
+methods:
+  - {name: live, match: {destination: infer, protocol: [udp]}, action: {discard: true}}
+  - {name: tried, match: {destination: infer, protocol: [udp]}, action: {discard: true}, dry_run: true}
+policies:
+  - name: watched
+    direction: incoming
+    key: [dst_addr]
+    window: 1s
+    dry_run: true
+    thresholds: [{severity: critical, any: {bps: 1G}, clear: {below: 80%, after: 61s}}]
+"""
+        w.up()
+        w.all_established()
+        rule = "match destination 198.51.100.{}/32 protocol =udp source-port =53 then discard".format
+        w.announce("m-method", rule(1), method="tried")
+        w.announce("m-policy", rule(2), method="live", policy="watched")
+        w.announce("m-live", rule(3), method="live", policy="another")
+        wait_for("method", lambda: w.results("m-method").get("gobgp") == "dry-run: dry run of the method")
+        wait_for("policy", lambda: w.results("m-policy").get("gobgp") == "dry-run: dry run of the policy")
+        wait_for("platform", lambda: w.results("m-live").get("bird") == "dry-run: dry run of the peer's platform")
+        self.present(gobgp, "198.51.100.3/32")
+        self.assertEqual((len(gobgp.routes()), bird.routes()), (1, []))
+
     def test_dry_run_of_the_configuration_sends_nothing(self):
         w = self.world
         w.settings["dry_run"] = "true"

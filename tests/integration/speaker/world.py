@@ -27,6 +27,7 @@ class World:
         self.speaker = Program("speaker", self.folder)
         self.socket = os.path.join(self.folder, "speaker.sock")
         self.config = os.path.join(self.folder, "weir.yaml")
+        self.more_config = ""
         self.peers, self.settings = [], {"shutdown": "keep", "dry_run": "false"}
 
     # --- parts ---
@@ -66,7 +67,7 @@ speaker:
   metrics_port: {self.metrics_port}
   shutdown: {self.settings['shutdown']}
 peers:
-{''.join(self.peer_lines(p) for p in self.peers)}""")
+{''.join(self.peer_lines(p) for p in self.peers)}{self.more_config}""")
 
     def up(self, peers_first=True):
         self.state.up()
