@@ -399,8 +399,7 @@ static enum status take_lock(struct up *up, long *ret_holder)
     uint64_t limit_ms = now_ms(up) + UP_LEFTOVERS_LIMIT_MS;
     for (;;) {
         enum status s = up_lock(up->config->state_dir, &up->lock, ret_holder);
-        bool leftovers = s == STATUS_REFUSED && *ret_holder > 0 &&
-                         kill((pid_t)*ret_holder, 0) != 0 && errno == ESRCH;
+        bool leftovers = s == STATUS_REFUSED && *ret_holder > 0 && !up_holder_lives(*ret_holder);
         if (!leftovers || now_ms(up) > limit_ms)
             return s;
         (void)usleep(UP_TURN_MS * 1000);
@@ -476,8 +475,10 @@ int up_run(const struct command_context *context, int argc, char **argv)
         (void)close(up->notify);
         (void)unlink(up->notify_path);
     }
-    if (up->lock >= 0)
+    if (up->lock >= 0) {
+        up_run_dir_remove(up->config);
         (void)close(up->lock);
+    }
     config_free(up->config);
     free(up);
     return result;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,21 @@ enum status up_lock(const char *state_dir, int *ret_fd, long *ret_holder)
     return STATUS_OK;
 }
 
+bool up_holder_lives(long pid)
+{
+    char path[64], line[512];
+    (void)snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+    FILE *in = fopen(path, "re");
+    if (in == NULL)
+        return kill((pid_t)pid, 0) == 0 || errno != ESRCH;
+    size_t len = fread(line, 1, sizeof(line) - 1, in);
+    (void)fclose(in);
+    line[len] = '\0';
+    /* pid (name) state: the name may hold anything, also brackets. */
+    const char *name_end = strrchr(line, ')');
+    return name_end == NULL || name_end[1] == '\0' || strchr("ZX", name_end[2]) == NULL;
+}
+
 void up_run_dir(const char *state_dir, char ret_path[UP_PATH_MAX])
 {
     int len = snprintf(ret_path, UP_PATH_MAX, "%s/run", state_dir);
@@ -82,6 +98,15 @@ void up_run_dir(const char *state_dir, char ret_path[UP_PATH_MAX])
         return;
     (void)snprintf(ret_path, UP_PATH_MAX, "/tmp/weir-%ld-%08" PRIx64, (long)getuid(),
                    hash_wire(state_dir, strlen(state_dir)) & 0xffffffff);
+}
+
+void up_run_dir_remove(const struct config *config)
+{
+    char ours[UP_PATH_MAX];
+    up_run_dir(config->state_dir, ours);
+    if (strcmp(ours, config->run_dir) == 0 &&
+        strncmp(ours, config->state_dir, strlen(config->state_dir)) != 0)
+        (void)rmdir(ours);
 }
 
 static enum status write_whole(const char *path, const char *text, mode_t mode)

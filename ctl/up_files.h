@@ -18,9 +18,16 @@ enum status up_make_folder(const char *path);
  * holds it, whose pid goes into *ret_holder (0: not known). */
 enum status up_lock(const char *state_dir, int *ret_fd, long *ret_holder);
 
+/* Whether that process still runs: one that was killed and not waited for yet has a pid, but no
+ * more. */
+bool up_holder_lives(long pid);
+
 /* A folder for sockets whose paths stay under the kernel's 107 octets: state_dir/run, or where that
  * is too long one under /tmp named after the user and the state folder. */
 void up_run_dir(const char *state_dir, char ret_path[UP_PATH_MAX]);
+
+/* Removes run_dir, empty as it then is, where it is the one under /tmp. */
+void up_run_dir_remove(const struct config *config);
 
 /* Writes the sample weir.yaml into state_dir unless one is there; gives its path. */
 enum status up_sample(const char *state_dir, char ret_path[UP_PATH_MAX], bool *ret_new);

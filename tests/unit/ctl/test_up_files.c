@@ -2,6 +2,7 @@
 #include "tests/unit/skip.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,24 @@ Test(up_files, a_child_keeps_the_lock_of_a_parent_that_was_killed, .init = make,
     (void)close(second);
 }
 
+Test(up_files, who_was_killed_and_not_waited_for_does_not_live)
+{
+    siginfo_t ended;
+    cr_expect(up_holder_lives((long)getpid()));
+    pid_t child = fork();
+    if (child == 0) {
+        (void)pause();
+        _exit(1);
+    }
+    cr_expect(up_holder_lives((long)child));
+    cr_assert_eq(kill(child, SIGKILL), 0);
+    cr_assert_eq(waitid(P_PID, (id_t)child, &ended, WEXITED | WNOWAIT), 0);
+    cr_expect_eq(kill(child, 0), 0, "the pid is still there");
+    cr_expect_not(up_holder_lives((long)child));
+    cr_assert_eq(waitpid(child, NULL, 0), child);
+    cr_expect_not(up_holder_lives((long)child));
+}
+
 Test(up_files, a_second_holder_of_the_lock_is_refused_and_told_the_first, .init = make,
      .fini = clean)
 {
@@ -94,6 +113,22 @@ Test(up_files, socket_paths_stay_short_wherever_the_state_is)
     deep[300] = 'y';
     up_run_dir(deep, other);
     cr_assert_str_neq(run_dir, other, "two state folders never share one");
+}
+
+Test(up_files, a_folder_for_sockets_under_tmp_goes_at_the_end, .init = make, .fini = clean)
+{
+    char deep[400], near[64], run_dir[UP_PATH_MAX];
+    (void)snprintf(deep, sizeof(deep), "%s/%0300d", folder, 1);
+    up_run_dir(deep, run_dir);
+    struct config far = {.state_dir = deep, .run_dir = run_dir};
+    cr_assert_eq(up_make_folder(run_dir), STATUS_OK);
+    up_run_dir_remove(&far);
+    cr_expect_neq(access(run_dir, F_OK), 0);
+    (void)snprintf(near, sizeof(near), "%s/run", folder);
+    struct config usual = {.state_dir = folder, .run_dir = near};
+    cr_assert_eq(up_make_folder(near), STATUS_OK);
+    up_run_dir_remove(&usual);
+    cr_expect_eq(access(near, F_OK), 0, "the state folder keeps its own");
 }
 
 Test(up_files, the_sample_loads_and_is_not_written_twice, .init = make, .fini = clean)
