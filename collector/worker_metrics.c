@@ -161,6 +161,8 @@ void worker_metrics_tell(struct worker_metrics *metrics, const struct worker_tot
     tell_decode(decode_counters(totals->decode), &metrics->decode);
     tell_tally(tally_counters(totals->tally), &metrics->tally);
     tell_out(&out, &metrics->out);
+    /* Shown before the first drop, so that who watches sees it grow. */
+    metric_add(metric_at(&kernel_drops, label), 0);
     more_at(&kernel_drops, worker, totals->kernel_drops, metrics->kernel_drops);
     more(&receive_errors, totals->receive_errors, metrics->receive_errors);
     metric_set(metric_at(&keys, label), (double)tally_rows(totals->tally));
