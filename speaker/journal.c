@@ -3,6 +3,7 @@
 #include "common/base/hash.h"
 #include "common/base/table.h"
 #include "common/base/wire.h"
+#include "speaker/journal_record.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -20,10 +21,6 @@ static const char magic[] = "weir journal 1\n";
 
 enum {
     MAGIC_LEN = sizeof(magic) - 1,
-    FRAME_LEN = 12, /* length and hash */
-    HEAD_LEN = 2,   /* verb and key length */
-    VERB_PUT = 1,
-    VERB_DROP = 2,
     KEYS_MAX = 1 << 20,
     /* Below this size a file is never written anew, however little of it is alive. */
     COMPACT_FROM_BYTES = 1 << 20,
@@ -50,56 +47,7 @@ static enum status fail_errno(struct text *why, const char *what, const char *pa
     return STATUS_IO;
 }
 
-static uint64_t record_bytes(size_t key_len, size_t value_len)
-{
-    return FRAME_LEN + HEAD_LEN + key_len + value_len;
-}
-
 /* --- reading ---------------------------------------------------------------------------------- */
-
-struct record {
-    uint8_t verb;
-    const char *key;
-    size_t key_len;
-    const uint8_t *value;
-    size_t value_len, len;
-};
-
-/* TRUNCATED: the end cuts it; MALFORMED: it is damaged. */
-static enum status read_record(const uint8_t *bytes, size_t len, struct record *ret_record)
-{
-    struct wire_reader r = wire_reader_of(bytes, len);
-    size_t body_len = wire_u32(&r);
-    uint64_t hash = wire_u64(&r);
-    if (r.failed)
-        return STATUS_TRUNCATED;
-    if (body_len < HEAD_LEN || body_len > HEAD_LEN + JOURNAL_KEY_MAX + JOURNAL_VALUE_MAX)
-        return STATUS_MALFORMED;
-    if (body_len > r.left)
-        return STATUS_TRUNCATED;
-    bool last = body_len == r.left;
-    if (hash_wire(r.pos, body_len) != hash)
-        return last ? STATUS_TRUNCATED : STATUS_MALFORMED;
-    struct record record = {.verb = wire_u8(&r), .key_len = wire_u8(&r)};
-    body_len -= HEAD_LEN;
-    if (record.key_len == 0 || record.key_len > JOURNAL_KEY_MAX || record.key_len > body_len)
-        return STATUS_MALFORMED;
-    record.key = (const char *)wire_take(&r, record.key_len);
-    record.value_len = body_len - record.key_len;
-    record.value = wire_take(&r, record.value_len);
-    record.len = record_bytes(record.key_len, record.value_len);
-    *ret_record = record;
-    return STATUS_OK;
-}
-
-/* A file system may leave zeros where a write was under way. */
-static bool all_zero(const uint8_t *bytes, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if (bytes[i] != 0)
-            return false;
-    return true;
-}
 
 static void forget(struct journal *journal, const char *key, size_t key_len)
 {
@@ -129,8 +77,8 @@ static enum journal_found index_records(struct journal *journal, const uint8_t *
     enum status status = STATUS_OK;
     if (len < MAGIC_LEN) {
         journal->end = 0;
-        return memcmp(bytes, magic, len) == 0 || all_zero(bytes, len) ? JOURNAL_TORN
-                                                                      : JOURNAL_FOREIGN;
+        return memcmp(bytes, magic, len) == 0 || record_all_zero(bytes, len) ? JOURNAL_TORN
+                                                                             : JOURNAL_FOREIGN;
     }
     if (memcmp(bytes, magic, MAGIC_LEN) != 0) {
         journal->end = 0;
@@ -138,11 +86,11 @@ static enum journal_found index_records(struct journal *journal, const uint8_t *
     }
     while (at < len) {
         struct record record;
-        status = read_record(bytes + at, len - at, &record);
+        status = record_read(bytes + at, len - at, &record);
         if (status != STATUS_OK)
             break;
-        uint64_t value_at = at + FRAME_LEN + HEAD_LEN + record.key_len;
-        if (record.verb == VERB_PUT)
+        uint64_t value_at = at + RECORD_FRAME_LEN + RECORD_HEAD_LEN + record.key_len;
+        if (record.verb == RECORD_PUT)
             (void)remember(journal, record.key, record.key_len, value_at, record.value_len);
         else
             forget(journal, record.key, record.key_len);
@@ -151,7 +99,10 @@ static enum journal_found index_records(struct journal *journal, const uint8_t *
     journal->end = at;
     if (status == STATUS_OK)
         return JOURNAL_WHOLE;
-    bool torn = status == STATUS_TRUNCATED || all_zero(bytes + at, len - at);
+    /* A write that was cut off is the last one; what looks so and has whole records behind it has
+     * a damaged length. */
+    bool torn = record_all_zero(bytes + at, len - at) ||
+                (status == STATUS_TRUNCATED && !record_follows(bytes + at, len - at));
     return torn ? JOURNAL_TORN : JOURNAL_DAMAGED;
 }
 
@@ -231,14 +182,14 @@ static enum status append(struct journal *journal, uint8_t verb, const char *key
     if (bytes == NULL)
         return STATUS_NO_MEMORY;
     struct wire_writer w = wire_writer_of(bytes, len);
-    wire_put_u32(&w, (uint32_t)(len - FRAME_LEN));
+    wire_put_u32(&w, (uint32_t)(len - RECORD_FRAME_LEN));
     wire_put_u64(&w, 0);
     wire_put_u8(&w, verb);
     wire_put_u8(&w, (uint8_t)key_len);
     wire_put_bytes(&w, key, key_len);
     wire_put_bytes(&w, value, value_len);
     assert(!w.failed && w.len == len);
-    wire_put_uint_at(bytes + 4, 8, hash_wire(bytes + FRAME_LEN, len - FRAME_LEN));
+    wire_put_uint_at(bytes + 4, 8, hash_wire(bytes + RECORD_FRAME_LEN, len - RECORD_FRAME_LEN));
     enum status status = write_all(journal->fd, bytes, len, journal->end);
     free(bytes);
     if (status != STATUS_OK) {
@@ -255,7 +206,7 @@ static enum status append(struct journal *journal, uint8_t verb, const char *key
 enum status journal_put(struct journal *journal, const char *key, const void *value, size_t len)
 {
     uint64_t at;
-    enum status status = append(journal, VERB_PUT, key, value, len, &at);
+    enum status status = append(journal, RECORD_PUT, key, value, len, &at);
     return status == STATUS_OK ? remember(journal, key, strlen(key), at, len) : status;
 }
 
@@ -264,7 +215,7 @@ enum status journal_drop(struct journal *journal, const char *key)
     uint64_t at;
     if (table_find(journal->places, key, strlen(key)) == NULL)
         return STATUS_OK;
-    enum status status = append(journal, VERB_DROP, key, NULL, 0, &at);
+    enum status status = append(journal, RECORD_DROP, key, NULL, 0, &at);
     if (status == STATUS_OK)
         forget(journal, key, strlen(key));
     return status;

@@ -178,7 +178,7 @@ Test(journal, damage_moves_the_file_aside_and_keeps_what_came_before)
     journal_close(journal);
     size_t len = read_file(folder.file, bytes, sizeof(bytes));
     snprintf(damaged, sizeof(damaged), "%s.damaged", folder.file);
-    for (size_t at = second + 4; at < third; at++) {
+    for (size_t at = second; at < third; at++) {
         bytes[at] ^= 0x20;
         write_file(folder.file, bytes, len);
         journal = open_at(folder.file, &said, JOURNAL_DAMAGED);
