@@ -2,6 +2,7 @@
 
 #include "common/base/metrics.h"
 #include "common/service/config_fixed.h"
+#include "common/service/health.h"
 #include "common/service/http.h"
 #include "common/service/notify.h"
 #include "common/service/parent.h"
@@ -21,6 +22,7 @@
  * loop itself hangs, the kernel's alarm ends the process.
  */
 enum { STOP_LIMIT_MS = 4500, STOP_ALARM_S = 5, METRIC_NAME_MAX = 64 };
+enum { HEALTH_LIMIT_MS = 3000 }; /* of --health */
 
 struct process {
     const struct process_hooks *hooks;
@@ -408,6 +410,22 @@ static int check_only(const struct process *p)
     return 0;
 }
 
+/* Only 0 and 1: others mean something else to who runs health checks. */
+static int ask_health(const struct process *p)
+{
+    struct ip_endpoint at = {p->config->listen, identity_of(p->hooks, p->config).metrics_port};
+    struct text said;
+    text_init(&said, 0);
+    enum status s = STATUS_NOT_FOUND;
+    if (at.port == 0)
+        text_addf(&said, "%s.metrics_port is 0, so it has no /healthz", p->hooks->kind);
+    else
+        s = health_ask(&at, HEALTH_LIMIT_MS, &said);
+    (void)printf("%s\n", text_str(&said));
+    text_done(&said);
+    return s == STATUS_OK ? 0 : 1;
+}
+
 static int list_metrics(const struct process_hooks *hooks)
 {
     struct text list;
@@ -444,12 +462,14 @@ int process_run(int argc, char **argv, const struct process_hooks *hooks)
     config_errors_init(&errors, p.path);
     (void)config_load_judged(&p.config, p.path, hooks->check, &errors);
     (void)fputs(text_str(&errors.lines), stderr);
-    if (p.config == NULL && args.action != ACTION_CHECK)
+    if (p.config == NULL && args.action == ACTION_RUN)
         notify_why(text_str(&errors.lines), strcspn(text_str(&errors.lines), "\n"));
     config_errors_done(&errors);
     if (p.config == NULL)
         return 1;
-    int status = args.action == ACTION_CHECK ? check_only(&p) : live(&p);
+    int status = args.action == ACTION_CHECK    ? check_only(&p)
+                 : args.action == ACTION_HEALTH ? ask_health(&p)
+                                                : live(&p);
     config_free(p.config);
     return status;
 }

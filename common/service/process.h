@@ -32,7 +32,7 @@ struct process_hooks {
     void *self;
 };
 
-/* Returns the exit status. Takes --config FILE, --check, --metrics, --version, --help. */
+/* Returns the exit status. Takes --config FILE, --check, --health, --metrics, --version, --help. */
 int process_run(int argc, char **argv, const struct process_hooks *hooks);
 
 uv_loop_t *process_loop(struct process *process);

@@ -8,12 +8,13 @@
 static void print_usage(FILE *out, const char *kind)
 {
     (void)fprintf(out,
-                  "usage: weir-%s [--config FILE] [--check]\n"
+                  "usage: weir-%s [--config FILE] [--check | --health]\n"
                   "       weir-%s --metrics | --version | --help\n"
                   "\n"
                   "  --config FILE  the configuration; default $WEIR_CONFIG, then ./weir.yaml,\n"
                   "                 then /etc/weir/weir.yaml\n"
                   "  --check        read it, say every error, and leave\n"
+                  "  --health       ask the one that runs for /healthz; 0: it is well, 1: not\n"
                   "  --metrics      list what /metrics has: name, type, labels, meaning\n"
                   "\n"
                   "SIGHUP reads the configuration again, SIGTERM ends the process.\n",
@@ -42,6 +43,8 @@ struct process_args process_args_parse(int argc, char **argv, const char *kind)
         }
         if (strcmp(a, "--check") == 0) {
             args.action = ACTION_CHECK;
+        } else if (strcmp(a, "--health") == 0) {
+            args.action = ACTION_HEALTH;
         } else if (strcmp(a, "--metrics") == 0) {
             args.action = ACTION_METRICS;
         } else if (strncmp(a, "--config=", 9) == 0 && a[9] != '\0') {

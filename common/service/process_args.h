@@ -2,7 +2,7 @@
 #define COMMON_SERVICE_PROCESS_ARGS_H
 
 /* The arguments that all four processes take. */
-enum process_action { ACTION_RUN, ACTION_CHECK, ACTION_METRICS, ACTION_EXIT };
+enum process_action { ACTION_RUN, ACTION_CHECK, ACTION_METRICS, ACTION_HEALTH, ACTION_EXIT };
 
 struct process_args {
     enum process_action action;
