@@ -96,6 +96,20 @@ static const struct command commands[] = {
      "                  configuration)\n" SCOPES "  --reason TEXT   shown while the hold stands\n\n"
      "Exit status 1, and its name, when one was not reached.\n",
      speaker_run},
+    {"redis-cli", "[--admin] state|NAME [ARGUMENT…]",
+     "redis-cli at a Redis server of the configuration, as the user `operator`",
+     "NAME is that of a telemetry server; telemetry is the first. What follows is redis-cli's.\n\n"
+     "  --admin  as the user `admin`, who may do everything\n",
+     redis_cli_run},
+    {"redis-acl", "state|NAME [--to FILE] [--make-passwords]",
+     "the ACL file of a Redis server: what each process and people may do there",
+     "NAME is that of a telemetry server of the configuration; telemetry is its first. Passwords\n"
+     "are those of redis.password_dir/USER.pw, as they are, so keep it to yourself; a user "
+     "without\n"
+     "one is off. Keys begin with redis.prefix. `weir up` does this for the servers it starts.\n\n"
+     "  --to FILE         write it there, readable by its owner alone\n"
+     "  --make-passwords  first make those that are missing\n",
+     redis_acl_run},
     {"decode", "FILE|- [--text]", "flow records of a capture or IPFIX file as JSON, one a line",
      "FILE is pcap, pcapng or IPFIX messages; - is standard input. What was refused is counted on\n"
      "standard error by reason. Octets and packets are as exported, before scaling. With --config\n"

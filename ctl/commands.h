@@ -16,6 +16,8 @@ int mitigate_run(const struct command_context *context, int argc, char **argv);
 int mitigation_run(const struct command_context *context, int argc, char **argv);
 int mitigations_run(const struct command_context *context, int argc, char **argv);
 int peers_run(const struct command_context *context, int argc, char **argv);
+int redis_acl_run(const struct command_context *context, int argc, char **argv);
+int redis_cli_run(const struct command_context *context, int argc, char **argv);
 int replay_run(const struct command_context *context, int argc, char **argv);
 int resume_run(const struct command_context *context, int argc, char **argv);
 int routes_run(const struct command_context *context, int argc, char **argv);

@@ -4,8 +4,10 @@
 #include "common/base/log.h"
 #include "common/model/model.h"
 #include "common/redis/redis.h"
+#include "common/service/credentials.h"
 #include "common/service/notify.h"
 #include "common/service/parent.h"
+#include "ctl/passwords.h"
 #include "ctl/up_child.h"
 #include "ctl/up_files.h"
 #include "ctl/up_notify.h"
@@ -46,6 +48,7 @@ static const char *const process_kinds[] = {"speaker", "aggregator", "collector"
 struct up {
     const struct command_context *context;
     struct config *config;
+    struct credentials credentials; /* the operator's */
     uv_loop_t loop;
     uv_timer_t turn;
     uv_signal_t signals[4];
@@ -205,37 +208,19 @@ static void on_signal(uv_signal_t *handle, int number)
     }
 }
 
-/* The folder of this program, where its companions are too. */
-static bool program_path(const char *name, char ret_path[UP_PATH_MAX])
-{
-    char self[UP_PATH_MAX];
-    ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    if (len <= 0)
-        return false;
-    self[len] = '\0';
-    char *slash = strrchr(self, '/');
-    if (slash == NULL)
-        return false;
-    *slash = '\0';
-    return snprintf(ret_path, UP_PATH_MAX, "%s/%s", self, name) < UP_PATH_MAX &&
-           access(ret_path, X_OK) == 0;
-}
-
-static const char *redis_server_path(void)
-{
-    static const char *const places[] = {"/usr/bin/redis-server", "/usr/local/bin/redis-server"};
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        if (access(places[i], X_OK) == 0)
-            return places[i];
-    }
-    return NULL;
-}
-
 static enum status add_server(struct up *up, const struct config_redis_server *server,
                               bool is_state)
 {
     char conf[UP_PATH_MAX], name[32];
-    enum status s = up_redis_conf(up->config, server, is_state, conf);
+    struct text why;
+    text_init(&why, 0);
+    enum status s = up_redis_conf(up->config, server, is_state, conf, &why);
+    bool is_said = why.len > 0;
+    if (is_said)
+        (void)command_failed(up->context, "%s", text_str(&why));
+    text_done(&why);
+    if (is_said)
+        return STATUS_NOT_FOUND;
     if (s == STATUS_UNSUPPORTED) {
         log_info("not started here: its address is not a Unix socket", "redis=%s address=%s",
                  server->name, server->address);
@@ -252,7 +237,7 @@ static enum status add_server(struct up *up, const struct config_redis_server *s
                              path, server->name);
         return STATUS_EXISTS;
     }
-    const char *program = redis_server_path();
+    const char *program = up_redis_server_path();
     if (program == NULL) {
         (void)command_failed(up->context, "no redis-server in /usr/bin: install redis-server");
         return STATUS_NOT_FOUND;
@@ -267,10 +252,27 @@ static enum status add_server(struct up *up, const struct config_redis_server *s
     return s;
 }
 
+/* Each process then is a user of its own to the servers, whose rights are in etc/redis. */
+static bool make_passwords(struct up *up)
+{
+    struct text why;
+    text_init(&why, 0);
+    bool made =
+        (up->config->redis.password_dir == NULL || passwords_make(up->config, &why) == STATUS_OK) &&
+        credentials_read(&up->credentials, up->config, "operator", &why) == STATUS_OK;
+    if (!made)
+        (void)command_failed(up->context, "%s; `redis: {password_dir: none}` goes without",
+                             text_str(&why));
+    text_done(&why);
+    return made;
+}
+
 static enum status add_children(struct up *up)
 {
     if (up->config->redis.telemetry_count + 1 > UP_SERVERS_MAX)
         return STATUS_LIMIT;
+    if (!make_passwords(up))
+        return STATUS_NOT_FOUND;
     enum status s = add_server(up, &up->config->redis.state, true);
     for (size_t i = 0; s == STATUS_OK && i < up->config->redis.telemetry_count; i++)
         s = add_server(up, &up->config->redis.telemetry[i], false);
@@ -278,7 +280,7 @@ static enum status add_children(struct up *up)
          i++) {
         char program[UP_PATH_MAX], name[32];
         (void)snprintf(name, sizeof(name), "weir-%s", process_kinds[i]);
-        if (!program_path(name, program)) {
+        if (!up_program_path(name, program)) {
             (void)command_failed(up->context, "%s is not beside this program", name);
             return STATUS_NOT_FOUND;
         }
@@ -299,7 +301,10 @@ static bool servers_answer(struct up *up)
     for (size_t i = 0; i <= up->config->redis.telemetry_count;) {
         const struct config_redis_server *server =
             i == 0 ? &up->config->redis.state : &up->config->redis.telemetry[i - 1];
-        struct redis_options options = {.name = server->name, .address = server->address};
+        struct redis_options options = {.name = server->name,
+                                        .address = server->address,
+                                        .user = up->credentials.user,
+                                        .password = up->credentials.password};
         struct redis_sync *sync = NULL;
         const struct redis_reply *reply = NULL;
         struct text why;
@@ -479,6 +484,7 @@ int up_run(const struct command_context *context, int argc, char **argv)
         up_run_dir_remove(up->config);
         (void)close(up->lock);
     }
+    credentials_done(&up->credentials);
     config_free(up->config);
     free(up);
     return result;

@@ -1,6 +1,8 @@
 #include "ctl/up_files.h"
 
 #include "common/base/hash.h"
+#include "ctl/redis_acl.h"
+#include "ctl/redis_texts.h"
 #include "ctl/sample.h"
 
 #include <errno.h>
@@ -109,12 +111,12 @@ void up_run_dir_remove(const struct config *config)
         (void)rmdir(ours);
 }
 
-static enum status write_whole(const char *path, const char *text, mode_t mode)
+enum status up_write_file(const char *path, const char *text)
 {
     char temporary[UP_PATH_MAX];
     if (snprintf(temporary, sizeof(temporary), "%s.new", path) >= (int)sizeof(temporary))
         return STATUS_LIMIT;
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return STATUS_IO;
     size_t len = strlen(text);
@@ -143,13 +145,30 @@ enum status up_sample(const char *state_dir, char ret_path[UP_PATH_MAX], bool *r
     text_add(&yaml, "\nrun_dir: ");
     text_add_json_string(&yaml, run_dir);
     text_addf(&yaml, "\n%s", sample_yaml);
-    enum status s = yaml.failed ? STATUS_NO_MEMORY : write_whole(ret_path, text_str(&yaml), 0600);
+    enum status s = yaml.failed ? STATUS_NO_MEMORY : up_write_file(ret_path, text_str(&yaml));
     text_done(&yaml);
     return s;
 }
 
+/* The server's ACL file beside its other files, and the line that names it. */
+static enum status add_acl(struct text *conf, const struct config *config, bool is_state,
+                           const char *dir, struct text *why)
+{
+    char path[UP_PATH_MAX];
+    if (snprintf(path, sizeof(path), "%s/users.acl", dir) >= (int)sizeof(path))
+        return STATUS_LIMIT;
+    struct text acl;
+    text_init(&acl, 0);
+    enum status s = redis_acl_add(&acl, config, is_state, why);
+    if (s == STATUS_OK)
+        s = up_write_file(path, text_str(&acl));
+    text_done(&acl);
+    text_addf(conf, "aclfile \"%s\"\n", path);
+    return s;
+}
+
 enum status up_redis_conf(const struct config *config, const struct config_redis_server *server,
-                          bool is_state, char ret_path[UP_PATH_MAX])
+                          bool is_state, char ret_path[UP_PATH_MAX], struct text *why)
 {
     static const char scheme[] = "unix:";
     if (strncmp(server->address, scheme, sizeof(scheme) - 1) != 0)
@@ -167,15 +186,42 @@ enum status up_redis_conf(const struct config *config, const struct config_redis
     struct text conf;
     text_init(&conf, 0);
     text_add(&conf, "# Written by `weir up` at each start; changes here are lost.\n");
-    text_addf(&conf, "port 0\nunixsocket \"%s\"\nunixsocketperm 700\n",
+    text_add(&conf, is_state ? redis_state_conf : redis_telemetry_conf);
+    text_addf(&conf, "unixsocket \"%s\"\nunixsocketperm 700\n",
               server->address + sizeof(scheme) - 1);
-    text_addf(&conf, "dir \"%s\"\nlogfile \"%s/redis.log\"\nloglevel notice\n", dir, dir);
-    text_add(&conf, "daemonize no\nsave \"\"\nmaxmemory-policy noeviction\n");
+    text_addf(&conf, "dir \"%s\"\nlogfile \"%s/redis.log\"\n", dir, dir);
     text_addf(&conf, "maxmemory %" PRIu64 "\n", server->max_memory_bytes);
-    text_add(&conf, is_state ? "appendonly yes\nappendfsync always\n" : "appendonly no\n");
-    s = conf.failed ? STATUS_NO_MEMORY : write_whole(ret_path, text_str(&conf), 0600);
+    if (config->redis.password_dir != NULL)
+        s = add_acl(&conf, config, is_state, dir, why);
+    if (s == STATUS_OK)
+        s = conf.failed ? STATUS_NO_MEMORY : up_write_file(ret_path, text_str(&conf));
     text_done(&conf);
     return s;
+}
+
+bool up_program_path(const char *name, char ret_path[UP_PATH_MAX])
+{
+    char self[UP_PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    if (len <= 0)
+        return false;
+    self[len] = '\0';
+    char *slash = strrchr(self, '/');
+    if (slash == NULL)
+        return false;
+    *slash = '\0';
+    return snprintf(ret_path, UP_PATH_MAX, "%s/%s", self, name) < UP_PATH_MAX &&
+           access(ret_path, X_OK) == 0;
+}
+
+const char *up_redis_server_path(void)
+{
+    static const char *const places[] = {"/usr/bin/redis-server", "/usr/local/bin/redis-server"};
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        if (access(places[i], X_OK) == 0)
+            return places[i];
+    }
+    return NULL;
 }
 
 bool up_socket_is_taken(const char *path)

@@ -32,10 +32,18 @@ void up_run_dir_remove(const struct config *config);
 /* Writes the sample weir.yaml into state_dir unless one is there; gives its path. */
 enum status up_sample(const char *state_dir, char ret_path[UP_PATH_MAX], bool *ret_new);
 
-/* Writes redis-NAME.conf for one server and gives its path. UNSUPPORTED: not a Unix socket, so not
- * ours to start. */
+/* The whole text or nothing, for its owner only. */
+enum status up_write_file(const char *path, const char *text);
+
+/* Writes redis-NAME.conf for one server and gives its path; and where there are passwords, its ACL
+ * file. UNSUPPORTED: not a Unix socket, so not ours to start. *why: of what goes into the ACL file.
+ */
 enum status up_redis_conf(const struct config *config, const struct config_redis_server *server,
-                          bool is_state, char ret_path[UP_PATH_MAX]);
+                          bool is_state, char ret_path[UP_PATH_MAX], struct text *why);
+
+/* In the folder of this program, where its companions are too. */
+bool up_program_path(const char *name, char ret_path[UP_PATH_MAX]);
+const char *up_redis_server_path(void); /* NULL: there is none */
 
 /* Does a server listen on this Unix socket? A redis-server that starts would take its name away
  * from it without a word. */

@@ -69,7 +69,7 @@ static bool read_folder_or_none(struct config_read *r, const struct config_key *
         memset(ret_value, 0, sizeof(const char *));
         return true;
     }
-    return read_path(r, key, node, ret_value);
+    return read_path_part(r, key, node, ret_value);
 }
 
 static const struct config_range memory_range = {1 << 20, 1ULL << 44,
@@ -110,7 +110,7 @@ static const struct config_key redis_keys[] = {
     {"prefix", read_key_prefix, offsetof(struct config, redis.prefix), NULL,
      "weir:", "in front of the name of every key", 0},
     {"password_dir", read_folder_or_none, offsetof(struct config, redis.password_dir), NULL,
-     "/etc/weir/secrets", "holds <user>.pw for each kind of process; none: no passwords", 0},
+     "secrets", "under state_dir: holds <user>.pw for each kind of process; none: no passwords", 0},
     {"telemetry", read_list, CONFIG_ARRAY_AT(struct config, redis.telemetry, redis.telemetry_count),
      &telemetry_list, NULL,
      "servers without persistence; left out: one at telemetry.sock in run_dir", 0},
@@ -259,6 +259,9 @@ static void finish_house(struct config_read *r, const struct config_node *node, 
     (void)node;
     if (c->run_dir == NULL || c->state_dir == NULL)
         return; /* memory ran out */
+    if (c->redis.password_dir != NULL && c->redis.password_dir[0] != '/')
+        c->redis.password_dir =
+            arena_format(r->arena, "%s/%s", c->state_dir, c->redis.password_dir);
     struct config_redis_server *state = &c->redis.state;
     state->name = "state";
     if (state->address == NULL)

@@ -123,9 +123,17 @@ class House:
         found = re.search(r"^run_dir: (.*)$", self.config_file.read_text(), re.MULTILINE)
         return pathlib.Path(json.loads(found[1]))
 
-    def redis(self, role):
-        """A connection to the "state" or the "telemetry" server."""
-        return Redis(str(self.run_dir() / f"{role}.sock"))
+    def password(self, user):
+        """None where there are no passwords; then everybody may do everything."""
+        path = self.state_dir / "secrets" / f"{user}.pw"
+        return path.read_text().strip() if path.exists() else None
+
+    def redis(self, role, user="admin"):
+        """A connection to the "state" or the "telemetry" server, as somebody who may do everything, or as another."""
+        redis, password = Redis(str(self.run_dir() / f"{role}.sock")), self.password(user)
+        if password:
+            redis("AUTH", user, password)
+        return redis
 
     def registry(self):
         with self.redis("telemetry") as redis:

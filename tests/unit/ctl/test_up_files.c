@@ -144,12 +144,16 @@ Test(up_files, the_sample_loads_and_is_not_written_twice, .init = make, .fini = 
     cr_assert(config->dry_run);
     cr_assert_str_eq(config->state_dir, folder);
     char conf[UP_PATH_MAX], content[4096] = "";
-    cr_assert_eq(up_redis_conf(config, &config->redis.state, true, conf), STATUS_OK);
+    struct text why;
+    text_init(&why, 0);
+    cr_assert_eq(up_redis_conf(config, &config->redis.state, true, conf, &why), STATUS_OK);
+    cr_assert_eq(why.len, 0);
     FILE *f = fopen(conf, "r");
     cr_assert_not_null(f);
     cr_assert_gt(fread(content, 1, sizeof(content) - 1, f), 0);
     fclose(f);
     cr_assert_not_null(strstr(content, "appendfsync always"));
+    cr_assert_not_null(strstr(content, "redis-state/users.acl"));
     config_free(config);
     config_errors_done(&errors);
     cr_assert_eq(up_sample(folder, path, &is_new), STATUS_OK);

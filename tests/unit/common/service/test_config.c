@@ -33,7 +33,7 @@ Test(config, an_empty_file_is_all_defaults)
         cr_assert(c->dry_run);
         cr_assert_str_eq(addr_format(&c->listen, text), "127.0.0.1");
         cr_assert_str_eq(c->redis.prefix, "weir:");
-        cr_assert_str_eq(c->redis.password_dir, "/etc/weir/secrets");
+        cr_assert_str_eq(c->redis.password_dir, "/var/lib/weir/secrets");
         cr_assert_eq(c->redis.telemetry_count, 1);
         cr_assert_str_eq(c->redis.telemetry[0].name, "t1");
         cr_assert_str_eq(c->redis.telemetry[0].address, "unix:/run/weir/telemetry.sock");
@@ -235,6 +235,9 @@ Test(config, what_is_left_out_follows_what_is_there)
     cr_assert_str_eq(c->speaker.journal, "/tmp/s/speaker.journal");
     cr_assert_str_eq(c->shards[0].aggregator, "a7");
     cr_assert_null(c->redis.password_dir);
+    struct config *other = parse("state_dir: /tmp/s\nredis: {password_dir: pw}\n");
+    cr_assert_str_eq(other->redis.password_dir, "/tmp/s/pw");
+    config_free(other);
     cr_assert_not(c->dry_run);
     cr_assert_eq(c->policies[0].thresholds[0].clear_after_ms, 130000, "raised to what is needed");
     config_free(c);

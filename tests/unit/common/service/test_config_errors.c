@@ -132,7 +132,7 @@ static const struct bad bad_values[] = {
     {"redis: {telemetry: {name: t1}}\n", 1, 20,
      "telemetry: a group of keys, expected a list of servers"},
     {"redis: {telemetry: []}\n", 1, 20, "telemetry: 0 items, expected 1 to 64"},
-    {"redis: {password_dir: secrets}\n", 1, 23, "expected a path that starts with /"},
+    {"redis: {password_dir: [secrets]}\n", 1, 23, "expected a path of 1 to 1024 octets"},
     {"run_dir: "
      "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
      "\n",
