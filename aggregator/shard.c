@@ -143,7 +143,11 @@ void shard_batch(struct shard *s, const struct delta_batch *batch, uint64_t id_m
     char collector[2 * NAME_MAX_LEN];
     if (now_ms == 0)
         now_ms = id_ms; /* the other connection is not up yet, and this one's ids are time too */
-    enum window_verdict verdict = window_merge(s->window, batch, id_ms, age_ms, now_ms);
+    /* While the stream is read again after a start, what has no time must not all become of now. */
+    bool has_no_time = s->is_replaying && window_is_future(id_ms, now_ms);
+    enum window_verdict verdict = has_no_time
+                                      ? window_skip(s->window, batch, now_ms)
+                                      : window_merge(s->window, batch, id_ms, age_ms, now_ms);
     if (id_ms > s->newest_id_ms && id_ms <= now_ms)
         s->newest_id_ms = id_ms;
     if (verdict != WINDOW_TWIN)

@@ -249,6 +249,28 @@ static enum window_verdict count_refusal(struct window *w, enum feed_verdict ver
     return WINDOW_DROPPED;
 }
 
+bool window_is_future(uint64_t id_ms, uint64_t now_ms)
+{
+    return id_ms > now_ms + FUTURE_MS;
+}
+
+enum window_verdict window_skip(struct window *window, const struct delta_batch *batch,
+                                uint64_t now_ms)
+{
+    const struct feed_batch feed = {.batch = batch, .id_ms = now_ms, .end_ms = now_ms};
+    uint64_t missed;
+    if (strcmp(batch->shard, window->shard) != 0) {
+        window->stats.foreign_batches++;
+        return WINDOW_DROPPED;
+    }
+    enum feed_verdict verdict = feeds_take(&window->feeds, &feed, &missed);
+    if (verdict != FEED_NEW)
+        return count_refusal(window, verdict);
+    window->stats.future_batches++;
+    feeds_lost(&window->feeds, now_ms);
+    return WINDOW_DROPPED;
+}
+
 enum window_verdict window_merge(struct window *window, const struct delta_batch *batch,
                                  uint64_t id_ms, uint64_t age_ms, uint64_t now_ms)
 {
@@ -258,7 +280,7 @@ enum window_verdict window_merge(struct window *window, const struct delta_batch
         window->stats.foreign_batches++;
         return WINDOW_DROPPED;
     }
-    if (m.id_ms > now_ms + FUTURE_MS) {
+    if (window_is_future(m.id_ms, now_ms)) {
         window->stats.future_batches++;
         m.id_ms = now_ms;
     }

@@ -37,7 +37,8 @@ struct window_options {
     X(twin_batches, "batches of a second live process of one collector's name")                    \
     X(foreign_batches, "batches of another shard")                                                 \
     X(crowded_batches, "batches of more workers than are kept")                                    \
-    X(future_batches, "batches from a time that has not come, taken as of now")                    \
+    X(future_batches,                                                                              \
+      "batches from a time that has not come: as of now, or after a start not at all")             \
     X(late_rows, "rows older than the longest window, counted in the totals only")                 \
     X(unknown_rows, "rows of counts that the configuration here does not have")                    \
     X(other_rows, "rows of keys that collectors had no room for")                                  \
@@ -65,6 +66,13 @@ enum window_verdict {
 /* id_ms: time of the stream ID; age_ms: from the interval's end to then. */
 enum window_verdict window_merge(struct window *window, const struct delta_batch *batch,
                                  uint64_t id_ms, uint64_t age_ms, uint64_t now_ms);
+
+/* Whether a stream ID lies further ahead than a clock may differ: the server's was set back since,
+ * so when its entry was written is not known. One that has just been written counts as of now. */
+bool window_is_future(uint64_t id_ms, uint64_t now_ms);
+/* Takes a batch of which is not known when it was written: its number, but not what it says. */
+enum window_verdict window_skip(struct window *window, const struct delta_batch *batch,
+                                uint64_t now_ms);
 
 /* Keys that have a row in every tick and are never evicted: those of alarms. Sets them anew; keys
  * of other shards and of unknown counts are passed over. */

@@ -221,6 +221,50 @@ Test(window, late_batches_go_into_their_interval_and_too_late_ones_into_the_tota
     sim_end(&sim);
 }
 
+static struct delta_batch batch_of(struct sender *s, uint64_t sequence)
+{
+    return (struct delta_batch){.collector = "c1",
+                                .shard = "s0",
+                                .epoch = 1,
+                                .workers = 1,
+                                .sequence = sequence,
+                                .interval_ms = 10,
+                                .counts = {COUNT},
+                                .count_count = 1,
+                                .exporters = s->exporters,
+                                .exporter_count = 1,
+                                .rows = s->rows,
+                                .row_count = 1};
+}
+
+/* A clock that was set back, and then a restart: minutes of traffic would stand in one instant. */
+Test(window, batches_without_a_time_count_nothing_but_their_number)
+{
+    struct sim sim;
+    struct sender *s = sender_new("c1", 0, 1);
+    static struct delta_batch batch;
+    struct rollup_tick tick;
+    sim_simple(&sim);
+    sender_add(s, HOST, 1000000);
+    cr_assert(window_is_future(T0 + 60000, T0));
+    cr_assert_not(window_is_future(T0 + 500, T0));
+    for (uint64_t sequence = 1; sequence <= 50; sequence++) {
+        batch = batch_of(s, sequence);
+        cr_assert_eq(window_skip(sim.window, &batch, T0), WINDOW_DROPPED);
+    }
+    cr_assert_eq(window_stats(sim.window)->future_batches, 50);
+    cr_assert_eq(window_merge(sim.window, &batch, T0, 0, T0), WINDOW_DROPPED);
+    cr_assert_eq(window_stats(sim.window)->duplicate_batches, 1);
+    cr_assert_float_eq(rate_at(&sim, T0, HOST), 0, 1);
+    cr_assert_eq(window_tick(sim.window, T0, &tick), STATUS_OK);
+    cr_assert(tick.blind, "what it has not seen is not peace");
+    batch = batch_of(s, 51);
+    cr_assert_eq(window_merge(sim.window, &batch, T0 + 100, 0, T0 + 100), WINDOW_MERGED);
+    cr_assert_float_eq(rate_at(&sim, T0 + 100, HOST), 1e6, 1);
+    free(s);
+    sim_end(&sim);
+}
+
 Test(window, a_batch_of_the_future_is_taken_as_of_now)
 {
     struct sim sim;
@@ -228,18 +272,7 @@ Test(window, a_batch_of_the_future_is_taken_as_of_now)
     static struct delta_batch batch;
     sim_simple(&sim);
     sender_add(s, HOST, 1000000);
-    batch = (struct delta_batch){.collector = "c1",
-                                 .shard = "s0",
-                                 .epoch = 1,
-                                 .workers = 1,
-                                 .sequence = 1,
-                                 .interval_ms = 10,
-                                 .counts = {COUNT},
-                                 .count_count = 1,
-                                 .exporters = s->exporters,
-                                 .exporter_count = 1,
-                                 .rows = s->rows,
-                                 .row_count = 1};
+    batch = batch_of(s, 1);
     cr_assert_eq(window_merge(sim.window, &batch, T0 + 86400000, 0, T0), WINDOW_MERGED);
     cr_assert_eq(window_stats(sim.window)->future_batches, 1);
     cr_assert_float_eq(rate_at(&sim, T0, HOST), 1e6, 1);
