@@ -81,8 +81,13 @@ static void on_restored(struct policy *p, enum status status)
         gate_settle(p);
         return;
     }
+    char text[160];
     size_t alarms = 0, mitigations = 0;
     count_known(p, &alarms, &mitigations);
+    (void)snprintf(text, sizeof(text),
+                   "takes up %zu alarms, %zu mitigations, %zu holds; epoch %" PRIu64, alarms,
+                   mitigations, p->hold_count, p->epoch);
+    out_jobs_audit(p, "leads", p->config->policy.name, text);
     if (in_missed_read(p) != STATUS_OK)
         log_warn("requests of before cannot be read", "epoch=%" PRIu64, p->epoch);
     log_info("acting", "epoch=%" PRIu64 " alarms=%zu mitigations=%zu holds=%zu", p->epoch, alarms,

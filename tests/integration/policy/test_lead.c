@@ -68,6 +68,7 @@ Test(lead, killed_while_active_it_goes_on_and_ends_it)
     struct mitigation m = sent();
     restart();
     HOUSE_UNTIL(h, logged("alarms=1 mitigations=1"));
+    HOUSE_UNTIL(h, house_audit_has(h, "takes up 1 alarms, 1 mitigations, 0 holds"));
     HOUSE_WHILE(h, 2500, house_alarm_is(h, ALARM_ACTIVE) && house_len(h, "weir:jobs") == 1);
     house_attack(h, target, 0);
     HOUSE_UNTIL(h, house_mitigation_is(h, MITIGATION_WITHDRAWING));
