@@ -253,6 +253,7 @@ static enum status take(struct desired *d, struct standing *s, const struct miti
     s->epoch = m->epoch;
     s->revision = m->revision;
     s->over_budget = 0;
+    s->over = false;
     (void)look_at_time(d, s, now);
     settle(d, s);
     return STATUS_OK;
@@ -303,6 +304,13 @@ void desired_set_missing(struct desired *d, const char *id, int64_t confirmed_ms
         return;
     s->missing = true;
     s->confirmed_ms = confirmed_ms;
+}
+
+void desired_set_over(struct desired *d, const char *id)
+{
+    struct standing *s = table_find(d->by_id, id, strlen(id));
+    if (s != NULL)
+        s->over = !desired_stands(s);
 }
 
 void desired_contact(struct desired *d, int64_t now_ms)

@@ -37,6 +37,7 @@ struct standing {
     uint8_t state, end;         /* enum mitigation_state, enum desired_end */
     uint8_t family;             /* ADDR_IPV4, ADDR_IPV6 */
     bool dry_run, missing;      /* missing: the state server has lost it */
+    bool over;                  /* policy has ended it, too: nobody waits for an answer */
     bool deployed;              /* some peer was sent it, and the owner was told of that */
     uint8_t reported[DESIRED_PEERS_MAX]; /* enum result_kind + 1 of this revision; 0: none yet */
 };
@@ -89,6 +90,10 @@ enum status desired_apply(struct desired *desired, const struct mitigation *m,
 bool desired_missing(struct desired *desired, const char *id);
 /* The same, known from the journal: since when. */
 void desired_set_missing(struct desired *desired, const char *id, int64_t confirmed_ms);
+/* Policy has ended what does not stand here either: its answers have arrived, and until there is a
+ * newer revision nothing is reported of it. So a speaker that starts, or finds the state server
+ * again, does not tell of all that the journal remembers. */
+void desired_set_over(struct desired *desired, const char *id);
 /* The state server answers and policy has a leader: leases run while this is called. */
 void desired_contact(struct desired *desired, int64_t now_ms);
 /* From the journal: when the last contact was; and what is there now had been sent before, and was

@@ -19,7 +19,7 @@ static void set_bit(uint64_t *bits, size_t peer, bool on)
 static void report(struct desired *d, struct standing *s, size_t peer, enum result_kind kind,
                    const char *why)
 {
-    if (s->reported[peer] == kind + 1)
+    if (s->over || s->reported[peer] == kind + 1)
         return;
     s->reported[peer] = (uint8_t)(kind + 1);
     d->options.ops.report(d->options.ops.owner, s, peer, kind, why);

@@ -129,7 +129,7 @@ static int compare_ids(const void *a, const void *b)
 }
 
 /* What stands here and is not in the active set: its own hash says whether it was withdrawn, or
- * whether the server has lost it. */
+ * whether the server has lost it. What does not stand here either is over. */
 static void ask_for_the_rest(struct in_jobs *in, const struct desired_answer *answer)
 {
     size_t cursor = 0, count = answer->mitigation_count;
@@ -144,8 +144,12 @@ static void ask_for_the_rest(struct in_jobs *in, const struct desired_answer *an
         const char *id = s->id;
         bool wanted = s->state == MITIGATION_ANNOUNCING || s->state == MITIGATION_ACTIVE ||
                       in->speaker->journal_failed;
-        if (wanted && bsearch(&id, ids, count, sizeof(*ids), compare_ids) == NULL)
+        if (bsearch(&id, ids, count, sizeof(*ids), compare_ids) != NULL)
+            continue;
+        if (wanted)
             in_desired_ask(in, id);
+        if (!in->is_older)
+            desired_set_over(in->speaker->desired, id);
     }
     free(ids);
 }

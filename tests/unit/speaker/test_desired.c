@@ -33,6 +33,27 @@ Test(desired, older_words_are_ignored)
     world_free(w);
 }
 
+Test(desired, what_policy_has_ended_too_is_not_answered_again)
+{
+    struct world *w = world_new();
+    apply(w, mitigation(w, "m-1", 1, 1), STATUS_OK);
+    apply(w, mitigation(w, "m-2", 2, 1), STATUS_OK);
+    struct mitigation *m = mitigation(w, "m-1", 1, 2);
+    m->state = MITIGATION_WITHDRAWING;
+    apply(w, m, STATUS_OK);
+    w->log[0] = '\0';
+    desired_report_again(w->desired);
+    cr_assert(strstr(w->log, "m-1@p0:withdrawn") != NULL, "policy may be waiting");
+    w->log[0] = '\0';
+    desired_set_over(w->desired, "m-1");
+    desired_set_over(w->desired, "m-2"); /* which stands, so it is not */
+    desired_report_again(w->desired);
+    expect_log(w, "m-2@p0:sent m-2@p1:sent ");
+    apply(w, mitigation(w, "m-1", 1, 3), STATUS_OK);
+    expect_log(w, "m-1@p0:sent m-1@p1:sent ");
+    world_free(w);
+}
+
 Test(desired, an_old_announcement_does_not_bring_back_what_was_withdrawn)
 {
     struct world *w = world_new();
