@@ -31,7 +31,9 @@ struct child {
     char why[CHILD_WHY_MAX]; /* it is not ready, as far as that is known */
 };
 
-enum { CHILD_BACKOFF_MIN_MS = 100, CHILD_BACKOFF_MAX_MS = 10000, CHILD_STEADY_MS = 30000 };
+/* Who fails at its start does so sooner than CHILD_STEADY_MS. Whom something ended later is needed
+ * at once, also when it happens every few seconds: routes are away for as long as a speaker is. */
+enum { CHILD_BACKOFF_MIN_MS = 100, CHILD_BACKOFF_MAX_MS = 10000, CHILD_STEADY_MS = 5000 };
 
 enum status child_init(struct child *child, const char *name, const char *const *args);
 void child_done(struct child *child);

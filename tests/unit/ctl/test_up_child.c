@@ -30,6 +30,19 @@ Test(up_child, restarts_wait_longer_after_each_early_end_up_to_a_limit)
     child_done(&child);
 }
 
+Test(up_child, one_that_is_ended_every_few_seconds_is_started_again_at_once)
+{
+    struct child child = child_of((const char *const[]){"/bin/true", NULL});
+    uint64_t now_ms = 5000;
+    for (size_t i = 0; i < 20; i++) {
+        child.pid = 1;
+        child.started_ms = now_ms;
+        cr_assert_eq(child_exited(&child, now_ms + 7000), 100);
+        now_ms = child.restart_at_ms;
+    }
+    child_done(&child);
+}
+
 Test(up_child, one_that_was_told_to_stop_is_not_started_again)
 {
     struct child child = child_of((const char *const[]){"/bin/true", NULL});
