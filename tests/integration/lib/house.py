@@ -60,10 +60,13 @@ class House:
         where = ["--state-dir", self.state_dir] if self.is_sample else ["--config", self.config_file]
         return [self.programs / "weir", "up", *where]
 
-    def start(self):
-        begins_at = len(self.log_text())
+    def spawn(self):
         environment = {k: v for k, v in os.environ.items() if k != "WEIR_CONFIG"}
         self.process = processes.spawn(self.up_args(), self.log_file, cwd=self.folder, env=environment)
+
+    def start(self):
+        begins_at = len(self.log_text())
+        self.spawn()
         wait_for(lambda: self.ended() or "weir is up" in self.log_text()[begins_at:], START_LIMIT_S, "weir up starts")
         if self.ended():
             raise RuntimeError(f"weir up ended with {self.process.returncode}:\n{self.log_text()[begins_at:]}")
@@ -150,17 +153,18 @@ class House:
 
 
 def config(folder, flow_ports, bgp_port=None, *, dry_run=False, policies="", methods="", exporters="", networks="",
-           more="", speaker="", peer=""):
-    """A weir.yaml for a House in this folder: everything on the loopback, no metrics, one peer."""
+           more="", speaker="", peer="", peers=""):
+    """A weir.yaml for a House in this folder: everything on the loopback, no metrics; peers: their section and that of
+    platforms, or there is one peer at bgp_port."""
     folder = pathlib.Path(folder)
     udp = ", ".join(f'"{at}"' for at in flow_ports)
-    peers = f"""
+    peers = peers or (f"""
 peers:
   - {{name: gobgp, address: 127.0.0.1, port: {bgp_port}, remote_as: 64500, profile: gobgp,
      families: [ipv4-flowspec, ipv6-flowspec], timers: {{hold: 30s, connect_retry: 1s}}{peer}}}
 platforms:
   - {{name: edge, peers: [gobgp], max_rules: 100, widest: [/24, /48]}}
-""" if bgp_port else ""
+""" if bgp_port else "")
     return f"""state_dir: {json.dumps(str(folder / "state"))}
 run_dir: {json.dumps(str(folder / "run"))}
 dry_run: {"true" if dry_run else "false"}
