@@ -35,8 +35,9 @@ enum tally_reason volume_judge(const struct flow_record *flow, const struct conf
 {
     if (flow->has & FLOW_DURATION && flow->duration_ms > DURATION_MAX_MS)
         return TALLY_LONG_DURATION;
-    if (flow->has & FLOW_BYTES && flow->has & FLOW_PACKETS && flow->packets > 0) {
-        if (flow->bytes > octets_of(flow->packets, PACKET_OCTETS_MAX))
+    if (flow->has & FLOW_BYTES && flow->has & FLOW_PACKETS) {
+        /* Octets in no packet are those of one at most. */
+        if (flow->bytes > octets_of(flow->packets > 0 ? flow->packets : 1, PACKET_OCTETS_MAX))
             return TALLY_BIG_PACKETS;
         if (flow->bytes < octets_of(flow->packets, PACKET_OCTETS_MIN))
             return TALLY_SMALL_PACKETS;

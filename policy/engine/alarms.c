@@ -93,6 +93,21 @@ static struct alarm_rates rates_of(const struct rollup_rates *r, double confiden
                                 .bps_high = bps + spread};
 }
 
+/* Each rate's own peak: a flood of small packets is at its worst in other moments than one of large
+ * ones. */
+static void note_peak(struct alarm *alarm)
+{
+    const struct alarm_rates *now = &alarm->now;
+    struct alarm_rates *peak = &alarm->peak;
+    if (now->bps > peak->bps) {
+        peak->bps = now->bps;
+        peak->bps_low = now->bps_low;
+        peak->bps_high = now->bps_high;
+    }
+    peak->pps = now->pps > peak->pps ? now->pps : peak->pps;
+    peak->fps = now->fps > peak->fps ? now->fps : peak->fps;
+}
+
 static void note_contributors(struct engine *e, struct alarm *alarm, const struct rollup_tick *tick,
                               const struct rollup_row *row, struct engine_now now)
 {
@@ -312,8 +327,7 @@ static void judge(struct engine *e, size_t policy, const struct flow_key *key,
     }
     live->judged_ms = now.mono_ms;
     live->alarm.now = rates_of(rates, p->thresholds[live->alarm.threshold].confidence);
-    if (live->alarm.now.bps > live->alarm.peak.bps)
-        live->alarm.peak = live->alarm.now;
+    note_peak(&live->alarm);
     if (over) {
         live->alarm.times.last_over_ms = now.state_ms;
         if (row != NULL)

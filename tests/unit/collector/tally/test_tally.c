@@ -230,6 +230,8 @@ ParameterizedTestParameters(tally, implausible_records)
         {"64 KiB a packet", 65536, 1, 0, 1, TALLY_REASON_COUNT},
         {"one octet more", 65537, 1, 0, 1, TALLY_BIG_PACKETS},
         {"more, over two packets", 131073, 2, 0, 1, TALLY_BIG_PACKETS},
+        {"64 KiB in no packet", 65536, 0, 0, 1, TALLY_REASON_COUNT},
+        {"one octet more in none", 65537, 0, 0, 1, TALLY_BIG_PACKETS},
         {"20 octets a packet", 200, 10, 0, 1, TALLY_REASON_COUNT},
         {"one octet fewer", 199, 10, 0, 1, TALLY_SMALL_PACKETS},
         {"no octets", 0, 10, 0, 1, TALLY_SMALL_PACKETS},

@@ -53,6 +53,7 @@ struct bench {
     size_t count, refusals;
     uint64_t sequence;
     bool truncated;     /* what the ticks do not name is not known */
+    double pps;         /* 0: packets of 1000 octets */
     struct alarm alarm; /* as last written */
     struct mitigation mitigation;
 };
@@ -143,7 +144,8 @@ static inline void tick(struct bench *b, const char *victim, double bps, bool bl
     cr_assert_eq(addr_parse(&addr, victim), STATUS_OK);
     memset(&row, 0, sizeof(row));
     key_add_addr(&row.key, DIM_DST_ADDR, &addr);
-    row.rates[0] = (struct rollup_rates){.bytes = bps / 8, .packets = bps / 8000, .flows = 1};
+    row.rates[0] = (struct rollup_rates){
+        .bytes = bps / 8, .packets = b->pps > 0 ? b->pps : bps / 8000, .flows = 1};
     row.samples = 100;
     row.contributors[0] = (struct rollup_contributor){.exporter = 0, .share_permille = 1000};
     row.contributor_count = 1;

@@ -381,3 +381,17 @@ Test(engine, a_withdraw_all_without_a_reason_says_no_empty_one)
     cr_assert_str_eq(b->mitigation.why_ended, "withdraw-all");
     teardown(b);
 }
+
+Test(engine, each_rate_has_its_own_peak)
+{
+    struct bench *b = setup(HEAD POLICY(""));
+    run(b, VICTIM, 400e6, 300);
+    b->pps = 5e6;
+    run(b, VICTIM, 200e6, 300);
+    b->pps = 0;
+    run(b, VICTIM, 150e6, 2000);
+    cr_assert_float_eq(b->alarm.peak.bps, 400e6, 1);
+    cr_assert_float_eq(b->alarm.peak.bps_high, 400e6, 1);
+    cr_assert_float_eq(b->alarm.peak.pps, 5e6, 1);
+    teardown(b);
+}
