@@ -23,6 +23,12 @@ static struct metric_family sequence_gaps = {
     .type = METRIC_COUNTER,
     .labels = {"exporter"},
     .series_max = LABELS_MAX};
+static struct metric_family exporter_datagrams = {.name = "weir_collector_exporter_datagrams_total",
+                                                  .help =
+                                                      "Datagrams of the exporter, refused ones too",
+                                                  .type = METRIC_COUNTER,
+                                                  .labels = {"exporter"},
+                                                  .series_max = LABELS_MAX};
 static struct metric_family sampling_rates = {
     .name = "weir_collector_sampling_rate",
     .help = "Sampling rate of the exporter's last record, 1 in so many; 0: not known",
@@ -30,10 +36,22 @@ static struct metric_family sampling_rates = {
     .labels = {"exporter"},
     .series_max = LABELS_MAX};
 
+static struct metric_family two_senders = {
+    .name = "weir_collector_two_senders",
+    .help = "1 while the exporter's sequence numbers look like two senders'",
+    .type = METRIC_GAUGE,
+    .labels = {"exporter"},
+    .series_max = LABELS_MAX};
+
+/* What the metrics have been told of an exporter. */
+struct told {
+    uint64_t datagrams, sequence_lost;
+};
+
 struct out_exporters {
     struct out_exporters_options options;
     char prefix[KEY_NAME_MAX], collector[NAME_MAX_LEN + 1];
-    struct table *lost_before; /* by address: uint64_t, what the metric has been told */
+    struct table *told; /* by address: struct told */
     uint64_t told_ms;
     /* While telling. */
     const struct tally *tally;
@@ -42,8 +60,10 @@ struct out_exporters {
 
 void out_exporters_declare(void)
 {
+    metrics_declare(&exporter_datagrams);
     metrics_declare(&sequence_gaps);
     metrics_declare(&sampling_rates);
+    metrics_declare(&two_senders);
 }
 
 enum status out_exporters_new(struct out_exporters **ret_out,
@@ -55,11 +75,11 @@ enum status out_exporters_new(struct out_exporters **ret_out,
     out->options = *options;
     snprintf(out->prefix, sizeof(out->prefix), "%s", options->prefix);
     snprintf(out->collector, sizeof(out->collector), "%s", options->collector);
-    out->lost_before = table_new(&(struct table_options){.entry_size = sizeof(uint64_t),
-                                                         .key_max = sizeof(struct ip_addr),
-                                                         .max = options->exporters_max,
-                                                         .seed = hash_random_seed()});
-    if (out->lost_before == NULL) {
+    out->told = table_new(&(struct table_options){.entry_size = sizeof(struct told),
+                                                  .key_max = sizeof(struct ip_addr),
+                                                  .max = options->exporters_max,
+                                                  .seed = hash_random_seed()});
+    if (out->told == NULL) {
         free(out);
         return STATUS_NO_MEMORY;
     }
@@ -71,7 +91,7 @@ void out_exporters_free(struct out_exporters *out)
 {
     if (out == NULL)
         return;
-    table_free(out->lost_before);
+    table_free(out->told);
     free(out);
 }
 
@@ -178,22 +198,29 @@ static void write_hash(struct out_exporters *out, const struct decode_exporter_i
                              KEY_EXPORTER_TTL_MS);
 }
 
+/* An exporter that was forgotten and comes again counts from 0 again. */
+static void add_since(struct metric_family *family, const char *address, uint64_t now,
+                      uint64_t before)
+{
+    metric_add(metric_at(family, &address), before <= now ? now - before : now);
+}
+
 static void tell_metrics(struct out_exporters *out, const struct decode_exporter_info *info,
                          const char *address)
 {
-    const char *const labels[] = {address};
     bool is_new;
-    if (table_count(out->lost_before) >= out->options.exporters_max)
-        table_clear(out->lost_before); /* senders that come and go; the counts begin anew */
-    uint64_t *before = table_insert(out->lost_before, &info->addr, sizeof(info->addr), &is_new);
-    if (before == NULL)
+    if (table_count(out->told) >= out->options.exporters_max)
+        table_clear(out->told); /* senders that come and go; the counts begin anew */
+    struct told *told = table_insert(out->told, &info->addr, sizeof(info->addr), &is_new);
+    if (told == NULL)
         return;
-    if (!is_new && *before <= info->sequence_lost)
-        metric_add(metric_at(&sequence_gaps, labels), info->sequence_lost - *before);
-    else
-        metric_add(metric_at(&sequence_gaps, labels), info->sequence_lost);
-    *before = info->sequence_lost;
-    metric_set(metric_at(&sampling_rates, labels), info->sampling_rate);
+    if (is_new)
+        *told = (struct told){0};
+    add_since(&exporter_datagrams, address, info->datagrams, told->datagrams);
+    add_since(&sequence_gaps, address, info->sequence_lost, told->sequence_lost);
+    *told = (struct told){.datagrams = info->datagrams, .sequence_lost = info->sequence_lost};
+    metric_set(metric_at(&sampling_rates, &address), info->sampling_rate);
+    metric_set(metric_at(&two_senders, &address), info->two_senders);
 }
 
 static void on_exporter(void *owner, const struct decode_exporter_info *info)

@@ -60,6 +60,7 @@ COUNTER(sequence_resets, "sequence_resets_total", "Sequences that began anew");
 
 void worker_metrics_declare(void)
 {
+    static const char *const evictions[] = {"exporter", "domain", "template", "sampler"};
     static struct metric_family *const all[] = {
         &datagrams,        &records,
         &refused,          &kernel_drops,
@@ -78,6 +79,9 @@ void worker_metrics_declare(void)
     };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         metrics_declare(all[i]);
+    /* From 0 on: of a series that begins at 1, Prometheus does not see the first step. */
+    for (size_t i = 0; i < sizeof(evictions) / sizeof(evictions[0]); i++)
+        (void)metric_at(&evicted, &evictions[i]);
 }
 
 static const char *format_label(unsigned int format)

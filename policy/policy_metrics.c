@@ -62,19 +62,33 @@ static struct metric_family at_maximum = {
     .type = METRIC_GAUGE,
     .labels = {"what"},
     .series_max = 2};
-
+static struct metric_family dry_run = {
+    .name = "weir_policy_dry_run",
+    .help = "1 while the configuration's dry_run holds: what is decided is not announced",
+    .type = METRIC_GAUGE};
 static struct metric_family state_lost = {
     .name = "weir_policy_state_lost_total",
     .help = "how often state Redis had lost what it had while this policy led",
     .type = METRIC_COUNTER};
 
+static const char *const tick_names[TICK_OUTCOME_COUNT] = {[TICK_USED] = "used",
+                                                           [TICK_IDLE] = "idle",
+                                                           [TICK_STALE] = "stale",
+                                                           [TICK_MALFORMED] = "malformed"};
+
 void policy_metrics_declare(void)
 {
     struct metric_family *const families[] = {
-        &alarms,      &mitigations, &guard_refusals, &leader,  &stages,     &ticks,
-        &shard_blind, &writes,      &requests,       &tracked, &at_maximum, &state_lost};
+        &alarms, &mitigations, &guard_refusals, &leader,     &stages,     &ticks,  &shard_blind,
+        &writes, &requests,    &tracked,        &at_maximum, &state_lost, &dry_run};
     for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
         metrics_declare(families[i]);
+    /* From 0 on: of a series that begins at 1, Prometheus does not see the first step. */
+    for (int i = 0; i < GUARD_COUNT; i++)
+        (void)metric_at(&guard_refusals,
+                        (const char *const[]){guard_label((enum guard_invariant)i)});
+    for (int i = 0; i < TICK_OUTCOME_COUNT; i++)
+        (void)metric_at(&ticks, (const char *const[]){tick_names[i]});
 }
 
 static void set(struct metric_family *family, const char *a, const char *b, double value)
@@ -106,6 +120,7 @@ void policy_metrics_show(struct policy *p)
         set(&shard_blind, p->config->shards[i].name, NULL,
             acts && engine_shard_is_blind(p->engine, p->config->shards[i].name, now));
     metric_set(metric_of(&leader), acts);
+    metric_set(metric_of(&dry_run), p->config->dry_run);
     metric_set(metric_of(&tracked), (double)counts.tracked);
     set(&at_maximum, "keys", NULL, (double)counts.tracked_refused);
     set(&at_maximum, "alarms", NULL, (double)counts.alarms_refused);
@@ -115,11 +130,7 @@ void policy_metrics_show(struct policy *p)
 
 void policy_metrics_tick(enum tick_outcome outcome)
 {
-    static const char *const names[TICK_OUTCOME_COUNT] = {[TICK_USED] = "used",
-                                                          [TICK_IDLE] = "idle",
-                                                          [TICK_STALE] = "stale",
-                                                          [TICK_MALFORMED] = "malformed"};
-    add_one(&ticks, names[outcome], NULL);
+    add_one(&ticks, tick_names[outcome], NULL);
 }
 
 void policy_metrics_write(enum status outcome)

@@ -152,6 +152,7 @@ static enum status use_config(struct speaker *speaker, const struct config *conf
     model_free(speaker->model);
     speaker->model = model;
     speaker->config = config;
+    speaker_metrics_dry_run(config->dry_run);
     desired_set_orphan_max(speaker->desired, config->speaker.orphan_max_ms);
     return STATUS_OK;
 }

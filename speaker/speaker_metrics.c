@@ -73,21 +73,36 @@ static struct metric_family journal_errors = {.name = "weir_speaker_journal_erro
 static struct metric_family standing = {.name = "weir_speaker_mitigations",
                                         .help = "mitigations that must stand",
                                         .type = METRIC_GAUGE};
-
+static struct metric_family dry_run = {
+    .name = "weir_speaker_dry_run",
+    .help = "1 while the configuration's dry_run holds: no route is sent",
+    .type = METRIC_GAUGE};
 static struct metric_family missing = {
     .name = "weir_speaker_missing_mitigations",
     .help = "mitigations that stand here and that the state server has lost",
     .type = METRIC_GAUGE};
 
+static const char *const refusal_reasons[] = {"guard",  "profile",  "family", "budget",
+                                              "shadow", "encoding", "other"};
+enum { REFUSAL_REASONS = sizeof(refusal_reasons) / sizeof(refusal_reasons[0]) };
+static const char *const end_names[] = {"until", "lease", "orphan"};
+
 void speaker_metrics_declare(void)
 {
     struct metric_family *const all[] = {
-        &peer_up,      &active_rules,   &deployed,      &time_to_mitigate,
-        &updates,      &routes,         &notifications, &results,
-        &refused,      &ended,          &jobs,          &strangers,
-        &results_lost, &journal_errors, &standing,      &missing};
+        &peer_up, &active_rules,  &deployed,     &time_to_mitigate, &updates,
+        &routes,  &notifications, &results,      &refused,          &ended,
+        &jobs,    &strangers,     &results_lost, &journal_errors,   &standing,
+        &missing, &dry_run};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         metrics_declare(all[i]);
+    /* From 0 on: of a series that begins at 1, Prometheus does not see the first step. */
+    for (size_t i = 0; i < REFUSAL_REASONS; i++)
+        (void)metric_at(&refused, &refusal_reasons[i]);
+    for (size_t i = 0; i < sizeof(end_names) / sizeof(end_names[0]); i++)
+        (void)metric_at(&ended, &end_names[i]);
+    for (int i = 0; i < RESULT_KIND_COUNT; i++)
+        (void)metric_at(&results, (const char *const[]){result_kind_name((enum result_kind)i)});
 }
 
 static void count(struct metric_family *family, const char *label)
@@ -130,19 +145,16 @@ void speaker_metrics_notification(const char *peer, const struct bgp_error *erro
 
 void speaker_metrics_result(enum result_kind kind, const char *why)
 {
-    static const char *const reasons[] = {"guard",  "profile", "family",
-                                          "budget", "shadow",  "encoding"};
     count(&results, result_kind_name(kind));
     if (kind != RESULT_REFUSED)
         return;
-    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-        size_t len = strlen(reasons[i]);
-        if (strncmp(why, reasons[i], len) == 0 && why[len] == ':') {
-            count(&refused, reasons[i]);
-            return;
-        }
+    size_t i = 0, len = 0;
+    for (; i < REFUSAL_REASONS - 1; i++) {
+        len = strlen(refusal_reasons[i]);
+        if (strncmp(why, refusal_reasons[i], len) == 0 && why[len] == ':')
+            break;
     }
-    count(&refused, "other");
+    count(&refused, refusal_reasons[i]); /* the last one is for what is none of them */
 }
 
 void speaker_metrics_ended(enum desired_end end)
@@ -175,6 +187,11 @@ void speaker_metrics_result_lost(void)
 void speaker_metrics_journal_failed(void)
 {
     metric_add(metric_of(&journal_errors), 1);
+}
+
+void speaker_metrics_dry_run(bool is_dry)
+{
+    metric_set(metric_of(&dry_run), is_dry);
 }
 
 void speaker_metrics_standing(size_t number, size_t missing_number)

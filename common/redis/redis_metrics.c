@@ -66,6 +66,9 @@ void redis_metrics_declare(void)
 struct redis_metrics redis_metrics_of(const char *server)
 {
     const char *const labels[] = {server};
+    /* From 0 on: of a series that begins with a loss, Prometheus does not see it. */
+    (void)metric_at(&full, labels);
+    (void)metric_at(&trimmed, labels);
     return (struct redis_metrics){
         .up = metric_at(&up, labels),
         .reconnects = metric_at(&reconnects, labels),

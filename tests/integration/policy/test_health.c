@@ -72,6 +72,8 @@ Test(health, says_who_leads_what_stands_and_what_was_refused)
     HOUSE_UNTIL(h, shows("/metrics", "\nweir_policy_leader 1\n"));
     HOUSE_UNTIL(h, shows("/metrics", "weir_policy_shard_blind{shard=\"s0\"} 0\n"));
     HOUSE_UNTIL(h, shows("/metrics", "weir_policy_ticks_total{outcome=\"used\"}"));
+    HOUSE_UNTIL(h, shows("/metrics", "\nweir_policy_dry_run 0\n"));
+    HOUSE_UNTIL(h, shows("/metrics", "weir_policy_guard_refusals_total{reason=\"protected\"} 0\n"));
     house_attack(h, "198.51.100.7", 500e6);
     house_attack(h, "198.51.100.10", 500e6);
     HOUSE_UNTIL(
