@@ -58,6 +58,11 @@ COUNTER(delta_dropped_rows, "delta_dropped_rows_total", "Rows of batches that we
 COUNTER(sequence_late, "sequence_late_total", "Datagrams that were overtaken");
 COUNTER(sequence_resets, "sequence_resets_total", "Sequences that began anew");
 
+static const char *format_label(unsigned int format)
+{
+    return format < FORMAT_COUNT ? flow_format_name((enum flow_format)format) : "unknown";
+}
+
 void worker_metrics_declare(void)
 {
     static const char *const evictions[] = {"exporter", "domain", "template", "sampler"};
@@ -82,11 +87,10 @@ void worker_metrics_declare(void)
     /* From 0 on: of a series that begins at 1, Prometheus does not see the first step. */
     for (size_t i = 0; i < sizeof(evictions) / sizeof(evictions[0]); i++)
         (void)metric_at(&evicted, &evictions[i]);
-}
-
-static const char *format_label(unsigned int format)
-{
-    return format < FORMAT_COUNT ? flow_format_name((enum flow_format)format) : "unknown";
+    for (unsigned int f = 0; f <= FORMAT_COUNT; f++) {
+        (void)metric_at(&datagrams, (const char *const[]){format_label(f)});
+        (void)metric_at(&records, (const char *const[]){format_label(f)});
+    }
 }
 
 static void more(struct metric_family *family, uint64_t now, uint64_t before)

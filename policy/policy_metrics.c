@@ -76,6 +76,9 @@ static const char *const tick_names[TICK_OUTCOME_COUNT] = {[TICK_USED] = "used",
                                                            [TICK_STALE] = "stale",
                                                            [TICK_MALFORMED] = "malformed"};
 
+static const char *const stage_names[] = {"receive", "decide", "write"};
+enum { STAGES = sizeof(stage_names) / sizeof(stage_names[0]) };
+
 void policy_metrics_declare(void)
 {
     struct metric_family *const families[] = {
@@ -89,6 +92,8 @@ void policy_metrics_declare(void)
                         (const char *const[]){guard_label((enum guard_invariant)i)});
     for (int i = 0; i < TICK_OUTCOME_COUNT; i++)
         (void)metric_at(&ticks, (const char *const[]){tick_names[i]});
+    for (size_t i = 0; i < STAGES; i++)
+        (void)metric_at(&stages, &stage_names[i]);
 }
 
 static void set(struct metric_family *family, const char *a, const char *b, double value)

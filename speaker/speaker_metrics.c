@@ -85,6 +85,7 @@ static struct metric_family missing = {
 static const char *const refusal_reasons[] = {"guard",  "profile",  "family", "budget",
                                               "shadow", "encoding", "other"};
 enum { REFUSAL_REASONS = sizeof(refusal_reasons) / sizeof(refusal_reasons[0]) };
+static const char *const update_kinds[] = {"announce", "withdraw"};
 static const char *const end_names[] = {"until", "lease", "orphan"};
 
 void speaker_metrics_declare(void)
@@ -118,6 +119,12 @@ void speaker_metrics_peer(const struct peer *peer)
         const char *labels[] = {name, f == BGP_FLOW4 ? "ipv4" : "ipv6"};
         metric_set(metric_at(&active_rules, labels), (double)peer->rib_out.announced[f]);
     }
+    /* From 0 on, as the others: what is sent first is otherwise not seen. */
+    for (size_t i = 0; i < sizeof(update_kinds) / sizeof(update_kinds[0]); i++) {
+        const char *labels[] = {name, update_kinds[i]};
+        (void)metric_at(&updates, labels);
+        (void)metric_at(&routes, labels);
+    }
 }
 
 void speaker_metrics_peer_gone(const char *name)
@@ -129,7 +136,7 @@ void speaker_metrics_peer_gone(const char *name)
 
 void speaker_metrics_update(const char *peer, bool withdrawal, size_t route_count)
 {
-    const char *labels[] = {peer, withdrawal ? "withdraw" : "announce"};
+    const char *labels[] = {peer, update_kinds[withdrawal]};
     metric_add(metric_at(&updates, labels), 1);
     metric_add(metric_at(&routes, labels), route_count);
 }
