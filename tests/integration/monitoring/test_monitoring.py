@@ -234,7 +234,7 @@ class Live(suite.HouseTest):
         alerts = self.story.alerts_in_attack
         self.assertEqual({a["labels"]["alertname"] for a in alerts}, {"WeirAttack"})
         for alert in alerts:
-            self.assertEqual(alert["annotations"]["summary"], "1 attacks are going on")
+            self.assertEqual(alert["annotations"]["summary"], "Attacks that are going on: 1")
 
     def test_each_rule_is_well(self):
         rules = self.story.prometheus.rules()
