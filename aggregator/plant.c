@@ -22,6 +22,7 @@ enum { TWIN_SAY_MS = 60000 };
 /* One telemetry server with the shards of ours that are on it. */
 struct server {
     struct plant *plant;
+    char name[NAME_MAX_LEN + 1];
     struct redis *redis;
     struct in_deltas *deltas;
     struct in_processes *processes;
@@ -205,6 +206,8 @@ static enum status start_registry(struct build *b, struct server *server)
 static enum status start_server(struct build *b, size_t telemetry)
 {
     struct server *server = &b->plant->servers[telemetry];
+    (void)snprintf(server->name, sizeof(server->name), "%s",
+                   b->config->redis.telemetry[telemetry].name);
     const struct redis_options connection =
         connection_of(b, &b->config->redis.telemetry[telemetry]);
     struct in_deltas_options deltas = {.connection = connection,
@@ -447,14 +450,14 @@ bool plant_is_healthy(const struct plant *plant, struct text *why)
         if (server->shard_count == 0)
             continue;
         if (!redis_is_up(server->redis) || !in_deltas_is_up(server->deltas)) {
-            text_add(why, "a telemetry redis is away; ");
+            text_add_itemf(why, "telemetry server %s is away", server->name);
             ok = false;
         }
     }
     for (size_t i = 0; i < plant->shard_count; i++)
         ok = shard_is_healthy(plant->shards[i], why) && ok;
     if (plant->twin_ms != 0 && clock_mono_ms(&plant->clock) < plant->twin_ms + TWIN_SAY_MS) {
-        text_add(why, "another live aggregator has our name; ");
+        text_add_itemf(why, "another live aggregator has our name");
         ok = false;
     }
     return ok;

@@ -211,10 +211,10 @@ bool shard_is_replaying(const struct shard *s)
 bool shard_is_healthy(const struct shard *s, struct text *why)
 {
     if (s->is_replaying)
-        text_addf(why, "shard %s is still read from its stream; ", s->name);
+        text_add_itemf(why, "shard %s is still read from its stream", s->name);
     bool twin = s->twin_ms != 0 && mono_ms(s) < s->twin_ms + TWIN_SHOWN_MS;
     if (twin)
-        text_addf(why, "shard %s: two live collectors have one name; ", s->name);
+        text_add_itemf(why, "shard %s: two live collectors have one name", s->name);
     return !s->is_replaying && !twin;
 }
 

@@ -27,6 +27,7 @@ struct presence {
     struct collector *collector;
     struct redis *redis;
     struct registry *registry;
+    char server[NAME_MAX_LEN + 1];
 };
 
 struct collector {
@@ -190,6 +191,7 @@ static enum status start_presence(struct collector *c, const struct config *conf
     struct presence *p = &c->presences[c->presence_count];
     uv_loop_t *loop = process_loop(c->process);
     p->collector = c;
+    (void)snprintf(p->server, sizeof(p->server), "%s", server->name);
     enum status status = redis_new(&p->redis, loop,
                                    &(struct redis_options){.name = server->name,
                                                            .address = server->address,
@@ -370,7 +372,7 @@ static bool healthy(void *self, struct text *why)
     for (size_t i = 0; i < c->presence_count; i++) {
         if (redis_is_up(c->presences[i].redis))
             continue;
-        text_addf(why, "telemetry server %zu is away\n", i);
+        text_add_itemf(why, "telemetry server %s is away", c->presences[i].server);
         all = false;
     }
     return all;

@@ -306,10 +306,10 @@ static bool healthy(void *self, struct text *why)
     if (speaker->journal_failed)
         text_add(why, "the journal cannot be written, or lacks what changed while it could not");
     if (!in_jobs_is_up(speaker->in_jobs))
-        text_addf(why, "%sstate server away; what stands is kept", why->len > 0 ? "; " : "");
+        text_add_itemf(why, "state server away; what stands is kept");
     if (speaker->missing > 0)
-        text_addf(why, "%s%zu mitigations stand that the state server has lost",
-                  why->len > 0 ? "; " : "", speaker->missing);
+        text_add_itemf(why, "%zu mitigations stand that the state server has lost",
+                       speaker->missing);
     return why->len == 0;
 }
 

@@ -68,22 +68,39 @@ void text_add(struct text *t, const char *s)
     text_add_bytes(t, s, strlen(s));
 }
 
-void text_addf(struct text *t, const char *format, ...)
+static void add_values(struct text *t, const char *format, va_list values)
 {
-    va_list args;
+    va_list again;
 
-    va_start(args, format);
-    int len = vsnprintf(NULL, 0, format, args);
-    va_end(args);
+    va_copy(again, values);
+    int len = vsnprintf(NULL, 0, format, again);
+    va_end(again);
     if (len < 0)
         t->failed = true;
     if (len < 0 || !text_grow(t, (size_t)len))
         return;
-
-    va_start(args, format);
-    vsnprintf(t->at + t->len, (size_t)len + 1, format, args);
-    va_end(args);
+    vsnprintf(t->at + t->len, (size_t)len + 1, format, values);
     t->len += (size_t)len;
+}
+
+void text_addf(struct text *t, const char *format, ...)
+{
+    va_list values;
+
+    va_start(values, format);
+    add_values(t, format, values);
+    va_end(values);
+}
+
+void text_add_itemf(struct text *t, const char *format, ...)
+{
+    va_list values;
+
+    if (t->len > 0)
+        text_add(t, "; ");
+    va_start(values, format);
+    add_values(t, format, values);
+    va_end(values);
 }
 
 const char *text_str(const struct text *t)

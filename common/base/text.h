@@ -20,6 +20,8 @@ void text_clear(struct text *t); /* empty and good again; the memory is kept */
 void text_add(struct text *t, const char *s);
 void text_add_bytes(struct text *t, const void *bytes, size_t len);
 void text_addf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* One more of several things said in a line: after "; " where something is there already. */
+void text_add_itemf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 const char *text_str(const struct text *t); /* never NULL */
 
 /*

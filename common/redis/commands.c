@@ -167,7 +167,7 @@ static void answer(struct redis *r, const struct redis_reply *reply)
     watchdog_arm(r);
     metric_observe(r->metrics.command_seconds, (double)(uv_hrtime() / 1000 - waiter.sent_us) / 1e6);
     enum status status = reply_status(reply);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK && !reply_is_absence(reply))
         redis_metrics_refused(r->options.name, REDIS_REFUSAL_ERROR);
     if (waiter.on_reply != NULL)
         waiter.on_reply(waiter.owner, status, reply);

@@ -242,6 +242,12 @@ bool reply_error_is(const struct redis_reply *reply, const char *code)
            (reply->bytes[len] == ' ' || reply->bytes[len] == '\0');
 }
 
+bool reply_is_absence(const struct redis_reply *reply)
+{
+    return reply_error_is(reply, "NOSCRIPT") ||
+           (reply_error_is(reply, "ERR") && strstr(reply->bytes, "no such key") != NULL);
+}
+
 enum status reply_status(const struct redis_reply *reply)
 {
     if (reply->type != REDIS_ERROR)

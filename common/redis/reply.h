@@ -45,5 +45,7 @@ struct reply_arena reply_reader_take(struct reply_reader *reader);
 /* What an error reply means for the caller; STATUS_OK for every other reply. */
 enum status reply_status(const struct redis_reply *reply);
 bool reply_error_is(const struct redis_reply *reply, const char *code);
+/* The server says that a key or a script is not there (yet): an answer, where others are faults. */
+bool reply_is_absence(const struct redis_reply *reply);
 
 #endif

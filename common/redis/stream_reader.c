@@ -254,8 +254,7 @@ static void on_info(void *owner, enum status status, const struct redis_reply *r
     if (reply == NULL || r->is_closing || !redis_is_up(r->redis))
         return;
     size_t index = r->inspected++;
-    bool is_missing = status != STATUS_OK && reply_error_is(reply, "ERR") &&
-                      strstr(reply->bytes, "no such key") != NULL;
+    bool is_missing = status != STATUS_OK && reply_is_absence(reply);
     if (status != STATUS_OK && !is_missing) {
         redis_log_limited(r->redis, "a stream cannot be read", reply->bytes);
         r->inspect_failed = true;

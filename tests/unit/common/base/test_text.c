@@ -47,6 +47,17 @@ Test(text, past_its_maximum_it_fails_for_good_and_keeps_what_fits)
     text_done(&t);
 }
 
+Test(text, items_are_parted)
+{
+    struct text t;
+    text_init(&t, 0);
+    text_add_itemf(&t, "%s is away", "t1");
+    cr_assert_str_eq(text_str(&t), "t1 is away");
+    text_add_itemf(&t, "%d more", 2);
+    cr_assert_str_eq(text_str(&t), "t1 is away; 2 more");
+    text_done(&t);
+}
+
 Test(text, bytes_may_hold_a_nul)
 {
     struct text t;

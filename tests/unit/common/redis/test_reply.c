@@ -184,6 +184,15 @@ Test(reply, error_replies_have_a_meaning)
     cr_assert_eq(reply_status(read_one("-\r\n")), STATUS_REFUSED);
 }
 
+Test(reply, what_is_not_there_is_no_fault)
+{
+    cr_assert(reply_is_absence(read_one("-ERR no such key\r\n")));
+    cr_assert(reply_is_absence(read_one("-NOSCRIPT No matching script.\r\n")));
+    cr_assert_not(reply_is_absence(read_one("-ERR unknown command\r\n")));
+    cr_assert_not(reply_is_absence(read_one("-NOPERM no such key for you\r\n")));
+    cr_assert_not(reply_is_absence(read_one("+no such key\r\n")));
+}
+
 Test(reply, fields_are_found_by_name)
 {
     const struct redis_reply *r =
