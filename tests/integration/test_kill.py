@@ -74,7 +74,7 @@ class Kill(suite.HouseTest):
         self.assertEqual(failures, [], "\n\n".join(failures))
         for case in cases:
             with self.subTest(**case):
-                for name, limit_ms in killing.GAP_LIMITS_MS.items():
+                for name, limit_ms in {**killing.GAP_LIMITS_MS, **killing.OTHER_LIMITS_MS}.items():
                     self.assertLessEqual(case[name], limit_ms, name)
 
 
