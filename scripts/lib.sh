@@ -15,7 +15,7 @@ run_packages=(redis-server)
 demo_packages=(gobgpd jq)
 # shellcheck disable=SC2034
 test_packages=(clang clang-format libclang-rt-14-dev libcriterion-dev python3 iproute2 softflowd tcpdump
-    tshark frr bird2 shellcheck procps curl prometheus)
+    tshark frr bird2 shellcheck procps curl prometheus systemd)
 # shellcheck disable=SC2034
 container_packages=(buildah podman runc netavark debootstrap docker-compose)
 
