@@ -139,6 +139,13 @@ def cgroups():
     return set(pathlib.Path("/sys/fs/cgroup").glob(f"*/{CGROUPS}")) | set(pathlib.Path("/sys/fs/cgroup").glob(CGROUPS))
 
 
+def remove_cgroup(path):
+    """With those in it, once the kernel has seen the last of their processes end."""
+    for folder, _, _ in os.walk(path, topdown=False):
+        os.rmdir(folder)
+    return True
+
+
 def outside():
     """Builds with the machine's network, runs the test in a network of its own, and tidies up after both."""
     folder, before = house.work_folder(), cgroups()
@@ -154,7 +161,7 @@ def outside():
             processes.end(done)
         engine.remove_images()
         for path in cgroups() - before:
-            path.rmdir()
+            wait_for(lambda p=path: remove_cgroup(p), 20, f"{path} can be removed")
         house.dispose(folder, keep=done is None or done.returncode not in (0, namespace.SKIPPED))
     sys.exit(done.returncode)
 
