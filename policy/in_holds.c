@@ -62,21 +62,31 @@ void in_holds_take(struct policy *p, const struct redis_reply *hash)
     p->hold_count = count;
 }
 
+static void on_epoch(void *owner, enum status status, const struct redis_reply *reply)
+{
+    struct policy *p = owner;
+    p->has_state = status == STATUS_OK && reply->type == REDIS_STRING;
+}
+
 static void on_hash(void *owner, enum status status, const struct redis_reply *reply)
 {
     struct policy *p = owner;
     p->is_reading_holds = false;
     if (status != STATUS_OK || reply->type != REDIS_ARRAY || !gate_is_open(p))
         return;
+    if (!p->has_state)
+        return; /* emptied: no hold was lifted, and whoever led writes them back */
     in_holds_take(p, reply);
     gate_settle(p);
 }
 
 void in_holds_read(struct policy *p)
 {
-    char key[KEY_NAME_MAX];
-    if (p->is_reading_holds || key_name(key, p->config->redis.prefix, KEY_HOLD) == NULL)
+    char key[KEY_NAME_MAX], epoch[KEY_NAME_MAX];
+    if (p->is_reading_holds || key_name(key, p->config->redis.prefix, KEY_HOLD) == NULL ||
+        key_name(epoch, p->config->redis.prefix, KEY_EPOCH_POLICY) == NULL)
         return;
     p->is_reading_holds =
+        redis_commandf(p->state, on_epoch, p, "GET %s", (char *)epoch) == STATUS_OK &&
         redis_commandf(p->state, on_hash, p, "HGETALL %s", (char *)key) == STATUS_OK;
 }

@@ -62,6 +62,7 @@ struct policy {
     size_t hold_count;
     char unreadable_hold[REASON_MAX]; /* a field of weir:hold that is no scope; "": all are */
     bool is_reading_holds;
+    bool has_state;                         /* by its epoch, when the holds were read */
     char handled[HANDLED_MAX][ID_TEXT_MAX]; /* ring: requests that were answered last */
     size_t handled_next;
     struct pending_reply *answering; /* whose request the engine is looking at */

@@ -96,8 +96,9 @@ static enum same_match judge_other(const struct engine *e, const struct start *s
         return SAME_STANDS; /* it does more than what is asked */
     if (is_alarm && is_of_people(other))
         return SAME_IN_THE_WAY;
-    /* Nobody loses a router by a replacement; equal actions get the routers of both. */
-    if (!has_peers_of(m, &other->m) && (!is_alarm || !does_what(&other->m, m)))
+    /* Nobody loses a router by a replacement; equal actions get the routers of both. A dry run has
+     * none to lose. */
+    if (!other->m.dry_run && !has_peers_of(m, &other->m) && (!is_alarm || !does_what(&other->m, m)))
         return SAME_IN_THE_WAY;
     if (is_alarm && is_shared && !is_stronger && !is_outdated && !does_what(&other->m, m))
         return SAME_IN_THE_WAY;

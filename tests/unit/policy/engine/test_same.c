@@ -75,6 +75,21 @@ Test(same, leaving_dry_run_announces_what_stood_dry_and_the_other_way_round)
     end(b);
 }
 
+Test(same, what_stood_dry_for_want_of_a_peer_is_announced_to_the_first)
+{
+    struct bench *b =
+        setup("dry_run: true\nnetworks: {ours: [198.51.100.0/24]}\n" HOSTS LIMIT("discard: true"));
+    run(b, VICTIM, 200e6, 300);
+    cr_assert_eq(b->mitigation.peer_count, 0);
+    cr_assert_eq(b->mitigation.state, MITIGATION_ACTIVE);
+    reload(b, HEAD HOSTS LIMIT("discard: true"));
+    run(b, VICTIM, 200e6, 6000);
+    cr_assert_eq(count_of(b, "replace"), 1);
+    cr_assert_not(b->mitigation.dry_run);
+    cr_assert_eq(b->mitigation.peer_count, 2);
+    end(b);
+}
+
 #define WIDER                                                                                      \
     "dry_run: false\n"                                                                             \
     "networks: {ours: [198.51.100.0/24, \"2001:db8::/32\"]}\n"                                     \
