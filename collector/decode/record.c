@@ -32,10 +32,16 @@ static void tidy_icmp(struct flow_record *flow)
     }
 }
 
+static void drop_ports(struct flow_record *flow)
+{
+    flow->has &= ~(uint32_t)(FLOW_SRC_PORT | FLOW_DST_PORT);
+    flow->src_port = flow->dst_port = 0;
+}
+
 void record_tidy(struct flow_record *flow)
 {
-    const uint32_t both = FLOW_SRC_PORT | FLOW_DST_PORT;
-
+    if (flow->has & FLOW_FRAGMENT && flow->fragment & FRAGMENT_LATER)
+        drop_ports(flow);
     if (!(flow->has & FLOW_PROTOCOL))
         return;
     if (flow->protocol == IPPROTO_ICMP || flow->protocol == IPPROTO_ICMPV6)
@@ -45,11 +51,8 @@ void record_tidy(struct flow_record *flow)
     if (flow->protocol != IPPROTO_TCP)
         flow->has &= ~(uint32_t)FLOW_TCP_FLAGS;
     /* Exporters that know no ports of a later fragment write 0 for both. */
-    bool told = has_ports(flow->protocol) && (flow->src_port | flow->dst_port) != 0;
-    if (!told || (flow->has & FLOW_FRAGMENT && flow->fragment & FRAGMENT_LATER)) {
-        flow->has &= ~both;
-        flow->src_port = flow->dst_port = 0;
-    }
+    if (!has_ports(flow->protocol) || (flow->src_port | flow->dst_port) == 0)
+        drop_ports(flow);
 }
 
 void record_give(struct decode_context *context, const struct flow_record *flow)

@@ -53,6 +53,28 @@ Test(netflow9, data_before_its_template_is_counted_and_after_it_read)
     bench_done(&b);
 }
 
+Test(netflow9, a_later_fragment_has_no_ports_even_where_the_protocol_is_not_said)
+{
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){0});
+    v9_start(&b, 7);
+    set_start(&b, 0);
+    PUT16(&b, 256, 4, 7, 2, 11, 2, 88, 2, 1, 4);
+    set_end(&b);
+    set_start(&b, 256);
+    PUT16(&b, 53, 4444, 185);
+    PUT32(&b, 1320);
+    PUT16(&b, 53, 4444, 0);
+    PUT32(&b, 1320);
+    set_end(&b);
+    cr_assert_eq(bench_send(&b), DECODE_OK);
+    cr_assert_eq(b.flow_count, 2);
+    cr_assert_eq(b.flows[0].has & (FLOW_SRC_PORT | FLOW_DST_PORT), 0);
+    cr_assert_eq(b.flows[0].src_port | b.flows[0].dst_port, 0);
+    cr_assert_eq(b.flows[1].has & FLOW_SRC_PORT, FLOW_SRC_PORT, "a whole packet, or a first part");
+    bench_done(&b);
+}
+
 Test(netflow9, templates_belong_to_their_domain_and_exporter)
 {
     struct bench b;
