@@ -42,7 +42,8 @@ Test(config_fixed, each_key_alone_stays)
     static const struct {
         const char *kind, *after, *key;
     } cases[] = {
-        {"policy", "state_dir: /x\n", "state_dir"},
+        /* The passwords are in it where nothing else is said. */
+        {"policy", "state_dir: /x\n", "state_dir redis.password_dir"},
         {"policy", "run_dir: /x\n", "run_dir redis.state.address redis.telemetry"},
         {"policy", "listen: 127.0.0.2\n", "listen"},
         {"policy", "redis: {prefix: \"x:\"}\n", "redis.prefix"},
