@@ -145,52 +145,35 @@ static void warn_of_differences(struct status_report *r)
     }
 }
 
-/* Through its own socket a speaker is held without Redis, so weir:hold does not tell of it. */
-static void warn_of_local_holds(struct status_report *r)
-{
-    size_t i;
-    json_t *p;
-    json_array_foreach(r->processes, i, p)
-    {
-        const char *holds = show_string(p, "holds");
-        if (holds[0] != '\0')
-            warn(r,
-                 "ON HOLD: %s, by the local socket of %s %s; nothing of it is announced there "
-                 "until weir resume",
-                 holds, show_string(p, "kind"), show_string(p, "name"));
-    }
-}
+/* What processes say of themselves in the registry that a person must know; the words stand around
+ * what they say and who says it. */
+static const struct {
+    const char *field, *before, *between, *after;
+} said[] = {
+    /* Through its own socket a speaker is held without Redis, so weir:hold does not tell of it. */
+    {"holds", "ON HOLD: ", ", by the local socket of ",
+     "; nothing of it is announced there until weir resume"},
+    /* Nobody withdrew them, and nobody renews or withdraws them any more but policy that writes
+     * them again, or their end. */
+    {"missing", "STATE LOST: ", " mitigations stand at ",
+     " and are not in the state Redis; their routes are kept until their lease or orphan_max ends"},
+    /* It stays until that policy starts anew: what was lost beside it nobody has written back. */
+    {"written_back", "STATE LOST: the state Redis was empty (", "), and ",
+     " has written back what it knew; what had ended before, and the audit, are gone"},
+};
 
-/* Nobody withdrew them, and nobody renews or withdraws them any more but policy that writes them
- * again, or their end. */
-static void warn_of_lost(struct status_report *r)
+static void warn_of_said(struct status_report *r)
 {
-    size_t i;
-    json_t *p;
-    json_array_foreach(r->processes, i, p)
-    {
-        const char *missing = show_string(p, "missing");
-        if (missing[0] != '\0')
-            warn(r,
-                 "STATE LOST: %s mitigations stand at %s %s and are not in the state Redis; their "
-                 "routes are kept until their lease or orphan_max ends",
-                 missing, show_string(p, "kind"), show_string(p, "name"));
-    }
-}
-
-/* It stays until that policy starts anew: what was lost beside it nobody has written back. */
-static void warn_of_written_back(struct status_report *r)
-{
-    size_t i;
-    json_t *p;
-    json_array_foreach(r->processes, i, p)
-    {
-        const char *text = show_string(p, "written_back");
-        if (text[0] != '\0')
-            warn(r,
-                 "STATE LOST: the state Redis was empty, and %s %s has written back what it knew, "
-                 "%s; what had ended before, and the audit, are gone",
-                 show_string(p, "kind"), show_string(p, "name"), text);
+    for (size_t field = 0; field < sizeof said / sizeof said[0]; field++) {
+        size_t i;
+        json_t *p;
+        json_array_foreach(r->processes, i, p)
+        {
+            const char *what = show_string(p, said[field].field);
+            if (what[0] != '\0')
+                warn(r, "%s%s%s%s %s%s", said[field].before, what, said[field].between,
+                     show_string(p, "kind"), show_string(p, "name"), said[field].after);
+        }
     }
 }
 
@@ -352,9 +335,7 @@ int status_run(const struct command_context *context, int argc, char **argv)
         look_at_telemetry(&r, &r.session.config->redis.telemetry[i]);
     warn_of_missing(&r);
     warn_of_differences(&r);
-    warn_of_local_holds(&r);
-    warn_of_lost(&r);
-    warn_of_written_back(&r);
+    warn_of_said(&r);
     if (context->json) {
         (void)json_object_set(r.state, "redis", r.redis);
         (void)json_object_set(r.state, "processes", r.processes);
