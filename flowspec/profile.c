@@ -6,9 +6,11 @@
 #include <string.h>
 
 /*
- * "Seen" facts were observed on that version with one route after the other; others come from the
- * vendor's documents, and what neither says is as in `generic`, the subset that all of them take.
- * A router that dislikes one route resets the session, and then every route on it is gone.
+ * "Seen" facts were observed on that version with 115 well-formed and 39 malformed routes, one
+ * after the other; others come from the vendor's documents, and what neither says is as in
+ * `generic`, the subset that all of them take. A router that dislikes one route resets the session,
+ * and then every route on it is gone. Validation needs a destination (RFC 8955, 6), so where it is
+ * on, or not known to be off, a destination is required.
  */
 enum {
     ALL_COMPONENTS = 0x3ffe,
@@ -16,8 +18,11 @@ enum {
     VALUES_SAFE = 5,
     NLRI_SHORT = 239, /* one length octet */
     NLRI_LONGEST = 4095,
+    PACE_SAFE = 100,  /* of a router nobody measured */
+    PACE_SEEN = 1000, /* daemons that were seen to take 12,000 and more */
     ACTIONS_SAFE = PROFILE_DISCARD | PROFILE_RATE | PROFILE_TRAFFIC_ACTION | PROFILE_MARK |
-                   PROFILE_REDIRECT_AS2
+                   PROFILE_REDIRECT_AS2,
+    PORT = 1 << COMPONENT_PORT
 };
 
 /* What each of them takes; the rest of a row is in the order values, octets, protocol, fragments.
@@ -29,7 +34,9 @@ enum {
 static const struct router_profile profiles[] = {
     {.name = "generic",
      TAKES(VALUES_SAFE, NLRI_SHORT, 1, ALL_FRAGMENT_BITS),
-     .actions = ACTIONS_SAFE},
+     .actions = ACTIONS_SAFE,
+     .updates_per_second = PACE_SAFE,
+     .destination_required = true},
     /*
      * Junos documentation, "flow (routing options)": validation is on until no-validate; term-order
      * is legacy (the draft's order) until set to standard; port and destination-port may not stand
@@ -38,60 +45,88 @@ static const struct router_profile profiles[] = {
     {.name = "junos",
      TAKES(VALUES_SAFE, NLRI_SHORT, 1, ALL_FRAGMENT_BITS),
      .actions = ACTIONS_SAFE,
+     .updates_per_second = PACE_SAFE,
      .draft6_order = true,
-     .port_stands_alone = true,
+     .validation = PROFILE_VALIDATES,
+     .destination_required = true,
+     .forbidden_together = {PORT | 1 << COMPONENT_DESTINATION_PORT,
+                            PORT | 1 << COMPONENT_SOURCE_PORT},
      .ebgp_needs_setting = true},
     /*
-     * Cisco IOS XR, "Implementing BGP Flowspec": validation is on for IPv4; of the fragment bits
-     * only is-fragment is documented; redirect to an address in the default VRF.
+     * Cisco IOS XR, "Implementing BGP Flowspec" (6.4): validation is on for IPv4; of the fragment
+     * bits only is-fragment is documented; redirect to an address in the default VRF. 3,000 rules
+     * is the scale of Cisco's own tests (xrdocs.io, NCS 5500). IPv6 packet length needs a hardware
+     * profile on some cards, which a peer that has none is to be configured without.
      */
     {.name = "ios-xr",
+     .since = "6.4",
      TAKES(VALUES_SAFE, NLRI_SHORT, 1, 0x02),
      .actions = ACTIONS_SAFE | PROFILE_TO_IP4,
+     .updates_per_second = PACE_SAFE,
+     .rules_max = 3000,
+     .validation = PROFILE_VALIDATES,
+     .destination_required = true,
      .ebgp_needs_setting = true},
     /*
      * GoBGP 3.10, seen: keeps every operator, size and community; an offset makes the rest of the
-     * NLRI unknown; 240 octets and more are ignored without a word.
+     * NLRI unknown; 240 octets and more are ignored without a word; no extended messages; does not
+     * validate. Took 12,000 routes/s.
      */
     {.name = "gobgp",
+     .since = "3.10",
      TAKES(RULE_OPS_MAX, NLRI_SHORT, 2, ALL_FRAGMENT_BITS),
      .not_equal = true,
      .true_false = true,
+     .updates_per_second = PACE_SEEN,
+     .validation = PROFILE_VALIDATES_NOT,
      .actions = ACTIONS_SAFE | PROFILE_RATE_PACKETS | PROFILE_REDIRECT_AS4 | PROFILE_REDIRECT_IP4 |
                 PROFILE_REDIRECT_IP6 | PROFILE_TO_IP4 | PROFILE_TO_IP6},
     /*
      * FRR 8.4.4, seen: resets the session over `!=`, `true`, an offset, a sixth value of a
      * component and 240 octets; a sixth value may crash unpatched ones (CVE-2026-37457); packets
      * per second and attribute 25 stay unknown communities, a 4-octet AS is shown cut. Drops what
-     * comes by eBGP until `no bgp ebgp-requires-policy`.
+     * comes by eBGP until `no bgp ebgp-requires-policy`. Does not validate.
      */
     {.name = "frr",
+     .since = "8.4.4",
      TAKES(VALUES_SAFE, NLRI_SHORT, 2, ALL_FRAGMENT_BITS),
+     .extended_messages = true,
+     .updates_per_second = PACE_SAFE,
+     .validation = PROFILE_VALIDATES_NOT,
      .actions = ACTIONS_SAFE | PROFILE_REDIRECT_IP4 | PROFILE_TO_IP4,
      .ebgp_needs_setting = true},
     /*
      * BIRD 2.0.12, seen: strict about sizes and reserved bits (resets the session), takes offsets
-     * and long NLRI (up to 4027 octets tried), and hands on the communities as they are.
+     * and long NLRI (up to 4027 octets tried), and hands on the communities as they are. Validates
+     * only with `validate on` in its channel. Took 35,000 routes/s.
      */
     {.name = "bird",
+     .since = "2.0.12",
      TAKES(RULE_OPS_MAX, 4027, 1, ALL_FRAGMENT_BITS),
      .not_equal = true,
      .true_false = true,
      .prefix_offset = true,
+     .extended_messages = true,
+     .updates_per_second = PACE_SEEN,
+     .validation = PROFILE_VALIDATES_NOT,
      .actions = ACTIONS_SAFE | PROFILE_RATE_PACKETS | PROFILE_REDIRECT_AS4 | PROFILE_REDIRECT_IP4 |
                 PROFILE_REDIRECT_IP6 | PROFILE_TO_IP4 | PROFILE_TO_IP6},
     /*
      * ExaBGP 4.2.21 as a receiver, seen: ignores an offset, resets the session over 240 octets, a
      * 2-octet protocol and a redirect to a 4-octet AS, and shows packets per second and a redirect
-     * to an IPv4 address's target as nothing.
+     * to an IPv4 address's target as nothing. Does not validate.
      */
     {.name = "exabgp",
+     .since = "4.2.21",
      TAKES(RULE_OPS_MAX, NLRI_SHORT, 1, ALL_FRAGMENT_BITS),
      .not_equal = true,
      .true_false = true,
+     .extended_messages = true,
+     .updates_per_second = PACE_SAFE,
+     .validation = PROFILE_VALIDATES_NOT,
      .actions = ACTIONS_SAFE | PROFILE_TO_IP4 | PROFILE_TO_IP6},
     /* OpenBGPD 7.7, seen: has no Flowspec, and answers any of it with a NOTIFICATION. */
-    {.name = "openbgpd"},
+    {.name = "openbgpd", .since = "7.7", .destination_required = true},
 };
 
 enum { PROFILE_COUNT = sizeof(profiles) / sizeof(profiles[0]) };
@@ -135,38 +170,78 @@ static enum status check_ops(const struct router_profile *p, const struct flow_r
     return STATUS_OK;
 }
 
-static enum status check_match(const struct router_profile *p, const struct flow_rule *rule,
-                               struct rule_error *ret_error)
+/* Which components may, must or must not stand together. */
+static enum status check_company(const struct router_profile *p, const struct flow_rule *rule,
+                                 struct rule_error *ret_error)
+{
+    unsigned has = rule->present;
+    if (p->destination_required && !rule_has(rule, COMPONENT_DESTINATION))
+        return rule_fail(ret_error, STATUS_REFUSED, 0, "%s takes no rule without a destination",
+                         p->name);
+    for (size_t i = 0; i < PROFILE_PAIRS_MAX; i++) {
+        unsigned mask = p->forbidden_together[i];
+        if (mask == 0 || (has & mask) != mask)
+            continue;
+        enum component first = (enum component)__builtin_ctz(mask);
+        return rule_fail(ret_error, STATUS_REFUSED, 0, "%s takes no %s beside %s", p->name,
+                         component_name(first),
+                         component_name((enum component)__builtin_ctz(mask & (mask - 1))));
+    }
+    for (size_t i = 0; i < PROFILE_PAIRS_MAX; i++) {
+        unsigned of = p->requires[i].of, any = p->requires[i].any;
+        if (of != 0 && (has & of) != 0 && (has & any) == 0)
+            return rule_fail(ret_error, STATUS_REFUSED, 0, "%s takes %s only beside %s", p->name,
+                             component_name((enum component)__builtin_ctz(has & of)),
+                             any != 0 ? component_name((enum component)__builtin_ctz(any))
+                                      : "nothing");
+    }
+    return STATUS_OK;
+}
+
+size_t profile_nlri_len(const struct flow_rule *rule)
 {
     uint8_t bytes[NLRI_LONGEST + 2];
     size_t len = 0;
+    enum status s = nlri_encode(rule, bytes, sizeof(bytes), &len);
+    if (s == STATUS_LIMIT)
+        return SIZE_MAX;
+    return s == STATUS_OK ? len - (bytes[0] >= 0xf0 ? 2 : 1) : 0;
+}
+
+static enum status check_len(const struct router_profile *p, const struct flow_rule *rule,
+                             struct rule_error *ret_error)
+{
+    size_t len = profile_nlri_len(rule);
+    if (len == 0)
+        return rule_fail(ret_error, STATUS_REFUSED, 0, "cannot be encoded");
+    if (len > NLRI_LONGEST)
+        return rule_fail(ret_error, STATUS_REFUSED, 0, "cannot be encoded: longer than %d octets",
+                         NLRI_LONGEST);
+    if (len > p->nlri_max)
+        return rule_fail(ret_error, STATUS_REFUSED, 0, "%s takes %u octets a rule; this has %zu",
+                         p->name, p->nlri_max, len);
+    return STATUS_OK;
+}
+
+enum status profile_check_match(const struct router_profile *p, const struct flow_rule *rule,
+                                struct rule_error *ret_error)
+{
     if (rule->family == ADDR_IPV4 ? !p->ipv4 : !p->ipv6)
         return rule_fail(ret_error, STATUS_REFUSED, 0, "%s takes no IPv%u Flowspec", p->name,
                          rule->family);
     if ((rule->destination_offset != 0 || rule->source_offset != 0) && !p->prefix_offset)
         return rule_fail(ret_error, STATUS_REFUSED, 0, "%s takes no prefix offset", p->name);
-    if (p->port_stands_alone && rule_has(rule, COMPONENT_PORT) &&
-        (rule_has(rule, COMPONENT_DESTINATION_PORT) || rule_has(rule, COMPONENT_SOURCE_PORT)))
-        return rule_fail(ret_error, STATUS_REFUSED, 0,
-                         "%s takes no port beside destination-port or source-port", p->name);
-    for (enum component c = COMPONENT_DESTINATION; c <= COMPONENT_LAST; c++) {
+    enum status s = check_company(p, rule, ret_error);
+    for (enum component c = COMPONENT_DESTINATION; c <= COMPONENT_LAST && s == STATUS_OK; c++) {
         if (!rule_has(rule, c))
             continue;
         if ((p->components >> c & 1) == 0)
             return rule_fail(ret_error, STATUS_REFUSED, 0, "%s does not match %s", p->name,
                              component_name(c));
-        enum status s = component_is_prefix(c) ? STATUS_OK : check_ops(p, rule, c, ret_error);
-        if (s != STATUS_OK)
-            return s;
+        if (!component_is_prefix(c))
+            s = check_ops(p, rule, c, ret_error);
     }
-    enum status s = nlri_encode(rule, bytes, sizeof(bytes), &len);
-    if (s != STATUS_OK)
-        return rule_fail(ret_error, STATUS_REFUSED, 0, "cannot be encoded: %s", status_text(s));
-    size_t body = len - (bytes[0] >= 0xf0 ? 2 : 1);
-    if (body > p->nlri_max)
-        return rule_fail(ret_error, STATUS_REFUSED, 0, "%s takes %u octets a rule; this has %zu",
-                         p->name, p->nlri_max, body);
-    return STATUS_OK;
+    return s == STATUS_OK ? check_len(p, rule, ret_error) : s;
 }
 
 static unsigned actions_needed(const struct flow_actions *a)
@@ -207,18 +282,27 @@ static enum status check_actions(const struct router_profile *p, const struct fl
     if (a->redirect == REDIRECT_TO_NEXT_HOP)
         return rule_fail(ret_error, STATUS_REFUSED, 0,
                          "redirect-to-next-hop needs a next hop, and routes are sent without one");
-    if (a->has_rate && a->rate_bytes < p->rate_min_bytes)
+    if (a->has_rate && !(a->rate_bytes >= p->rate_min_bytes))
         return rule_fail(ret_error, STATUS_REFUSED, 0, "%s limits to %g B/s at least", p->name,
                          p->rate_min_bytes);
-    if (a->has_rate && p->rate_step_bytes > 0 && a->rate_bytes < p->rate_step_bytes)
+    if (a->has_rate && p->rate_step_bytes > 0 && !(profile_rate(p, a->rate_bytes) > 0))
         return rule_fail(ret_error, STATUS_REFUSED, 0, "%s rounds %g B/s to 0 (steps of %g B/s)",
                          p->name, a->rate_bytes, p->rate_step_bytes);
     return STATUS_OK;
 }
 
+double profile_rate(const struct router_profile *profile, double rate_bytes)
+{
+    if (!isfinite(rate_bytes) || !(rate_bytes > 0))
+        return 0;
+    if (profile->rate_step_bytes > 0)
+        rate_bytes = floor(rate_bytes / profile->rate_step_bytes) * profile->rate_step_bytes;
+    return rate_bytes > 0 ? actions_rate_on_wire(rate_bytes) : 0;
+}
+
 enum status profile_check(const struct router_profile *profile, const struct flow_rule *rule,
                           const struct flow_actions *actions, struct rule_error *ret_error)
 {
-    enum status s = check_match(profile, rule, ret_error);
+    enum status s = profile_check_match(profile, rule, ret_error);
     return s == STATUS_OK ? check_actions(profile, actions, ret_error) : s;
 }

@@ -19,18 +19,39 @@ enum profile_action {
     PROFILE_TO_IP6 = 0x0400
 };
 
+/* RFC 8955, 6: whether the router looks for a unicast route of the same neighbour behind a rule. */
+enum profile_validation {
+    PROFILE_VALIDATES_UNKNOWN,
+    PROFILE_VALIDATES, /* until it is told not to */
+    PROFILE_VALIDATES_NOT
+};
+
+enum { PROFILE_PAIRS_MAX = 4 };
+
 struct router_profile {
     const char *name;
+    const char
+        *since; /* the version that this was seen with or is documented for; NULL: not known */
     bool ipv4, ipv6, not_equal, true_false, prefix_offset;
+    bool extended_messages; /* RFC 8654 */
     uint16_t components;    /* bit c: takes component c */
     uint16_t values_max;    /* operators of a component */
     uint16_t nlri_max;      /* octets, without those of the length */
     uint8_t proto_size_max; /* octets of a protocol value */
     bool draft6_order;      /* compares as draft-ietf-idr-flow-spec-06 */
     double rate_min_bytes, rate_step_bytes;
-    uint16_t actions;        /* enum profile_action */
-    uint8_t fragment_bits;   /* those it matches */
-    bool port_stands_alone;  /* no `port` beside destination-port or source-port */
+    uint32_t rules_max;          /* 0: not known */
+    uint32_t updates_per_second; /* 0: not known */
+    uint16_t actions;            /* enum profile_action */
+    uint8_t fragment_bits;       /* those it matches */
+    uint8_t validation;          /* enum profile_validation */
+    bool destination_required;
+    /* Sets of components (bit c) that may not stand in one rule; 0: none. */
+    uint16_t forbidden_together[PROFILE_PAIRS_MAX];
+    /* A rule with one of `of` also has one of `any`; both are sets of components. */
+    struct {
+        uint16_t of, any;
+    } requires[PROFILE_PAIRS_MAX];
     bool ebgp_needs_setting; /* drops what comes by eBGP until it is told not to */
 };
 
@@ -39,5 +60,13 @@ const struct router_profile *profile_at(size_t i);           /* NULL past the la
 /* REFUSED when the profile cannot express the rule; why says which part. */
 enum status profile_check(const struct router_profile *profile, const struct flow_rule *rule,
                           const struct flow_actions *actions, struct rule_error *ret_error);
+/* What of it is about the match alone. */
+enum status profile_check_match(const struct router_profile *profile, const struct flow_rule *rule,
+                                struct rule_error *ret_error);
+/* The largest rate not above this one that the router and the wire can hold; may be 0, which must
+ * not be sent. */
+double profile_rate(const struct router_profile *profile, double rate_bytes);
+/* Octets of the rule's NLRI without those of the length; SIZE_MAX where that has no room. */
+size_t profile_nlri_len(const struct flow_rule *rule);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
+#include <math.h>
 #include <string.h>
 
 static struct flow_rule rule;
@@ -89,4 +90,48 @@ Test(profile, a_rate_below_the_smallest_is_refused)
     cr_expect_eq(profile_check(&p, &rule, &actions, &error), STATUS_OK);
     p.rate_step_bytes = 2750;
     cr_expect_eq(profile_check(&p, &rule, &actions, &error), STATUS_REFUSED);
+}
+
+Test(profile, a_rule_without_a_destination_is_for_routers_that_do_not_validate)
+{
+    struct rule_error error = {0};
+    struct text takers;
+    text_init(&takers, 0);
+    cr_assert_eq(rule_parse_text(&rule, &actions, "match source 192.0.2.1/32 then discard", &error),
+                 STATUS_OK);
+    for (size_t i = 0; profile_at(i) != NULL; i++)
+        if (profile_check(profile_at(i), &rule, &actions, &error) == STATUS_OK)
+            text_addf(&takers, "%s ", profile_at(i)->name);
+        else if (profile_at(i)->ipv4)
+            cr_expect_not_null(strstr(error.why, "without a destination"), "%s", error.why);
+    cr_expect_str_eq(text_str(&takers), "gobgp frr bird exabgp ");
+    text_done(&takers);
+}
+
+Test(profile, what_a_router_wants_together_stands_together)
+{
+    struct router_profile p = *profile_find("generic");
+    struct rule_error error = {0};
+    p.requires[0].of = 1 << COMPONENT_PORT | 1 << COMPONENT_TCP_FLAGS;
+    p.requires[0].any = 1 << COMPONENT_PROTOCOL;
+    cr_assert_eq(rule_parse_text(&rule, &actions,
+                                 "match destination 192.0.2.1/32 tcp-flags syn then discard",
+                                 &error),
+                 STATUS_OK);
+    cr_expect_eq(profile_check(&p, &rule, &actions, &error), STATUS_REFUSED);
+    cr_expect_str_eq(error.why, "generic takes tcp-flags only beside protocol");
+    cr_assert_eq(rule_add_op(&rule, COMPONENT_PROTOCOL, OP_EQ, 6), STATUS_OK);
+    cr_expect_eq(profile_check(&p, &rule, &actions, &error), STATUS_OK, "%s", error.why);
+}
+
+Test(profile, rates_are_rounded_down_to_what_the_router_can_hold)
+{
+    struct router_profile p = *profile_find("generic");
+    cr_expect_eq(profile_rate(&p, 16777217), 16777216, "a float holds 24 bits");
+    p.rate_step_bytes = 2750;
+    cr_expect_eq(profile_rate(&p, 8249), 5500);
+    cr_expect_eq(profile_rate(&p, 2749), 0);
+    cr_expect_eq(profile_rate(&p, -5), 0);
+    cr_expect_eq(profile_rate(&p, NAN), 0);
+    cr_expect_eq(profile_rate(&p, INFINITY), 0);
 }
