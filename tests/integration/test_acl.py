@@ -15,37 +15,45 @@ from lib.waits import wait_for
 
 TARGET = "198.51.100.45"
 RULE = "match destination 198.51.100.77/32 protocol =udp source-port =123 then discard"
-USERS = ("collector", "aggregator", "policy", "speaker", "operator", "admin")
-ADD = ("XADD", "weir:jobs", "*", "verb", "announce", "mitigation", "m-1-0000")
-SCRIPT = ("EVAL", "return redis.call('XADD', KEYS[1], '*', 'verb', 'announce')", 1, "weir:jobs")
+PROCESS_USERS = (*house.PROCESSES, "operator")
+USERS = (*PROCESS_USERS, "admin")
 LOOK = ("HGETALL", "weir:hold")
 
-# What must be refused: (server, user, command). "default" is whoever opens the socket without a word.
-REFUSED = [
-    *[("state", user, command) for user in ("collector", "aggregator", "speaker", "operator", "default") for command in (
-        ADD, SCRIPT, ("HSET", "weir:mitigation:m-1-0000", "state", "active"), ("ZADD", "weir:mitigations:active", 1, "m-1-0000"),
-        ("SET", "weir:epoch:policy", 1), ("SET", "weir:lease:policy", "me:1"), ("DEL", "weir:jobs"), ("HDEL", "weir:alarm:a-1", "pb"),
-        ("FLUSHALL",), ("CONFIG", "SET", "appendonly", "no"), ("ACL", "SETUSER", "me", "+@all"), ("SHUTDOWN",), ("REPLICAOF", "NO", "ONE"),
-        ("XTRIM", "weir:audit", "MAXLEN", 0), ("SET", "other", 1))],
+# What must not even be looked at: (server, user, command). "default" is whoever opens the socket without a word.
+NOT_SEEN = [
     *[("state", "collector", command) for command in (LOOK, ("KEYS", "*"), ("XREAD", "STREAMS", "weir:jobs", 0), ("TIME",), ("INFO",))],
-    *[("state", "aggregator", command) for command in (LOOK, ("HSET", "weir:alarm:a-1", "pb", ""), ("XADD", "weir:audit", "*", "a", 1))],
-    *[("state", "policy", command) for command in (
-        ("XADD", "weir:requests", "*", "a", 1), ("XADD", "weir:stops", "*", "a", 1), ("XADD", "weir:results", "*", "a", 1),
-        ("HSET", "weir:peer:sp1:mx1", "a", 1), ("FLUSHALL",), ("CONFIG", "GET", "dir"))],
-    *[("state", "speaker", command) for command in (
-        ("HSET", "weir:hold", "all", "{}"), ("DEL", "weir:hold"), ("XADD", "weir:requests", "*", "a", 1), ("XADD", "weir:audit", "*", "a", 1),
-        ("EVAL", "return redis.call('DEL', KEYS[1])", 1, "weir:hold"), ("EVAL", "return redis.call('DEL', KEYS[1])", 1, "weir:mitigations:active"))],
-    *[("state", "operator", command) for command in (
-        ("EVAL", "return 1", 0), ("HSET", "weir:peer:sp1:mx1", "a", 1), ("XADD", "weir:results", "*", "a", 1), ("XADD", "weir:alarms:log", "*", "a", 1))],
-    *[("state", "default", command) for command in (
-        LOOK, ("PING",), ("HSET", "weir:hold", "all", "{}"), ("XADD", "weir:requests", "*", "a", 1))],
-    *[("telemetry", user, ("XADD", "weir:delta:s0", "*", "a", 1)) for user in ("aggregator", "policy", "speaker", "operator", "default")],
-    *[("telemetry", user, ("XADD", "weir:rollup:s0", "*", "a", 1)) for user in ("collector", "policy", "speaker", "operator", "default")],
-    *[("telemetry", user, ("DEL", "weir:exporter:127.0.0.1")) for user in ("collector", "aggregator", "policy", "speaker", "operator", "default")],
-    *[("telemetry", user, ("HSET", "weir:process:policy:p1", "leads", "yes"))
-      for user in ("collector", "aggregator", "speaker", "operator", "default")],
-    *[("telemetry", user, ("FLUSHALL",)) for user in ("collector", "aggregator", "policy", "speaker", "operator", "default")],
+    *[("state", user, ("HGETALL", "weir:mitigation:m-1")) for user in ("collector", "aggregator", "default")],
+    *[("state", user, ("XRANGE", "weir:audit", "-", "+")) for user in ("collector", "aggregator", "speaker", "default")],
+    ("state", "aggregator", LOOK),
+    *[(role, "default", command) for role in ("state", "telemetry") for command in (LOOK, ("PING",), ("INFO",), ("KEYS", "*"))],
+    *[("telemetry", user, ("XRANGE", "weir:delta:s0", "-", "+")) for user in ("policy", "speaker")],
 ]
+# Who writes each key, by the table in docs/architecture.md. Everybody else may not change it in any way.
+WRITERS = {
+    "state": {"weir:alarm:a-1": ["policy"], "weir:alarms:active": ["policy"], "weir:alarms:log": ["policy"], "weir:mitigation:m-1": ["policy"],
+              "weir:mitigations:active": ["policy"], "weir:jobs": ["policy"], "weir:results": ["speaker"], "weir:peer:sp1:mx1": ["speaker"],
+              "weir:requests": ["operator"], "weir:reply:r-1": ["policy", "operator"], "weir:hold": ["policy", "operator"],
+              "weir:stops": ["operator"], "weir:epoch:policy": ["policy"], "weir:lease:policy": ["policy"], "weir:audit": ["policy", "operator"],
+              "weir:baseline:c:0": [], "weir:protected": [], "weir:of nobody": [], "of nobody": []},
+    "telemetry": {"weir:delta:s0": ["collector"], "weir:rollup:s0": ["aggregator"], "weir:top:0": ["aggregator"],
+                  "weir:exporter:192.0.2.1": ["collector"], **{f"weir:process:{kind}:one": [kind] for kind in house.PROCESSES},
+                  "weir:of nobody": [], "of nobody": []},
+}
+# KEY is the key; of a script it is a key that is named to the server, or one that is not.
+CHANGES = [command.split() for command in (
+    "SET KEY 1", "GETSET KEY 1", "GETDEL KEY", "GETEX KEY PERSIST", "APPEND KEY 1", "SETRANGE KEY 0 1", "INCR KEY", "SETBIT KEY 0 1", "DEL KEY",
+    "UNLINK KEY", "EXPIRE KEY 1", "PEXPIRE KEY 1", "PERSIST KEY", "RENAME KEY KEY", "MOVE KEY 1", "COPY KEY KEY REPLACE", "RESTORE KEY 0 1 REPLACE",
+    "SORT KEY STORE KEY", "HSET KEY a 1", "HSETNX KEY a 1", "HDEL KEY a", "HINCRBY KEY a 1", "XADD KEY * a 1", "XADD KEY MAXLEN 0 * a 1", "XTRIM KEY MAXLEN 0",
+    "XDEL KEY 0-1", "XSETID KEY 9-9", "XGROUP CREATE KEY g $ MKSTREAM", "ZADD KEY 1 a", "ZREM KEY a", "ZPOPMIN KEY", "ZRANGESTORE KEY KEY 0 -1",
+    "LPUSH KEY a", "RPUSH KEY a", "LPOP KEY", "BLPOP KEY 0.01", "SADD KEY a", "PFADD KEY a", "BITOP NOT KEY KEY", "MIGRATE h 1 KEY 0 1")] + [
+        ["EVAL", "return redis.call('SET', KEYS[1], 1)", 1, "KEY"], ["EVAL", "return redis.call('XADD', ARGV[1], '*', 'a', 1)", 0, "KEY"],
+        ["EVAL", "return redis.call('DEL', ARGV[1])", 0, "KEY"], ["EVAL", "return redis.call('HSET', KEYS[1], 'a', 1)", 1, "KEY"]]
+# What is no key's: the server itself, its users, its scripts, its other clients.
+OF_THE_SERVER = [command.split() for command in (
+    "FLUSHALL", "FLUSHDB", "SWAPDB 0 1", "CONFIG GET dir", "CONFIG SET appendonly no", "ACL SETUSER me +@all", "ACL LIST", "SHUTDOWN", "SAVE",
+    "BGREWRITEAOF", "REPLICAOF NO ONE", "CLIENT KILL TYPE normal", "CLIENT LIST", "SCRIPT FLUSH", "FUNCTION FLUSH", "MODULE LIST", "MONITOR", "SLOWLOG GET",
+    "PUBLISH a b", "SUBSCRIBE a", "SELECT 1", "LATENCY RESET", "SYNC", "PSYNC ? -1", "CLUSTER RESET", "FAILOVER")]
+
 # What people may do, beside what the run shows of the processes.
 ALLOWED = [
     *[(role, user, command) for role in ("telemetry", "state") for user in ("operator",)
@@ -84,12 +92,12 @@ class Acl(suite.HouseTest):
                 redis("ACL", "LOG", "RESET")
         return found
 
+    def connection(self, role, user):
+        """That of somebody who has this password, or as "default" none."""
+        return house.Redis(str(self.house.run_dir() / f"{role}.sock")) if user == "default" else self.house.redis(role, user)
+
     def answer(self, role, user, command):
-        """What the server says to somebody who has this password, or as "default" none."""
-        if user == "default":
-            with house.Redis(str(self.house.run_dir() / f"{role}.sock")) as redis:
-                return redis(*command)
-        with self.house.redis(role, user) as redis:
+        with self.connection(role, user) as redis:
             return redis(*command)
 
     def test_1_nobody_lacks_a_right(self):
@@ -127,15 +135,28 @@ class Acl(suite.HouseTest):
         said = [line for line in its.log_text().splitlines() if "NOPERM" in line or "WRONGPASS" in line or "NOAUTH" in line]
         self.assertEqual(said, [])
 
-    def test_2_nobody_does_what_is_anothers(self):
-        for role, user, command in REFUSED:
+    def test_2_nobody_sees_what_is_not_for_him(self):
+        for role, user, command in NOT_SEEN:
             with self.subTest(server=role, user=user, command=command):
-                with self.assertRaisesRegex(RedisError, "NOPERM|NOAUTH|The user executing the script can't"):
+                with self.assertRaisesRegex(RedisError, "NOPERM|NOAUTH"):
                     self.answer(role, user, command)
+
+    def test_2_nobody_changes_what_another_writes(self):
+        """Every user, every key that is another's, every way to change one, and what is the server's own."""
+        for role, keys in WRITERS.items():
+            for user in (*PROCESS_USERS, "default"):
+                with self.connection(role, user) as redis:
+                    for command in OF_THE_SERVER:
+                        self.refused(redis, role, user, command)
+                    for key in [key for key, writers in keys.items() if user not in writers]:
+                        for command in CHANGES:
+                            self.refused(redis, role, user, [key if word == "KEY" else word for word in command])
         self.assertGreater(len(self.refusals()), 0)
-        with self.house.redis("state") as redis:
-            for name in ("weir:mitigation:m-1-0000", "other"):
-                self.assertEqual(redis("EXISTS", name), 0, name)
+
+    def refused(self, redis, role, user, command):
+        with self.subTest(server=role, user=user, command=command):
+            with self.assertRaisesRegex(RedisError, "NOPERM|NOAUTH|The user executing the script can't"):
+                redis(*command)
 
     def test_2_people_may_look(self):
         for role, user, command in ALLOWED:

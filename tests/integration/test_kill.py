@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""kill -9 of each process, of both Redis servers, of all at once and of `weir up`, at random instants before, during and
+"""kill -9 of each process, of each Redis server and of both, of all at once and of `weir up`, at random instants before, during and
 after an attack: the peers keep the route or have it back soon, none is left behind, no job is lost or done twice, and the
 audit says what happened. Two instants each; thirty with WEIR_TEST_LONG=1 (scripts/test --long).
 

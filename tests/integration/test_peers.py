@@ -13,7 +13,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib import house, suite, witnesses
-from lib.bgp import KEEPALIVE, MARKER, UPDATE, message, open_message
+from lib.bgp import KEEPALIVE, LOCAL_AS, MARKER, UPDATE, message, open_message
 from lib.peers import Peers
 from lib.ports import free_port
 from lib.sflow import Router
@@ -95,6 +95,30 @@ def sends_bad_routes(connection):
         pass
 
 
+def floods(connection):
+    """Routes and withdrawals that are well-formed, as fast as they are taken, and never a pause."""
+    establish(connection)
+    nlri = bytes((6, 1, 32, 198, 51, 100, 9))
+    reach = struct.pack("!BBHHBBB", 0x90, 14, 5 + len(nlri), 1, 133, 0, 0) + nlri
+    attributes = bytes((0x40, 1, 1, 0, 0x40, 2, 0, 0x40, 5, 4, 0, 0, 0, 100)) + reach
+    burst = message(UPDATE, struct.pack("!HH", 0, len(attributes)) + attributes) * 1000
+    while True:
+        connection.sendall(burst)
+
+
+def drips(connection):
+    """Its OPEN an octet at a time, and then each KEEPALIVE."""
+    for octet in open_message(b"\x0a\x00\x00\x04") + message(KEEPALIVE) * 100:
+        connection.sendall(bytes((octet,)))
+        time.sleep(0.05)
+
+
+def is_another_as(connection):
+    connection.sendall(open_message(b"\x0a\x00\x00\x05").replace(struct.pack("!I", LOCAL_AS), struct.pack("!I", 64999)))
+    connection.recv(4096)
+    connection.recv(4096)
+
+
 def says_nothing(connection):
     time.sleep(60)
 
@@ -112,8 +136,9 @@ def notifies(connection):
 
 
 BEHAVIOURS = {"refuses": None, "resets": resets_at_once, "resets-later": resets_later, "garbage": talks_garbage,
-              "bad-routes": sends_bad_routes, "mute": says_nothing, "deaf": never_reads, "notifies": notifies}
-COMES_AGAIN = ("resets", "resets-later", "garbage", "notifies")
+              "bad-routes": sends_bad_routes, "mute": says_nothing, "deaf": never_reads, "notifies": notifies,
+              "floods": floods, "drips": drips, "another-as": is_another_as}
+COMES_AGAIN = ("resets", "resets-later", "garbage", "notifies", "another-as")
 
 
 class PeersTest(suite.HouseTest):
@@ -192,7 +217,7 @@ class PeersTest(suite.HouseTest):
         self.over(first)
         self.assertEqual(self.sessions(), before)
         weirs = {peer["peer"]: peer for peer in self.house.weir("peers")}
-        for name in ("refuses", "resets", "mute", "notifies"):
+        for name in ("refuses", "resets", "mute", "notifies", "another-as"):
             self.assertNotEqual(weirs[name]["state"], "established", weirs[name])
         for name in ("resets-later", "garbage"):
             self.assertGreater(weirs[name]["flaps"], 2, weirs[name])

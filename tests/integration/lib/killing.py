@@ -15,7 +15,9 @@ from .waits import NotSeen, now_ms, wait_for
 
 SERVERS = ("redis-state", "redis-t1")
 CHILDREN = (*SERVERS, *house.PROCESSES)
-VICTIMS = (*house.PROCESSES, *SERVERS, "everyone", "weir up")  # everyone: all at once, below a `weir up` that lives
+# Some are several at once: everyone is all of them, below a `weir up` that lives.
+TOGETHER = {"both servers": SERVERS, "everyone": CHILDREN}
+VICTIMS = (*house.PROCESSES, *SERVERS, *TOGETHER, "weir up")
 PHASES = ("before", "during", "after")
 # How long before the attack's begin, after it, and after its end at most.
 WITHIN_S = {"before": 1.5, "during": 2.5, "after": 4.5}
@@ -100,7 +102,7 @@ class Killing:
             wait_for(lambda: not any(pid and processes.alive(pid) for pid in children), 10, "its children end")
             self.house.spawn()
             return
-        names = CHILDREN if victim == "everyone" else [victim]
+        names = TOGETHER.get(victim, [victim])
         for name in names:  # who is just being started is waited for: a second death needs a second life
             wait_for(lambda name=name: self.lives(name), 15, f"{name} is started again")
         self.kills.append((now_ms(), phase, victim))
