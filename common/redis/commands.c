@@ -11,9 +11,9 @@ enum {
     OVERDUE_GRACE_MS = 1,
 };
 
-static void show_output(const struct redis *r)
+static void show_output(struct redis *r)
 {
-    metric_set(r->metrics.output_bytes, (double)output_bytes(&r->output));
+    redis_metrics_output(&r->metrics, output_bytes(&r->output));
 }
 
 static enum status refuse(struct redis *r, enum redis_refusal reason, enum status status)
@@ -165,7 +165,11 @@ static void answer(struct redis *r, const struct redis_reply *reply)
     struct waiter waiter = waiters_pop(&r->waiters);
     r->overdue = false;
     watchdog_arm(r);
-    metric_observe(r->metrics.command_seconds, (double)(uv_hrtime() / 1000 - waiter.sent_us) / 1e6);
+    /* A read that may wait for entries has longer for its answer, and its time says nothing of the
+     * server. */
+    if (waiter.timeout_ms <= r->options.timeout_ms)
+        metric_observe(r->metrics.command_seconds,
+                       (double)(uv_hrtime() / 1000 - waiter.sent_us) / 1e6);
     enum status status = reply_status(reply);
     if (status != STATUS_OK && !reply_is_absence(reply))
         redis_metrics_refused(r->options.name, REDIS_REFUSAL_ERROR);

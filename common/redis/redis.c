@@ -85,7 +85,7 @@ void redis_lose(struct redis *r, enum status why, const char *text)
         r->failures = 64; /* asking again soon would not change the password */
     else
         r->failures++;
-    metric_set(r->metrics.up, 0);
+    redis_metrics_up(&r->metrics, false);
     uv_timer_stop(&r->pause);
     uv_timer_stop(&r->measure);
     link_close(&r->link);
@@ -111,6 +111,7 @@ static void handle_is_closed(struct redis *r)
         return;
     void (*on_closed)(void *owner) = r->on_closed;
     void *owner = r->closed_owner;
+    redis_metrics_leave(&r->metrics);
     free_redis(r);
     if (on_closed != NULL)
         on_closed(owner);
@@ -196,7 +197,7 @@ void redis_on_greeted(struct redis *r)
         uv_timer_start(&r->measure, on_measure, MEASURE_EVERY_MS, MEASURE_EVERY_MS);
     r->state = REDIS_UP;
     r->up_since_ms = uv_hrtime() / 1000000;
-    metric_set(r->metrics.up, 1);
+    redis_metrics_up(&r->metrics, true);
     if (r->was_up_once)
         metric_add(r->metrics.reconnects, 1);
     r->was_up_once = true;
@@ -282,8 +283,7 @@ enum status redis_new(struct redis **ret_redis, uv_loop_t *loop,
     }
     r->handles_open = 4; /* with the link's, which every close opens at the latest */
     log_limiter_init(&r->log_limiter, LOG_EVERY_MS);
-    r->metrics = redis_metrics_of(r->options.name);
-    metric_set(r->metrics.up, 0);
+    redis_metrics_join(&r->metrics, r->options.name);
     *ret_redis = r;
     return STATUS_OK;
 }
@@ -314,7 +314,7 @@ void redis_close(struct redis *redis, void (*on_closed)(void *owner), void *owne
     redis->state = REDIS_CLOSING;
     redis->on_closed = on_closed;
     redis->closed_owner = owner;
-    metric_set(redis->metrics.up, 0);
+    redis_metrics_up(&redis->metrics, false);
     link_close(&redis->link);
     uv_close((uv_handle_t *)&redis->pause, on_timer_closed);
     uv_close((uv_handle_t *)&redis->measure, on_timer_closed);

@@ -1,11 +1,13 @@
 #include "common/redis/redis_metrics.h"
 
+#include <pthread.h>
+
 /* Connections of one process: a few roles times the telemetry servers, each with its reader. */
 enum { SERVERS_MAX = 256 };
 
 static struct metric_family up = {
     .name = "weir_redis_up",
-    .help = "1 while the connection is up and authenticated",
+    .help = "1 while every connection to it is up and authenticated",
     .type = METRIC_GAUGE,
     .labels = {"server"},
     .series_max = SERVERS_MAX,
@@ -26,7 +28,7 @@ static struct metric_family refused = {
 };
 static struct metric_family command_seconds = {
     .name = "weir_redis_command_seconds",
-    .help = "From queueing a command to its answer",
+    .help = "From queueing a command to its answer, but for reads that wait for entries",
     .type = METRIC_HISTOGRAM,
     .labels = {"server"},
     .series_max = SERVERS_MAX,
@@ -63,18 +65,80 @@ void redis_metrics_declare(void)
         metrics_declare(all[i]);
 }
 
-struct redis_metrics redis_metrics_of(const char *server)
+/* What the connections to one server are together. */
+struct redis_server_metrics {
+    struct metric_series *up, *output_bytes;
+    size_t connections, connections_up, bytes;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct redis_server_metrics servers[SERVERS_MAX + 1]; /* and "other" */
+
+/* Under the lock, as is all that changes one. */
+static struct redis_server_metrics *server_of(struct metric_series *up_series)
+{
+    size_t i = 0;
+    while (i < SERVERS_MAX && servers[i].up != NULL && servers[i].up != up_series)
+        i++;
+    servers[i].up = up_series;
+    return &servers[i];
+}
+
+static void show(const struct redis_server_metrics *server)
+{
+    metric_set(server->up,
+               server->connections > 0 && server->connections_up == server->connections ? 1 : 0);
+    metric_set(server->output_bytes, (double)server->bytes);
+}
+
+void redis_metrics_join(struct redis_metrics *metrics, const char *server)
 {
     const char *const labels[] = {server};
     /* From 0 on: of a series that begins with a loss, Prometheus does not see it. */
     (void)metric_at(&full, labels);
     (void)metric_at(&trimmed, labels);
-    return (struct redis_metrics){
-        .up = metric_at(&up, labels),
+    *metrics = (struct redis_metrics){
         .reconnects = metric_at(&reconnects, labels),
         .command_seconds = metric_at(&command_seconds, labels),
-        .output_bytes = metric_at(&output_bytes, labels),
     };
+    pthread_mutex_lock(&lock);
+    metrics->server = server_of(metric_at(&up, labels));
+    metrics->server->output_bytes = metric_at(&output_bytes, labels);
+    metrics->server->connections++;
+    show(metrics->server);
+    pthread_mutex_unlock(&lock);
+}
+
+void redis_metrics_up(struct redis_metrics *metrics, bool is_up)
+{
+    if (is_up == metrics->is_up)
+        return;
+    metrics->is_up = is_up;
+    pthread_mutex_lock(&lock);
+    metrics->server->connections_up += is_up ? 1 : (size_t)-1;
+    show(metrics->server);
+    pthread_mutex_unlock(&lock);
+}
+
+void redis_metrics_output(struct redis_metrics *metrics, size_t bytes)
+{
+    if (bytes == metrics->output_bytes)
+        return;
+    pthread_mutex_lock(&lock);
+    metrics->server->bytes += bytes - metrics->output_bytes;
+    show(metrics->server);
+    pthread_mutex_unlock(&lock);
+    metrics->output_bytes = bytes;
+}
+
+void redis_metrics_leave(struct redis_metrics *metrics)
+{
+    redis_metrics_up(metrics, false);
+    redis_metrics_output(metrics, 0);
+    pthread_mutex_lock(&lock);
+    metrics->server->connections--;
+    show(metrics->server);
+    pthread_mutex_unlock(&lock);
 }
 
 static struct metric_series *refused_series(const char *server, enum redis_refusal reason)

@@ -3,12 +3,24 @@
 
 #include "common/base/metrics.h"
 
-/* The series of one connection, looked up once. */
+#include <stdbool.h>
+#include <stddef.h>
+
+struct redis_server_metrics;
+
+/* What one connection adds to the series of its server. A process may have several connections to
+ * one, in several threads: one for each worker of a collector. */
 struct redis_metrics {
-    struct metric_series *up, *reconnects, *command_seconds, *output_bytes;
+    struct redis_server_metrics *server;
+    struct metric_series *reconnects, *command_seconds;
+    bool is_up;
+    size_t output_bytes;
 };
 void redis_metrics_declare(void); /* all, so that they are listed before a server is known */
-struct redis_metrics redis_metrics_of(const char *server);
+void redis_metrics_join(struct redis_metrics *metrics, const char *server);
+void redis_metrics_leave(struct redis_metrics *metrics);
+void redis_metrics_up(struct redis_metrics *metrics, bool is_up);
+void redis_metrics_output(struct redis_metrics *metrics, size_t bytes);
 
 /* Why something was refused, by us or by the server. */
 enum redis_refusal {

@@ -49,6 +49,20 @@ void peer_close(struct peer *peer)
     cr_assert_eq(uv_loop_close(&peer->loop), 0, "a handle was left behind");
 }
 
+double shown_metric(const char *metric, const char *server)
+{
+    struct text all;
+    char line[128];
+    text_init(&all, 0);
+    metrics_expose(&all);
+    (void)snprintf(line, sizeof(line), "\n%s{server=\"%s\"} ", metric, server);
+    const char *at = strstr(text_str(&all), line);
+    cr_assert_not_null(at, "no %s", line);
+    double value = strtod(at + strlen(line), NULL);
+    text_done(&all);
+    return value;
+}
+
 void on_answer(void *owner, enum status status, const struct redis_reply *reply)
 {
     struct answers *answers = owner;

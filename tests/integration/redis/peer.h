@@ -28,6 +28,9 @@ struct answers {
 };
 void on_answer(void *answers, enum status status, const struct redis_reply *reply);
 
+/* What /metrics says of a metric whose only label is its server. */
+double shown_metric(const char *metric, const char *server);
+
 /* A listener of the test's own on 127.0.0.1 that speaks what the test tells it to. */
 struct liar {
     uv_tcp_t listener, connection;

@@ -279,6 +279,21 @@ Test(stream_reader, a_key_of_another_type_is_counted_and_tried_again)
     subject_close(&s);
 }
 
+Test(stream_reader, how_long_it_waited_for_entries_is_not_how_slow_the_server_is)
+{
+    struct subject s;
+    subject_open(&s, one("$"));
+    LOOP_UNTIL(&s.loop, is_blocked());
+    double answered = shown_metric("weir_redis_command_seconds_count", "test-reader");
+    cr_assert_gt(answered, 0);
+    for (unsigned int n = 1; n <= 3; n++) {
+        add("s", n);
+        LOOP_UNTIL(&s.loop, s.count == n);
+    }
+    cr_assert_eq(shown_metric("weir_redis_command_seconds_count", "test-reader"), answered);
+    subject_close(&s);
+}
+
 Test(stream_reader, a_blocked_read_that_is_unblocked_by_hand_goes_on)
 {
     struct subject s;
