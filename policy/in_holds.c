@@ -1,5 +1,6 @@
 #include "policy/policy_internal.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,6 +26,21 @@ static void hold_everything(struct policy *p, const char *field, struct scope *r
     (void)snprintf(p->unreadable_hold, sizeof(p->unreadable_hold), "%s", field);
 }
 
+/* Of the JSON that `weir withdraw-all` writes, what people want to know; of anything else all of
+ * it. */
+static const char *reason_of(char ret_reason[REASON_MAX], const char *value)
+{
+    json_t *object = json_loads(value, 0, NULL);
+    const char *who = json_string_value(json_object_get(object, "who"));
+    const char *why = json_string_value(json_object_get(object, "why"));
+    if (who != NULL && why != NULL && *why != '\0')
+        (void)snprintf(ret_reason, REASON_MAX, "%s: %s", who, why);
+    else
+        (void)snprintf(ret_reason, REASON_MAX, "%s", who != NULL ? who : value);
+    json_decref(object);
+    return ret_reason;
+}
+
 void in_holds_take(struct policy *p, const struct redis_reply *hash)
 {
     struct scope scopes[HOLDS_MAX];
@@ -45,12 +61,13 @@ void in_holds_take(struct policy *p, const struct redis_reply *hash)
         p->unreadable_hold[0] = '\0';
     struct engine_now now = gate_now(p);
     for (size_t i = 0; i < count; i++) {
-        char text[SCOPE_TEXT_MAX], shown[REASON_MAX];
+        char text[SCOPE_TEXT_MAX], reason[REASON_MAX], shown[REASON_MAX];
         if (is_known(p->holds, p->hold_count, &scopes[i]))
             continue;
+        (void)reason_of(reason, why[i]);
         log_warn("announcements are on hold", "scope=%s why=%s", scope_format(&scopes[i], text),
-                 log_value(shown, sizeof(shown), why[i]));
-        engine_stop(p->engine, &scopes[i], "hold", why[i], now);
+                 log_value(shown, sizeof(shown), reason));
+        engine_stop(p->engine, &scopes[i], "hold", reason, now);
     }
     engine_holds(p->engine, scopes, count, now);
     for (size_t i = 0; i < p->hold_count; i++) {

@@ -374,15 +374,17 @@ void out_jobs_audit(struct policy *p, const char *what, const char *who, const c
 
 void out_jobs_write_back_holds(struct policy *p)
 {
-    static const char why[] =
-        "{\"who\": \"policy\", \"why\": \"it stood when state Redis lost it\"}";
-    char key[KEY_NAME_MAX], text[SCOPE_TEXT_MAX];
+    char key[KEY_NAME_MAX], text[SCOPE_TEXT_MAX], why[REASON_MAX];
+    (void)snprintf(why, sizeof(why),
+                   "{\"who\":\"policy\",\"why\":\"it stood when state Redis lost it\","
+                   "\"at_ms\":%" PRIu64 "}",
+                   gate_now(p).state_ms);
     if (key_name(key, p->config->redis.prefix, KEY_HOLD) == NULL)
         return;
     for (size_t i = 0; i < p->hold_count; i++) {
-        enum status status = redis_commandf(p->state, NULL, NULL, "HSETNX %s %s %s", (char *)key,
-                                            (char *)(uintptr_t)scope_format(&p->holds[i], text),
-                                            (char *)(uintptr_t)why);
+        enum status status =
+            redis_commandf(p->state, NULL, NULL, "HSETNX %s %s %s", (char *)key,
+                           (char *)(uintptr_t)scope_format(&p->holds[i], text), why);
         if (status != STATUS_OK)
             p->give_up = status_text(status);
     }

@@ -92,8 +92,12 @@ Test(requests, the_hold_alone_is_enough)
     HOUSE_UNTIL(h, house_mitigation_is(h, MITIGATION_ANNOUNCING));
     house_ask(h, "HSET weir:hold method:other tester:test");
     HOUSE_WHILE(h, 1500, house_mitigation_is(h, MITIGATION_ANNOUNCING));
-    house_ask(h, "HSET weir:hold method:limit tester:test");
+    house_ask(h, "HSET weir:hold method:limit "
+                 "{\"who\":\"tester\",\"why\":\"trial\",\"at_ms\":1700000000000}");
     HOUSE_WITHIN(h, 2000, house_mitigation_is(h, MITIGATION_WITHDRAWING));
+    HOUSE_UNTIL(h, house_audit_has(h, "tester: trial"));
+    cr_expect_not_null(strstr(house_logs(h), "why=\"tester: trial\""), "%s", house_logs(h));
+    cr_expect_not(house_audit_has(h, "at_ms"));
 }
 
 Test(requests, a_hold_that_stands_at_the_start_is_obeyed)
