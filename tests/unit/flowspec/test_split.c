@@ -1,6 +1,6 @@
 #include "flowspec/component.h"
 #include "flowspec/split.h"
-#include "random_rule.h"
+#include "tests/unit/flowspec/random_rule.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
