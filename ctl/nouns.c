@@ -145,6 +145,9 @@ json_t *noun_mitigation(const struct mitigation *m, const struct redis_reply *ha
     for (size_t i = 0; i < m->community_count; i++)
         (void)json_array_append_new(communities,
                                     show_json_hex(m->communities[i], sizeof m->communities[i]));
+    for (size_t i = 0; i < m->community6_count; i++)
+        (void)json_array_append_new(communities,
+                                    show_json_hex(m->communities6[i], sizeof m->communities6[i]));
     put_text(object, "id", m->id);
     put_text(object, "state", mitigation_state_name((enum mitigation_state)m->state));
     put(object, "dry_run", json_boolean(m->dry_run));

@@ -279,38 +279,61 @@ void guard_judge(const struct guard_context *context, const struct flow_rule *ru
                context->rules_max);
 }
 
+static bool says_an_action(const struct communities *one)
+{
+    struct flow_actions actions;
+    struct action_communities again;
+    struct rule_error error = {0};
+    return actions_decode_all(&actions, one->at, one->count, one->ipv6, one->ipv6_count, &error) ==
+               STATUS_OK &&
+           actions_encode_all(&actions, &again, &error) == STATUS_OK &&
+           again.count + again.ipv6_count > 0;
+}
+
+/* Whether one of ours is the same that was not used up by an earlier one. */
+static bool use_up(const uint8_t *ours, size_t count, size_t len, bool *used, const uint8_t *one)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (used[i] || memcmp(ours + i * len, one, len) != 0)
+            continue;
+        used[i] = true;
+        return true;
+    }
+    return false;
+}
+
 /* Each community of an action is one that we would send for these actions. */
-static void judge_communities(const struct flow_actions *actions, const uint8_t (*communities)[8],
-                              size_t count, struct guard_verdict *v)
+static void judge_communities(const struct flow_actions *actions, const struct communities *theirs,
+                              struct guard_verdict *v)
 {
     struct action_communities ours;
     struct rule_error error = {0};
-    bool used[COMMUNITIES_MAX] = {false};
+    bool used[COMMUNITIES_MAX] = {false}, used6[COMMUNITIES6_MAX] = {false};
     size_t said = 0;
     if (actions_encode_all(actions, &ours, &error) != STATUS_OK)
         return; /* judged as an action */
-    for (size_t i = 0; i < count; i++) {
-        struct flow_actions one;
-        struct action_communities alone;
-        if (actions_decode(&one, communities + i, 1, &error) != STATUS_OK ||
-            actions_encode_all(&one, &alone, &error) != STATUS_OK || alone.count == 0)
+    for (size_t i = 0; i < theirs->count; i++) {
+        if (!says_an_action(&(struct communities){.at = theirs->at + i, .count = 1}))
             continue; /* says nothing about packets */
-        bool found = false;
-        for (size_t j = 0; j < ours.count && !found; j++) {
-            found = !used[j] && memcmp(ours.at[j], communities[i], 8) == 0;
-            used[j] = used[j] || found;
-        }
         said++;
-        if (!found)
+        if (!use_up(ours.at[0], ours.count, COMMUNITY_LEN, used, theirs->at[i]))
             refuse(v, GUARD_ENCODING, "community %zu is not in the form that is sent", i);
     }
-    if (said != ours.count)
-        refuse(v, GUARD_ENCODING, "%zu communities for what takes %zu", said, ours.count);
+    for (size_t i = 0; i < theirs->ipv6_count; i++) {
+        if (!says_an_action(&(struct communities){.ipv6 = theirs->ipv6 + i, .ipv6_count = 1}))
+            continue;
+        said++;
+        if (!use_up(ours.ipv6[0], ours.ipv6_count, COMMUNITY6_LEN, used6, theirs->ipv6[i]))
+            refuse(v, GUARD_ENCODING, "IPv6 community %zu is not in the form that is sent", i);
+    }
+    if (said != ours.count + ours.ipv6_count)
+        refuse(v, GUARD_ENCODING, "%zu communities for what takes %zu", said,
+               ours.count + ours.ipv6_count);
 }
 
 void guard_judge_bytes(const struct guard_context *context, enum addr_family family,
-                       const uint8_t *nlri, size_t nlri_len, const uint8_t (*communities)[8],
-                       size_t community_count, struct guard_verdict *ret_verdict)
+                       const uint8_t *nlri, size_t nlri_len, const struct communities *communities,
+                       struct guard_verdict *ret_verdict)
 {
     struct guard_verdict refused = {.count = 0};
     struct flow_rule rule;
@@ -323,7 +346,8 @@ void guard_judge_bytes(const struct guard_context *context, enum addr_family fam
         refuse(ret_verdict, GUARD_ENCODING, "octet %zu: %s", error.at, error.why);
         return;
     }
-    if (actions_decode(&actions, communities, community_count, &error) != STATUS_OK) {
+    if (actions_decode_all(&actions, communities->at, communities->count, communities->ipv6,
+                           communities->ipv6_count, &error) != STATUS_OK) {
         refuse(ret_verdict, GUARD_ENCODING, "%s", error.why);
         return;
     }
@@ -332,7 +356,7 @@ void guard_judge_bytes(const struct guard_context *context, enum addr_family fam
         memcmp(again, nlri, nlri_len) != 0)
         refuse(&refused, GUARD_ENCODING, "%zu octets are not the form that is sent (%s)", nlri_len,
                s != STATUS_OK ? status_text(s) : "sizes, reserved bits or what follows");
-    judge_communities(&actions, communities, community_count, &refused);
+    judge_communities(&actions, communities, &refused);
     guard_judge(context, &rule, &actions, ret_verdict);
     for (size_t i = 0; i < refused.count; i++)
         refuse(ret_verdict, refused.refusals[i].invariant, "%s", refused.refusals[i].text);

@@ -1,6 +1,7 @@
 #ifndef FLOWSPEC_GUARD_H
 #define FLOWSPEC_GUARD_H
 
+#include "common/base/communities.h"
 #include "common/base/lpm.h"
 #include "flowspec/rule.h"
 
@@ -61,7 +62,7 @@ struct guard_verdict {
 void guard_judge(const struct guard_context *context, const struct flow_rule *rule,
                  const struct flow_actions *actions, struct guard_verdict *ret_verdict);
 void guard_judge_bytes(const struct guard_context *context, enum addr_family family,
-                       const uint8_t *nlri, size_t nlri_len, const uint8_t (*communities)[8],
-                       size_t community_count, struct guard_verdict *ret_verdict);
+                       const uint8_t *nlri, size_t nlri_len, const struct communities *communities,
+                       struct guard_verdict *ret_verdict);
 
 #endif

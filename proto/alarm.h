@@ -1,6 +1,7 @@
 #ifndef PROTO_ALARM_H
 #define PROTO_ALARM_H
 
+#include "common/base/communities.h"
 #include "common/base/text.h"
 #include "proto/count.h"
 #include "proto/delta.h"
@@ -96,8 +97,9 @@ struct mitigation {
     char rule[RULE_TEXT_MAX]; /* 'match … then …' */
     uint8_t nlri[NLRI_MAX];   /* with its length octets */
     size_t nlri_len;
-    uint8_t communities[64][8]; /* extended communities of the actions */
-    size_t community_count;
+    /* The extended communities of the actions; those of attribute 25 apart. */
+    uint8_t communities[64][COMMUNITY_LEN], communities6[4][COMMUNITY6_LEN];
+    size_t community_count, community6_count;
     char peers[MITIGATION_PEERS_MAX][NAME_MAX_LEN + 1]; /* to whom; none: to all */
     size_t peer_count;
     uint64_t epoch, revision;
@@ -211,6 +213,7 @@ enum status alarm_decode(struct alarm *ret_alarm, const uint8_t *bytes, size_t l
 void alarm_done(struct alarm *alarm);
 enum status mitigation_encode(const struct mitigation *m, struct text *ret_bytes);
 enum status mitigation_decode(struct mitigation *ret_m, const uint8_t *bytes, size_t len);
+struct communities mitigation_communities(const struct mitigation *m); /* lent */
 void mitigation_done(struct mitigation *m);
 enum status job_encode(const struct job *job, struct text *ret_bytes);
 enum status job_decode(struct job *ret_job, const uint8_t *bytes, size_t len);

@@ -9,8 +9,8 @@
 typedef Weir__V1__Mitigation mitigation_message;
 
 enum {
-    COMMUNITY_LEN = 8,
-    COMMUNITIES_MAX = sizeof(((struct mitigation *)0)->communities) / COMMUNITY_LEN
+    COMMUNITIES_MAX = sizeof(((struct mitigation *)0)->communities) / COMMUNITY_LEN,
+    COMMUNITIES6_MAX = sizeof(((struct mitigation *)0)->communities6) / COMMUNITY6_LEN
 };
 
 static const char *const mitigation_state_names[] = {
@@ -89,7 +89,7 @@ enum status mitigation_encode(const struct mitigation *m, struct text *ret_bytes
     char *peers[MITIGATION_PEERS_MAX];
     weir__v1__mitigation__init(&message);
     if (m->nlri_len > NLRI_MAX || m->community_count > COMMUNITIES_MAX ||
-        m->peer_count > MITIGATION_PEERS_MAX)
+        m->community6_count > COMMUNITIES6_MAX || m->peer_count > MITIGATION_PEERS_MAX)
         return STATUS_LIMIT;
     if (!family_valid(m->family))
         return STATUS_RANGE;
@@ -103,6 +103,8 @@ enum status mitigation_encode(const struct mitigation *m, struct text *ret_bytes
     message.nlri = (ProtobufCBinaryData){m->nlri_len, message_lend_bytes(m->nlri)};
     message.communities = (ProtobufCBinaryData){m->community_count * COMMUNITY_LEN,
                                                 message_lend_bytes(m->communities[0])};
+    message.communities6 = (ProtobufCBinaryData){m->community6_count * COMMUNITY6_LEN,
+                                                 message_lend_bytes(m->communities6[0])};
     return message_append(&mitigation_rules, &message.base, &m->unknown, ret_bytes);
 }
 
@@ -110,9 +112,11 @@ static enum status mitigation_from_message(struct mitigation *ret_m,
                                            const mitigation_message *message, struct text *unknown)
 {
     size_t communities_len = message->communities.len;
+    size_t communities6_len = message->communities6.len;
     if (map_check(mitigation_map, MITIGATION_MAP, message) != STATUS_OK ||
         !family_valid(message->family) || message->nlri.len > NLRI_MAX ||
         communities_len > sizeof(ret_m->communities) || communities_len % COMMUNITY_LEN != 0 ||
+        communities6_len > sizeof(ret_m->communities6) || communities6_len % COMMUNITY6_LEN != 0 ||
         !state_strings_fit(message->peers, message->n_peers, NAME_MAX_LEN + 1))
         return STATUS_MALFORMED;
     memset(ret_m, 0, sizeof(*ret_m));
@@ -123,6 +127,9 @@ static enum status mitigation_from_message(struct mitigation *ret_m,
     if (communities_len > 0)
         memcpy(ret_m->communities, message->communities.data, communities_len);
     ret_m->community_count = communities_len / COMMUNITY_LEN;
+    if (communities6_len > 0)
+        memcpy(ret_m->communities6, message->communities6.data, communities6_len);
+    ret_m->community6_count = communities6_len / COMMUNITY6_LEN;
     state_copy_strings(ret_m->peers[0], message->peers, message->n_peers, NAME_MAX_LEN + 1);
     ret_m->peer_count = message->n_peers;
     ret_m->unknown = *unknown;
@@ -143,6 +150,14 @@ enum status mitigation_decode(struct mitigation *ret_m, const uint8_t *bytes, si
         protobuf_c_message_free_unpacked(message, NULL);
     text_done(&unknown);
     return status;
+}
+
+struct communities mitigation_communities(const struct mitigation *m)
+{
+    return (struct communities){.at = m->communities,
+                                .count = m->community_count,
+                                .ipv6 = m->communities6,
+                                .ipv6_count = m->community6_count};
 }
 
 void mitigation_done(struct mitigation *m)

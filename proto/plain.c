@@ -146,6 +146,10 @@ static void put_communities(const struct plain *p, const struct mitigation *m)
         text_add(&value, i > 0 ? " " : "");
         text_add_hex(&value, m->communities[i], sizeof(m->communities[i]));
     }
+    for (size_t i = 0; i < m->community6_count; i++) {
+        text_add(&value, i + m->community_count > 0 ? " " : "");
+        text_add_hex(&value, m->communities6[i], sizeof(m->communities6[i]));
+    }
     put_text(p, "communities", &value);
 }
 

@@ -168,7 +168,8 @@ static enum status take_route(struct desired *d, struct standing *s, const struc
     enum status status = rib_hold_nlri(rib, family, m->nlri, m->nlri_len, &nlri);
     if (status != STATUS_OK)
         return status;
-    status = rib_hold_attributes(rib, m->communities, m->community_count, &attributes);
+    struct communities communities = mitigation_communities(m);
+    status = rib_hold_attributes(rib, &communities, &attributes);
     if (status != STATUS_OK) {
         rib_release_nlri(rib, nlri);
         return status;
@@ -220,7 +221,8 @@ static enum status judge_form(const struct mitigation *m)
 {
     if (m->id[0] == '\0' || (m->family != ADDR_IPV4 && m->family != ADDR_IPV6))
         return STATUS_MALFORMED;
-    if (m->community_count > sizeof(m->communities) / sizeof(m->communities[0]))
+    if (m->community_count > sizeof(m->communities) / sizeof(m->communities[0]) ||
+        m->community6_count > sizeof(m->communities6) / sizeof(m->communities6[0]))
         return STATUS_MALFORMED;
     return names_no_route(m) || nlri_is_framed(m) ? STATUS_OK : STATUS_MALFORMED;
 }

@@ -57,14 +57,14 @@ static bool guard_passes(const struct speaker *speaker, const struct config_plat
     struct guard_context context;
     struct guard_verdict verdict;
     struct rib_nlri nlri = rib_nlri(speaker->rib, s->nlri);
-    struct rib_attributes attributes = rib_attributes(speaker->rib, s->attributes);
+    struct communities communities = rib_attributes(speaker->rib, s->attributes);
     model_guard_context(speaker->model, platform, &context);
     /* Shadowing and budgets are policy's to weigh; a route that policy wants is not dropped here
      * because of another one. */
     context.standing_count = 0;
     context.rules_max = 0;
-    guard_judge_bytes(&context, (enum addr_family)s->family, nlri.bytes, nlri.len,
-                      attributes.communities, attributes.community_count, &verdict);
+    guard_judge_bytes(&context, (enum addr_family)s->family, nlri.bytes, nlri.len, &communities,
+                      &verdict);
     if (verdict.count == 0)
         return true;
     (void)snprintf(why, REASON_MAX, "guard: %s: %.180s", guard_label(verdict.refusals[0].invariant),
@@ -105,12 +105,11 @@ static bool profile_passes(const struct speaker *speaker, const struct peer *pee
     struct rule_error error = {0};
     size_t taken;
     struct rib_nlri nlri = rib_nlri(speaker->rib, s->nlri);
-    struct rib_attributes attributes = rib_attributes(speaker->rib, s->attributes);
+    struct communities c = rib_attributes(speaker->rib, s->attributes);
     bool passes =
         nlri_decode(speaker->rule, (enum addr_family)s->family, nlri.bytes, nlri.len, &taken,
                     &error) == STATUS_OK &&
-        actions_decode(&actions, attributes.communities, attributes.community_count, &error) ==
-            STATUS_OK &&
+        actions_decode_all(&actions, c.at, c.count, c.ipv6, c.ipv6_count, &error) == STATUS_OK &&
         profile_check(peer->settings.profile, speaker->rule, &actions, &error) == STATUS_OK;
     if (!passes)
         (void)snprintf(why, REASON_MAX, "profile: %s: %.180s", peer->settings.profile->name,

@@ -28,8 +28,9 @@ static bool passes(const struct engine *e, const struct mitigation *m,
     struct guard_context context;
     model_guard_context(e->model, platform, &context);
     context.rules_max = 0; /* budget.c sees to that */
+    struct communities communities = mitigation_communities(m);
     guard_judge_bytes(&context, m->family == ADDR_IPV4 ? ADDR_IPV4 : ADDR_IPV6, m->nlri,
-                      m->nlri_len, m->communities, m->community_count, ret_verdict);
+                      m->nlri_len, &communities, ret_verdict);
     return ret_verdict->count == 0;
 }
 

@@ -48,7 +48,9 @@ static bool has_match_of(const struct mitigation *a, const struct mitigation *b)
 static bool does_what(const struct mitigation *a, const struct mitigation *b)
 {
     return a->dry_run == b->dry_run && a->community_count == b->community_count &&
-           memcmp(a->communities, b->communities, a->community_count * 8) == 0;
+           a->community6_count == b->community6_count &&
+           memcmp(a->communities, b->communities, a->community_count * COMMUNITY_LEN) == 0 &&
+           memcmp(a->communities6, b->communities6, a->community6_count * COMMUNITY6_LEN) == 0;
 }
 
 /* What it lets through: none for a discard, all for what does not limit and for a dry run. */
@@ -57,7 +59,8 @@ static double lets_through(const struct mitigation *m)
     enum { PACKET_BYTES = 1500 };
     struct flow_actions actions;
     struct rule_error error;
-    if (m->dry_run || actions_decode(&actions, m->communities, m->community_count, &error) != 0)
+    if (m->dry_run || actions_decode_all(&actions, m->communities, m->community_count,
+                                         m->communities6, m->community6_count, &error) != STATUS_OK)
         return INFINITY;
     return actions.discard            ? 0
            : actions.has_rate         ? actions.rate_bytes

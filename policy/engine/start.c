@@ -62,6 +62,20 @@ static void judge(struct engine *e, const struct start *start, const struct miti
     }
 }
 
+static enum status write_actions(struct mitigation *m, const struct flow_actions *actions,
+                                 struct rule_error *ret_error)
+{
+    struct action_communities all;
+    enum status s = actions_encode_all(actions, &all, ret_error);
+    if (s != STATUS_OK)
+        return s;
+    memcpy(m->communities, all.at, all.count * COMMUNITY_LEN);
+    memcpy(m->communities6, all.ipv6, all.ipv6_count * COMMUNITY6_LEN);
+    m->community_count = all.count;
+    m->community6_count = all.ipv6_count;
+    return STATUS_OK;
+}
+
 static enum status fill(struct mitigation *m, const struct engine *e, const struct start *start,
                         const struct flow_rule *rule, const struct flow_actions *actions,
                         struct rule_error *ret_error, struct engine_now now)
@@ -107,7 +121,7 @@ static enum status fill(struct mitigation *m, const struct engine *e, const stru
                        status_text(s));
         return s;
     }
-    return actions_encode(actions, m->communities, &m->community_count, ret_error);
+    return write_actions(m, actions, ret_error);
 }
 
 void start_write(struct engine *e, struct live_mitigation *live, const char *what, const char *who,

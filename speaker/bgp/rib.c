@@ -187,12 +187,17 @@ enum status rib_hold_nlri(struct rib *rib, enum bgp_family family, const uint8_t
     return pool_hold(&rib->nlri, (uint8_t)family, bytes, len, ret_id);
 }
 
-enum status rib_hold_attributes(struct rib *rib, const uint8_t (*communities)[8],
-                                size_t community_count, uint32_t *ret_id)
+/* Stored behind each other; the kind of the item is how many of the first sort there are. */
+enum status rib_hold_attributes(struct rib *rib, const struct communities *communities,
+                                uint32_t *ret_id)
 {
-    static const uint8_t none[1];
-    return pool_hold(&rib->attributes, 0, community_count > 0 ? communities[0] : none,
-                     community_count * 8, ret_id);
+    uint8_t bytes[RIB_COMMUNITIES_MAX * COMMUNITY_LEN + RIB_COMMUNITIES6_MAX * COMMUNITY6_LEN];
+    struct wire_writer w = wire_writer_of(bytes, sizeof(bytes));
+    if (communities->count > RIB_COMMUNITIES_MAX || communities->ipv6_count > RIB_COMMUNITIES6_MAX)
+        return STATUS_LIMIT;
+    wire_put_bytes(&w, communities->at, communities->count * COMMUNITY_LEN);
+    wire_put_bytes(&w, communities->ipv6, communities->ipv6_count * COMMUNITY6_LEN);
+    return pool_hold(&rib->attributes, (uint8_t)communities->count, bytes, w.len, ret_id);
 }
 
 void rib_hold_nlri_again(struct rib *rib, uint32_t id)
@@ -223,9 +228,12 @@ struct rib_nlri rib_nlri(const struct rib *rib, uint32_t id)
     return (struct rib_nlri){.family = item->kind, .len = item->len, .bytes = item->bytes};
 }
 
-struct rib_attributes rib_attributes(const struct rib *rib, uint32_t id)
+struct communities rib_attributes(const struct rib *rib, uint32_t id)
 {
     const struct item *item = pool_item(&rib->attributes, id);
-    return (struct rib_attributes){.communities = (const uint8_t(*)[8])item->bytes,
-                                   .community_count = item->len / 8};
+    size_t len = (size_t)item->kind * COMMUNITY_LEN;
+    return (struct communities){.at = (const uint8_t(*)[COMMUNITY_LEN])item->bytes,
+                                .count = item->kind,
+                                .ipv6 = (const uint8_t(*)[COMMUNITY6_LEN])(item->bytes + len),
+                                .ipv6_count = (item->len - len) / COMMUNITY6_LEN};
 }

@@ -1,6 +1,7 @@
 #ifndef SPEAKER_BGP_RIB_H
 #define SPEAKER_BGP_RIB_H
 
+#include "common/base/communities.h"
 #include "speaker/bgp/message.h"
 
 /*
@@ -17,11 +18,6 @@ struct rib_nlri {
     const uint8_t *bytes; /* with its length octets */
 };
 
-struct rib_attributes {
-    const uint8_t (*communities)[8];
-    size_t community_count;
-};
-
 struct rib *rib_new(size_t nlri_max); /* NULL: out of memory */
 void rib_free(struct rib *rib);
 size_t rib_nlri_count(const struct rib *rib);
@@ -31,14 +27,17 @@ uint32_t rib_nlri_bound(const struct rib *rib);
 /* LIMIT: nlri_max are in use; NO_MEMORY. */
 enum status rib_hold_nlri(struct rib *rib, enum bgp_family family, const uint8_t *bytes, size_t len,
                           uint32_t *ret_id);
-enum status rib_hold_attributes(struct rib *rib, const uint8_t (*communities)[8],
-                                size_t community_count, uint32_t *ret_id);
+/* A set of attributes is its extended communities: at most RIB_COMMUNITIES_MAX of attribute 16 and
+ * RIB_COMMUNITIES6_MAX of attribute 25; LIMIT: more. */
+enum { RIB_COMMUNITIES_MAX = 64, RIB_COMMUNITIES6_MAX = 4 };
+enum status rib_hold_attributes(struct rib *rib, const struct communities *communities,
+                                uint32_t *ret_id);
 void rib_hold_nlri_again(struct rib *rib, uint32_t id);
 void rib_hold_attributes_again(struct rib *rib, uint32_t id);
 void rib_release_nlri(struct rib *rib, uint32_t id);
 void rib_release_attributes(struct rib *rib, uint32_t id);
 
 struct rib_nlri rib_nlri(const struct rib *rib, uint32_t id);
-struct rib_attributes rib_attributes(const struct rib *rib, uint32_t id);
+struct communities rib_attributes(const struct rib *rib, uint32_t id);
 
 #endif

@@ -241,9 +241,9 @@ static void begin(struct drain *d, uint32_t nlri)
     if (d->withdraws) {
         update_begin_unreach(&d->builder, d->bytes, d->room, value.family);
     } else {
-        struct rib_attributes a = rib_attributes(d->out->rib, d->attributes);
-        status = update_begin_reach(&d->builder, d->bytes, d->room, value.family, d->path,
-                                    a.communities, a.community_count);
+        struct communities communities = rib_attributes(d->out->rib, d->attributes);
+        status =
+            update_begin_reach(&d->builder, d->bytes, d->room, value.family, d->path, &communities);
     }
     if (status == STATUS_OK)
         status = update_add(&d->builder, value.bytes, value.len);

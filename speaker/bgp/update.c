@@ -14,6 +14,7 @@ enum {
     ATTRIBUTE_MP_UNREACH = 15,
     ATTRIBUTE_EXTENDED_COMMUNITIES = 16,
     ATTRIBUTE_AS4_PATH = 17,
+    ATTRIBUTE_IPV6_COMMUNITIES = 25, /* RFC 5701 */
     ORIGIN_IGP = 0,
     AS_SEQUENCE = 2,
 };
@@ -45,7 +46,7 @@ static void put_paths(struct wire_writer *w, const struct update_path *path)
 }
 
 static void put_tail(struct wire_writer *w, const struct update_path *path,
-                     const uint8_t (*communities)[8], size_t community_count)
+                     const struct communities *communities)
 {
     put_attribute(w, FLAG_TRANSITIVE, ATTRIBUTE_ORIGIN, 1);
     wire_put_u8(w, ORIGIN_IGP);
@@ -58,14 +59,19 @@ static void put_tail(struct wire_writer *w, const struct update_path *path,
         put_attribute(w, FLAG_OPTIONAL | FLAG_TRANSITIVE, ATTRIBUTE_COMMUNITIES, 4);
         wire_put_u32(w, COMMUNITY_NO_EXPORT);
     }
-    if (community_count > 0) {
-        put_attribute(w, FLAG_OPTIONAL | FLAG_TRANSITIVE, ATTRIBUTE_EXTENDED_COMMUNITIES,
-                      community_count * 8);
-        wire_put_bytes(w, communities, community_count * 8);
+    if (communities->count > 0) {
+        size_t len = communities->count * COMMUNITY_LEN;
+        put_attribute(w, FLAG_OPTIONAL | FLAG_TRANSITIVE, ATTRIBUTE_EXTENDED_COMMUNITIES, len);
+        wire_put_bytes(w, communities->at, len);
     }
     if (!path->ibgp && !path->as4 && path->local_as > UINT16_MAX) {
         put_attribute(w, FLAG_OPTIONAL | FLAG_TRANSITIVE, ATTRIBUTE_AS4_PATH, 6);
         put_as_sequence(w, 4, path->local_as);
+    }
+    if (communities->ipv6_count > 0) {
+        size_t len = communities->ipv6_count * COMMUNITY6_LEN;
+        put_attribute(w, FLAG_OPTIONAL | FLAG_TRANSITIVE, ATTRIBUTE_IPV6_COMMUNITIES, len);
+        wire_put_bytes(w, communities->ipv6, len);
     }
 }
 
@@ -86,12 +92,13 @@ static void begin(struct update_builder *u, uint8_t *bytes, size_t room, uint8_t
 
 enum status update_begin_reach(struct update_builder *u, uint8_t *bytes, size_t room,
                                enum bgp_family family, const struct update_path *path,
-                               const uint8_t (*communities)[8], size_t community_count)
+                               const struct communities *communities)
 {
-    if (community_count > UPDATE_COMMUNITIES_MAX)
+    if (communities->count > UPDATE_COMMUNITIES_MAX ||
+        communities->ipv6_count > UPDATE_COMMUNITIES6_MAX)
         return STATUS_LIMIT;
     struct wire_writer tail = wire_writer_of(u->tail, sizeof(u->tail));
-    put_tail(&tail, path, communities, community_count);
+    put_tail(&tail, path, communities);
     assert(!tail.failed);
     u->tail_len = tail.len;
     begin(u, bytes, room, ATTRIBUTE_MP_REACH, family);

@@ -1,6 +1,7 @@
 #ifndef SPEAKER_BGP_UPDATE_H
 #define SPEAKER_BGP_UPDATE_H
 
+#include "common/base/communities.h"
 #include "speaker/bgp/message.h"
 
 /*
@@ -19,8 +20,13 @@ struct update_path {
     uint32_t local_preference;
 };
 
-/* Extended communities of one message; 64 are what a mitigation can hold. */
-enum { UPDATE_COMMUNITIES_MAX = 64, UPDATE_TAIL_MAX = UPDATE_COMMUNITIES_MAX * 8 + 64 };
+/* Extended communities of one message: what a mitigation can hold. */
+enum {
+    UPDATE_COMMUNITIES_MAX = 64,
+    UPDATE_COMMUNITIES6_MAX = 4,
+    UPDATE_TAIL_MAX =
+        UPDATE_COMMUNITIES_MAX * COMMUNITY_LEN + UPDATE_COMMUNITIES6_MAX * COMMUNITY6_LEN + 64
+};
 
 struct update_builder {
     struct wire_writer w;
@@ -33,7 +39,7 @@ struct update_builder {
 /* room: of the buffer, at most the peer's largest message. LIMIT: too many communities. */
 enum status update_begin_reach(struct update_builder *u, uint8_t *bytes, size_t room,
                                enum bgp_family family, const struct update_path *path,
-                               const uint8_t (*communities)[8], size_t community_count);
+                               const struct communities *communities);
 void update_begin_unreach(struct update_builder *u, uint8_t *bytes, size_t room,
                           enum bgp_family family);
 /* An NLRI with its length octets. LIMIT: not in this message; nothing was added. */

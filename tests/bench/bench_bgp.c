@@ -15,11 +15,12 @@ static void fill(struct rib *rib, struct rib_out *out, bool shared)
         uint8_t nlri[] = {11,         1,    32,   198, 51,   (uint8_t)(i >> 8),
                           (uint8_t)i, 0x03, 0x81, 17,  0x06, 0x81};
         uint8_t community[1][8] = {{0x80, 6}};
+        struct communities communities = {.at = (const uint8_t(*)[8])community, .count = 1};
         uint32_t id, attributes;
         if (!shared)
             wire_put_uint_at(community[0] + 4, 4, i);
         if (rib_hold_nlri(rib, BGP_FLOW4, nlri, sizeof(nlri), &id) != STATUS_OK ||
-            rib_hold_attributes(rib, (const uint8_t(*)[8])community, 1, &attributes) != STATUS_OK ||
+            rib_hold_attributes(rib, &communities, &attributes) != STATUS_OK ||
             rib_out_want(out, id, attributes) != STATUS_OK)
             abort();
     }

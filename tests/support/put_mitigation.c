@@ -67,14 +67,15 @@ static void read_rule(struct mitigation *m, const char *text)
     struct flow_rule *rule = calloc(1, sizeof(*rule));
     struct flow_actions actions = {0};
     struct rule_error error = {0};
-    uint8_t communities[COMMUNITIES_MAX][8];
-    size_t count = 0;
+    struct action_communities all;
     if (rule_parse_text(rule, &actions, text, &error) != STATUS_OK ||
         nlri_encode(rule, m->nlri, sizeof(m->nlri), &m->nlri_len) != STATUS_OK ||
-        actions_encode(&actions, communities, &count, &error) != STATUS_OK)
+        actions_encode_all(&actions, &all, &error) != STATUS_OK)
         die("rule", error.why);
-    memcpy(m->communities, communities, count * 8);
-    m->community_count = count;
+    memcpy(m->communities, all.at, all.count * COMMUNITY_LEN);
+    memcpy(m->communities6, all.ipv6, all.ipv6_count * COMMUNITY6_LEN);
+    m->community_count = all.count;
+    m->community6_count = all.ipv6_count;
     m->family = rule->family;
     snprintf(m->rule, sizeof(m->rule), "%s", text);
     free(rule);

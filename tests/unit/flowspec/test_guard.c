@@ -64,13 +64,17 @@ static bool refuses(enum guard_invariant invariant)
 /* As bytes, with the verdict of the bytes. */
 static void judge_as_bytes(const struct guard_context *context)
 {
-    uint8_t bytes[4200], communities[COMMUNITIES_MAX][8];
-    size_t len, count;
+    uint8_t bytes[4200];
+    size_t len;
+    struct action_communities all;
     struct rule_error error;
     cr_assert_eq(nlri_encode(&rule, bytes, sizeof(bytes), &len), STATUS_OK);
-    cr_assert_eq(actions_encode(&actions, communities, &count, &error), STATUS_OK);
-    guard_judge_bytes(context, (enum addr_family)rule.family, bytes, len,
-                      (const uint8_t(*)[8])communities, count, &verdict);
+    cr_assert_eq(actions_encode_all(&actions, &all, &error), STATUS_OK);
+    struct communities communities = {.at = (const uint8_t(*)[8])all.at,
+                                      .count = all.count,
+                                      .ipv6 = (const uint8_t(*)[20])all.ipv6,
+                                      .ipv6_count = all.ipv6_count};
+    guard_judge_bytes(context, (enum addr_family)rule.family, bytes, len, &communities, &verdict);
 }
 
 struct guard_case {
@@ -199,7 +203,7 @@ Test(guard, refuses_values_that_only_bytes_can_hold)
     cr_expect(refuses(GUARD_LENGTH));
     cr_expect(refuses(GUARD_VALUE));
     cr_expect(refuses(GUARD_NOTHING));
-    guard_judge_bytes(&context, ADDR_IPV4, bytes, len, NULL, 0, &verdict);
+    guard_judge_bytes(&context, ADDR_IPV4, bytes, len, &(struct communities){0}, &verdict);
     cr_expect(refuses(GUARD_ENCODING));
     cr_expect(refuses(GUARD_LENGTH));
     free_networks(&context);
@@ -228,14 +232,24 @@ Test(guard, refuses_bytes_in_another_form_than_ours)
         cr_assert_eq(text_parse_hex(bytes, sizeof(bytes), &len, cases[i].nlri), STATUS_OK);
         cr_assert_eq(text_parse_hex(community[0], 8, &community_len, cases[i].community),
                      STATUS_OK);
-        guard_judge_bytes(&context, ADDR_IPV4, bytes, len, (const uint8_t(*)[8])community, 1,
+        guard_judge_bytes(&context, ADDR_IPV4, bytes, len,
+                          &(struct communities){.at = (const uint8_t(*)[8])community, .count = 1},
                           &verdict);
         cr_expect(refuses(GUARD_ENCODING), "%s %s", cases[i].nlri, cases[i].community);
     }
     cr_assert_eq(text_parse_hex(bytes, sizeof(bytes), &len, "090120cb00712d038111"), STATUS_OK);
     uint8_t fine[2][8] = {{0x80, 6}, {0, 2, 0xfd, 0xe9, 0, 0, 0, 100}};
-    guard_judge_bytes(&context, ADDR_IPV4, bytes, len, (const uint8_t(*)[8])fine, 2, &verdict);
+    guard_judge_bytes(&context, ADDR_IPV4, bytes, len,
+                      &(struct communities){.at = (const uint8_t(*)[8])fine, .count = 2}, &verdict);
     cr_expect_eq(verdict.count, 0, "a route target says nothing about packets");
+    const uint8_t low[1][20] = {{0, 0x0c, 0x20, 1, 0x0d, 0xb8, [19] = 1}},
+                  reserved[1][20] = {{0, 0x0c, 0x20, 1, 0x0d, 0xb8, [19] = 3}};
+    struct communities ipv6 = {.ipv6 = low, .ipv6_count = 1};
+    guard_judge_bytes(&context, ADDR_IPV4, bytes, len, &ipv6, &verdict);
+    cr_expect_eq(verdict.count, 0, "a copy to an IPv6 address is an action like others");
+    ipv6.ipv6 = reserved;
+    guard_judge_bytes(&context, ADDR_IPV4, bytes, len, &ipv6, &verdict);
+    cr_expect(refuses(GUARD_ENCODING), "reserved bits beside the copy bit");
     free_networks(&context);
 }
 

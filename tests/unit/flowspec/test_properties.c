@@ -321,18 +321,23 @@ Test(properties, the_guard_judges_a_rule_and_its_bytes_alike)
     uint32_t ever = 0, allowed = 0;
     for (int round = 0; round < ROUNDS; round++) {
         static struct guard_verdict by_rule, by_bytes;
-        uint8_t bytes[NLRI_ROOM], communities[COMMUNITIES_MAX][8];
-        size_t len = 0, count = 0;
+        uint8_t bytes[NLRI_ROOM];
+        size_t len = 0;
         struct flow_actions actions;
+        struct action_communities all;
         struct rule_error error = {0};
         random_rule(&r, &rule);
         do
             random_actions(&r, &actions);
-        while (actions_encode(&actions, communities, &count, &error) != STATUS_OK);
+        while (actions_encode_all(&actions, &all, &error) != STATUS_OK);
+        struct communities communities = {.at = (const uint8_t(*)[8])all.at,
+                                          .count = all.count,
+                                          .ipv6 = (const uint8_t(*)[20])all.ipv6,
+                                          .ipv6_count = all.ipv6_count};
         cr_assert_eq(nlri_encode(&rule, bytes, sizeof(bytes), &len), STATUS_OK);
         guard_judge(&context, &rule, &actions, &by_rule);
-        guard_judge_bytes(&context, (enum addr_family)rule.family, bytes, len,
-                          (const uint8_t(*)[8])communities, count, &by_bytes);
+        guard_judge_bytes(&context, (enum addr_family)rule.family, bytes, len, &communities,
+                          &by_bytes);
         cr_assert_eq(refusals_of(&by_rule), refusals_of(&by_bytes));
         ever |= refusals_of(&by_rule);
         allowed += by_rule.count == 0;

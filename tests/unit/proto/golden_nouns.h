@@ -175,6 +175,7 @@ static inline void golden_mitigation(struct mitigation *ret_m)
 {
     static const uint8_t nlri[] = {0x09, 0x01, 0x20, 198, 51, 100, 7, 0x03, 0x81, 0x11};
     static const uint8_t community[8] = {0x80, 0x06, 0, 0, 0x49, 0x98, 0x96, 0x80};
+    static const uint8_t community6[20] = {0, 0x0c, 0x20, 1, 0x0d, 0xb8, [19] = 1};
     struct mitigation *m = ret_m;
     memset(m, 0, sizeof(*m));
     (void)snprintf(m->id, sizeof(m->id), "m-1767323045100-0001");
@@ -211,6 +212,8 @@ static inline void golden_mitigation(struct mitigation *ret_m)
     m->crossed_ms = 1767323045001;
     m->decided_ms = 1767323045090;
     (void)snprintf(m->why_ended, sizeof(m->why_ended), "alarm ended");
+    memcpy(m->communities6[0], community6, sizeof(community6));
+    m->community6_count = 1;
 }
 
 static inline void golden_job(struct job *ret_job)

@@ -88,6 +88,9 @@ static inline void chance_mitigation(uint64_t *seed, struct mitigation *ret_m)
     m->community_count = chance_below(seed, 65);
     for (size_t i = 0; i < m->community_count * 8; i++)
         m->communities[i / 8][i % 8] = (uint8_t)chance(seed);
+    m->community6_count = chance_below(seed, 5);
+    for (size_t i = 0; i < m->community6_count * 20; i++)
+        m->communities6[i / 20][i % 20] = (uint8_t)chance(seed);
     m->peer_count = chance_below(seed, MITIGATION_PEERS_MAX + 1);
     chance_strings(seed, m->peers[0], m->peer_count, NAME_MAX_LEN + 1);
     m->epoch = chance_u64(seed);

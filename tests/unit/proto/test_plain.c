@@ -40,7 +40,7 @@ Test(plain, mitigation_can_be_read)
     assert_has(&fields, "reason=flood on the resolver");
     assert_has(&fields, "peers=mx1 asr9k-2");
     assert_has(&fields, "nlri=090120c6336407038111");
-    assert_has(&fields, "communities=8006000049989680");
+    assert_has(&fields, "communities=8006000049989680 000c20010db80000000000000000000000000001");
     assert_has(&fields, "epoch=1767323000000");
     assert_has(&fields, "revision=5");
     assert_has(&fields, "created=2026-01-02T03:04:05.101Z");

@@ -52,14 +52,42 @@ Test(rib, attributes_may_be_empty)
     struct rib *rib = rib_new(10);
     static const uint8_t some[2][8] = {{1}, {2}};
     uint32_t none, two;
-    cr_assert_eq(rib_hold_attributes(rib, NULL, 0, &none), STATUS_OK);
-    cr_assert_eq(rib_hold_attributes(rib, some, 2, &two), STATUS_OK);
-    cr_assert_eq(rib_attributes(rib, none).community_count, 0);
-    cr_assert_eq(rib_attributes(rib, two).community_count, 2);
-    cr_assert_eq(rib_attributes(rib, two).communities[1][0], 2);
+    cr_assert_eq(rib_hold_attributes(rib, &(struct communities){0}, &none), STATUS_OK);
+    cr_assert_eq(rib_hold_attributes(rib, &(struct communities){.at = some, .count = 2}, &two),
+                 STATUS_OK);
+    cr_assert_eq(rib_attributes(rib, none).count, 0);
+    cr_assert_eq(rib_attributes(rib, two).count, 2);
+    cr_assert_eq(rib_attributes(rib, two).at[1][0], 2);
     rib_hold_attributes_again(rib, two);
     rib_release_attributes(rib, two);
     rib_release_attributes(rib, two);
+    rib_free(rib);
+}
+
+/* 40 octets are five communities of one sort, or two of the other. */
+Test(rib, attributes_with_the_same_octets_in_other_sorts_differ)
+{
+    struct rib *rib = rib_new(10);
+    static const uint8_t octets[RIB_COMMUNITIES_MAX + 1][8];
+    const uint8_t(*wide)[20] = (const uint8_t(*)[20])octets;
+    uint32_t five, two, both;
+    struct communities as_five = {.at = octets, .count = 5},
+                       as_two = {.ipv6 = wide, .ipv6_count = 2};
+    cr_assert_eq(rib_hold_attributes(rib, &as_five, &five), STATUS_OK);
+    cr_assert_eq(rib_hold_attributes(rib, &as_two, &two), STATUS_OK);
+    cr_assert_neq(five, two);
+    cr_expect_eq(rib_attributes(rib, five).ipv6_count, 0);
+    cr_expect_eq(rib_attributes(rib, two).count, 0);
+    cr_expect_eq(rib_attributes(rib, two).ipv6_count, 2);
+    struct communities all = {.at = octets,
+                              .count = RIB_COMMUNITIES_MAX,
+                              .ipv6 = wide,
+                              .ipv6_count = RIB_COMMUNITIES6_MAX};
+    cr_assert_eq(rib_hold_attributes(rib, &all, &both), STATUS_OK);
+    cr_expect_eq(rib_attributes(rib, both).count, RIB_COMMUNITIES_MAX);
+    cr_expect_eq(rib_attributes(rib, both).ipv6_count, RIB_COMMUNITIES6_MAX);
+    all.count++;
+    cr_expect_eq(rib_hold_attributes(rib, &all, &both), STATUS_LIMIT);
     rib_free(rib);
 }
 

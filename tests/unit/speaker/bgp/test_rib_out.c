@@ -23,8 +23,11 @@ static struct world *world_new(uint32_t updates_per_second)
     w->rib = rib_new(1000);
     w->path = (struct update_path){.local_as = 64500, .ibgp = true, .as4 = true};
     rib_out_init(&w->out, w->rib, 100, updates_per_second);
-    cr_assert_eq(rib_hold_attributes(w->rib, a, 1, &w->discard), STATUS_OK);
-    cr_assert_eq(rib_hold_attributes(w->rib, b, 1, &w->limit), STATUS_OK);
+    cr_assert_eq(
+        rib_hold_attributes(w->rib, &(struct communities){.at = a, .count = 1}, &w->discard),
+        STATUS_OK);
+    cr_assert_eq(rib_hold_attributes(w->rib, &(struct communities){.at = b, .count = 1}, &w->limit),
+                 STATUS_OK);
     for (uint32_t i = 0; i < 200; i++) {
         uint8_t value[] = {6, 1, 32, 198, 51, 100, (uint8_t)i};
         cr_assert_eq(
@@ -222,9 +225,10 @@ Test(rib_out, announcements_keep_the_pace_and_withdrawals_do_not)
     struct world *w = world_new(10);
     uint64_t now_us = 5000000;
     for (uint32_t i = 0; i < 40; i++) {
-        uint8_t community[1][8] = {{0x80, 9, 0, 0, 0, 0, 0, (uint8_t)i}};
+        const uint8_t community[1][8] = {{0x80, 9, 0, 0, 0, 0, 0, (uint8_t)i}};
+        struct communities communities = {.at = community, .count = 1};
         uint32_t attributes;
-        cr_assert_eq(rib_hold_attributes(w->rib, community, 1, &attributes), STATUS_OK);
+        cr_assert_eq(rib_hold_attributes(w->rib, &communities, &attributes), STATUS_OK);
         want(w, 2 * i, attributes);
         rib_release_attributes(w->rib, attributes);
     }

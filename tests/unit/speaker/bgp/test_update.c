@@ -6,13 +6,13 @@
 #include <string.h>
 
 static const uint8_t nlri[] = {5, 1, 24, 198, 51, 100};
-static const uint8_t discard[1][8] = {{0x80, 0x06, 0, 0, 0, 0, 0, 0}};
+static const uint8_t discard_bytes[1][8] = {{0x80, 0x06, 0, 0, 0, 0, 0, 0}};
+static const struct communities discard = {.at = discard_bytes, .count = 1};
 
 static size_t build(uint8_t *bytes, const struct update_path *path, enum bgp_family family)
 {
     struct update_builder u;
-    cr_assert_eq(update_begin_reach(&u, bytes, BGP_MESSAGE_MAX, family, path, discard, 1),
-                 STATUS_OK);
+    cr_assert_eq(update_begin_reach(&u, bytes, BGP_MESSAGE_MAX, family, path, &discard), STATUS_OK);
     cr_assert_eq(update_add(&u, nlri, sizeof(nlri)), STATUS_OK);
     return update_end(&u);
 }
@@ -114,7 +114,7 @@ Test(update, fills_a_message_and_never_passes_it)
     struct update_path path = {.local_as = 64500, .ibgp = true, .no_export = true};
     uint8_t bytes[BGP_MESSAGE_MAX];
     struct update_builder u;
-    cr_assert_eq(update_begin_reach(&u, bytes, sizeof(bytes), BGP_FLOW4, &path, discard, 1),
+    cr_assert_eq(update_begin_reach(&u, bytes, sizeof(bytes), BGP_FLOW4, &path, &discard),
                  STATUS_OK);
     size_t count = 0;
     while (update_add(&u, nlri, sizeof(nlri)) == STATUS_OK)
@@ -130,15 +130,23 @@ Test(update, fills_a_message_and_never_passes_it)
 
 Test(update, most_communities_fit_and_more_are_refused)
 {
-    static const uint8_t many[UPDATE_COMMUNITIES_MAX + 1][8];
+    static const uint8_t many[UPDATE_COMMUNITIES_MAX + 1][8],
+        many6[UPDATE_COMMUNITIES6_MAX + 1][20];
+    struct communities communities = {.at = many,
+                                      .count = UPDATE_COMMUNITIES_MAX + 1,
+                                      .ipv6 = many6,
+                                      .ipv6_count = UPDATE_COMMUNITIES6_MAX};
     struct update_path path = {.local_as = 4200000001U, .no_export = true};
     uint8_t bytes[BGP_MESSAGE_MAX];
     struct update_builder u;
-    cr_assert_eq(update_begin_reach(&u, bytes, sizeof(bytes), BGP_FLOW4, &path, many,
-                                    UPDATE_COMMUNITIES_MAX + 1),
+    cr_assert_eq(update_begin_reach(&u, bytes, sizeof(bytes), BGP_FLOW4, &path, &communities),
                  STATUS_LIMIT);
-    cr_assert_eq(update_begin_reach(&u, bytes, sizeof(bytes), BGP_FLOW4, &path, many,
-                                    UPDATE_COMMUNITIES_MAX),
+    communities.count--;
+    communities.ipv6_count++;
+    cr_assert_eq(update_begin_reach(&u, bytes, sizeof(bytes), BGP_FLOW4, &path, &communities),
+                 STATUS_LIMIT);
+    communities.ipv6_count--;
+    cr_assert_eq(update_begin_reach(&u, bytes, sizeof(bytes), BGP_FLOW4, &path, &communities),
                  STATUS_OK);
     cr_assert_eq(update_add(&u, nlri, sizeof(nlri)), STATUS_OK);
     struct bgp_message message;
@@ -156,8 +164,28 @@ Test(update, an_nlri_longer_than_any_message_is_refused)
     struct update_path path = {.local_as = 64500};
     uint8_t bytes[BGP_MESSAGE_MAX];
     struct update_builder u;
-    cr_assert_eq(update_begin_reach(&u, bytes, sizeof(bytes), BGP_FLOW4, &path, discard, 1),
+    cr_assert_eq(update_begin_reach(&u, bytes, sizeof(bytes), BGP_FLOW4, &path, &discard),
                  STATUS_OK);
     cr_assert_eq(update_add(&u, huge, sizeof(huge)), STATUS_LIMIT);
     cr_assert_eq(u.nlri_count, 0);
+}
+
+Test(update, ipv6_communities_come_last_in_attribute_25)
+{
+    static const uint8_t to_ip[1][20] = {{0, 0x0c, 0x20, 1, 0x0d, 0xb8, [17] = 7, [19] = 1}};
+    static const uint8_t want[] = {
+        0,    0,  0,  52, /* nothing withdrawn */
+        0x90, 14, 0,  11, 0,    2,    133, 0,    0,    5, 1, 24, 198, 51,  100, /* MP_REACH */
+        0x40, 1,  1,  0,  0x40, 2,    0,   0x40, 5,    4, 0, 0,  0,   100,      /* paths */
+        0xc0, 25, 20, 0,  0x0c, 0x20, 1,   0x0d, 0xb8, 0, 0, 0,  0,   0,   0,
+        0,    0,  0,  0,  0,    7,    0,   1};
+    struct update_path path = {
+        .local_as = 64500, .ibgp = true, .as4 = true, .local_preference = 100};
+    struct communities communities = {.ipv6 = to_ip, .ipv6_count = 1};
+    uint8_t bytes[BGP_MESSAGE_MAX];
+    struct update_builder u;
+    cr_assert_eq(update_begin_reach(&u, bytes, sizeof(bytes), BGP_FLOW6, &path, &communities),
+                 STATUS_OK);
+    cr_assert_eq(update_add(&u, nlri, sizeof(nlri)), STATUS_OK);
+    expect_body(bytes, update_end(&u), want, sizeof(want));
 }
