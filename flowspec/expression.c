@@ -237,10 +237,9 @@ static enum status parse_bits_term(struct cursor *cursor, struct flow_rule *rule
     return s == STATUS_OK ? push(cursor, rule, c, bits, mask) : s;
 }
 
-enum status expression_parse(struct cursor *cursor, struct flow_rule *rule, enum component c,
-                             enum expression_place place, bool and_first)
+enum status expression_parse(struct cursor *cursor, struct flow_rule *rule, enum component c)
 {
-    unsigned and_bit = and_first ? OP_AND : 0;
+    unsigned and_bit = 0;
     while (true) {
         cursor_skip_space(cursor);
         enum status s = component_is_bits(c) ? parse_bits_term(cursor, rule, c, and_bit)
@@ -251,9 +250,6 @@ enum status expression_parse(struct cursor *cursor, struct flow_rule *rule, enum
         cursor_skip_space(&ahead);
         if (*ahead.at != ',' && *ahead.at != '&')
             return STATUS_OK;
-        if (*ahead.at == ',' && place == EXPRESSION_ALL_OF)
-            return cursor_fail(&ahead, STATUS_UNSUPPORTED,
-                               "an alternative inside a conjunction cannot be said on the wire");
         and_bit = *ahead.at == '&' ? OP_AND : 0;
         cursor->at = ahead.at + 1;
     }

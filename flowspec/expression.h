@@ -22,15 +22,8 @@ void cursor_skip_space(struct cursor *cursor);
 /* The characters of a word: up to a space or one of ,&. */
 size_t cursor_word(const struct cursor *cursor);
 
-enum expression_place {
-    EXPRESSION_ALONE,  /* alternatives are welcome */
-    EXPRESSION_ALL_OF, /* one item of a conjunction: no comma */
-};
-
-/* Reads operators up to what cannot belong to them. `and_first`: the first joins the operator
- * before it. */
-enum status expression_parse(struct cursor *cursor, struct flow_rule *rule, enum component c,
-                             enum expression_place place, bool and_first);
+/* Reads operators up to what cannot belong to them. */
+enum status expression_parse(struct cursor *cursor, struct flow_rule *rule, enum component c);
 
 /* One conjunction as expression_parse reads it. */
 void expression_format_group(uint8_t family, enum component c, const struct rule_op *ops,

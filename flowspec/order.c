@@ -72,6 +72,34 @@ int nlri_compare(enum addr_family family, const uint8_t *a, size_t a_len, const 
 }
 
 /*
+ * The drafts before RFC 5575 compare the rules' octets as one string, without a look inside, so
+ * that a prefix length stands before the address and the less specific prefix goes first: one
+ * restricts an aggregate, and a later rule speaks of a part of it. Of two strings that begin alike
+ * the shorter goes first, as it is the less specific here too.
+ */
+int nlri_compare_draft6(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
+{
+    struct wire_reader x = body_of(a, a_len), y = body_of(b, b_len);
+    size_t common = x.left < y.left ? x.left : y.left;
+    int order = common == 0 ? 0 : memcmp(x.pos, y.pos, common);
+    if (order != 0)
+        return order;
+    return x.left < y.left ? -1 : x.left > y.left;
+}
+
+enum status nlri_order_key_draft6(const uint8_t *nlri, size_t len, uint8_t *ret_key, size_t room,
+                                  size_t *ret_len)
+{
+    struct wire_reader r = body_of(nlri, len);
+    if (r.left > room)
+        return STATUS_LIMIT;
+    if (r.left > 0)
+        memcpy(ret_key, r.pos, r.left);
+    *ret_len = r.left;
+    return STATUS_OK;
+}
+
+/*
  * A bit 0 becomes 01, a bit 1 becomes 10 and the end 11, so that the lower value sorts first and a
  * prefix behind what lies inside it.
  */

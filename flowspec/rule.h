@@ -110,6 +110,10 @@ struct flow_actions {
 /* "match … then …"; the then-part may be left out where an announcement does not need it. */
 enum status rule_parse_text(struct flow_rule *ret_rule, struct flow_actions *ret_actions,
                             const char *text, struct rule_error *ret_error);
+/* The family of a rule that does not show its own: without address, flow label and family word. */
+enum status rule_parse_text_in(struct flow_rule *ret_rule, struct flow_actions *ret_actions,
+                               const char *text, enum addr_family family,
+                               struct rule_error *ret_error);
 enum status rule_format_text(const struct flow_rule *rule, const struct flow_actions *actions,
                              struct text *out);
 
@@ -119,6 +123,7 @@ enum status rule_format_text(const struct flow_rule *rule, const struct flow_act
  */
 struct rule_json_options {
     bool rate_in_bytes;
+    uint8_t family; /* of a rule that does not show its own; 0: IPv4 */
 };
 enum status rule_parse_json(struct flow_rule *ret_rule, struct flow_actions *ret_actions,
                             const char *json, struct rule_error *ret_error);
@@ -139,11 +144,16 @@ enum status nlri_decode(struct flow_rule *ret_rule, enum addr_family family, con
 /* RFC 8955 5.1, RFC 8956 4 over the bytes with their length octets: < 0 when a goes first. */
 int nlri_compare(enum addr_family family, const uint8_t *a, size_t a_len, const uint8_t *b,
                  size_t b_len);
+/* The order of draft-ietf-idr-flow-spec-06, which routers may still be set to (Junos: term-order
+ * legacy): the octets behind the length as one string. */
+int nlri_compare_draft6(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len);
 
 /* A string of octets that sorts bytewise as nlri_compare sorts; LIMIT when room is too small. */
 enum { ORDER_KEY_MAX = 4200 };
 enum status nlri_order_key(enum addr_family family, const uint8_t *nlri, size_t len,
                            uint8_t *ret_key, size_t room, size_t *ret_len);
+enum status nlri_order_key_draft6(const uint8_t *nlri, size_t len, uint8_t *ret_key, size_t room,
+                                  size_t *ret_len);
 
 /* MALFORMED when the actions contradict each other or a value is outside its range. */
 enum status actions_check(const struct flow_actions *actions, struct rule_error *ret_error);

@@ -16,22 +16,28 @@ static size_t word_len(const char *at)
  * Names of ICMP types and the flow label depend on the family, and components may come in any
  * order, so the family is looked for first: an address, the word ipv6, or the flow label.
  */
-static enum addr_family find_family(const char *text)
+static enum addr_family find_family(const char *text, enum addr_family otherwise)
 {
     bool address_next = false;
+    size_t first_len = word_len(text);
+    if (word_is(text, first_len, "ipv6") || word_is(text, first_len, "ipv4")) {
+        otherwise = text[3] == '6' ? ADDR_IPV6 : ADDR_IPV4;
+        text += first_len;
+        text += strspn(text, " \t");
+    }
     for (const char *at = text; *at != '\0';) {
         size_t len = word_len(at);
         if (address_next)
             return memchr(at, ':', len) != NULL ? ADDR_IPV6 : ADDR_IPV4;
         if (word_is(at, len, "then"))
             break;
-        if (word_is(at, len, "ipv6") || word_is(at, len, "flow-label"))
+        if (word_is(at, len, "flow-label"))
             return ADDR_IPV6;
         address_next = word_is(at, len, "destination") || word_is(at, len, "source");
         at += len;
         at += strspn(at, " \t");
     }
-    return ADDR_IPV4;
+    return otherwise;
 }
 
 static enum status parse_address(struct cursor *cursor, struct flow_rule *rule, enum component c)
@@ -77,9 +83,8 @@ static enum status parse_component(struct cursor *cursor, struct flow_rule *rule
         return cursor_fail(cursor, STATUS_MALFORMED, "IPv4 has no %s", component_name(c));
     cursor->at += len;
     cursor_skip_space(cursor);
-    enum status s = component_is_prefix(c)
-                        ? parse_address(cursor, rule, c)
-                        : expression_parse(cursor, rule, c, EXPRESSION_ALONE, false);
+    enum status s =
+        component_is_prefix(c) ? parse_address(cursor, rule, c) : expression_parse(cursor, rule, c);
     if (s != STATUS_OK)
         return s;
     if (*cursor->at != '\0' && word_len(cursor->at) > 0)
@@ -88,8 +93,9 @@ static enum status parse_component(struct cursor *cursor, struct flow_rule *rule
     return STATUS_OK;
 }
 
-enum status rule_parse_text(struct flow_rule *ret_rule, struct flow_actions *ret_actions,
-                            const char *text, struct rule_error *ret_error)
+enum status rule_parse_text_in(struct flow_rule *ret_rule, struct flow_actions *ret_actions,
+                               const char *text, enum addr_family family,
+                               struct rule_error *ret_error)
 {
     struct cursor cursor = {.start = text, .at = text, .error = ret_error};
     struct flow_actions none = {0};
@@ -98,7 +104,7 @@ enum status rule_parse_text(struct flow_rule *ret_rule, struct flow_actions *ret
         return cursor_fail(&cursor, STATUS_MALFORMED, "a rule begins with 'match'");
     cursor.at += strlen("match");
     cursor_skip_space(&cursor);
-    rule_init(ret_rule, find_family(cursor.at));
+    rule_init(ret_rule, find_family(cursor.at, family));
     if (word_is(cursor.at, word_len(cursor.at), "ipv6") ||
         word_is(cursor.at, word_len(cursor.at), "ipv4")) {
         if ((cursor.at[3] == '6') != (ret_rule->family == ADDR_IPV6))
@@ -119,6 +125,12 @@ enum status rule_parse_text(struct flow_rule *ret_rule, struct flow_actions *ret
         return STATUS_OK;
     cursor.at += strlen("then");
     return actions_parse_text(&cursor, ret_actions);
+}
+
+enum status rule_parse_text(struct flow_rule *ret_rule, struct flow_actions *ret_actions,
+                            const char *text, struct rule_error *ret_error)
+{
+    return rule_parse_text_in(ret_rule, ret_actions, text, ADDR_IPV4, ret_error);
 }
 
 enum status rule_format_text(const struct flow_rule *rule, const struct flow_actions *actions,

@@ -157,6 +157,49 @@ Test(properties, order_is_total_and_that_of_the_pseudocode)
     }
 }
 
+/* As the draft has it, octet by octet; and what that means for prefixes. */
+static int compare_draft6_slowly(const struct encoded *a, const struct encoded *b)
+{
+    for (size_t i = 1; i < a->len && i < b->len; i++)
+        if (a->bytes[i] != b->bytes[i])
+            return a->bytes[i] < b->bytes[i] ? -1 : 1;
+    return a->len == b->len ? 0 : a->len < b->len ? -1 : 1;
+}
+
+Test(properties, the_order_of_draft_6_is_total_and_has_the_less_specific_first)
+{
+    struct random r = {.state = 7};
+    size_t nested = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        enum addr_family family = round % 2 == 0 ? ADDR_IPV4 : ADDR_IPV6;
+        static struct encoded a, b;
+        uint8_t a_key[300], b_key[300];
+        size_t a_key_len = 0, b_key_len = 0;
+        encode_random(&r, family, &a, &rule);
+        encode_random(&r, family, &b, &again);
+        if (a.bytes[0] >= 240 || b.bytes[0] >= 240)
+            continue;
+        int order = sign(nlri_compare_draft6(a.bytes, a.len, b.bytes, b.len));
+        cr_assert_eq(order, compare_draft6_slowly(&a, &b));
+        cr_assert_eq(sign(nlri_compare_draft6(b.bytes, b.len, a.bytes, a.len)), -order);
+        cr_assert_eq(order == 0, rule_equal(&rule, &again));
+        cr_assert_eq(nlri_order_key_draft6(a.bytes, a.len, a_key, sizeof(a_key), &a_key_len),
+                     STATUS_OK);
+        cr_assert_eq(nlri_order_key_draft6(b.bytes, b.len, b_key, sizeof(b_key), &b_key_len),
+                     STATUS_OK);
+        int by_key = sign(memcmp(a_key, b_key, a_key_len < b_key_len ? a_key_len : b_key_len));
+        cr_assert_eq(by_key != 0 ? by_key : sign((int)a_key_len - (int)b_key_len), order);
+        if (rule_has(&rule, COMPONENT_DESTINATION) && rule_has(&again, COMPONENT_DESTINATION) &&
+            rule.destination.len < again.destination.len) {
+            nested++;
+            cr_assert_lt(order, 0);
+        }
+    }
+    cr_expect_gt(nested, ROUNDS / 20);
+    cr_expect_eq(nlri_order_key_draft6((const uint8_t *)"\3\3\x81\6", 4, NULL, 2, NULL),
+                 STATUS_LIMIT);
+}
+
 static bool holds(bool is_bits, const struct rule_op *op, uint32_t value)
 {
     if (is_bits) {

@@ -78,6 +78,13 @@ ParameterizedTestParameters(rule_json, reads_what_adapters_write)
          "match ipv6 protocol =tcp flow-label =5 then mark cs6"},
         {"\"destination\": \"192.0.2.1\", \"dscp\": \"ef\"", "\"sample\": true",
          "match destination 192.0.2.1/32 dscp =ef then sample"},
+        {"\"port\": [[\">=5\", [7, 9, \"20..30\"]]]", "\"sample\": true",
+         "match port >=5&=7,>=5&=9,>=5&>=20&<=30 then sample"},
+        {"\"port\": [[\"5,6\", \"!=5\"], 9]", "\"sample\": true",
+         "match port =6&!=5,=9 then sample"},
+        {"\"tcp-flags\": [[[\"syn\", \"ack\"], \"!syn\"]]", "\"sample\": true",
+         "match tcp-flags ack&!syn then sample"},
+        {"\"port\": [[[5, 6], 7]]", "\"sample\": true", "match port =5&=7 then sample"},
     };
     return cr_make_param_array(struct reading_case, cases, sizeof(cases) / sizeof(cases[0]));
 }
@@ -98,6 +105,60 @@ ParameterizedTest(struct reading_case *c, rule_json, reads_what_adapters_write)
     text_done(&json);
 }
 
+/* Two groups hold at once; what one says of a component meets what the other says of it. */
+Test(rule_json, groups_hold_at_once)
+{
+    static const struct {
+        const char *match, *text;
+    } cases[] = {
+        {"[{\"protocol\": \"udp\"}, {\"source-port\": [53, 123]}]",
+         "match protocol =udp source-port =53,=123"},
+        {"[{\"port\": [80, \">1000\"], \"protocol\": 6}, {\"dscp\": 1}, {\"port\": \"<2000\"}]",
+         "match protocol =tcp port =80&<2000,>1000&<2000 dscp =1"},
+        {"[{\"destination\": \"192.0.2.0/24\"}, {\"destination\": \"192.0.2.9\"}]",
+         "match destination 192.0.2.9/32"},
+        {"[{\"source\": \"2001:db8::/64\"}, {\"source\": \"2001:db8::/32\"}]",
+         "match source 2001:db8::/64"},
+        {"[{\"destination\": \"192.0.2.0/24\"}, {\"destination\": \"192.0.3.9\"}]", NULL},
+        {"[{\"port\": 80}, 5]", NULL},
+        {"[]", NULL},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct flow_actions actions;
+        struct rule_error error = {0};
+        struct text json, out;
+        text_init(&json, 0);
+        text_init(&out, 0);
+        text_addf(&json,
+                  "{\"announce\": {\"flow\": {\"match\": %s, \"then\": {\"discard\": true}}}}",
+                  cases[i].match);
+        enum status s = rule_parse_json(&rule, &actions, text_str(&json), &error);
+        cr_expect_eq(s == STATUS_OK, cases[i].text != NULL, "%s: %s", cases[i].match, error.why);
+        if (s == STATUS_OK) {
+            rule_format_text(&rule, NULL, &out);
+            cr_expect_str_eq(text_str(&out), cases[i].text);
+        }
+        text_done(&json);
+        text_done(&out);
+    }
+}
+
+/* Two values at each of so many levels: 2^n conjunctions, of which none is kept. */
+Test(rule_json, what_multiplies_out_to_too_much_is_refused)
+{
+    struct flow_actions actions;
+    struct rule_error error = {0};
+    struct text json;
+    text_init(&json, 0);
+    text_add(&json, "{\"announce\": {\"flow\": {\"match\": {\"tcp-flags\": [[");
+    for (int i = 0; i < 40; i++)
+        text_addf(&json, "%s[%d, \"!=0x%x\"]", i > 0 ? ", " : "", 1 << i % 8, 3 << i % 8);
+    text_add(&json, "]]}, \"then\": {\"discard\": true}}}}");
+    cr_expect_eq(rule_parse_json(&rule, &actions, text_str(&json), &error), STATUS_LIMIT);
+    cr_expect(strstr(error.why, "tcp-flags: multiplied out") != NULL, "%s", error.why);
+    text_done(&json);
+}
+
 struct refusal_case {
     char json[150];
     size_t at;
@@ -113,8 +174,8 @@ ParameterizedTestParameters(rule_json, points_at_the_error)
     static struct refusal_case cases[] = {
         {"", 0, ""},
         {"[]", 0, "announce or withdraw"},
-        {"{\"announce\":{}}", 0, "one object, flow"},
-        {"{\"announce\":{\"flow\":7}}", 0, "one object, flow"},
+        {"{\"announce\":{}}", 1, "one object, flow"},
+        {"{\"announce\":{\"flow\":7}}", 1, "one object, flow"},
         {"{\"announce\":{\"flow\":{}}}", 13, "needs match"},
         {"{\"announce\":{\"flow\":{\"match\":{\"port\":5}}}}", 13, "needs then"},
         {"{\"announce\":{\"flow\":{\"match\":{},\"then\":{}}}}", 21, "at least one component"},
@@ -126,16 +187,21 @@ ParameterizedTestParameters(rule_json, points_at_the_error)
         {MATCH("\"port\":-1"), 30, "not in 0 to 65535"},
         {MATCH("\"port\":1.5"), 30, "number, a string or a list"},
         {MATCH("\"port\":[]"), 30, "empty list"},
-        {MATCH("\"port\":[[]]"), 30, "empty list"},
-        {MATCH("\"port\":[[[5]]]"), 30, "cannot be said"},
-        {MATCH("\"port\":[[\"5,6\",7]]"), 41, "cannot be said"},
+        {MATCH("\"port\":[[]]"), 38, "empty list"},
+        {MATCH("\"port\":[5,[7,[]]]"), 43, "empty list"},
+        {MATCH("\"port\":[[[[[[[[[5]]]]]]]]]"), 45, "more than 8 deep"},
+        {MATCH("\"port\":[80,65536]"), 41, "not in 0 to 65535"},
+        {MATCH("\"port\":[80,[\">5\",\"<x\"]]"), 49, "neither a number"},
+        {MATCH("\"protocol\":\"tcp\",\"port\":\"tcp\""), 55, "neither a number"},
+        {MATCH("\"protocol\":\"\\u0074c\\u0070,\\u0078\""), 56, "neither a number"},
+        {MATCH("\"p\\u006frt\":99999"), 30, "not in 0"},
         {MATCH("\"port\":\"=80x\""), 39, "neither a number"},
         {MATCH("\"port\":\"80 81\""), 40, "unexpected"},
         {MATCH("\"destination\":[\"192.0.2.1\"]"), 30, "one prefix"},
         {MATCH("\"destination\":\"192.0.2.1/24\""), 45, "not a prefix"},
         {MATCH("\"destination\":\"::1\",\"source\":\"192.0.2.1\""), 50, "other family"},
         {MATCH("\"protocol\":6,\"next-header\":6"), 43, "there twice"},
-        {MATCH("\"tcp-flags\":0"), 30, "not in 0"},
+        {MATCH("\"tcp-flags\":0"), 30, "not in 1"},
         {MATCH("\"destination\":\"192.0.2.1\",\"flow-label\":1"), 56, "IPv4 has no"},
         {THEN("\"drop\":true"), 48, "no action"},
         {THEN("\"discard\":1"), 48, "true or false"},
