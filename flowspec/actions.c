@@ -1,28 +1,11 @@
 #include "common/base/wire.h"
+#include "flowspec/communities.h"
 #include "flowspec/component.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-/* Types and subtypes (RFC 8955, 7; draft-ietf-idr-flowspec-redirect-ip). */
-enum {
-    COMMUNITY_TO_IP = 0x010c,
-    COMMUNITY_TO_NEXT_HOP = 0x0800,
-    COMMUNITY_RATE = 0x8006,
-    COMMUNITY_ACTION = 0x8007,
-    COMMUNITY_REDIRECT_AS2 = 0x8008,
-    COMMUNITY_MARK = 0x8009,
-    COMMUNITY_RATE_PACKETS = 0x800c,
-    COMMUNITY_REDIRECT_IP4 = 0x8108,
-    COMMUNITY_REDIRECT_AS4 = 0x8208,
-    COMMUNITY6_TO_IP = 0x000c,
-    COMMUNITY6_REDIRECT = 0x000d,
-    ACTION_TERMINAL = 0x01,
-    ACTION_SAMPLE = 0x02,
-    COPY = 0x01
-};
 
 /* A double that is not above the rate and that 32 bits hold. */
 double actions_rate_on_wire(double rate)
@@ -157,7 +140,7 @@ static void put_ipv6(struct action_communities *out, unsigned type, const struct
 /* Those with a type below that of the rate come before it, the others behind it. */
 static void put_redirect_low(struct action_communities *out, const struct flow_actions *a)
 {
-    uint8_t copy = a->redirect_copy ? COPY : 0;
+    uint8_t copy = a->redirect_copy ? COMMUNITY_COPY : 0;
     if (a->redirect == REDIRECT_TO_NEXT_HOP) {
         next8(out, COMMUNITY_TO_NEXT_HOP)[7] = copy;
     } else if (a->redirect == REDIRECT_TO_IP && a->redirect_addr.family == ADDR_IPV4) {
@@ -238,8 +221,9 @@ static enum status decode_rate(struct flow_actions *a, const uint8_t *community,
     float f;
     memcpy(&f, &bits, sizeof(f));
     if (!isfinite(f) && !(f < 0))
-        return rule_fail(ret_error, STATUS_MALFORMED, i, "community %zu: the rate is not a number",
-                         i);
+        return rule_fail(ret_error, STATUS_MALFORMED, i,
+                         "community %zu: the rate is not a finite number (RFC 8955, 7.%d)", i,
+                         packets ? 2 : 1);
     bool *has = packets ? &a->has_rate_packets : &a->has_rate;
     double *rate = packets ? &a->rate_packets : &a->rate_bytes;
     if (!(f > 0))
@@ -272,12 +256,12 @@ static enum status decode_redirect(struct flow_actions *a, unsigned type, struct
     case COMMUNITY_TO_IP:
         got.redirect = REDIRECT_TO_IP;
         got.redirect_addr = addr_from_ipv4(wire_u32(r));
-        got.redirect_copy = (wire_u16(r) & COPY) != 0;
+        got.redirect_copy = (wire_u16(r) & COMMUNITY_COPY) != 0;
         break;
     default:
         got.redirect = REDIRECT_TO_NEXT_HOP;
         wire_skip(r, 5);
-        got.redirect_copy = (wire_u8(r) & COPY) != 0;
+        got.redirect_copy = (wire_u8(r) & COMMUNITY_COPY) != 0;
         break;
     }
     if (a->redirect != REDIRECT_NONE)
@@ -330,7 +314,7 @@ static enum status decode_one6(struct flow_actions *a, const uint8_t *community,
     a->redirect_addr = addr_from_octets(ADDR_IPV6, wire_take(&r, 16));
     unsigned number = wire_u16(&r);
     a->redirect = type == COMMUNITY6_TO_IP ? REDIRECT_TO_IP : REDIRECT_IP6;
-    a->redirect_copy = type == COMMUNITY6_TO_IP && (number & COPY) != 0;
+    a->redirect_copy = type == COMMUNITY6_TO_IP && (number & COMMUNITY_COPY) != 0;
     a->redirect_number = type == COMMUNITY6_TO_IP ? 0 : number;
     return STATUS_OK;
 }

@@ -125,6 +125,7 @@ enum status nlri_encode(const struct flow_rule *rule, uint8_t *ret_bytes, size_t
 struct decoder {
     struct wire_reader r;
     const uint8_t *start;
+    uint8_t family;
     struct rule_error *error;
 };
 
@@ -133,10 +134,31 @@ static size_t offset_of(const struct decoder *d)
     return (size_t)(d->r.pos - d->start);
 }
 
+/* Where a component is told of: RFC 8955, 4.2.2.type, and for IPv6's own RFC 8956, 3. */
+static const char *section_of(const struct decoder *d, enum component c)
+{
+    static const char *const ipv4[COMPONENT_LAST + 1] = {
+        "",        "4.2.2.1", "4.2.2.2", "4.2.2.3",  "4.2.2.4",  "4.2.2.5",  "4.2.2.6",
+        "4.2.2.7", "4.2.2.8", "4.2.2.9", "4.2.2.10", "4.2.2.11", "4.2.2.12", ""};
+    static const char *const ipv6[COMPONENT_LAST + 1] = {
+        [COMPONENT_DESTINATION] = "3.1", [COMPONENT_SOURCE] = "3.2",
+        [COMPONENT_PROTOCOL] = "3.3",    [COMPONENT_ICMP_TYPE] = "3.4",
+        [COMPONENT_ICMP_CODE] = "3.5",   [COMPONENT_FRAGMENT] = "3.6",
+        [COMPONENT_FLOW_LABEL] = "3.7"};
+    return d->family == ADDR_IPV6 && ipv6[c] != NULL ? ipv6[c] : ipv4[c];
+}
+
+static unsigned rfc_of(const struct decoder *d, enum component c)
+{
+    bool own = component_is_prefix(c) || c == COMPONENT_PROTOCOL || c == COMPONENT_ICMP_TYPE ||
+               c == COMPONENT_ICMP_CODE || c >= COMPONENT_FRAGMENT;
+    return d->family == ADDR_IPV6 && own ? 8956 : 8955;
+}
+
 static enum status cut(const struct decoder *d, enum component c)
 {
-    return rule_fail(d->error, STATUS_TRUNCATED, offset_of(d), "%s is cut short",
-                     component_name(c));
+    return rule_fail(d->error, STATUS_TRUNCATED, offset_of(d), "%s is cut short (RFC %u, %s)",
+                     component_name(c), rfc_of(d, c), section_of(d, c));
 }
 
 static enum status decode_prefix(struct decoder *d, struct flow_rule *rule, enum component c)
@@ -148,12 +170,13 @@ static enum status decode_prefix(struct decoder *d, struct flow_rule *rule, enum
     if (d->r.failed)
         return cut(d, c);
     if (len > bits)
-        return rule_fail(d->error, STATUS_MALFORMED, at, "%s: prefix length %u is above %u",
-                         component_name(c), len, bits);
+        return rule_fail(d->error, STATUS_MALFORMED, at,
+                         "%s: prefix length %u is above %u (RFC %u, %s)", component_name(c), len,
+                         bits, rfc_of(d, c), section_of(d, c));
     if (offset != 0 && offset >= len)
         return rule_fail(d->error, STATUS_MALFORMED, at + 1,
-                         "%s: offset %u must be below the length %u (RFC 8956, 3.1)",
-                         component_name(c), offset, len);
+                         "%s: offset %u must be below the length %u (RFC 8956, %s)",
+                         component_name(c), offset, len, section_of(d, c));
     unsigned pattern_bits = (unsigned)len - offset;
     const uint8_t *pattern = wire_take(&d->r, (pattern_bits + 7) / 8);
     if (pattern == NULL)
@@ -186,14 +209,19 @@ static enum status decode_ops(struct decoder *d, struct flow_rule *rule, enum co
     uint8_t op;
     do {
         size_t at = offset_of(d);
+        if (d->r.left == 0)
+            return rule_fail(d->error, STATUS_TRUNCATED, at,
+                             "%s: no operator has the end-of-list bit (RFC 8955, 4.2.1.1)",
+                             component_name(c));
         op = wire_u8(&d->r);
         size_t size = (size_t)1 << (op >> WIRE_SIZE_SHIFT & 3);
         uint64_t value = wire_uint(&d->r, size);
         if (d->r.failed)
             return cut(d, c);
         if (size > info->size_max_received)
-            return rule_fail(d->error, STATUS_MALFORMED, at, "%s: value of %zu octets, at most %u",
-                             component_name(c), size, info->size_max_received);
+            return rule_fail(d->error, STATUS_MALFORMED, at,
+                             "%s: value of %zu octets, at most %u (RFC %u, %s)", component_name(c),
+                             size, info->size_max_received, rfc_of(d, c), section_of(d, c));
         /* No field of a packet reaches 2^32 - 1, so a larger value means the same. */
         uint32_t kept = value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
         if (rule_push_op(rule, c, op & (OP_AND | OP_LT | OP_GT | OP_EQ), kept & mask) != STATUS_OK)
@@ -211,7 +239,8 @@ static enum status decode_components(struct decoder *d, struct flow_rule *rule)
         if (type == 0 || type > COMPONENT_LAST ||
             (!component_is_prefix((enum component)type) &&
              component_max((enum component)type, rule->family) == 0))
-            return rule_fail(d->error, STATUS_MALFORMED, at, "unknown component type %u%s", type,
+            return rule_fail(d->error, STATUS_MALFORMED, at,
+                             "unknown component type %u%s (RFC 8955, 4.2 and 10)", type,
                              type == COMPONENT_FLOW_LABEL ? ": IPv4 has no flow label" : "");
         enum component c = (enum component)type;
         if (type == last)
@@ -237,14 +266,17 @@ enum status nlri_decode(struct flow_rule *ret_rule, enum addr_family family, con
     if (body >= LEN_LONG)
         body = (body & 0x0f) << 8 | wire_u8(&r);
     if (r.failed)
-        return rule_fail(ret_error, STATUS_TRUNCATED, 0, "the NLRI's length is cut short");
+        return rule_fail(ret_error, STATUS_TRUNCATED, 0,
+                         "the NLRI's length is cut short (RFC 8955, 4.1)");
     if (body == 0)
-        return rule_fail(ret_error, STATUS_MALFORMED, 0, "an NLRI without any component");
+        return rule_fail(ret_error, STATUS_MALFORMED, 0,
+                         "an NLRI without any component (RFC 8955, 4.2)");
     size_t left = r.left;
-    struct decoder d = {.r = wire_sub(&r, body), .start = bytes, .error = ret_error};
+    struct decoder d = {
+        .r = wire_sub(&r, body), .start = bytes, .family = (uint8_t)family, .error = ret_error};
     if (r.failed)
-        return rule_fail(ret_error, STATUS_TRUNCATED, 0, "NLRI of %zu octets, but %zu are there",
-                         body, left);
+        return rule_fail(ret_error, STATUS_TRUNCATED, 0,
+                         "NLRI of %zu octets, but %zu are there (RFC 8955, 4.1)", body, left);
     rule_init(ret_rule, family);
     enum status s = decode_components(&d, ret_rule);
     if (s == STATUS_OK)

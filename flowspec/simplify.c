@@ -279,11 +279,22 @@ static bool protocol_allows(const struct value_set *protocols, enum component c,
     return false;
 }
 
-static enum status fail_pair(enum component a, enum component b, const char *why,
-                             struct rule_error *ret_error)
+/* Names both parts as they are written. */
+static enum status fail_pair(const struct flow_rule *rule, enum component a, enum component b,
+                             const char *why, struct rule_error *ret_error)
 {
-    return rule_fail(ret_error, STATUS_MALFORMED, 0, "matches nothing: %s and %s contradict: %s",
-                     component_name(a), component_name(b), why);
+    enum { SHOWN_MAX = 48 };
+    struct text x, y;
+    text_init(&x, 0);
+    text_init(&y, 0);
+    expression_format(rule, a, &x);
+    expression_format(rule, b, &y);
+    rule_fail(ret_error, STATUS_MALFORMED, 0, "matches nothing: %s %.*s and %s %.*s contradict: %s",
+              component_name(a), SHOWN_MAX, text_str(&x), component_name(b), SHOWN_MAX,
+              text_str(&y), why);
+    text_done(&x);
+    text_done(&y);
+    return STATUS_MALFORMED;
 }
 
 /* A port is one of both sides. */
@@ -300,7 +311,7 @@ static enum status check_either_port(const struct flow_rule *rule, struct rule_e
     value_set_of(rule, COMPONENT_DESTINATION_PORT, &side);
     if (value_set_meets_set(&either, &side))
         return STATUS_OK;
-    return fail_pair(COMPONENT_PORT, COMPONENT_DESTINATION_PORT,
+    return fail_pair(rule, COMPONENT_PORT, COMPONENT_DESTINATION_PORT,
                      "neither side can have such a port", ret_error);
 }
 
@@ -322,16 +333,16 @@ static enum status check_components(const struct flow_rule *rule, struct rule_er
         if (!rule_has(rule, c))
             continue;
         if (!protocol_allows(&protocols, c, rule->family))
-            return fail_pair(COMPONENT_PROTOCOL, c, "that protocol has none", ret_error);
+            return fail_pair(rule, COMPONENT_PROTOCOL, c, "that protocol has none", ret_error);
         if (later_only)
-            return fail_pair(c, COMPONENT_FRAGMENT, "a later fragment has none", ret_error);
+            return fail_pair(rule, c, COMPONENT_FRAGMENT, "a later fragment has none", ret_error);
         if (c == COMPONENT_ICMP_TYPE || c == COMPONENT_ICMP_CODE)
             icmp = c;
         else
             other = c;
     }
     if (icmp != 0 && other != 0)
-        return fail_pair(other, icmp, "no packet has both", ret_error);
+        return fail_pair(rule, other, icmp, "no packet has both", ret_error);
     return check_either_port(rule, ret_error);
 }
 
