@@ -81,7 +81,7 @@ int announce_run(const struct command_context *context, int argc, char **argv)
         return EXIT_USAGE;
     if (argc != 2 || a.duration == NULL)
         return command_usage_error(context, "needs one rule, 'match … then …', and --for TIME");
-    if (!rule_input_read(context, argv[1], 0, &input))
+    if (!rule_input_read(context, argv[1], NULL, &input))
         return EXIT_FAILED;
     if (input.withdraw || !input.has_actions)
         return command_failed(context, "the rule says nothing to do: it needs 'then …'");

@@ -1,5 +1,6 @@
 #include "ctl/commands.h"
 #include "ctl/rule_forms.h"
+#include "ctl/rule_order.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
 
@@ -89,7 +90,7 @@ static void print_forms(const json_t *object, const struct flow_actions *actions
     const char *name;
     char rate[RATE_TEXT_MAX];
     json_t *value;
-    char *json = json_dumps(json_object_get(object, "json"), JSON_REAL_PRECISION(15));
+    char *json = json_dumps(json_object_get(object, "json"), JSON_REAL_PRECISION(17));
     show_print(stdout, "%-12s %s\n", "text", show_string(object, "text"));
     show_print(stdout, "%-12s %s\n", "json", json != NULL ? json : "");
     free(json);
@@ -99,63 +100,99 @@ static void print_forms(const json_t *object, const struct flow_actions *actions
     if (actions->has_rate && !actions->discard)
         show_print(stdout, "%-12s %s on each router\n", "rate",
                    rate_format_both(actions->rate_bytes, rate));
+    if (actions->has_rate_packets && !actions->discard)
+        show_print(stdout, "%-12s %.15g packets/s on each router\n", "rate", actions->rate_packets);
     show_print(stdout, "%-12s %s\n", "order key", show_string(object, "order_key"));
     print_list(json_object_get(object, "simplified"), "simplified");
+    print_list(json_object_get(object, "deviations"), "deviation");
     print_list(json_object_get(object, "warnings"), "warning");
     print_guard(json_object_get(object, "guard"));
     json_object_foreach(json_object_get(object, "profiles"), name, value)
         show_print(stdout, "%-12s %s\n", name, json_string_value(value));
 }
 
+/* Rates with all their digits, so that the JSON form reads back as the same rule. */
+static void show_exact(const json_t *object)
+{
+    enum { DIGITS = 17 };
+    (void)json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(DIGITS));
+    (void)fputc('\n', stdout);
+}
+
 static int show_one(const struct command_context *context, const struct model *model,
-                    const char *from, uint8_t family)
+                    const char *from, const struct rule_given *given)
 {
     struct rule_input input;
     struct rule_forms forms;
-    if (!rule_input_read(context, from, family, &input) ||
+    if (!rule_input_read(context, from, given, &input) ||
         !rule_forms_make(context, &input, model, &forms))
         return EXIT_FAILED;
     if (context->json)
-        (void)show_json(json_incref(forms.object));
+        show_exact(forms.object);
     else
-        print_forms(forms.object, &input.actions);
+        print_forms(forms.object, &forms.actions);
     rule_forms_done(&forms);
     return EXIT_DONE;
 }
 
+static json_t *order_json(int first, const struct text *why)
+{
+    json_t *object = json_object();
+    (void)json_object_set_new(object, "first", first < 0 ? json_null() : json_integer(first));
+    (void)json_object_set_new(object, "why", show_json_text(text_str(why)));
+    return object;
+}
+
+static void print_order(const struct rule_forms forms[2], const int first[2],
+                        const struct text why[2])
+{
+    for (int i = 0; i < 2; i++)
+        show_print(stdout, "%d  %s\n", i + 1, show_string(forms[i].object, "text"));
+    if (first[0] < 0) {
+        show_print(stdout, "neither goes first: %s\n", text_str(&why[0]));
+        return;
+    }
+    show_print(stdout, "rule %d goes first: %s\n", first[0] + 1, text_str(&why[0]));
+    show_print(stdout,
+               "rule %d goes first under draft-ietf-idr-flow-spec-06 (Junos: term-order legacy): "
+               "%s\n",
+               first[1] + 1, text_str(&why[1]));
+}
+
 static int show_order(const struct command_context *context, const struct model *model,
-                      char *const *from, uint8_t family)
+                      char *const *from, const struct rule_given *given)
 {
     struct rule_input inputs[2];
     struct rule_forms forms[2] = {0};
-    struct text why;
+    struct text why[2];
+    int first[2];
     for (int i = 0; i < 2; i++) {
-        if (!rule_input_read(context, from[i], family, &inputs[i]) ||
+        if (!rule_input_read(context, from[i], given, &inputs[i]) ||
             !rule_forms_make(context, &inputs[i], model, &forms[i])) {
             rule_forms_done(&forms[0]);
             return EXIT_FAILED;
         }
     }
-    text_init(&why, 0);
-    int first = rule_forms_first(forms, &why);
+    for (int i = 0; i < 2; i++) {
+        text_init(&why[i], 0);
+        first[i] =
+            rule_order_first(i == 0 ? RULE_ORDER_RFC8955 : RULE_ORDER_DRAFT6, forms, &why[i]);
+    }
     if (context->json) {
         json_t *object = json_object();
         (void)json_object_set_new(object, "rules",
                                   json_pack("[O, O]", forms[0].object, forms[1].object));
-        (void)json_object_set_new(object, "first", first < 0 ? json_null() : json_integer(first));
-        (void)json_object_set_new(object, "why", show_json_text(text_str(&why)));
-        (void)show_json(object);
+        (void)json_object_update_new(object, order_json(first[0], &why[0]));
+        (void)json_object_set_new(object, "draft6", order_json(first[1], &why[1]));
+        show_exact(object);
+        json_decref(object);
     } else {
-        for (int i = 0; i < 2; i++)
-            show_print(stdout, "%d  %s\n", i + 1, show_string(forms[i].object, "text"));
-        if (first < 0)
-            show_print(stdout, "neither goes first: %s\n", text_str(&why));
-        else
-            show_print(stdout, "rule %d goes first: %s\n", first + 1, text_str(&why));
+        print_order(forms, first, why);
     }
-    text_done(&why);
-    rule_forms_done(&forms[0]);
-    rule_forms_done(&forms[1]);
+    for (int i = 0; i < 2; i++) {
+        text_done(&why[i]);
+        rule_forms_done(&forms[i]);
+    }
     return EXIT_DONE;
 }
 
@@ -163,15 +200,16 @@ int rule_run(const struct command_context *context, int argc, char **argv)
 {
     const char *family_name = NULL;
     bool names = false;
-    uint8_t family = 0;
+    struct rule_given given = {0};
     const struct command_option options[] = {COMMAND_VALUE("--family", family_name),
+                                             COMMAND_VALUE("--communities", given.communities),
                                              COMMAND_FLAG("--names", names)};
-    if (!command_options(context, &argc, argv, options, 2))
+    if (!command_options(context, &argc, argv, options, sizeof options / sizeof options[0]))
         return EXIT_USAGE;
     if (family_name != NULL && strcmp(family_name, "ipv4") == 0)
-        family = ADDR_IPV4;
+        given.family = ADDR_IPV4;
     else if (family_name != NULL && strcmp(family_name, "ipv6") == 0)
-        family = ADDR_IPV6;
+        given.family = ADDR_IPV6;
     else if (family_name != NULL)
         return command_usage_error(context, "--family %s: expected ipv4 or ipv6", family_name);
     if (names)
@@ -179,10 +217,12 @@ int rule_run(const struct command_context *context, int argc, char **argv)
                          : command_usage_error(context, "--names takes no rule");
     if (argc != 2 && argc != 3)
         return command_usage_error(context, "needs one rule, or two to compare");
+    if (argc == 3 && given.communities != NULL)
+        return command_usage_error(context, "--communities go with one rule");
     struct rule_house house;
     house_open(context, &house);
-    int result = argc == 2 ? show_one(context, house.model, argv[1], family)
-                           : show_order(context, house.model, argv + 1, family);
+    int result = argc == 2 ? show_one(context, house.model, argv[1], &given)
+                           : show_order(context, house.model, argv + 1, &given);
     house_close(&house);
     return result;
 }

@@ -82,13 +82,16 @@ static const struct command commands[] = {
      jobs_run},
     {"job", "ID", "one job, or all of a mitigation", "ID is that of a job or of a mitigation.\n",
      job_run},
-    {"rule", "INPUT [INPUT] [--family ipv4|ipv6] | --names",
+    {"rule", "INPUT [INPUT] [--family ipv4|ipv6] [--communities HEX,…] | --names",
      "all forms of a rule, the guard's verdict, which routers take it; of two: which goes first",
      "INPUT is 'match … then …', JSON ({\"announce\": {\"flow\": …}}) or an NLRI in hex with its\n"
      "length octets. The guard judges by the configuration (JSON: \"guard\" is null without "
      "one).\n\n"
-     "  --family F  the family that hex is read as (ipv4)\n"
-     "  --names     the names that values may have\n",
+     "  --family F         the family of hex, and of a rule that does not show its own (ipv4)\n"
+     "  --communities HEX  the actions of hex: extended communities of 16 hex digits, with "
+     "commas;\n"
+     "                     of 40 those of attribute 25\n"
+     "  --names            the names that values may have\n",
      rule_run},
     {"speaker", "withdraw-all|resume|status [SCOPE] [--socket PATH]… [--reason TEXT]",
      "talk to a speaker directly: works with everything else down",

@@ -1,13 +1,12 @@
 #include "ctl/rule_forms.h"
 
+#include "ctl/rule_warnings.h"
 #include "ctl/show.h"
 #include "flowspec/component.h"
+#include "flowspec/deviations.h"
 #include "flowspec/expression.h"
-#include "flowspec/sets.h"
 
 #include <string.h>
-
-enum { PROTOCOL_TCP = 6, TCP_ACK = 0x10, TCP_SYN_ACK = 0x12 };
 
 static json_t *text_value(struct text *text)
 {
@@ -68,15 +67,14 @@ static json_t *changes(const struct rule_input *input, const struct flow_rule *s
 /* --- verdicts -----------------------------------------------------------------------------------
  */
 
-static json_t *guard_of(const struct model *model, const struct rule_forms *forms,
-                        const struct rule_input *input)
+static json_t *guard_of(const struct model *model, const struct rule_forms *forms)
 {
     struct guard_context guard;
     struct guard_verdict verdict;
     if (model == NULL)
         return json_null();
     model_guard_context(model, NULL, &guard);
-    guard_judge(&guard, &forms->rule, &input->actions, &verdict);
+    guard_judge(&guard, &forms->rule, &forms->actions, &verdict);
     json_t *object = json_object(), *refusals = json_array();
     for (size_t i = 0; i < verdict.count; i++) {
         const struct guard_refusal *refusal = &verdict.refusals[i];
@@ -95,47 +93,74 @@ static json_t *guard_of(const struct model *model, const struct rule_forms *form
     return object;
 }
 
-static json_t *profiles_of(const struct rule_forms *forms, const struct rule_input *input)
+static json_t *profiles_of(const struct rule_forms *forms)
 {
     json_t *object = json_object();
     for (size_t i = 0; profile_at(i) != NULL; i++) {
         struct rule_error error = {0};
         bool takes =
-            profile_check(profile_at(i), &forms->rule, &input->actions, &error) == STATUS_OK;
+            profile_check(profile_at(i), &forms->rule, &forms->actions, &error) == STATUS_OK;
         (void)json_object_set_new(object, profile_at(i)->name,
                                   show_json_text(takes ? "ok" : error.why));
     }
     return object;
 }
 
-/* Replies to connections that our own side opened, and all packets after the first two. */
-static bool hits_established(const struct flow_rule *rule)
+static json_t *warnings_of(const struct rule_forms *forms, const struct model *model,
+                           const char *matches_nothing, const struct text *rounded)
 {
-    struct flag_set flags;
-    struct value_set protocols;
-    value_set_of(rule, COMPONENT_PROTOCOL, &protocols);
-    if (!value_set_meets(&protocols, PROTOCOL_TCP, PROTOCOL_TCP) ||
-        (!rule_has(rule, COMPONENT_PROTOCOL) && !rule_has(rule, COMPONENT_TCP_FLAGS)))
-        return false;
-    flag_set_of(rule, COMPONENT_TCP_FLAGS, &flags);
-    return ((flags.words[0] >> TCP_ACK | flags.words[0] >> TCP_SYN_ACK) & 1) != 0;
+    size_t peers = model != NULL ? model->config->peer_count : 0;
+    json_t *list;
+    if (matches_nothing[0] != '\0')
+        list = json_pack("[s]", matches_nothing);
+    else
+        list = rule_warnings(&forms->rule, &forms->actions, peers);
+    if (rounded->len > 0)
+        (void)json_array_append_new(list, show_json_text(text_str(rounded)));
+    return list;
 }
 
-static json_t *warnings_of(const struct rule_forms *forms, const struct rule_input *input,
-                           const char *matches_nothing)
+/* What a receiver has to put right in the octets that were given. */
+static json_t *deviations_of(const struct rule_input *input)
 {
+    enum { SHOWN_MAX = 64 };
+    struct deviation found[SHOWN_MAX];
     json_t *list = json_array();
-    const struct flow_actions *a = &input->actions;
-    if (matches_nothing[0] != '\0')
-        (void)json_array_append_new(list, show_json_text(matches_nothing));
-    if ((a->discard || (a->has_rate && a->rate_bytes == 0)) && matches_nothing[0] == '\0' &&
-        hits_established(&forms->rule))
-        (void)json_array_append_new(
-            list, json_string("discards TCP packets that belong to connections (SYN-ACK or ACK)"));
-    if (a->terminal)
-        (void)json_array_append_new(
-            list, json_string("the T bit is set: the router goes on to later rules"));
+    struct text text;
+    size_t n = 0, in_nlri = 0;
+    if (input->form != RULE_FORM_HEX)
+        return list;
+    in_nlri = nlri_deviations((enum addr_family)input->rule.family, input->nlri, input->nlri_len,
+                              found, SHOWN_MAX);
+    n = in_nlri < SHOWN_MAX ? in_nlri : SHOWN_MAX;
+    n += actions_deviations((const uint8_t(*)[8])input->communities.at, input->communities.count,
+                            (const uint8_t(*)[20])input->communities.ipv6,
+                            input->communities.ipv6_count, found + n, SHOWN_MAX - n);
+    for (size_t i = 0; i < n && i < SHOWN_MAX; i++) {
+        text_init(&text, 0);
+        if (i < in_nlri)
+            text_addf(&text, "octet at offset %zu: ", found[i].at);
+        text_add(&text, found[i].what);
+        (void)json_array_append_new(list, text_value(&text));
+    }
+    if (in_nlri > SHOWN_MAX || n > SHOWN_MAX) {
+        text_init(&text, 0);
+        text_addf(&text, "and %zu more", (in_nlri > SHOWN_MAX ? in_nlri : n) - SHOWN_MAX);
+        (void)json_array_append_new(list, text_value(&text));
+    }
     return list;
+}
+
+static void round_rate(double *rate, const char *what, const char *unit, struct text *out)
+{
+    double held = actions_rate_on_wire(*rate);
+    if (held == *rate)
+        return;
+    text_add_itemf(out,
+                   "%s %.17g%s is rounded down to %.17g%s, the most below it that a float on "
+                   "the wire holds",
+                   what, *rate, unit, held, unit);
+    *rate = held;
 }
 
 /* --- all of it ----------------------------------------------------------------------------------
@@ -150,8 +175,8 @@ static bool put_forms(const struct command_context *context, const struct rule_i
     uint8_t key[ORDER_KEY_MAX];
     size_t key_len = 0;
     enum addr_family family = (enum addr_family)forms->rule.family;
-    const struct flow_actions *actions = input->has_actions ? &input->actions : NULL;
-    if (actions_encode_all(&input->actions, &all, &error) != STATUS_OK)
+    const struct flow_actions *actions = input->has_actions ? &forms->actions : NULL;
+    if (actions_encode_all(&forms->actions, &all, &error) != STATUS_OK)
         return command_failed(context, "the actions have no wire form: %s", error.why) == EXIT_DONE;
     enum status s = nlri_order_key(family, forms->nlri, forms->nlri_len, key, sizeof key, &key_len);
     text_init(&text, 0);
@@ -183,97 +208,46 @@ bool rule_forms_make(const struct command_context *context, const struct rule_in
                      const struct model *model, struct rule_forms *ret_forms)
 {
     struct rule_error error = {0};
-    ret_forms->object = json_object();
-    rule_copy(&ret_forms->rule, &input->rule);
-    /* A rule that matches nothing stays as it was given: the guard and a warning say why. */
-    bool is_simple = rule_simplify(&ret_forms->rule, &error) == STATUS_OK;
-    enum status s = nlri_encode(&ret_forms->rule, ret_forms->nlri, sizeof ret_forms->nlri,
-                                &ret_forms->nlri_len);
-    if (s != STATUS_OK) {
-        rule_forms_done(ret_forms);
-        return command_failed(context, "the rule has no wire form: %s%s",
+    struct rule_forms *forms = ret_forms;
+    struct text rounded;
+    rule_copy(&forms->rule, &input->rule);
+    bool is_simple = rule_simplify(&forms->rule, &error) == STATUS_OK;
+    /* What a peer sends may match nothing, and stays as it is; nobody is to write such a rule. */
+    if (!is_simple && input->form != RULE_FORM_HEX)
+        return command_failed(context, "%s", error.why) == EXIT_DONE;
+    enum status s = nlri_encode(&forms->rule, forms->nlri, sizeof forms->nlri, &forms->nlri_len);
+    if (s != STATUS_OK)
+        return command_failed(context, "the rule has no wire form: %s%s%s",
                               s == STATUS_LIMIT ? "longer than 4095 octets (RFC 8955, 4.1)"
                                                 : "a value is outside its component's range",
-                              is_simple ? "" : ", and it matches nothing") == EXIT_DONE;
+                              is_simple ? "" : "; ", error.why) == EXIT_DONE;
+    forms->object = json_object();
+    forms->actions = input->actions;
+    text_init(&rounded, 0);
+    if (forms->actions.has_rate)
+        round_rate(&forms->actions.rate_bytes, "rate-limit", "B/s", &rounded);
+    if (forms->actions.has_rate_packets)
+        round_rate(&forms->actions.rate_packets, "rate-limit-packets", "", &rounded);
+    bool good = put_forms(context, input, forms);
+    if (good) {
+        json_t *simplified = changes(input, &forms->rule);
+        if (rounded.len > 0)
+            (void)json_array_append_new(simplified, show_json_text(text_str(&rounded)));
+        (void)json_object_set_new(forms->object, "simplified", simplified);
+        (void)json_object_set_new(forms->object, "deviations", deviations_of(input));
+        (void)json_object_set_new(forms->object, "warnings",
+                                  warnings_of(forms, model, is_simple ? "" : error.why, &rounded));
+        (void)json_object_set_new(forms->object, "guard", guard_of(model, forms));
+        (void)json_object_set_new(forms->object, "profiles", profiles_of(forms));
+    } else {
+        rule_forms_done(forms);
     }
-    if (!put_forms(context, input, ret_forms)) {
-        rule_forms_done(ret_forms);
-        return false;
-    }
-    (void)json_object_set_new(ret_forms->object, "simplified", changes(input, &ret_forms->rule));
-    (void)json_object_set_new(ret_forms->object, "warnings",
-                              warnings_of(ret_forms, input, is_simple ? "" : error.why));
-    (void)json_object_set_new(ret_forms->object, "guard", guard_of(model, ret_forms, input));
-    (void)json_object_set_new(ret_forms->object, "profiles", profiles_of(ret_forms, input));
-    return true;
+    text_done(&rounded);
+    return good;
 }
 
 void rule_forms_done(struct rule_forms *forms)
 {
     json_decref(forms->object);
     forms->object = NULL;
-}
-
-/* --- order --------------------------------------------------------------------------------------
- */
-
-static const struct ip_prefix *prefix_of(const struct flow_rule *rule, enum component c)
-{
-    return c == COMPONENT_DESTINATION ? &rule->destination : &rule->source;
-}
-
-/* Why the winner's component goes before the loser's. */
-static const char *component_reason(const struct flow_rule *winner, const struct flow_rule *loser,
-                                    enum component c)
-{
-    uint8_t a = c == COMPONENT_DESTINATION ? winner->destination_offset : winner->source_offset;
-    uint8_t b = c == COMPONENT_DESTINATION ? loser->destination_offset : loser->source_offset;
-    if (!component_is_prefix(c))
-        return "their octets decide: the lower go first, and of two that begin alike the longer";
-    if (a != b)
-        return "the smaller offset goes first";
-    return prefix_covers(prefix_of(loser, c), prefix_of(winner, c))
-               ? "the more specific prefix goes first"
-               : "of two prefixes that do not overlap the lower goes first";
-}
-
-int rule_forms_first(const struct rule_forms forms[2], struct text *ret_why)
-{
-    enum addr_family family = (enum addr_family)forms[0].rule.family;
-    if (family != forms[1].rule.family) {
-        text_add(ret_why, "they are of two families, and so in two tables");
-        return -1;
-    }
-    int order =
-        nlri_compare(family, forms[0].nlri, forms[0].nlri_len, forms[1].nlri, forms[1].nlri_len);
-    if (order == 0) {
-        text_add(ret_why, "their NLRI is the same: the later replaces the earlier");
-        return -1;
-    }
-    int first = order < 0 ? 0 : 1;
-    const struct flow_rule *winner = &forms[first].rule, *loser = &forms[1 - first].rule;
-    for (enum component c = COMPONENT_DESTINATION; c <= COMPONENT_LAST; c++) {
-        struct text a, b;
-        if (rule_has(winner, c) != rule_has(loser, c)) {
-            text_addf(ret_why,
-                      "only %s has %s, and the lowest component type that only one has goes first",
-                      rule_has(winner, c) ? "it" : "the other", component_name(c));
-            break;
-        }
-        if (!rule_has(winner, c))
-            continue;
-        text_init(&a, 0);
-        text_init(&b, 0);
-        component_text(winner, c, &a);
-        component_text(loser, c, &b);
-        bool same = strcmp(text_str(&a), text_str(&b)) == 0;
-        if (!same)
-            text_addf(ret_why, "%s and %s: %s", text_str(&a), text_str(&b),
-                      component_reason(winner, loser, c));
-        text_done(&a);
-        text_done(&b);
-        if (!same)
-            break;
-    }
-    return first;
 }

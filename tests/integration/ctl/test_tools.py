@@ -224,12 +224,63 @@ class Rule(Tools):
         # The same port in two octets.
         self.assertEqual(len(self.rule("0a0120c633642d06910035")["simplified"]), 1)
 
+    def warnings(self, *given):
+        return self.rule(*given)["warnings"]
+
     def test_warnings(self):
-        self.assertIn("matches nothing", self.rule("match destination 198.51.100.45/32 port <5&>7 then discard")["warnings"][0])
         established = "match destination 198.51.100.45/32 protocol =tcp tcp-flags ack then discard"
-        self.assertIn("SYN-ACK", self.rule(established)["warnings"][0])
-        self.assertEqual(self.rule(established.replace("tcp-flags ack", "tcp-flags syn&!ack"))["warnings"], [])
-        self.assertIn("T bit", self.rule(self.TEXT + " terminal")["warnings"][0])
+        self.assertIn("SYN-ACK", self.warnings(established)[0])
+        self.assertEqual(self.warnings(established.replace("tcp-flags ack", "tcp-flags syn&!ack")), [])
+        self.assertNotIn("established", self.warnings(established.replace("tcp-flags ack", "tcp-flags only syn+ack"))[0])
+        # Nothing in it says TCP, and it hits TCP all the same.
+        self.assertIn("SYN-ACK", self.warnings("match destination 198.51.100.45/32 destination-port =443 then discard")[0])
+        self.assertEqual(self.warnings("match destination 198.51.100.45/32 icmp-type =8 then discard"), [])
+        everything = self.warnings("match destination 198.51.100.45/32 then discard")
+        self.assertIn("matches everything to the host 198.51.100.45/32", everything[1])
+        self.assertIn("no destination", self.warnings("match protocol =udp then discard")[0])
+        self.assertIn("T bit", self.warnings(self.TEXT + " terminal")[0])
+        self.assertIn("each router limits on its own: 1250000 B/s (10", self.warnings(self.TEXT)[0])
+
+    def test_what_matches_nothing_is_an_error_but_in_what_a_peer_sent(self):
+        for text, part in (("port <5&>7", "port <5 and >7 contradict"), ("port =80,<5&>7", "port <5 and >7 contradict"),
+                           ("protocol =udp tcp-flags syn", "protocol =udp and tcp-flags syn contradict")):
+            code, out, err = self.world.weir("rule", "--json", f"match destination 198.51.100.45/32 {text} then discard")
+            self.assertEqual((code, out), (1, ""), text)
+            self.assertIn(part, err)
+        self.assertIn("matches nothing", self.warnings("060381110981 02".replace(" ", ""))[0])
+
+    def test_a_rate_that_no_float_holds_is_rounded_down_and_said(self):
+        a = self.rule(self.TEXT.replace("10Mbps", "16777217B/s"))
+        self.assertIn("then rate-limit 16777216B/s", a["text"])
+        self.assertIn("rounded down to 16777216B/s", a["simplified"][0])
+        self.assertIn("rounded down", a["warnings"][-1])
+        for rate in ("0.1B/s", "1e-3bps", "3.3kbps", "123456789.7B/s"):
+            a = self.rule(self.TEXT.replace("10Mbps", rate))
+            for again in (json.dumps(a["json"]), a["text"]):
+                self.assertEqual(self.rule(again)["communities"], a["communities"], rate)
+                self.assertEqual(self.rule(again)["simplified"], [], rate)
+        code, _, err = self.world.weir("rule", self.TEXT.replace("10Mbps", "1e-60B/s"))
+        self.assertEqual(code, 1)
+        self.assertIn("rounds to 0, which is discard", err)
+
+    def test_octets_of_others_are_listed_with_what_is_put_right(self):
+        a = self.rule("f00f0118c63364 03d90011 0b81c1 0c8112".replace(" ", ""), "--communities",
+                      "8006fde9c9989680,8007000000000001,000c20010db8000000000000000000000001" + "0001")
+        self.assertEqual([line.split(":")[0] for line in a["deviations"]],
+                         ["octet at offset 0"] + ["octet at offset 8"] * 3 + ["octet at offset 13", "octet at offset 16"]
+                         + ["community 0", "community 0"])
+        self.assertIn("then discard redirect-to-ip 2001:db8::1 copy terminal", a["text"])
+        self.assertEqual(self.rule(self.TEXT)["deviations"], [])
+        code, _, err = self.world.weir("rule", "0c0120c633642d038111068135", "--communities", "80060000")
+        self.assertEqual((code, "character 1: 16 hex digits" in err), (1, True), err)
+        code, _, err = self.world.weir("rule", "0c0120c633642d038111068135", "--communities", "800600007fc00000")
+        self.assertEqual((code, "RFC 8955, 7.1" in err), (1, True), err)
+
+    def test_a_rule_that_does_not_show_its_family_takes_the_one_given(self):
+        self.assertEqual(self.rule("--family", "ipv6", "match icmp-type =echo-request")["nlri_hex"], "03078180")
+        self.assertEqual(self.rule("match icmp-type =echo-request")["nlri_hex"], "03078108")
+        given = '{"withdraw": {"flow": {"match": {"icmp-type": "echo-request"}}}}'
+        self.assertEqual(self.rule("--family", "ipv6", given)["nlri_hex"], "03078180")
 
     def test_malformed_input_fails_with_its_place(self):
         cases = {"0701210506070809": "octet at offset 2: destination: prefix length 33", "070": "half an octet",
@@ -254,6 +305,18 @@ class Rule(Tools):
         self.assertIsNone(order(host, host)[0])
         self.assertIsNone(order(host, "match destination 2001:db8::1/128")[0])
         self.assertIn("rule 1 goes first", self.world.text("rule", host, network))
+        for a, b, first, why, draft_first, draft_why in (
+                ("destination 198.51.100.0/24", "destination 198.51.0.0/16", 0, "more specific", 1, "less specific"),
+                ("destination 10.0.0.0/8", "destination 9.0.0.0/9", 1, "lower address", 0, "less specific"),
+                ("protocol =udp", "destination 10.0.0.0/8", 1, "component missing", 1, "component missing"),
+                ("protocol =udp", "protocol =udp dscp =1", 1, "with dscp =1 before without", 0, "component missing"),
+                ("protocol =udp", "protocol =tcp", 1, "protocol =tcp before protocol =udp: lower octets", 1, "lower octets"),
+                ("source 2001:db8::/32", "source ::/16-64", 0, "smaller offset", 0, "less specific")):
+            answer = self.rule("match " + a, "match " + b)
+            draft = answer["draft6"]
+            self.assertEqual((answer["first"], draft["first"]), (first, draft_first), (a, b, answer))
+            self.assertIn(why, answer["why"])
+            self.assertIn(draft_why, draft["why"])
 
     def test_names(self):
         names = self.rule("--names")
