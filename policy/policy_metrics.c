@@ -92,6 +92,8 @@ void policy_metrics_declare(void)
                         (const char *const[]){guard_label((enum guard_invariant)i)});
     for (int i = 0; i < TICK_OUTCOME_COUNT; i++)
         (void)metric_at(&ticks, (const char *const[]){tick_names[i]});
+    for (int i = 0; i < STATUS_COUNT; i++)
+        (void)metric_at(&writes, (const char *const[]){status_name((enum status)i)});
     for (size_t i = 0; i < STAGES; i++)
         (void)metric_at(&stages, &stage_names[i]);
 }

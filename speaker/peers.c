@@ -160,6 +160,7 @@ static void add_peer(struct speaker *speaker, const struct peer_settings *settin
                                               .owner = speaker}};
     peer_init(peer, settings, &options);
     speaker->peers[number] = peer;
+    speaker_metrics_peer_new(peer->settings.name);
 }
 
 static void tell_desired(struct speaker *speaker)

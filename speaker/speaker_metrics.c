@@ -35,11 +35,16 @@ static struct metric_family routes = {.name = "weir_speaker_routes_sent_total",
                                       .type = METRIC_COUNTER,
                                       .labels = {"peer", "kind"},
                                       .series_max = 2 * PEERS};
+/* By their number; 0 is for what is none of them. */
+static const char *const notification_codes[] = {"other", "header", "open", "update",
+                                                 "hold",  "fsm",    "cease"};
+enum { NOTIFICATION_CODES = sizeof(notification_codes) / sizeof(notification_codes[0]) };
+static const char *const directions[] = {"in", "out"};
 static struct metric_family notifications = {.name = "weir_speaker_notifications_total",
                                              .help = "NOTIFICATION messages by direction and code",
                                              .type = METRIC_COUNTER,
                                              .labels = {"peer", "direction", "code"},
-                                             .series_max = 8 * PEERS};
+                                             .series_max = 2 * NOTIFICATION_CODES * PEERS};
 static struct metric_family results = {.name = "weir_speaker_results_total",
                                        .help = "what peers were sent or refused",
                                        .type = METRIC_COUNTER,
@@ -111,6 +116,20 @@ static void count(struct metric_family *family, const char *label)
     metric_add(metric_at(family, &label), 1);
 }
 
+void speaker_metrics_peer_new(const char *name)
+{
+    /* From 0 on, as the others: what is sent or comes first is otherwise not seen. */
+    for (size_t i = 0; i < sizeof(update_kinds) / sizeof(update_kinds[0]); i++) {
+        const char *labels[] = {name, update_kinds[i]};
+        (void)metric_at(&updates, labels);
+        (void)metric_at(&routes, labels);
+    }
+    for (size_t i = 0; i < 2 * NOTIFICATION_CODES; i++) {
+        const char *labels[] = {name, directions[i % 2], notification_codes[i / 2]};
+        (void)metric_at(&notifications, labels);
+    }
+}
+
 void speaker_metrics_peer(const struct peer *peer)
 {
     const char *name = peer->settings.name;
@@ -118,12 +137,6 @@ void speaker_metrics_peer(const struct peer *peer)
     for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
         const char *labels[] = {name, f == BGP_FLOW4 ? "ipv4" : "ipv6"};
         metric_set(metric_at(&active_rules, labels), (double)peer->rib_out.announced[f]);
-    }
-    /* From 0 on, as the others: what is sent first is otherwise not seen. */
-    for (size_t i = 0; i < sizeof(update_kinds) / sizeof(update_kinds[0]); i++) {
-        const char *labels[] = {name, update_kinds[i]};
-        (void)metric_at(&updates, labels);
-        (void)metric_at(&routes, labels);
     }
 }
 
@@ -143,10 +156,8 @@ void speaker_metrics_update(const char *peer, bool withdrawal, size_t route_coun
 
 void speaker_metrics_notification(const char *peer, const struct bgp_error *error, bool sent)
 {
-    static const char *const codes[] = {"other", "header", "open", "update",
-                                        "hold",  "fsm",    "cease"};
-    const char *labels[] = {peer, sent ? "out" : "in",
-                            codes[error->code <= BGP_ERROR_CEASE ? error->code : 0]};
+    const char *labels[] = {peer, directions[sent],
+                            notification_codes[error->code < NOTIFICATION_CODES ? error->code : 0]};
     metric_add(metric_at(&notifications, labels), 1);
 }
 

@@ -6,6 +6,7 @@
 
 /* The metrics of the process, each in one place. */
 void speaker_metrics_declare(void);
+void speaker_metrics_peer_new(const char *name);
 void speaker_metrics_peer(const struct peer *peer);
 void speaker_metrics_peer_gone(const char *name);
 void speaker_metrics_update(const char *peer, bool withdrawal, size_t routes);

@@ -65,6 +65,22 @@ void redis_metrics_declare(void)
         metrics_declare(all[i]);
 }
 
+static struct metric_series *refused_series(const char *server, enum redis_refusal reason)
+{
+    static const char *const names[REDIS_REFUSAL_COUNT] = {
+        [REDIS_REFUSAL_AWAY] = "away",
+        [REDIS_REFUSAL_COMMANDS] = "commands",
+        [REDIS_REFUSAL_OUTPUT] = "output",
+        [REDIS_REFUSAL_ARGUMENTS] = "arguments",
+        [REDIS_REFUSAL_REPLY_LIMIT] = "reply_limit",
+        [REDIS_REFUSAL_PROTOCOL] = "protocol",
+        [REDIS_REFUSAL_AUTH] = "auth",
+        [REDIS_REFUSAL_ERROR] = "error",
+    };
+    const char *const labels[] = {server, names[reason]};
+    return metric_at(&refused, labels);
+}
+
 /* What the connections to one server are together. */
 struct redis_server_metrics {
     struct metric_series *up, *output_bytes;
@@ -97,6 +113,8 @@ void redis_metrics_join(struct redis_metrics *metrics, const char *server)
     /* From 0 on: of a series that begins with a loss, Prometheus does not see it. */
     (void)metric_at(&full, labels);
     (void)metric_at(&trimmed, labels);
+    for (int i = 0; i < REDIS_REFUSAL_COUNT; i++)
+        (void)refused_series(server, (enum redis_refusal)i);
     *metrics = (struct redis_metrics){
         .reconnects = metric_at(&reconnects, labels),
         .command_seconds = metric_at(&command_seconds, labels),
@@ -139,22 +157,6 @@ void redis_metrics_leave(struct redis_metrics *metrics)
     metrics->server->connections--;
     show(metrics->server);
     pthread_mutex_unlock(&lock);
-}
-
-static struct metric_series *refused_series(const char *server, enum redis_refusal reason)
-{
-    static const char *const names[REDIS_REFUSAL_COUNT] = {
-        [REDIS_REFUSAL_AWAY] = "away",
-        [REDIS_REFUSAL_COMMANDS] = "commands",
-        [REDIS_REFUSAL_OUTPUT] = "output",
-        [REDIS_REFUSAL_ARGUMENTS] = "arguments",
-        [REDIS_REFUSAL_REPLY_LIMIT] = "reply_limit",
-        [REDIS_REFUSAL_PROTOCOL] = "protocol",
-        [REDIS_REFUSAL_AUTH] = "auth",
-        [REDIS_REFUSAL_ERROR] = "error",
-    };
-    const char *const labels[] = {server, names[reason]};
-    return metric_at(&refused, labels);
 }
 
 void redis_metrics_refused(const char *server, enum redis_refusal reason)

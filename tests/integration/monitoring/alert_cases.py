@@ -112,7 +112,8 @@ CASES = {
     "WeirGuardRefusals": growing("weir_policy_guard_refusals_total", 'reason="protected"', keep=JOB),
     "WeirPolicyFull": ([*BOTH, 'what="keys"'], {'weir_policy_at_maximum{what="keys"}': ON}, [{'weir_policy_at_maximum{what="keys"}': OFF}]),
     "WeirWritesFail": ([*BOTH, 'outcome="REFUSED"'], {'weir_policy_writes_total{outcome="REFUSED"}': GROWS},
-                       [{'weir_policy_writes_total{outcome="OK"}': GROWS}, {'weir_policy_writes_total{outcome="REFUSED"}': STAYS}]),
+                       [{'weir_policy_writes_total{outcome="OK"}': GROWS, 'weir_policy_writes_total{outcome="HELD"}': GROWS},
+                        {'weir_policy_writes_total{outcome="REFUSED"}': STAYS}]),
     "WeirStateLost": (BOTH, {"weir_policy_state_lost_total": f"0x{LAST // 2} 1x{LENGTH}"}, [{"weir_policy_state_lost_total": STAYS}, {"weir_policy_state_lost_total": ONCE}]),
     "WeirSlowToMitigate": (JOB, {f'weir_time_to_mitigate_seconds_bucket{{le="{le}"}}': f"0+{n}x{LENGTH}"
                                  for le, n in (("1", 8), ("3", 8), ("5", 10), ("+Inf", 10))},
