@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""GoBGP, FRR and BIRD at once as peers of one weir, with routes of both families from attack to withdrawal; and beside
-peers that do everything wrong, of which they notice nothing."""
+"""GoBGP, FRR and BIRD at once as peers of one weir, with routes of both families from attack to withdrawal; with rules that
+one of them dislikes; and beside peers that do everything wrong, of which they notice nothing."""
 import json
 import os
 import random
@@ -24,6 +24,28 @@ ATTACK_BPS, CALM_BPS, CALM_HOST = 400e6, 20e6, "198.51.100.3"
 SHOWN = {"gobgp": (r"\[protocol: ==udp\]", r"\[source-port: ==53\]", r"rate: 1250000"),
          "frr": (r"IP Protocol = 17|Next Header = 17", r"Source Port = 53", r"FS:rate 1250000"),
          "bird": (r"proto 17|next header 17", r"sport 53", r"0x80060000, 0x49989680|0x8006fbf4, 0x49989680")}
+
+
+def values(count):
+    return ",".join(f"={10000 + 7 * i}" for i in range(count))
+
+
+# What resets which, as seen of these versions: (family, what a rule adds to its destination, who may get it). FRR ends its session
+# over !=, a sixth value, 240 octets and an offset; GoBGP drops 240 octets in silence and spoils an offset; the recorder's profile
+# is `generic`.
+EVERYBODY = {"gobgp", "frr", "bird", "recorder"}
+EDGES = [
+    (4, f"protocol =udp source-port {values(5)}", EVERYBODY),
+    (6, f"protocol =udp source-port {values(5)}", EVERYBODY),
+    (4, f"protocol =udp source-port {values(6)}", {"gobgp", "bird"}),
+    (6, f"protocol =udp source-port {values(6)}", {"gobgp", "bird"}),
+    (4, "protocol !=tcp", EVERYBODY),  # as below and above it
+    (6, "protocol =tcp destination-port !=443", EVERYBODY),
+    (4, f"protocol =udp source-port {values(90)}", {"bird"}),
+    (4, "protocol =udp fragment is-fragment packet-length >=1000&<=1500", EVERYBODY),
+    (6, "protocol =udp fragment is-fragment packet-length >=1000&<=1500", EVERYBODY),
+    (6, "source ::1234:0:0/64-96 protocol =udp", {"bird"}),
+]
 
 
 class Bad(threading.Thread):
@@ -198,6 +220,23 @@ class PeersTest(suite.HouseTest):
             self.assertEqual((peer["state"], peer["flaps"]), ("established", 0), peer)
         before = self.sessions()
         self.over(hosts)
+        self.assertEqual(self.sessions(), before)
+
+    def test_no_peer_gets_what_would_end_its_session(self):
+        """What one router dislikes the others get all the same, and weir says why it does not."""
+        self.up()
+        before, taken_by = self.sessions(), {}
+        for i, (family, match, takers) in enumerate(EDGES):
+            host = f"198.51.100.{80 + i}" if family == 4 else f"2001:db8:100::{80 + i}"
+            rule = f"match destination {host}/{32 if family == 4 else 128} {match} then discard"
+            self.house.weir_text("announce", rule, "--for", "1h", "--reason", "test")
+            taken_by[host] = takers
+        wanted = {name: {host for host, takers in taken_by.items() if name in takers} for name in EVERYBODY}
+        wait_for(lambda: self.peers.tables() == wanted, 30, "each has what it takes")
+        for m in self.house.mitigations():
+            takers = taken_by[m["rule"].split()[2].split("/")[0]]
+            for name in EVERYBODY:
+                self.assertRegex(m["results"][f"sp1/{name}"], "^sent$" if name in takers else "^refused: profile: .* takes ", m["rule"])
         self.assertEqual(self.sessions(), before)
 
     def test_bad_peers_leave_the_others_alone(self):
