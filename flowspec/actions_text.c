@@ -201,6 +201,19 @@ static enum status parse_mark(struct cursor *cursor, size_t len, struct flow_act
     return STATUS_OK;
 }
 
+/* Said once, an action has one meaning; said twice, people may mean either. */
+static enum status take_once(const struct cursor *cursor, const char *action, size_t len,
+                             bool *taken)
+{
+    if (*taken) {
+        struct cursor at = *cursor;
+        at.at = action;
+        return cursor_fail(&at, STATUS_MALFORMED, "a second %.*s", (int)len, action);
+    }
+    *taken = true;
+    return STATUS_OK;
+}
+
 /* The value of the action that stands before it. */
 static enum status parse_argument(struct cursor *cursor, const char *action, size_t action_len,
                                   struct flow_actions *a)
@@ -208,15 +221,17 @@ static enum status parse_argument(struct cursor *cursor, const char *action, siz
     const struct cursor name = {.at = action};
     size_t len = strcspn(cursor->at, " \t");
     if (word_is(&name, action_len, "rate-limit")) {
-        a->has_rate = true;
-        return actions_parse_rate(cursor, len, &a->rate_bytes);
+        enum status s = take_once(cursor, action, action_len, &a->has_rate);
+        return s != STATUS_OK ? s : actions_parse_rate(cursor, len, &a->rate_bytes);
     }
     if (word_is(&name, action_len, "rate-limit-packets")) {
-        a->has_rate_packets = true;
-        return actions_parse_plain_number(cursor, len, &a->rate_packets);
+        enum status s = take_once(cursor, action, action_len, &a->has_rate_packets);
+        return s != STATUS_OK ? s : actions_parse_plain_number(cursor, len, &a->rate_packets);
     }
-    if (word_is(&name, action_len, "mark"))
-        return parse_mark(cursor, len, a);
+    if (word_is(&name, action_len, "mark")) {
+        enum status s = take_once(cursor, action, action_len, &a->has_mark);
+        return s != STATUS_OK ? s : parse_mark(cursor, len, a);
+    }
     if (word_is(&name, action_len, "redirect"))
         return actions_parse_redirect(cursor, len, a);
     if (word_is(&name, action_len, "redirect-to-ip"))
@@ -230,27 +245,28 @@ static enum status parse_action(struct cursor *cursor, struct flow_actions *a)
 {
     size_t len = strcspn(cursor->at, " \t");
     const char *action = cursor->at;
-    bool plain = true;
-    if (word_is(cursor, len, "discard")) {
-        a->discard = true;
-    } else if (word_is(cursor, len, "sample")) {
-        a->sample = true;
-    } else if (word_is(cursor, len, "terminal") || word_is(cursor, len, "next-term") ||
-               word_is(cursor, len, "continue")) {
-        a->terminal = true;
-    } else if (word_is(cursor, len, "redirect-to-next-hop")) {
+    bool *flag = NULL;
+    if (word_is(cursor, len, "discard"))
+        flag = &a->discard;
+    else if (word_is(cursor, len, "sample"))
+        flag = &a->sample;
+    else if (word_is(cursor, len, "terminal") || word_is(cursor, len, "next-term") ||
+             word_is(cursor, len, "continue"))
+        flag = &a->terminal;
+    if (flag != NULL) {
+        enum status s = take_once(cursor, action, len, flag);
+        cursor->at += len;
+        return s;
+    }
+    if (word_is(cursor, len, "redirect-to-next-hop")) {
         if (a->redirect != REDIRECT_NONE)
             return cursor_fail(cursor, STATUS_MALFORMED, "a second redirect");
         a->redirect = REDIRECT_TO_NEXT_HOP;
-    } else {
-        plain = false;
-    }
-    cursor->at += len;
-    if (plain) {
-        if (a->redirect == REDIRECT_TO_NEXT_HOP)
-            take_copy(cursor, a);
+        cursor->at += len;
+        take_copy(cursor, a);
         return STATUS_OK;
     }
+    cursor->at += len;
     cursor_skip_space(cursor);
     return parse_argument(cursor, action, len, a);
 }

@@ -346,6 +346,29 @@ void expression_format(const struct flow_rule *rule, enum component c, struct te
     }
 }
 
+/* Says which part of it is wrong. The word is without an offset. */
+static enum status fail_prefix(const struct cursor *cursor, char *word, size_t len)
+{
+    struct ip_prefix prefix;
+    uint64_t bits;
+    char *slash = strchr(word, '/'), text[PREFIX_TEXT_MAX];
+    if (slash != NULL)
+        *slash = '\0';
+    if (addr_parse(&prefix.addr, word) != STATUS_OK)
+        return cursor_fail(cursor, STATUS_MALFORMED, "'%.*s' is not a prefix: '%s' is no address",
+                           (int)len, cursor->at, word);
+    if (!expression_number(slash != NULL ? slash + 1 : "", slash != NULL ? strlen(slash + 1) : 0,
+                           addr_bits(&prefix.addr), &bits))
+        return cursor_fail(cursor, STATUS_MALFORMED,
+                           "'%.*s' is not a prefix: its length is 0 to %u", (int)len, cursor->at,
+                           addr_bits(&prefix.addr));
+    prefix.len = (uint8_t)bits;
+    prefix.addr = addr_masked(&prefix.addr, prefix.len);
+    return cursor_fail(cursor, STATUS_MALFORMED,
+                       "'%.*s' is not a prefix: bits after the length must be 0, as in %s",
+                       (int)len, cursor->at, prefix_format(&prefix, text));
+}
+
 enum status expression_parse_prefix(struct cursor *cursor, size_t len, struct ip_prefix *ret_prefix,
                                     uint8_t *ret_offset)
 {
@@ -363,9 +386,7 @@ enum status expression_parse_prefix(struct cursor *cursor, size_t len, struct ip
         memmove(slash + 1, dash + 1, strlen(dash + 1) + 1);
     }
     if (prefix_parse(ret_prefix, word) != STATUS_OK)
-        return cursor_fail(cursor, STATUS_MALFORMED,
-                           "'%.*s' is not a prefix (bits after the length must be 0)", (int)len,
-                           cursor->at);
+        return fail_prefix(cursor, word, len);
     if (dash != NULL && ret_prefix->addr.family != ADDR_IPV6)
         return cursor_fail(cursor, STATUS_MALFORMED, "only an IPv6 prefix can have an offset");
     if (offset != 0 && offset >= ret_prefix->len)
