@@ -65,7 +65,7 @@ static void look_at_value(struct listing *list, size_t at, enum addr_family fami
 {
     const struct component_info *info = component_info(c);
     const char *name = component_name(c);
-    uint32_t max = component_max(c, family);
+    uint32_t max = component_max(c, (uint8_t)family);
     bool is_bits = info->kind == KIND_BITS;
     size_t size = (size_t)1 << (op >> WIRE_SIZE_SHIFT & 3), needed;
     unsigned relation = op & (OP_LT | OP_GT | OP_EQ);

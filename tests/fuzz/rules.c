@@ -1,7 +1,10 @@
 #include "tests/fuzz/rules.h"
 
+#include "flowspec/component.h"
+#include "flowspec/deviations.h"
 #include "flowspec/guard.h"
 #include "flowspec/profile.h"
+#include "flowspec/sets.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -30,6 +33,64 @@ static void check_texts(const struct flow_rule *rule, const struct flow_actions 
     text_done(&out);
 }
 
+static bool holds(bool is_bits, const struct rule_op *op, uint64_t value)
+{
+    if (is_bits) {
+        uint64_t common = value & op->value;
+        bool any = (op->bits & OP_MATCH) != 0 ? common == op->value : common != 0;
+        return any != ((op->bits & OP_NOT) != 0);
+    }
+    return ((op->bits & OP_LT) != 0 && value < op->value) ||
+           ((op->bits & OP_GT) != 0 && value > op->value) ||
+           ((op->bits & OP_EQ) != 0 && value == op->value) ||
+           (op->bits & (OP_LT | OP_GT | OP_EQ)) == (OP_LT | OP_GT | OP_EQ);
+}
+
+/* Operator by operator, as the RFC tells it; a component that is not there matches. */
+static bool matches(const struct flow_rule *rule, enum component c, uint64_t value)
+{
+    bool any = false, all = true;
+    size_t count = rule_ops_count(rule, c);
+    for (size_t i = 0; i < count; i++) {
+        const struct rule_op *op = rule_ops(rule, c) + i;
+        if ((op->bits & OP_AND) == 0) {
+            any = any || (i > 0 && all);
+            all = true;
+        }
+        all = all && holds(component_is_bits(c), op, value);
+    }
+    return any || all;
+}
+
+/* A first fragment has offset 0 and more to come; a last one has an offset. */
+static bool can_be(enum component c, uint32_t flags)
+{
+    bool is_fragment = (flags & 2) != 0, first = (flags & 4) != 0, last = (flags & 8) != 0;
+    return c != COMPONENT_FRAGMENT || (!(first && (is_fragment || last)) && (is_fragment || !last));
+}
+
+/* Both match the same values: around each that one of them names, and all flags. */
+static void check_meaning(const struct flow_rule *before, const struct flow_rule *after)
+{
+    enum { OPS_LOOKED_AT = 24 };
+    for (enum component c = COMPONENT_PROTOCOL; c <= COMPONENT_LAST; c++) {
+        uint32_t max = value_max(c, before->family);
+        size_t count = rule_ops_count(before, c);
+        assert(rule_has(before, c) || !rule_has(after, c));
+        if (component_is_bits(c) && count <= OPS_LOOKED_AT)
+            for (uint32_t flags = 0; count > 0 && flags <= max; flags++)
+                assert((flags & ~max) != 0 || !can_be(c, flags) ||
+                       matches(before, c, flags) == matches(after, c, flags));
+        for (size_t i = 0; !component_is_bits(c) && i < count && i < OPS_LOOKED_AT; i++)
+            for (int64_t off = -1; off <= 1; off++) {
+                int64_t value = (int64_t)rule_ops(before, c)[i].value + off;
+                if (value >= 0 && value <= (int64_t)max)
+                    assert(matches(before, c, (uint64_t)value) ==
+                           matches(after, c, (uint64_t)value));
+            }
+    }
+}
+
 static void check_bytes(const struct flow_rule *rule, bool in_range)
 {
     uint8_t bytes[NLRI_ROOM], key[ORDER_KEY_MAX];
@@ -43,7 +104,10 @@ static void check_bytes(const struct flow_rule *rule, bool in_range)
     assert(nlri_decode(&again, family, bytes, len, &taken, &error) == STATUS_OK);
     assert(taken == len && rule_equal(rule, &again));
     assert(nlri_compare(family, bytes, len, bytes, len) == 0);
+    assert(nlri_compare_draft6(bytes, len, bytes, len) == 0);
     assert(nlri_order_key(family, bytes, len, key, sizeof(key), &key_len) == STATUS_OK);
+    assert(nlri_order_key_draft6(bytes, len, key, sizeof(key), &key_len) == STATUS_OK);
+    assert(nlri_deviations(family, bytes, len, NULL, 0) == 0);
 }
 
 void rules_check(const struct flow_rule *rule, const struct flow_actions *actions, bool in_range)
@@ -62,8 +126,29 @@ void rules_check(const struct flow_rule *rule, const struct flow_actions *action
     assert(s == STATUS_OK || !in_range || s == STATUS_MALFORMED || s == STATUS_LIMIT);
     if (s != STATUS_OK)
         return;
+    check_meaning(rule, &simple);
     check_bytes(&simple, true);
     check_texts(&simple, actions, true);
+}
+
+void rules_check_actions(const struct flow_actions *actions)
+{
+    struct action_communities all;
+    struct flow_actions back;
+    struct rule_error error;
+    if (actions_check(actions, &error) != STATUS_OK)
+        return;
+    assert(actions_encode_all(actions, &all, &error) == STATUS_OK);
+    assert(actions_decode_all(&back, (const uint8_t(*)[8])all.at, all.count,
+                              (const uint8_t(*)[20])all.ipv6, all.ipv6_count, &error) == STATUS_OK);
+    struct flow_actions held = *actions;
+    if (held.has_rate)
+        held.rate_bytes = actions_rate_on_wire(held.rate_bytes);
+    if (held.has_rate_packets)
+        held.rate_packets = actions_rate_on_wire(held.rate_packets);
+    assert(actions_equal(&held, &back));
+    assert(actions_deviations((const uint8_t(*)[8])all.at, all.count,
+                              (const uint8_t(*)[20])all.ipv6, all.ipv6_count, NULL, 0) == 0);
 }
 
 int rules_check_parser(rules_parser parse, const uint8_t *data, size_t size)
@@ -77,10 +162,12 @@ int rules_check_parser(rules_parser parse, const uint8_t *data, size_t size)
     if (size > 0)
         memcpy(s, data, size);
     s[size] = '\0';
-    if (parse(&rule, &actions, s, &error) == STATUS_OK)
+    if (parse(&rule, &actions, s, &error) == STATUS_OK) {
         rules_check(&rule, &actions, true);
-    else
+        rules_check_actions(&actions);
+    } else {
         assert(error.at <= size && error.why[0] != '\0');
+    }
     free(s);
     return 0;
 }

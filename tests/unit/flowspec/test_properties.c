@@ -1,3 +1,4 @@
+#include "flowspec/deviations.h"
 #include "flowspec/guard.h"
 #include "flowspec/sets.h"
 #include "tests/unit/flowspec/random_rule.h"
@@ -317,12 +318,17 @@ Test(properties, random_bytes_are_refused_or_keep_their_meaning)
         enum addr_family family = random_below(&r, 2) == 0 ? ADDR_IPV4 : ADDR_IPV6;
         enum status s = nlri_decode(&again, family, exact, len, &taken, &error);
         (void)nlri_compare(family, exact, len, bytes, len);
+        size_t deviations = nlri_deviations(family, exact, len, NULL, 0);
         free(exact);
         if (s != STATUS_OK) {
-            cr_assert(error.why[0] != '\0' && error.at <= len);
+            cr_assert(error.why[0] != '\0' && error.at <= len && deviations == 0);
             continue;
         }
         cr_assert_leq(taken, len);
+        uint8_t ours[NLRI_ROOM];
+        bool same = nlri_encode(&again, ours, sizeof(ours), &back_len) == STATUS_OK &&
+                    back_len == taken && memcmp(ours, bytes, taken) == 0;
+        cr_assert_eq(deviations == 0, same);
         rule_copy(&rule, &again);
         s = rule_simplify(&again, &error);
         cr_assert(s != STATUS_RANGE ||
