@@ -84,6 +84,9 @@ static bool is_of_the_rule(enum guard_invariant invariant)
     case GUARD_BARE_WIDE:
     case GUARD_ICMPV6:
     case GUARD_VALUE:
+    case GUARD_EMPTY_MASK:
+    case GUARD_DF_IPV6:
+    case GUARD_NLRI_LENGTH:
     case GUARD_LENGTH:
     case GUARD_RATE:
     case GUARD_NOTHING:
@@ -91,6 +94,10 @@ static bool is_of_the_rule(enum guard_invariant invariant)
         return true;
     case GUARD_NO_DESTINATION:
     case GUARD_NOT_OURS:
+    case GUARD_NOT_OUR_SOURCE:
+    case GUARD_SPOOFABLE_SOURCE:
+    case GUARD_SESSION:
+    case GUARD_TEST_RULE:
     case GUARD_PROTECTED:
     case GUARD_INFRASTRUCTURE:
     case GUARD_SCOPE:
