@@ -335,8 +335,7 @@ Test(guard_context, masks_and_lengths_that_cannot_be_are_named)
     cr_expect_not_null(strstr(refusal(GUARD_NLRI_LENGTH), "4095"));
     parse_into("destination 203.0.113.1/32 icmp-type =8 port =53 then discard", &rule, &actions);
     guard_judge(&context, &rule, &actions, &verdict);
-    cr_expect_not_null(strstr(refusal(GUARD_NOTHING), "port and icmp-type contradict"), "%s",
-                       refusal(GUARD_NOTHING));
+    cr_expect_not_null(strstr(refusal(GUARD_NOTHING), "icmp-type"), "%s", refusal(GUARD_NOTHING));
     free_context(&context);
 }
 
