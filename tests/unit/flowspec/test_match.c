@@ -156,6 +156,7 @@ ParameterizedTestParameters(match, judges)
         {"its network", "destination 203.0.112.0/20", ADDR_IPV4, "protocol=17", MATCH_YES},
         {"another", "destination 203.0.113.44/32", ADDR_IPV4, "protocol=17", MATCH_NO},
         {"source not said", "source 198.51.100.0/24", ADDR_IPV4, "protocol=17", MATCH_UNKNOWN},
+        {"source not said, any will do", "source 0.0.0.0/0", ADDR_IPV4, "protocol=17", MATCH_YES},
         {"another family", "protocol =udp", ADDR_IPV6, "protocol=17", MATCH_NO},
         {"family not known", "protocol =udp", ADDR_NONE, "protocol=17", MATCH_UNKNOWN},
         {"no upper layer", "source ::/0 protocol >=0", ADDR_IPV6, "protocol=none", MATCH_NO},
