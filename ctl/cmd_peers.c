@@ -126,22 +126,25 @@ struct order_key {
     size_t len;
 };
 
-static bool order_key_of(const json_t *m, struct order_key *ret_key)
+static bool order_key_of(const json_t *m, bool draft6, struct order_key *ret_key)
 {
     uint8_t nlri[NLRI_MAX];
     size_t len;
-    bool v6 = strcmp(show_string(m, "family"), "ipv6") == 0;
-    return text_parse_hex(nlri, sizeof nlri, &len, show_string(m, "nlri")) == STATUS_OK &&
-           nlri_order_key(v6 ? ADDR_IPV6 : ADDR_IPV4, nlri, len, ret_key->bytes,
-                          sizeof ret_key->bytes, &ret_key->len) == STATUS_OK;
+    enum addr_family family = strcmp(show_string(m, "family"), "ipv6") == 0 ? ADDR_IPV6 : ADDR_IPV4;
+    enum status s = text_parse_hex(nlri, sizeof nlri, &len, show_string(m, "nlri"));
+    if (s == STATUS_OK && draft6)
+        s = nlri_order_key_draft6(nlri, len, ret_key->bytes, sizeof ret_key->bytes, &ret_key->len);
+    else if (s == STATUS_OK)
+        s = nlri_order_key(family, nlri, len, ret_key->bytes, sizeof ret_key->bytes, &ret_key->len);
+    return s == STATUS_OK;
 }
 
 /* Before that one in rule order; each family has its own table, IPv4 is shown first. */
-static bool goes_before(const json_t *a, const json_t *b)
+static bool goes_before(const json_t *a, const json_t *b, bool draft6)
 {
     struct order_key x, y;
     int families = strcmp(show_string(a, "family"), show_string(b, "family"));
-    if (families != 0 || !order_key_of(a, &x) || !order_key_of(b, &y))
+    if (families != 0 || !order_key_of(a, draft6, &x) || !order_key_of(b, draft6, &y))
         return families < 0;
     int order = memcmp(x.bytes, y.bytes, x.len < y.len ? x.len : y.len);
     return order != 0 ? order < 0 : x.len < y.len;
@@ -185,7 +188,8 @@ static json_t *route_of(const json_t *m, const char *peer)
     return route;
 }
 
-static void add_routes(const json_t *mitigations, const char *peer, bool ordered, json_t *routes)
+static void add_routes(const json_t *mitigations, const char *peer, bool ordered, bool draft6,
+                       json_t *routes)
 {
     size_t i, first = json_array_size(routes);
     json_t *m;
@@ -195,7 +199,7 @@ static void add_routes(const json_t *mitigations, const char *peer, bool ordered
             continue;
         json_t *route = route_of(m, peer);
         size_t at = json_array_size(routes);
-        while (ordered && at > first && goes_before(route, json_array_get(routes, at - 1)))
+        while (ordered && at > first && goes_before(route, json_array_get(routes, at - 1), draft6))
             at--;
         (void)json_array_insert_new(routes, at, route);
     }
@@ -241,13 +245,15 @@ static bool collect_routes(struct session *session, const char *peer, bool order
         if (peer != NULL && strcmp(name, peer) != 0)
             continue;
         known = true;
-        add_routes(list.items, name, ordered, routes);
         const struct router_profile *profile =
             c->peers[i].profile.value != NULL ? profile_find(c->peers[i].profile.value) : NULL;
-        if (ordered && profile != NULL && profile->draft6_order)
+        bool draft6 = profile != NULL && profile->draft6_order;
+        add_routes(list.items, name, ordered, draft6, routes);
+        if (ordered && draft6)
             (void)command_failed(session->context,
-                                 "%s (profile %s) may be set to the order of "
-                                 "draft-ietf-idr-flow-spec-06; shown is that of RFC 8955",
+                                 "%s is shown in the order of draft-ietf-idr-flow-spec-06, the "
+                                 "default of profile %s; a router set to RFC 8955 (Junos: "
+                                 "term-order standard) tries the more specific first",
                                  name, profile->name);
     }
     json_decref(list.items);

@@ -74,7 +74,8 @@ static const struct command commands[] = {
     {"peers", "", "BGP sessions: state, families, routes, last error", "", peers_run},
     {"routes", "[--peer P] [--order]", "which routes must stand at each peer, and what it was sent",
      "  --peer P  only this peer\n"
-     "  --order   as a router tries them (RFC 8955, 5.1), IPv4 first; else the newest first\n",
+     "  --order   as a router tries them (RFC 8955, 5.1, or that of its profile), IPv4\n"
+     "            first; else the newest first\n",
      routes_run},
     {"jobs", "[--failed] [--limit N]", "what policy told the speakers, and what came of it",
      "  --failed   only those that a peer refused\n"

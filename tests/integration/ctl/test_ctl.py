@@ -133,6 +133,12 @@ class KnownState(unittest.TestCase):
         route = self.world.json("routes", "--peer", "mx1", "--order")[0]
         self.assertEqual((route["results"], route["dry_run"]), ({"sp1": "refused: too wide"}, False))
         self.assertIn("draft-ietf-idr-flow-spec-06", self.world.weir("routes", "--order")[2])
+        # A router of that profile has the network before its host.
+        path = os.path.join(self.world.folder, "junos.yaml")
+        with open(self.world.config, encoding="utf-8") as old, open(path, "w", encoding="utf-8") as new:
+            new.write(old.read().replace("profile: gobgp", "profile: junos"))
+        code, out, err = self.world.weir("--config", path, "--json", "routes", "--peer", "mx1", "--order", config=False)
+        self.assertEqual((code, [r["mitigation"] for r in json.loads(out)]), (0, ["m-1", "m-2", "m-3"]), err)
 
     def test_exporters_heard_and_not(self):
         exporters = {e["address"]: e for e in self.world.json("exporters")}
