@@ -21,7 +21,18 @@ RUN = ("getting-started", "test-peers", "going-live", "inspecting-jobs", "troubl
 ROUTERS = ("junos", "iosxr", "eos", "sros", "routeros", "frr", "bird")
 OURS = ("console", "yaml", "toml")
 ROUTER, WEIR = "192.0.2.1", "192.0.2.9"
+# As the documents name them.
+ALARM, MITIGATION = "a-1795359755894-4264f7dddd", "m-1795359770331-dec835425d"
+LOOKS = ("status", "exporters", "peers", "check", "alarms", "mitigations", "jobs", "routes")
 ATTACK_LIMIT_S = 30
+# What counts what goes well, or only says how much there is; of every other metric docs/troubleshooting.md says what to do.
+NO_TROUBLE = {
+    "weir_aggregator_batches_total", "weir_aggregator_bytes_total", "weir_aggregator_rows_published_total", "weir_aggregator_rows_total",
+    "weir_collector_counter_samples_total", "weir_collector_delta_batches_total", "weir_collector_delta_rows_total",
+    "weir_collector_options_records_total", "weir_collector_templates_total", "weir_flowspec_rules_deployed_total",
+    "weir_speaker_mitigations", "weir_speaker_routes_sent_total", "weir_speaker_updates_sent_total"}
+# Lines at most, of a document that has more than the usual to say: a part for each vendor.
+LINES_MAX, LINES_MAX_OF = 150, {"getting-started": 170}
 # What a command asks of a process that needs a moment is asked again.
 SAYS_LIMIT_S = 15
 
@@ -71,7 +82,7 @@ class Written(suite.HouseTest):
     def test_documents_are_short_and_the_readme_leads_to_them(self):
         readme = (house.ROOT / "README.md").read_text()
         for name in RUN:
-            self.assertLessEqual(len(text_of(name).splitlines()), 150, name)
+            self.assertLessEqual(len(text_of(name).splitlines()), LINES_MAX_OF.get(name, LINES_MAX), name)
             self.assertIn(f"docs/{name}.md", readme)
             for target in re.findall(r"\]\(([^)#:]+)\)", text_of(name)):
                 self.assertTrue((DOCS / target).exists(), f"docs/{name}.md leads to {target}")
@@ -86,6 +97,23 @@ class Written(suite.HouseTest):
                 self.assertEqual(usage.returncode, 0, f"docs/{name}.md: weir {command}")
                 for option in re.findall(r"--[a-z-]+", rest):
                     self.assertIn(option, usage.stdout, f"docs/{name}.md: weir {command}")
+
+    def test_every_metric_that_can_mean_trouble_has_what_to_do(self):
+        said = set(re.findall(r"weir_[a-z_]+[a-z]", text_of("troubleshooting")))
+        all_of_them = set(re.findall(r"(?m)^\| `(weir_\w+)`", text_of("metrics")))
+        self.assertGreater(len(all_of_them), 50)
+        self.assertEqual(all_of_them - said, NO_TROUBLE)
+
+    def test_every_vendor_has_what_a_router_needs(self):
+        """Export, the session, how a rule is shown, and, where the vendor does Flowspec, its maximum, validation, and the way
+        out without weir."""
+        parts = re.split(r"(?m)^## ", text_of("getting-started"))
+        for language, maximum in (("junos", "prefix-limit"), ("iosxr", "maximum-prefix"), ("eos", "maximum-routes"), ("sros", "prefix-limit")):
+            (part,) = [part for part in parts if f"```{language}" in part]
+            for wanted in (maximum, WEIR, "To see a rule: `show ", "alidat"):
+                self.assertIn(wanted, part, language)
+            self.assertIn(f"```{language}", text_of("under-attack"))
+        self.assertIn("```routeros", text_of("getting-started"))
 
     def test_bird_and_frr_take_what_is_written_for_them(self):
         folder, path = self.folder(), os.environ["PATH"] + ":/usr/sbin:/usr/lib/frr"
@@ -106,7 +134,7 @@ class Run(suite.HouseTest):
         self.work = self.folder()
         for address in (ROUTER, WEIR):
             namespace.add_address(address)
-        self.names, self.attack = documents.Names(), None
+        self.names, self.attack, self.ran = documents.Names(), None, []
         peer = self.work / "gobgpd.toml"
         peer.write_text(block_of("test-peers", "toml"))
         gobgpd = processes.spawn(["gobgpd", "-t", "toml", "-f", peer, "--pprof-disable"], self.work / "gobgpd.log")
@@ -133,7 +161,20 @@ class Run(suite.HouseTest):
                     with self.subTest(document=name, command=command):
                         self.run_one(command, expected)
             print(f"{name}: {time.monotonic() - began:.1f} s", file=sys.stderr)
+        # Whatever looks like a command was one: none stood outside of a block that is run.
+        shown = [line[2:] for name in RUN for line in text_of(name).splitlines() if line.startswith("$ ")]
+        self.assertEqual([command.split("\n")[0] for command in self.ran], shown)
+        self.looks_within_sentences()
         self.every_metric_that_is_shown_is_in_the_reference()
+
+    def looks_within_sentences(self):
+        """`weir exporters --json` and its like, between the lines that are run."""
+        found = {c for name in RUN for c in re.findall(r"`(weir (?:%s)[^`]*)`" % "|".join(LOOKS), text_of(name)) if "ID" not in c}
+        found |= {f"weir {kind} {self.names.ours[name]}" for kind, name in (("alarm", ALARM), ("mitigation", MITIGATION))}
+        self.assertGreater(len(found), 7)
+        for command in sorted(found):
+            with self.subTest(command=command):
+                self.assertTrue(self.bash(command))
 
     def every_metric_that_is_shown_is_in_the_reference(self):
         for port in (9401, 9402, 9403, 9404):
@@ -144,6 +185,7 @@ class Run(suite.HouseTest):
 
     def run_one(self, command, expected):
         """Changes are asked for once; a look is repeated until it shows what the document shows."""
+        self.ran.append(command)
         once, pairs = not is_a_look(command), None
         until = time.monotonic() + SAYS_LIMIT_S
         while pairs is None:
