@@ -20,8 +20,15 @@ install(FILES etc/systemd/sysusers.conf DESTINATION lib/sysusers.d RENAME weir.c
 install(FILES etc/systemd/tmpfiles.conf DESTINATION lib/tmpfiles.d RENAME weir.conf)
 install(FILES etc/systemd/sysctl.conf DESTINATION lib/sysctl.d RENAME 50-weir.conf)
 
-# Who builds the package answers for it; no address is right for everybody.
-set(WEIR_MAINTAINER "weir package builder <builder@weir.invalid>" CACHE STRING "maintainer of the Debian package")
+# Who builds the package answers for it, as everywhere in Debian by DEBFULLNAME and DEBEMAIL. No address of the authors
+# would be read by anybody, so the one that stands without these two leads nowhere, by its name.
+if(NOT "$ENV{DEBEMAIL}" STREQUAL "")
+  set(maintainer "$ENV{DEBFULLNAME} <$ENV{DEBEMAIL}>")
+  string(STRIP "${maintainer}" maintainer)
+else()
+  set(maintainer "the weir authors <authors@weir.invalid>")
+endif()
+set(WEIR_MAINTAINER "${maintainer}" CACHE STRING "maintainer of the Debian package")
 # The time of SOURCE_DATE_EPOCH where that is set.
 string(TIMESTAMP built "%a, %d %b %Y %H:%M:%S +0000" UTC)
 file(CONFIGURE OUTPUT changelog CONTENT "weir (${PROJECT_VERSION}) unstable; urgency=medium
@@ -54,6 +61,9 @@ install(CODE "
 install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
 install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES etc/redis/state.acl etc/redis/telemetry.acl DESTINATION ${CMAKE_INSTALL_DOCDIR}/redis)
+install(FILES etc/monitoring/prometheus.yaml etc/monitoring/weir.rules.yaml etc/monitoring/grafana-dashboard.json
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/weir/monitoring)
+install(FILES etc/monitoring/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR}/monitoring)
 install(FILES etc/debian/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 set(CPACK_GENERATOR DEB)

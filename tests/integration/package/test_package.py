@@ -24,6 +24,8 @@ RELEASE = BUILD / "release"
 INSTALLED = "WEIR_TEST_DEBIAN"  # the folder of the Debian it was installed into, before the network was left
 TARGETS = ("198.51.100.45", "198.51.100.46")  # of the dry run, and after it
 REDIS = ("redis-state", "redis-telemetry")
+CAP_NET_BIND_SERVICE, CAP_NET_RAW = 1 << 10, 1 << 13
+MONITORING = ("prometheus.yaml", "weir.rules.yaml", "grafana-dashboard.json")
 # What a package manager itself keeps, and what a user that stays is written into.
 NOT_OURS = re.compile(r"^/(proc|sys|dev|tmp|run|var/(lib/dpkg|lib/apt|cache|log)|etc/(passwd|group|shadow|gshadow)-?$)(/|$)?")
 
@@ -118,11 +120,16 @@ class Unit:
 
     def __init__(self, root, name):
         self.root, self.name = root, name
-        self.service = units.read(root / f"lib/systemd/system/weir-{name}.service")["Service"]
+        self.file = root / f"lib/systemd/system/weir-{name}.service"
+        self.service = units.read(self.file)["Service"]
         self.log, self.process, self.ready = root / f"log-{name}", None, threading.Event()
 
+    def add_drop_in(self):
+        """What the unit's comment shows, as `systemctl edit` would add it."""
+        self.service = units.read(self.file, units.shown_drop_in(self.file))["Service"]
+
     def command(self, line):
-        (capabilities,) = [[c.lower().removeprefix("cap_") for c in v.split()] for v in self.service["AmbientCapabilities"]]
+        capabilities = sorted(c.lower().removeprefix("cap_") for c in units.capabilities(self.service, "AmbientCapabilities"))
         (umask,) = self.service["UMask"]
         only = ",".join(f"+{c}" for c in capabilities)
         caps = [f"--inh-caps=-all,{only}", f"--ambient-caps=-all,{only}", f"--bounding-set=-all,{only}"] if only \
@@ -217,6 +224,10 @@ class Package(suite.HouseTest):
                                               "/run/weir weir 750"])
         enabled = [p for p in (self.root / "etc/systemd/system").rglob("weir*")]
         self.assertEqual(enabled, [])
+        self.assertIn("@weir.invalid>" if "DEBEMAIL" not in os.environ else os.environ["DEBEMAIL"],
+                      self.chroot("dpkg-query", "-W", "-f=${Maintainer}", "weir"))
+        for name in MONITORING:
+            self.assertEqual((self.root / "usr/share/weir/monitoring" / name).read_bytes(), (house.ROOT / "etc/monitoring" / name).read_bytes())
         owners = {line.split()[1] for line in (self.root / "package-contents").read_text().splitlines()}
         self.assertEqual(owners, {"root/root"})
 
@@ -235,19 +246,37 @@ class Package(suite.HouseTest):
             status = unit.status()
             self.assertEqual(set(status["Uid"].split()), {uid}, name)
             self.assertEqual(status["NoNewPrivs"], "1", name)
-            # CAP_NET_BIND_SERVICE is number 10.
             for kind in ("CapPrm", "CapEff", "CapAmb", "CapBnd"):
-                self.assertEqual(int(status[kind], 16), 1 << 10 if name == "speaker" else 0, f"{name}: {kind}")
+                self.assertEqual(int(status[kind], 16), CAP_NET_BIND_SERVICE if name == "speaker" else 0, f"{name}: {kind}")
         attack = self.attack(TARGETS[0])
         wait_for(lambda: "active" in self.weir("mitigations"), 60, "a mitigation, dry")
         self.assertIn("dry", self.weir("status"))
+        self.see_the_ways_out()
         processes.end(attack)
         self.stop_all()
         for name, unit in self.units.items():
             self.assertEqual(unit.process.returncode, 0, f"{name}:\n{unit.log.read_text()[-2000:]}")
 
+    def see_the_ways_out(self):
+        """Whom docs/install.md lets in: the group `weir` by Redis, root at the speaker's socket, nobody else anywhere."""
+        self.assertIn("hold on all is set", self.as_somebody("weir", "withdraw-all", "--reason", "rehearsal"))
+        self.assertIn("ON HOLD: all, by nobody@", self.as_somebody("weir", "status"))
+        self.as_somebody("weir", "resume")
+        at_socket = ("speaker", "withdraw-all", "--socket", "/run/weir/speaker.sock")
+        self.assertIn("hold on all is set", self.weir(*at_socket))
+        self.weir("speaker", "resume", "--socket", "/run/weir/speaker.sock")
+        for group, command in (("weir", at_socket), ("nogroup", at_socket), ("nogroup", ("status",)), ("nogroup", ("withdraw-all",))):
+            with self.assertRaises(OSError, msg=f"{group}: {command}"):
+                self.as_somebody(group, *command)
+        self.assertNotIn("ON HOLD", self.weir("status"))
+
+    def as_somebody(self, group, *args):
+        return self.chroot("setpriv", "--reuid=nobody", f"--regid={group}", "--clear-groups", "weir", *args)
+
     def test_4_an_attack_becomes_a_route_and_goes(self):
-        """On a configuration that announces; the speaker listens on the port that only its capability lets it have."""
+        """On a configuration that announces; the speaker listens on the port that only its capability lets it have, and has
+        the drop-in for a VRF."""
+        self.units["speaker"].add_drop_in()
         path = self.root / "etc/weir/weir.yaml"
         text = path.read_text()
         for was, becomes in (("dry_run: true", "dry_run: false"), ("exporters: []", "exporters: [{address: 127.0.0.1, active_timeout: 1s}]"),
@@ -262,6 +291,8 @@ peers:
 """)
         self.weir("check")
         self.start_all()
+        for kind in ("CapPrm", "CapEff", "CapAmb", "CapBnd"):
+            self.assertEqual(int(self.units["speaker"].status()[kind], 16), CAP_NET_BIND_SERVICE | CAP_NET_RAW, kind)
         wait_for(self.gobgp.established, 60, "the BGP session")
         with socket.create_connection(("127.0.0.1", 179), 10):
             pass
@@ -275,6 +306,10 @@ peers:
             self.units[name].start()
         wait_for(lambda: not self.gobgp.all_routes(), 90, "the withdrawal")
         self.stop_all()
+        # Installed over itself, as an upgrade is, it leaves alone what people have written.
+        written = path.read_text()
+        self.chroot("dpkg", "--install", "/weir.deb")
+        self.assertEqual(path.read_text(), written)
 
     def test_5_removed_and_purged(self):
         before = set((self.root / "before").read_text().split("\n"))

@@ -23,16 +23,19 @@ def unit(name):
 
 
 class Units(suite.HouseTest):
-    def analyzed(self, *args):
-        """On copies that name the programs of this build, as the installed ones need not be there."""
+    def analyzed(self, *args, drop_in=None):
+        """On copies that name the programs of this build, as the installed ones need not be there. A drop-in is the speaker's."""
         folder = self.folder()
+        if drop_in:
+            (folder / "weir-speaker.service.d").mkdir()
+            (folder / "weir-speaker.service.d/override.conf").write_text(drop_in)
         (folder / "bin").symlink_to(house.BIN)  # whose own name may have a space
         for path in (*FOLDER.glob("*.service"), *FOLDER.glob("*.target")):
             text = path.read_text().replace("=/usr/bin/weir", f"={folder}/bin/weir")
             if not shutil.which("redis-server"):
                 text = text.replace("=/usr/bin/redis-server", "=/bin/true")
             (folder / path.name).write_text(text)
-        files = sorted(str(p) for p in folder.iterdir() if p.name != "bin")
+        files = sorted(str(p) for p in folder.iterdir() if p.suffix in (".service", ".target"))
         done = subprocess.run(["systemd-analyze", "--no-pager", *args, *files], env={**os.environ, "SYSTEMD_UNIT_PATH": f"{folder}:"}, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
         return done.returncode, done.stdout
@@ -59,6 +62,16 @@ class Units(suite.HouseTest):
             wanted = ["CAP_NET_BIND_SERVICE"] if name == "speaker" else [""]
             for key in ("CapabilityBoundingSet", "AmbientCapabilities"):
                 self.assertEqual(unit(name)["Service"][key], wanted, f"{name}: {key}")
+
+    def test_the_drop_in_for_a_vrf_adds_its_capability_and_no_other(self):
+        path = FOLDER / "weir-speaker.service"
+        self.assertEqual(self.analyzed("verify", "--man=no", drop_in=units.shown_drop_in(path)), (0, ""))
+        # It does read the drop-in.
+        wrong = units.shown_drop_in(path).replace("AmbientCapabilities", "AmbientCapability")
+        self.assertIn("Unknown key 'AmbientCapability'", self.analyzed("verify", "--man=no", drop_in=wrong)[1])
+        with_it = units.read(path, units.shown_drop_in(path))["Service"]
+        for key in ("CapabilityBoundingSet", "AmbientCapabilities"):
+            self.assertEqual(units.capabilities(with_it, key), {"CAP_NET_BIND_SERVICE", "CAP_NET_RAW"})
 
     def test_nothing_takes_the_speaker_with_it(self):
         speaker = unit("speaker")["Unit"]
