@@ -3,17 +3,25 @@
 GoBGP's container, kills and loses each container in turn, ends the attack, and takes everything down. For --long."""
 import os
 import pathlib
+import re
+import shlex
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from lib import containers, house, namespace, processes, suite
+from lib import containers, house, namespace, processes, prometheus, suite
 from lib.waits import wait_for
 
 TARGET = "destination: 198.51.100.45/32"
-KNOWN_BY_HEALTH = ("redis-state", "redis-telemetry", "collector", "aggregator", "policy", "speaker", "gobgp")
+KNOWN_BY_HEALTH = ("redis-state", "redis-telemetry", "collector", "aggregator", "policy", "speaker", "gobgp", "prometheus")
 ALL = KNOWN_BY_HEALTH + ("generator",)
 LIMIT_S = 90
+# Rows of the table of commands; its head has one too, which stands before all of them.
+TABLE = [re.findall(r"`([^`]+)`", line.split("|")[2]) for line in (house.ROOT / "docs/containers.md").read_text().splitlines()
+         if line.startswith("| ") and not line.startswith("| to do |")]
+DOCUMENTED = {command for row in TABLE for command in row}
+# Another part of the test does these.
+DONE_ELSEWHERE = {"up -d --build", "down", "-v"}
 FOLDER = "WEIR_TEST_CONTAINERS"  # where the images were built, for the part inside the namespace
 CGROUPS = "libpod_parent"  # what podman leaves of itself
 
@@ -55,6 +63,7 @@ class Containers(suite.HouseTest):
                 self.see_rights(service)
         self.see_secrets()
         self.see_commands()
+        self.see_monitoring()
         for service in ALL:
             with self.subTest(what="killed", service=service):
                 self.kill(service)
@@ -85,16 +94,43 @@ class Containers(suite.HouseTest):
                                       "dbsize")
             self.assertIn("NOAUTH", said)
 
+    def documented(self, command):
+        """Runs a command of the table in docs/containers.md, without a terminal."""
+        self.assertIn(command, DOCUMENTED)
+        self.undone.discard(command)
+        return self.deployment.compose(*shlex.split(re.sub(r"^(run|exec)", r"\1 -T", command)))
+
     def see_commands(self):
-        """Those of docs/containers.md: looking, the way out with all else down, reading the configuration again."""
-        self.assertEqual({p["kind"] for p in self.deployment.weir("status")["processes"]},
-                         {"collector", "aggregator", "policy", "speaker"})
-        said = self.deployment.compose("exec", "-T", "speaker", "weir", "speaker", "status")
-        self.assertIn("sp1: state Redis reached", said)
+        """Every command of the table: looking, both ways out and back, reading the configuration again."""
+        self.undone = DOCUMENTED - DONE_ELSEWHERE
+        for process in ("collector c1", "aggregator a1", "policy p1", "speaker sp1"):
+            self.assertRegex(self.documented("run --rm weir status"), process.replace(" ", " +"))
+        self.assertIn(TARGET.split()[1], self.documented("run --rm weir mitigations"))
+        self.assertRegex(self.documented("ps"), r"speaker.*Up")
+        for out, back in (("run --rm weir withdraw-all --reason 'alice: wrong rules'", "run --rm weir resume"),
+                          ("exec speaker weir speaker withdraw-all", "exec speaker weir speaker resume")):
+            began = time.monotonic()
+            self.assertIn("hold on all is set", self.documented(out))
+            wait_for(lambda: not self.deployment.routes(), 5, f"no route after {out}")
+            print(f"{out}: no route after {time.monotonic() - began:.1f} s, the command itself with it", flush=True)
+            if out.startswith("run"):
+                self.assertRegex(self.documented("run --rm weir status"), "ON HOLD: all, by operator@.*: alice: wrong rules;")
+            self.documented(back)
+            self.wait_route(f"after {back}")
         processes_of_ours = ("collector", "aggregator", "policy", "speaker")
-        self.deployment.compose("kill", "-s", "HUP", *processes_of_ours)
+        self.documented("kill -s HUP collector aggregator policy speaker")
         for service in processes_of_ours:
             wait_for(lambda s=service: "configuration reloaded" in self.logs(s), LIMIT_S, f"{service} reads its file again")
+        self.assertEqual(self.undone, set(), "commands of docs/containers.md that were not run")
+
+    def see_monitoring(self):
+        """Prometheus has the shipped rules, and every process of ours answers it."""
+        asked = prometheus.Running(9090)
+        wait_for(lambda: asked.query('sum(up{job="weir"})') and asked.value('sum(up{job="weir"})') == 4, LIMIT_S, "all are scraped")
+        wanted = re.findall(r"(?m)^ *- (?:alert|record): (\S+)", (prometheus.MONITORING / "weir.rules.yaml").read_text())
+        self.assertCountEqual([rule["name"] for rule in asked.rules()], wanted)
+        wait_for(lambda: {rule["health"] for rule in asked.rules()} == {"ok"}, LIMIT_S, "every rule is evaluated")
+        wait_for(lambda: "WeirAttack" in asked.alerts(), LIMIT_S, "the attack is an alert")
 
     def logs(self, service):
         return self.deployment.compose("logs", "--no-color", service)

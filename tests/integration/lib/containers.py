@@ -16,7 +16,7 @@ CACHE = ROOT / "build/containers"
 STORAGE = CACHE / "storage"
 DEBIAN = "docker.io/library/debian:bookworm-slim"
 TOOLS = "localhost/weir-tools:cache"  # Debian with the compiler and the libraries
-TARGETS = ("init", "redis", "collector", "aggregator", "policy", "speaker", "weir", "gobgp")
+TARGETS = ("init", "redis", "collector", "aggregator", "policy", "speaker", "weir", "gobgp", "prometheus")
 PROGRAMS = ("buildah", "podman", "runc", "debootstrap", "docker-compose")
 MISSING = [name for name in PROGRAMS if not shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin")]
 # crun and systemd are not asked for: a machine without either will do.
@@ -132,7 +132,7 @@ class Deployment:
         self.environment.update(DEMO_ATTACK_AFTER=time, DEMO_ATTACK_FOR="0s")
 
     def compose(self, *args, **options):
-        files = [f"-f{ROOT}/docker/{name}" for name in ("compose.yaml", "compose.demo.yaml")]
+        files = [f"-f{ROOT}/docker/{name}" for name in ("compose.yaml", "compose.demo.yaml", "compose.monitoring.yaml")]
         return call("docker-compose", "-p", self.project, *files, *args, env=self.environment, **options).stdout
 
     def container(self, service):

@@ -26,28 +26,11 @@ def promtool(*args, cwd=None):
     return done.returncode, done.stdout
 
 
-class Prometheus:
-    def __init__(self, folder, targets):
-        """targets: ports of /metrics, which take the places of the shipped ones."""
-        self.folder, self.port, self.process = folder / "prometheus", free_port(), None
-        self.folder.mkdir()
-        shutil.copy(MONITORING / "weir.rules.yaml", self.folder)
-        text, count = re.subn(r"targets: \[.*\]", f"targets: {json.dumps([f'127.0.0.1:{p}' for p in targets])}",
-                              (MONITORING / "prometheus.yaml").read_text())
-        text, intervals = re.subn(r"(?m)^(\s*\w+_interval): \S+", r"\1: 1s", text)
-        if (count, intervals) != (1, 2):
-            raise ValueError("prometheus.yaml has another form than this test knows")
-        (self.folder / "prometheus.yaml").write_text(text)
+class Running:
+    """What a Prometheus on this port of 127.0.0.1 answers."""
 
-    def start(self):
-        self.process = spawn(["prometheus", f"--config.file={self.folder}/prometheus.yaml",
-                              f"--storage.tsdb.path={self.folder}/data", f"--web.listen-address=127.0.0.1:{self.port}"],
-                             self.folder / "prometheus.log")
-        wait_for(lambda: self.ask("status/buildinfo"), 30, "Prometheus answers")
-        return self
-
-    def stop(self):
-        end(self.process)
+    def __init__(self, port):
+        self.port = port
 
     def ask(self, path, **parameters):
         """The data of the answer; ValueError with its own words where it refuses."""
@@ -74,3 +57,30 @@ class Prometheus:
     def rules(self):
         """Each rule as Prometheus read it."""
         return [rule for group in self.ask("rules")["groups"] for rule in group["rules"]]
+
+
+class Prometheus(Running):
+    """One that is started here, in a folder of its own."""
+
+    def __init__(self, folder, targets):
+        """targets: ports of /metrics, which take the places of the shipped ones."""
+        super().__init__(free_port())
+        self.folder, self.process = folder / "prometheus", None
+        self.folder.mkdir()
+        shutil.copy(MONITORING / "weir.rules.yaml", self.folder)
+        text, count = re.subn(r"targets: \[.*\]", f"targets: {json.dumps([f'127.0.0.1:{p}' for p in targets])}",
+                              (MONITORING / "prometheus.yaml").read_text())
+        text, intervals = re.subn(r"(?m)^(\s*\w+_interval): \S+", r"\1: 1s", text)
+        if (count, intervals) != (1, 2):
+            raise ValueError("prometheus.yaml has another form than this test knows")
+        (self.folder / "prometheus.yaml").write_text(text)
+
+    def start(self):
+        self.process = spawn(["prometheus", f"--config.file={self.folder}/prometheus.yaml",
+                              f"--storage.tsdb.path={self.folder}/data", f"--web.listen-address=127.0.0.1:{self.port}"],
+                             self.folder / "prometheus.log")
+        wait_for(lambda: self.ask("status/buildinfo"), 30, "Prometheus answers")
+        return self
+
+    def stop(self):
+        end(self.process)
