@@ -31,14 +31,20 @@ def is_route(lines):
 
 
 class Containers(suite.HouseTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.engine = containers.Engine(os.environ[FOLDER])
+        cls.engine.start()
+
     def setUp(self):
         super().setUp()
-        self.engine = containers.Engine(os.environ[FOLDER])
-        self.engine.start()
-        self.deployment = containers.Deployment(self.engine, "5s")
+        self.deployment = None
         self.addCleanup(self.take_down)
 
     def take_down(self):
+        if self.deployment is None:
+            return
         if self.failed_so_far():
             print(self.deployment.compose("logs", "--tail=30", "--no-color", check=False))
         self.deployment.compose("down", "-v", "-t", "10", "--remove-orphans", check=False)
@@ -55,6 +61,7 @@ class Containers(suite.HouseTest):
         wait_for(lambda: is_route(self.deployment.routes()), LIMIT_S, f"the route in GoBGP's container {what}")
 
     def test_the_demonstration_survives_each_of_its_containers(self):
+        self.deployment = containers.Deployment(self.engine, "5s")
         self.deployment.up()
         self.wait_healthy(*KNOWN_BY_HEALTH)
         self.wait_route("in the beginning")
@@ -70,6 +77,21 @@ class Containers(suite.HouseTest):
             with self.subTest(what="lost", service=service):
                 self.lose(service)
         self.see_the_end()
+        self.see_nothing_left()
+
+    def test_a_network_s_own_configuration_runs_dry_as_it_comes(self):
+        """compose.yaml alone, on a copy of etc/weir.yaml in a folder of its own."""
+        etc = pathlib.Path(os.environ[FOLDER]) / "srv"
+        etc.mkdir(mode=0o755)
+        text = (house.ROOT / "etc/weir.yaml").read_text()
+        (etc / "weir.yaml").write_text(text + "\n# ours\n")
+        self.deployment = containers.Deployment(self.engine, names=containers.YOUR_NETWORK, etc=etc)
+        self.deployment.up()
+        self.wait_healthy("redis-state", "redis-telemetry", "collector", "aggregator", "policy", "speaker")
+        self.assertIn("dry run: nothing is announced", self.deployment.compose("run", "--rm", "-T", "weir", "status"))
+        (etc / "weir.yaml").write_text(text + "\nno_such_key: 1\n")
+        self.deployment.compose("kill", "-s", "HUP", "policy")
+        wait_for(lambda: "no_such_key" in self.logs("policy"), LIMIT_S, "policy reads this folder's file")
         self.see_nothing_left()
 
     def see_rights(self, service):

@@ -120,19 +120,24 @@ class Engine:
         return call("podman", *self.where, "healthcheck", "run", name, check=False, env=self.environment).returncode == 0
 
 
-class Deployment:
-    """The demonstration, as a compose project of its own."""
+DEMONSTRATION = ("compose.yaml", "compose.demo.yaml", "compose.monitoring.yaml")
+YOUR_NETWORK = ("compose.yaml",)
 
-    def __init__(self, engine, attack_after):
-        self.engine, self.project = engine, "weirtest"
-        self.environment = {**engine.environment, "DOCKER_HOST": f"unix://{engine.folder}/podman.sock", "COMPOSE_HTTP_TIMEOUT": "300"}
+
+class Deployment:
+    """Compose files of docker/, as a compose project of its own; the demonstration, unless said otherwise."""
+
+    def __init__(self, engine, attack_after="0s", names=DEMONSTRATION, etc=ROOT / "etc"):
+        self.engine, self.project, self.names = engine, "weirtest", names
+        self.environment = {**engine.environment, "DOCKER_HOST": f"unix://{engine.folder}/podman.sock", "COMPOSE_HTTP_TIMEOUT": "300",
+                            "WEIR_ETC": str(etc)}
         self.attack_after(attack_after)
 
     def attack_after(self, time):
         self.environment.update(DEMO_ATTACK_AFTER=time, DEMO_ATTACK_FOR="0s")
 
     def compose(self, *args, **options):
-        files = [f"-f{ROOT}/docker/{name}" for name in ("compose.yaml", "compose.demo.yaml", "compose.monitoring.yaml")]
+        files = [f"-f{ROOT}/docker/{name}" for name in self.names]
         return call("docker-compose", "-p", self.project, *files, *args, env=self.environment, **options).stdout
 
     def container(self, service):
