@@ -279,6 +279,15 @@ static void try_all(struct search *s, const struct packet *from, enum component 
         }
 }
 
+/* An IPv6 rule for extension headers alone: no packet has one as its upper layer. */
+static bool wants_only_extensions(enum component c)
+{
+    bool any = c != COMPONENT_PROTOCOL || rule.family != ADDR_IPV6;
+    for (unsigned value = 0; value < 256 && !any; value++)
+        any = !is_extension((uint8_t)value) && naive_list(&rule, c, value);
+    return !any;
+}
+
 /* Nothing but the component's own field tells of the header that it is in. */
 static void hide_for(struct random *r, enum component c, struct exporter *e)
 {
@@ -310,6 +319,8 @@ Test(match_properties, one_component_is_unknown_only_where_packets_differ)
         } while (!rule_has(&rule, c) || (c == COMPONENT_DESTINATION && rule.destination.len == 0) ||
                  (c == COMPONENT_SOURCE && rule.source.len == 0));
         rule.present = (uint16_t)(1U << c);
+        if (wants_only_extensions(c))
+            continue;
         match_compile(&program, &rule);
         random_packet(&r, &rule, &p);
         struct exporter e = random_exporter(&r, &p);
