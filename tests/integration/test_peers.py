@@ -1,10 +1,8 @@
 #!/usr/bin/env python3
 """GoBGP, FRR and BIRD at once as peers of one weir, with routes of both families from attack to withdrawal; with rules that
 one of them dislikes; and beside peers that do everything wrong, of which they notice nothing."""
-import json
 import os
 import random
-import re
 import socket
 import struct
 import sys
@@ -194,18 +192,6 @@ class PeersTest(suite.HouseTest):
             self.router.stop_stream(host)
         wait_for(lambda: not any(self.peers.tables().values()), 30, "none has a route")
 
-    def sessions(self):
-        """What tells a session from a later one, asked of each daemon and of weir."""
-        p = self.peers.daemons
-        gobgp = json.loads(p["gobgp"].cli("neighbor", "-j"))[0]
-        frr = json.loads(p["frr"].cli("show bgp neighbors json"))[p["frr"].speaker]
-        bird = re.search(r"^spk +BGP +\S+ +up +(\S+) +Established", p["bird"].cli("show", "protocols"), re.MULTILINE)
-        weirs = {peer["peer"]: (peer["since"], peer["flaps"]) for peer in self.house.weir("peers")
-                 if peer["peer"] in (*p, "recorder")}
-        return {"gobgp": (gobgp["timers"]["state"]["uptime"], gobgp["state"].get("flops", 0)),
-                "frr": (frr["connectionsEstablished"], frr["connectionsDropped"]), "bird": bird[1],
-                "recorder": self.peers.recorder.sessions, "weir": weirs}
-
     def test_routes_of_both_families_from_attack_to_withdrawal(self):
         self.up()
         hosts = ["198.51.100.44", "2001:db8:100::44"]
@@ -218,14 +204,14 @@ class PeersTest(suite.HouseTest):
                     self.assertRegex(routes[0], pattern)
         for peer in self.house.weir("peers"):
             self.assertEqual((peer["state"], peer["flaps"]), ("established", 0), peer)
-        before = self.sessions()
+        before = self.peers.sessions(self.house)
         self.over(hosts)
-        self.assertEqual(self.sessions(), before)
+        self.assertEqual(self.peers.sessions(self.house), before)
 
     def test_no_peer_gets_what_would_end_its_session(self):
         """What one router dislikes the others get all the same, and weir says why it does not."""
         self.up()
-        before, taken_by = self.sessions(), {}
+        before, taken_by = self.peers.sessions(self.house), {}
         for i, (family, match, takers) in enumerate(EDGES):
             host = f"198.51.100.{80 + i}" if family == 4 else f"2001:db8:100::{80 + i}"
             rule = f"match destination {host}/{32 if family == 4 else 128} {match} then discard"
@@ -237,24 +223,24 @@ class PeersTest(suite.HouseTest):
             takers = taken_by[m["rule"].split()[2].split("/")[0]]
             for name in EVERYBODY:
                 self.assertRegex(m["results"][f"sp1/{name}"], "^sent$" if name in takers else "^refused: profile: .* takes ", m["rule"])
-        self.assertEqual(self.sessions(), before)
+        self.assertEqual(self.peers.sessions(self.house), before)
 
     def test_bad_peers_leave_the_others_alone(self):
         self.up(BEHAVIOURS)
         first = ["198.51.100.50", "2001:db8:100::50"]
         self.attack(first)
-        before = self.sessions()
+        before = self.peers.sessions(self.house)
         for bad in self.bad:
             if bad.bad_name in COMES_AGAIN:  # later it is tried more and more seldom
                 wait_for(lambda bad=bad: bad.connections >= 4, 60, f"{bad.bad_name} is tried again")
         second = [f"198.51.100.{60 + i}" for i in range(4)] + [f"2001:db8:100::{60 + i}" for i in range(4)]
         self.attack_beside(first, second)
-        self.assertEqual(self.sessions(), before)
+        self.assertEqual(self.peers.sessions(self.house), before)
         for name, witness in self.peers.witnesses.items():
             for host in first:
                 self.assertEqual(witness.history.gaps(host, 0, now_ms()), [], f"{host} at {name}")
         self.over(first)
-        self.assertEqual(self.sessions(), before)
+        self.assertEqual(self.peers.sessions(self.house), before)
         weirs = {peer["peer"]: peer for peer in self.house.weir("peers")}
         for name in ("refuses", "resets", "mute", "notifies", "another-as"):
             self.assertNotEqual(weirs[name]["state"], "established", weirs[name])

@@ -1,5 +1,7 @@
 """GoBGP, FRR, BIRD and a recorder as the peers of one weir, each on a loopback address of its own."""
+import json
 import os
+import re
 
 from . import witnesses
 from .bgp import LOCAL_AS, Recorder
@@ -50,6 +52,17 @@ class Peers:
 
     def established(self):
         return self.recorder.established() and all(peer.established() for peer in self.daemons.values())
+
+    def sessions(self, house):
+        """What tells a session from a later one, asked of each daemon and of weir."""
+        p = self.daemons
+        gobgp = json.loads(p["gobgp"].cli("neighbor", "-j"))[0]
+        frr = json.loads(p["frr"].cli("show bgp neighbors json"))[p["frr"].speaker]
+        bird = re.search(r"^spk +BGP +\S+ +up +(\S+) +Established", p["bird"].cli("show", "protocols"), re.MULTILINE)
+        weirs = {peer["peer"]: (peer["since"], peer["flaps"]) for peer in house.weir("peers") if peer["peer"] in (*p, "recorder")}
+        return {"gobgp": (gobgp["timers"]["state"]["uptime"], gobgp["state"].get("flops", 0)),
+                "frr": (frr["connectionsEstablished"], frr["connectionsDropped"]), "bird": bird[1],
+                "recorder": self.recorder.sessions, "weir": weirs}
 
     def all_hold(self, hosts):
         """By what the witnesses saw last."""
