@@ -4,13 +4,14 @@
 
 #include <string.h>
 
-enum form { FORM_STRING, FORM_BYTES, FORM_ENDPOINTS };
+/* FORM_FIRST: bytes; the first value that is given is taken, as nothing has used one before. */
+enum form { FORM_STRING, FORM_BYTES, FORM_FIRST, FORM_ENDPOINTS };
 
 struct fixed {
     const char *kind; /* NULL: of every process */
     const char *key;
     enum form form;
-    size_t offset, size; /* size of FORM_BYTES */
+    size_t offset, size; /* size of FORM_BYTES and FORM_FIRST */
 };
 
 #define OFFSET(member) offsetof(struct config, member)
@@ -21,6 +22,10 @@ struct fixed {
 #define VALUE(kind, member, key)                                                                   \
     {                                                                                              \
         kind, key, FORM_BYTES, OFFSET(member), sizeof(((struct config *)0)->member)                \
+    }
+#define FIRST(kind, member, key)                                                                   \
+    {                                                                                              \
+        kind, key, FORM_FIRST, OFFSET(member), sizeof(((struct config *)0)->member)                \
     }
 #define ENDPOINTS(kind, member, key)                                                               \
     {                                                                                              \
@@ -56,8 +61,8 @@ static const struct fixed fixed[] = {
     STRING("policy", policy.name, "policy.name"),
     VALUE("policy", policy.metrics_port, "policy.metrics_port"),
     STRING("speaker", speaker.name, "speaker.name"),
-    VALUE("speaker", speaker.router_id, "speaker.router_id"),
-    VALUE("speaker", speaker.local_as, "speaker.local_as"),
+    FIRST("speaker", speaker.router_id, "speaker.router_id"),
+    FIRST("speaker", speaker.local_as, "speaker.local_as"),
     ENDPOINTS("speaker", speaker.listen, "speaker.listen"),
     VALUE("speaker", speaker.metrics_port, "speaker.metrics_port"),
     STRING("speaker", speaker.socket, "speaker.socket"),
@@ -98,9 +103,18 @@ static void keep_string(struct keeper *k, const struct fixed *f, void *now, cons
     k->on_kept(k->owner, f->key);
 }
 
+static bool is_zero(const void *value, size_t size)
+{
+    const uint8_t *bytes = value;
+    for (size_t i = 0; i < size; i++)
+        if (bytes[i] != 0)
+            return false;
+    return true;
+}
+
 static void keep_bytes(struct keeper *k, const struct fixed *f, void *now, const void *old)
 {
-    if (memcmp(now, old, f->size) == 0)
+    if (memcmp(now, old, f->size) == 0 || (f->form == FORM_FIRST && is_zero(old, f->size)))
         return;
     memcpy(now, old, f->size);
     k->on_kept(k->owner, f->key);
@@ -183,8 +197,11 @@ static void keep_map(struct keeper *k)
 enum status config_keep_fixed(struct config *config, const struct config *old, const char *kind,
                               void (*on_kept)(void *owner, const char *key), void *owner)
 {
-    static void (*const keep[])(struct keeper *, const struct fixed *, void *, const void *) = {
-        [FORM_STRING] = keep_string, [FORM_BYTES] = keep_bytes, [FORM_ENDPOINTS] = keep_endpoints};
+    static void (*const keep[])(struct keeper *, const struct fixed *, void *,
+                                const void *) = {[FORM_STRING] = keep_string,
+                                                 [FORM_BYTES] = keep_bytes,
+                                                 [FORM_FIRST] = keep_bytes,
+                                                 [FORM_ENDPOINTS] = keep_endpoints};
     struct keeper k = {config, old, on_kept, owner};
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
         const struct fixed *f = &fixed[i];

@@ -67,8 +67,6 @@ Test(config_fixed, each_key_alone_stays)
         {"aggregator", "aggregator: {metrics_port: 1}\n", "aggregator.metrics_port"},
         {"aggregator", "aggregator: {max_keys: 5000}\n", "aggregator.max_keys"},
         {"speaker", "speaker: {name: x}\n", "speaker.name"},
-        {"speaker", "speaker: {router_id: 192.0.2.9}\n", "speaker.router_id"},
-        {"speaker", "speaker: {local_as: 64500}\n", "speaker.local_as"},
         {"speaker", "speaker: {metrics_port: 1}\n", "speaker.metrics_port"},
         {"speaker", "speaker: {socket: x.sock}\n", "speaker.socket"},
         {"speaker", "speaker: {journal: x.journal}\n", "speaker.journal"},
@@ -79,6 +77,18 @@ Test(config_fixed, each_key_alone_stays)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         cr_expect_str_eq(reload(cases[i].kind, "", cases[i].after), cases[i].key, "%s of %s: %s",
                          cases[i].after, cases[i].kind, kept);
+}
+
+/* No session has used them before: a first peer can be added without a restart. */
+Test(config_fixed, the_first_identifier_and_as_are_taken)
+{
+    static const char both[] = "speaker: {router_id: 192.0.2.9, local_as: 64500}\n";
+    cr_expect_str_eq(reload("speaker", "", both), "");
+    cr_expect_str_eq(reload("speaker", both, "speaker: {router_id: 192.0.2.8, local_as: 64500}\n"),
+                     "speaker.router_id");
+    cr_expect_str_eq(reload("speaker", both, "speaker: {router_id: 192.0.2.9, local_as: 64501}\n"),
+                     "speaker.local_as");
+    cr_expect_str_eq(reload("speaker", both, ""), "speaker.router_id speaker.local_as");
 }
 
 Test(config_fixed, servers_and_shards_stay_together)
