@@ -377,14 +377,16 @@ static int find_config(struct up *up, const char *state_dir)
     if (file == NULL) {
         if (state_dir == NULL)
             state_dir = "/var/lib/weir";
-        if (up_make_folder(state_dir) != STATUS_OK || realpath(state_dir, full) == NULL)
+        enum status made = up_make_folder(state_dir);
+        if (made != STATUS_OK || realpath(state_dir, full) == NULL)
             return command_failed(up->context, "cannot use the state folder %s: %s", state_dir,
-                                  strerror(errno));
+                                  up_folder_why(made));
         bool is_new = false;
         if (up_sample(full, path, &is_new) != STATUS_OK)
             return command_failed(up->context, "cannot write %s: %s", path, strerror(errno));
         if (is_new)
-            log_info("wrote a sample configuration", "file=%s", path);
+            log_info("wrote a sample configuration", "file=%s",
+                     log_value(full, sizeof(full), path));
         file = path;
     }
     struct config_errors errors;
@@ -425,9 +427,10 @@ static int start(struct up *up)
 {
     const struct config *c = up->config;
     long holder = 0;
-    if (up_make_folder(c->state_dir) != STATUS_OK)
+    enum status made = up_make_folder(c->state_dir);
+    if (made != STATUS_OK)
         return command_failed(up->context, "cannot use state_dir %s: %s", c->state_dir,
-                              strerror(errno));
+                              up_folder_why(made));
     switch (take_lock(up, &holder)) {
     case STATUS_OK:
         break;
@@ -440,9 +443,10 @@ static int start(struct up *up)
     default:
         return command_failed(up->context, "cannot lock %s: %s", c->state_dir, strerror(errno));
     }
-    if (up_make_folder(c->run_dir) != STATUS_OK)
+    made = up_make_folder(c->run_dir);
+    if (made != STATUS_OK)
         return command_failed(up->context, "cannot use run_dir %s: %s", c->run_dir,
-                              strerror(errno));
+                              up_folder_why(made));
     enum status s = add_children(up);
     if (s == STATUS_OK)
         s = open_notify(up);

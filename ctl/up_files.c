@@ -51,6 +51,14 @@ enum status up_make_folder(const char *path)
     return is.st_uid == geteuid() ? STATUS_OK : STATUS_REFUSED;
 }
 
+const char *up_folder_why(enum status made)
+{
+    return made == STATUS_REFUSED
+               ? "it belongs to another user: start weir as that user, or with a folder of its own "
+                 "(--state-dir; scripts/run: $WEIR_STATE_DIR)"
+               : strerror(errno);
+}
+
 enum status up_lock(const char *state_dir, int *ret_fd, long *ret_holder)
 {
     char path[UP_PATH_MAX];

@@ -14,6 +14,9 @@ enum { UP_PATH_MAX = 4096 };
 /* Makes the folder and what leads to it, for its owner only. REFUSED: it is somebody else's. */
 enum status up_make_folder(const char *path);
 
+/* Why it did not, errno being what it left. */
+const char *up_folder_why(enum status made);
+
 /* Holds state_dir/weir-up.lock for as long as this process or a child of it lives. REFUSED: another
  * holds it, whose pid goes into *ret_holder (0: not known). */
 enum status up_lock(const char *state_dir, int *ret_fd, long *ret_holder);

@@ -78,8 +78,9 @@ void up_say_next(const struct config *c, bool as_json)
         printf(" %s", endpoint_format(&c->collector.udp[i], text));
     printf("   (any of them takes sFlow 5, NetFlow 5/9 and IPFIX)\n");
     if (c->collector.udp_count != 0)
-        printf("  Try it without a router:   weir generate --to %s --proto netflow9 --rate 1k\n",
-               reach(&c->collector.udp[0], text));
+        printf(
+            "  Try it without a router:   weir generate --to %s --proto netflow9 --duration 1m\n",
+            reach(&c->collector.udp[0], text));
     printf("  See what comes in:         weir exporters; weir top\n"
            "  See alarms and rules:      weir alarms; weir mitigations\n"
            "  Add a BGP peer:            under `peers:` in %s, then start again; weir peers\n",
@@ -97,7 +98,7 @@ void up_say_next(const struct config *c, bool as_json)
 
 void up_say_not_ready(const struct config *c, const struct child *children, size_t count)
 {
-    bool is_taken = false;
+    bool is_taken = false, is_foreign = false;
     show_print(stderr, "\nweir is not up. It tries on, and says so when it is; until then:\n");
     for (size_t i = 0; i < count; i++) {
         if (children[i].ready)
@@ -105,6 +106,7 @@ void up_say_not_ready(const struct config *c, const struct child *children, size
         const char *why = children[i].why[0] != '\0' ? children[i].why : "it has not said why";
         show_print(stderr, "  %-11s is not ready: %s\n", children[i].name, why);
         is_taken = is_taken || strstr(why, strerror(EADDRINUSE)) != NULL;
+        is_foreign = is_foreign || strstr(why, strerror(EADDRNOTAVAIL)) != NULL;
     }
     if (is_taken) {
         struct text file;
@@ -116,5 +118,9 @@ void up_say_not_ready(const struct config *c, const struct child *children, size
                    text_str(&file));
         text_done(&file);
     }
+    if (is_foreign)
+        show_print(stderr,
+                   "This machine does not have that address; `ip address` shows those that it "
+                   "has, and 0.0.0.0 is all of them.\n");
     show_print(stderr, "\n");
 }

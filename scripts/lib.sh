@@ -52,7 +52,7 @@ need_packages() {
     [ -n "$missing" ] || return 0
     mapfile -t missing <<<"$missing"
     [ -r /etc/debian_version ] || die "installs packages only on Debian; missing here: ${missing[*]}"
-    say "installing ${#missing[@]} Debian packages: ${missing[*]}"
+    say "installing ${#missing[@]} Debian packages, which may take some minutes: ${missing[*]}"
     as_root "$root/scripts/install-packages" "${missing[@]}" || die "could not install: ${missing[*]}"
 }
 
@@ -69,7 +69,11 @@ build_preset() {
         say "waiting for another build in this folder …"
         flock "$lock"
     fi
-    say "building ($preset) …"
+    if [ -e "$root/build/$preset/build.ninja" ]; then
+        say "building ($preset) …"
+    else
+        say "building ($preset) for the first time, a minute or two; what it says goes to build/$preset.log …"
+    fi
     # What an interrupted compiler says is not what is wrong.
     trap 'say "$(basename "$0"): interrupted; the next run goes on from here"; exit 130' INT
     if ! (

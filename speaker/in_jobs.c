@@ -152,7 +152,9 @@ static void on_leader(void *owner, enum status status, const struct redis_reply 
 static void on_up(void *owner)
 {
     struct in_jobs *in = owner;
-    log_info("state server reached", "address=%s", in->speaker->config->redis.state.address);
+    char address[128];
+    log_info("state server reached", "address=%s",
+             log_value(address, sizeof address, in->speaker->config->redis.state.address));
     in->was_read = false;
     in->leader_at = 0;
     in_desired_read(in);

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A path in the log, with room for its quotes. */
+enum { SHOWN_PATH_MAX = 1100 };
+
 enum {
     STATE_VERSION = 1,
     STATE_MAX = 256,
@@ -55,10 +58,13 @@ static enum status judge(struct speaker *speaker, enum status status)
     if (status == STATUS_OK)
         return status;
     speaker_metrics_journal_failed();
+    char file[SHOWN_PATH_MAX];
     if (!speaker->journal_failed)
         log_error("the journal cannot be written; a restart without the state server would lose "
                   "what changes now",
-                  "file=%s error=%s", speaker->config->speaker.journal, status_name(status));
+                  "file=%s error=%s",
+                  log_value(file, sizeof file, speaker->config->speaker.journal),
+                  status_name(status));
     speaker->journal_failed = true;
     speaker->journal_failures++;
     return status;
@@ -76,7 +82,9 @@ void store_caught_up(struct speaker *speaker)
     if (journal_is_suspect(speaker->journal))
         return;
     speaker->journal_failed = false;
-    log_info("the journal has everything again", "file=%s", speaker->config->speaker.journal);
+    char file[SHOWN_PATH_MAX];
+    log_info("the journal has everything again", "file=%s",
+             log_value(file, sizeof file, speaker->config->speaker.journal));
 }
 
 /* What is not there costs the disk nothing, and says nothing of it. */
@@ -367,7 +375,11 @@ static void apply_all(struct loading *loading)
 
 static void say_what_was_found(const struct loading *loading, enum journal_found found)
 {
-    const char *file = loading->speaker->config->speaker.journal;
+    const char *path = loading->speaker->config->speaker.journal;
+    char file[SHOWN_PATH_MAX], aside[SHOWN_PATH_MAX], moved[SHOWN_PATH_MAX];
+    (void)snprintf(moved, sizeof moved, "%s.damaged", path);
+    (void)log_value(file, sizeof file, path);
+    (void)log_value(aside, sizeof aside, moved);
     switch (found) {
     case JOURNAL_NEW:
         log_info("journal begun", "file=%s", file);
@@ -377,12 +389,12 @@ static void say_what_was_found(const struct loading *loading, enum journal_found
         break;
     case JOURNAL_DAMAGED:
         log_error("the journal is damaged: moved aside, what came before the damage is kept",
-                  "file=%s aside=%s.damaged", file, file);
+                  "file=%s aside=%s", file, aside);
         break;
     case JOURNAL_FOREIGN:
         log_error("the journal is of another version, or none: moved aside, this speaker begins "
                   "without what is in it",
-                  "file=%s aside=%s.damaged", file, file);
+                  "file=%s aside=%s", file, aside);
         break;
     case JOURNAL_WHOLE:
         break;

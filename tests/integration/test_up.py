@@ -169,6 +169,14 @@ class Ready(UpTest):
         self.assertEqual(up.log_text().count("weir is not up"), 1)
         self.assertEqual(up.stop(), 0)
 
+    def test_an_address_of_another_machine_is_said_with_what_to_do(self):
+        folder = self.folder()
+        up = house.House(folder, house.config(folder, ["192.0.2.77:2055"], dry_run=True))
+        self.addCleanup(up.stop)
+        self.begin(up)
+        wait_for(lambda: "This machine does not have that address" in up.log_text(), 60, "what to do")
+        self.assertEqual(up.stop(), 1)
+
     def test_never_up_is_a_failure(self):
         folder, taken = self.folder(), socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.addCleanup(taken.close)
@@ -214,6 +222,17 @@ class Folders(UpTest):
             done = subprocess.run(["bash", "-c", f"{export}\n{hint}"], cwd="/", env={"PATH": "/usr/bin:/bin"}, text=True,
                                   capture_output=True, timeout=60, check=False)
             self.assertEqual((done.returncode, done.stderr), (0, ""), hint)
+
+    def test_the_state_folder_of_another_user_is_refused_and_said(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root, to give a folder to somebody else")
+        state = self.folder() / "state"
+        state.mkdir()
+        os.chown(state, 65534, 65534)
+        done = subprocess.run([house.BIN / "weir", "up", "--state-dir", state], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn(f"{state}: it belongs to another user: start weir as that user", done.stderr)
+        self.assertEqual(list(state.iterdir()), [])
 
     def test_the_run_dir_of_another_is_not_taken_from_it(self):
         """A redis-server that starts takes a socket's name away from the one that listens there."""
