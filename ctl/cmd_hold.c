@@ -42,22 +42,50 @@ static bool read_arguments(const struct command_context *context, int argc, char
     return request_scope(context, a->values, &a->scope);
 }
 
+/* Collects what there is, for who meant something else. */
+static bool is_name(struct text *names, const char *name, const char *wanted)
+{
+    text_addf(names, " %s", name);
+    return strcmp(name, wanted) == 0;
+}
+
+/* An alarm that Redis does not have, likewise. */
+static void warn_unknown_alarm(const struct session *session, const struct scope *scope)
+{
+    char key[KEY_NAME_MAX];
+    uint64_t is_there = 1;
+    if (scope->kind != SCOPE_ALARM)
+        return;
+    (void)key_name(key, session->prefix, KEY_ALARM, scope->value);
+    const struct redis_reply *reply = session_ask(session, session->state, "EXISTS", key, NULL);
+    if (reply != NULL && redis_to_u64(reply, &is_there) && is_there == 0)
+        (void)command_failed(session->context,
+                             "warning: Redis has no alarm %s, so this holds nothing; weir alarms "
+                             "lists them",
+                             scope->value);
+}
+
 /* A name that the configuration does not have is probably a slip; the way out works all the same.
  */
 static void warn_unknown(const struct session *session, const struct scope *scope)
 {
     const struct config *c = session->config;
+    struct text names;
     bool known =
         scope->kind != SCOPE_PEER && scope->kind != SCOPE_PLATFORM && scope->kind != SCOPE_METHOD;
+    text_init(&names, 0);
     for (size_t i = 0; scope->kind == SCOPE_PEER && i < c->peer_count; i++)
-        known = known || strcmp(c->peers[i].name, scope->value) == 0;
+        known = is_name(&names, c->peers[i].name, scope->value) || known;
     for (size_t i = 0; scope->kind == SCOPE_PLATFORM && i < c->platform_count; i++)
-        known = known || strcmp(c->platforms[i].name, scope->value) == 0;
+        known = is_name(&names, c->platforms[i].name, scope->value) || known;
     for (size_t i = 0; scope->kind == SCOPE_METHOD && i < c->method_count; i++)
-        known = known || strcmp(c->methods[i].name, scope->value) == 0;
+        known = is_name(&names, c->methods[i].name, scope->value) || known;
     if (!known)
-        (void)command_failed(session->context, "warning: %s knows no %s called %s", c->file,
-                             scope_kind_name((enum scope_kind)scope->kind), scope->value);
+        (void)command_failed(session->context,
+                             "warning: %s knows no %s called %s, so this holds nothing; it knows%s",
+                             c->file, scope_kind_name((enum scope_kind)scope->kind), scope->value,
+                             names.len > 0 ? text_str(&names) : " none");
+    text_done(&names);
 }
 
 /* The entry in weir:stops; part of a transaction. */
@@ -230,10 +258,8 @@ static void print_bared(const struct command_context *context, const struct scop
             "(%.0f%%) unprotected\n",
             bared->mitigations, bared->alarms, bared->alarms_active, share * 100);
     if (counted && bared->dry_runs > 0)
-        show_print(stdout, "%zu dry run%s beside them: nothing is announced of %s, and %s so\n",
-                   bared->dry_runs, bared->dry_runs == 1 ? " stands" : "s stand",
-                   bared->dry_runs == 1 ? "it" : "them",
-                   bared->dry_runs == 1 ? "it stays" : "they stay");
+        show_print(stdout, "of %zu dry run%s nothing was announced, and nothing will be\n",
+                   bared->dry_runs, bared->dry_runs == 1 ? "" : "s");
     show_print(stdout, "back again: weir resume%s%s%s%s\n", scope->kind == SCOPE_ALL ? "" : " --",
                scope->kind == SCOPE_ALL ? "" : scope_kind_name((enum scope_kind)scope->kind),
                scope->kind == SCOPE_ALL ? "" : " ", scope->value);
@@ -272,6 +298,8 @@ int withdraw_all_run(const struct command_context *context, int argc, char **arg
         say_way_out(&session, &a.scope);
     /* Counted afterwards: what is asked for in an emergency does not wait for a reading. */
     bool counted = good && count_bared(&session, &a.scope, &bared);
+    if (good)
+        warn_unknown_alarm(&session, &a.scope);
     if (good)
         print_bared(context, &a.scope, &bared, counted);
     session_close(&session);

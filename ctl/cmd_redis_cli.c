@@ -39,7 +39,9 @@ static int become_redis_cli(const struct command_context *context, const struct 
     bool is_state = false;
     const struct config_redis_server *server = redis_acl_server(config, argv[0], &is_state);
     if (server == NULL)
-        return command_failed(context, "no Redis server is called %s in the configuration",
+        return command_failed(context,
+                              "no Redis server is called %s in the configuration, expected state, "
+                              "telemetry or the name of a telemetry server",
                               argv[0]);
     struct credentials who = {0};
     struct text why;
@@ -66,7 +68,7 @@ int redis_cli_run(const struct command_context *context, int argc, char **argv)
     argc -= 1 + is_admin;
     argv += 1 + is_admin;
     if (argc < 1 || argc > CLI_ARGS_MAX || argv[0][0] == '-')
-        return command_usage_error(context, "expected the name of a Redis server");
+        return command_usage_error(context, "expected a Redis server: state or telemetry");
     struct config *config = session_config(context, false);
     if (config == NULL)
         return EXIT_FAILED;

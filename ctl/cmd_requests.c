@@ -79,8 +79,12 @@ int announce_run(const struct command_context *context, int argc, char **argv)
         COMMAND_VALUE("--reason", a.reason), COMMAND_FLAG("--dry-run", a.dry_run)};
     if (!command_options(context, &argc, argv, options, sizeof options / sizeof options[0]))
         return EXIT_USAGE;
-    if (argc != 2 || a.duration == NULL)
-        return command_usage_error(context, "needs one rule, 'match … then …', and --for TIME");
+    if (argc > 2)
+        return command_usage_error(context, "the rule is one argument: put it in quotes");
+    if (argc < 2)
+        return command_usage_error(context, "needs a rule, 'match … then …'");
+    if (a.duration == NULL)
+        return command_usage_error(context, "needs --for TIME: how long the rule may stand");
     if (!rule_input_read(context, argv[1], NULL, &input))
         return EXIT_FAILED;
     if (input.withdraw || !input.has_actions)

@@ -312,7 +312,10 @@ static void print_report(const struct status_report *r)
     if (json_array_size(r->processes) > 0)
         print_processes(r->processes);
     json_array_foreach(r->warnings, i, item)
-        show_print(stdout, "%s! %s\n", i == 0 ? "\n" : "", json_string_value(item));
+        show_print(stdout, "%s! %s\n", i == 0 && json_array_size(r->processes) > 0 ? "\n" : "",
+                   json_string_value(item));
+    if (r->away)
+        show_print(stdout, "is weir running? (weir up, or the redis services)\n");
 }
 
 int status_run(const struct command_context *context, int argc, char **argv)

@@ -1,5 +1,6 @@
 #include "ctl/command.h"
 
+#include "common/service/config_read.h"
 #include "common/service/process.h"
 #include "ctl/show.h"
 
@@ -7,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { COMMANDS_MAX = 64 };
 
 const struct command *command_find(const char *name)
 {
@@ -122,26 +125,35 @@ bool command_options(const struct command_context *context, int *argc, char **ar
     return true;
 }
 
-static void print_help(void)
+static void print_help(FILE *out)
 {
     size_t count;
     const struct command *commands = command_table(&count);
-    printf("weir counts traffic from routers' flow exports and stops attacks with BGP Flowspec "
-           "rules.\n\n"
-           "usage: weir [--config FILE] [--json] COMMAND …\n\n");
+    fprintf(out,
+            "weir counts traffic from routers' flow exports and stops attacks with BGP Flowspec "
+            "rules.\n\n"
+            "usage: weir [--config FILE] [--json] COMMAND …\n\n");
     for (size_t i = 0; i < count; i++)
-        printf("  %-14s %s\n", commands[i].name, commands[i].summary);
-    printf("\n  --config FILE  default $WEIR_CONFIG, then ./weir.yaml, then /etc/weir/weir.yaml\n"
-           "  --json         JSON on standard output, for programs\n"
-           "  --version      print the version\n\n"
-           "weir COMMAND --help says how to use one. Exit status: 0 success, 1 failure, 2 wrong "
-           "usage.\n");
+        fprintf(out, "  %-14s %s\n", commands[i].name, commands[i].summary);
+    fprintf(out,
+            "\n  --config FILE  default $WEIR_CONFIG, then ./weir.yaml, then /etc/weir/weir.yaml\n"
+            "  --json         JSON on standard output, for programs\n"
+            "  --version      print the version\n\n"
+            "weir COMMAND --help says how to use one. Exit status: 0 success, 1 failure, 2 wrong "
+            "usage.\n");
 }
 
 static void print_command_help(const struct command *command)
 {
-    printf("usage: weir %s %s\n\n%s\n\n%s  --config FILE  --json\n", command->name, command->usage,
-           command->summary, command->details);
+    const char *details = command->details, *last = details;
+    for (const char *at = details; *at != '\0'; at++)
+        if (*at == '\n' && at[1] != '\0')
+            last = at + 1;
+    /* Options follow options, and text stands apart from them. */
+    bool is_text = *last != '\0' && *last != ' ';
+    printf("usage: weir %s%s%s\n\n%s\n\n%s%s  --config FILE  --json\n", command->name,
+           command->usage[0] != '\0' ? " " : "", command->usage, command->summary, details,
+           is_text ? "\n" : "");
 }
 
 /* The options that every command takes, before or after its name. */
@@ -170,6 +182,19 @@ static bool take_common(struct command_context *context, bool *ret_help, int *ar
     return true;
 }
 
+static int no_such_command(const char *name)
+{
+    const char *names[COMMANDS_MAX + 1] = {NULL};
+    size_t count;
+    const struct command *commands = command_table(&count);
+    for (size_t i = 0; i < count && i < COMMANDS_MAX; i++)
+        names[i] = commands[i].name;
+    const char *near = config_nearest(name, names, COMMANDS_MAX);
+    show_print(stderr, "weir: there is no command %s%s%s; see weir --help\n", name,
+               near != NULL ? ", is it weir " : "", near != NULL ? near : "");
+    return EXIT_USAGE;
+}
+
 int command_main(int argc, char **argv)
 {
     struct command_context context = {0};
@@ -180,15 +205,17 @@ int command_main(int argc, char **argv)
         printf("weir %s\n", weir_version());
         return EXIT_DONE;
     }
+    if (argc >= 2 && strcmp(argv[1], "help") == 0) {
+        help = true;
+        drop(&argc, argv, 1, 1);
+    }
     if (argc < 2) {
-        print_help();
+        print_help(help ? stdout : stderr);
         return help ? EXIT_DONE : EXIT_USAGE;
     }
     context.command = command_find(argv[1]);
-    if (context.command == NULL) {
-        fprintf(stderr, "weir: there is no command %s; see weir --help\n", argv[1]);
-        return EXIT_USAGE;
-    }
+    if (context.command == NULL)
+        return no_such_command(argv[1]);
     if (help) {
         print_command_help(context.command);
         return EXIT_DONE;

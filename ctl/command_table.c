@@ -30,7 +30,7 @@ static const struct command commands[] = {
      top_run},
     {"exporters", "", "who sends flow export: formats, sampling and its source, losses, refusals",
      "With those of the configuration that nobody hears. LOST: by the sequence numbers of the\n"
-     "format, records or datagrams that did not arrive. REFUSED: see weir exporters --json.\n",
+     "format, records or datagrams that did not arrive. REFUSED: weir exporters --json says why.\n",
      exporters_run},
     {"alarms", "[--all]", "the alarms that have not ended",
      "  --all  also those that have, as long as Redis has them (7 days)\n", alarms_run},
@@ -55,7 +55,14 @@ static const struct command commands[] = {
      mitigate_run},
     {"announce", "'match … then …' --for TIME [--peer P]… [--reason TEXT] [--dry-run]",
      "announce a rule of your own for a time",
-     "The guard judges it like any other. weir rule shows what a rule means.\n\n"
+     "such as: weir announce 'match destination 198.51.100.45/32 protocol udp source-port 53 then\n"
+     "rate-limit 10Mbps' --for 10m. The rule is one argument, in quotes.\n\n"
+     "match  destination source protocol port destination-port source-port icmp-type icmp-code\n"
+     "       tcp-flags packet-length dscp fragment flow-label, with values such as 53, "
+     ">=1024&<=65535\n"
+     "then   discard, or rate-limit and a rate\n\n"
+     "The guard judges it like any other. weir rule shows what a rule means, weir rule --names\n"
+     "the names of values.\n\n"
      "  --for TIME     gone after that long, such as 1h\n"
      "  --peer P       only to this peer; may be given several times\n"
      "  --reason TEXT  kept with it\n"
@@ -71,7 +78,12 @@ static const struct command commands[] = {
      withdraw_all_run},
     {"resume", "[SCOPE] [--reason TEXT]", "end a hold that withdraw-all has set",
      SCOPES "\nWithout a scope every hold ends.\n", resume_run},
-    {"peers", "", "BGP sessions: state, families, routes, last error", "", peers_run},
+    {"peers", "", "BGP sessions: state, families, routes, last error",
+     "IPV4, IPV6: routes that the peer was sent. WANTED: that it should have; those on the way "
+     "are\n"
+     "PENDING, those that its profile or a limit does not take REFUSED (weir mitigation ID says\n"
+     "why). FLAPS: how often an established session ended.\n",
+     peers_run},
     {"routes", "[--peer P] [--order]", "which routes must stand at each peer, and what it was sent",
      "  --peer P  only this peer\n"
      "  --order   as a router tries them (RFC 8955, 5.1, or that of its profile), IPv4\n"
@@ -102,7 +114,9 @@ static const struct command commands[] = {
      speaker_run},
     {"redis-cli", "[--admin] state|NAME [ARGUMENT…]",
      "redis-cli at a Redis server of the configuration, as the user `operator`",
-     "NAME is that of a telemetry server; telemetry is the first. What follows is redis-cli's.\n\n"
+     "NAME is that of a telemetry server; telemetry is the first. What follows is redis-cli's, "
+     "such\n"
+     "as: weir redis-cli state HGETALL weir:hold\n\n"
      "  --admin  as the user `admin`, who may do everything\n",
      redis_cli_run},
     {"redis-acl", "state|NAME [--to FILE] [--make-passwords]",
@@ -128,6 +142,8 @@ static const struct command commands[] = {
      replay_run},
     {"generate", "--to HOST:PORT --proto sflow|netflow5|netflow9|ipfix [OPTIONS]",
      "send flow export of a small network, and of an attack",
+     "such as: weir generate --to 127.0.0.1:2055 --proto netflow9 --attack dns-amplification\n"
+     "--attack-volume 3Gbps --duration 1m. On a terminal it says what it does.\n\n"
      "  --rate N             records a second of ordinary traffic (1k)\n"
      "  --volume RATE        what it adds up to, such as 200Mbps; 0: as it comes (0)\n"
      "  --duration TIME      stop after that long; 0s: at Ctrl-C (10s)\n"

@@ -31,6 +31,7 @@ struct run {
     struct traffic traffic;
     struct export export;
     int socket;
+    bool says;                     /* what it does, to people */
     double normal_due, attack_due; /* records, or octets where the volume rules (sFlow) */
     uint64_t normal_records, attack_records, attack_bytes;
     uint64_t refused; /* datagrams of which the other side said that nobody listens */
@@ -110,11 +111,18 @@ static void send_due(struct run *run, uint64_t wall_ms)
     export_flush(&run->export);
 }
 
+static void say_attack(bool attacks, uint64_t at_ms)
+{
+    fprintf(stderr, "weir generate: %.1f s: the attack %s\n", (double)at_ms / 1000,
+            attacks ? "begins" : "is over");
+}
+
 static void loop(struct run *run)
 {
     const struct plan *p = &run->plan;
     struct clock clock = clock_system();
     uint64_t start_us = clock_mono_us(&clock), last_us = start_us;
+    bool attacked = false;
     while (!interrupted) {
         uint64_t now_us = clock_mono_us(&clock);
         uint64_t at_ms = (now_us - start_us) / 1000;
@@ -126,6 +134,9 @@ static void loop(struct run *run)
         run->normal_due += earned(run, p->rate, p->volume_bps, seconds);
         bool attacks = p->attack != NULL && at_ms >= p->attack_after_ms &&
                        (p->attack_for_ms == 0 || at_ms < p->attack_after_ms + p->attack_for_ms);
+        if (run->says && attacks != attacked)
+            say_attack(attacks, at_ms);
+        attacked = attacks;
         if (attacks)
             run->attack_due += earned(run, p->attack_rate, p->attack_volume_bps, seconds);
         else
@@ -281,6 +292,16 @@ static int open_socket(const struct command_context *c, const struct plan *p)
     return fd;
 }
 
+/* To people, who would else look at nothing for minutes. */
+static void say_plan(const struct arguments *a, const struct plan *p)
+{
+    fprintf(stderr, "weir generate: %s to %s, %s; Ctrl-C ends it\n", a->proto, a->to,
+            p->duration_ms != 0 ? a->duration : "without end");
+    if (p->attack != NULL && p->attack_after_ms != 0)
+        fprintf(stderr, "weir generate: ordinary traffic first, the attack begins after %s\n",
+                a->attack_after);
+}
+
 static void report(const struct command_context *c, const struct run *run)
 {
     const struct export *e = &run->export;
@@ -356,6 +377,9 @@ int generate_run(const struct command_context *context, int argc, char **argv)
         run.export.agent = run.plan.from;
     (void)signal(SIGINT, on_interrupt);
     (void)signal(SIGTERM, on_interrupt);
+    run.says = isatty(STDERR_FILENO) == 1;
+    if (run.says)
+        say_plan(&a, &run.plan);
     loop(&run);
     report(context, &run);
     (void)close(run.socket);

@@ -75,7 +75,8 @@ static enum status parse_component(struct cursor *cursor, struct flow_rule *rule
     size_t len = word_len(cursor->at);
     enum component c = find_component(cursor->at, len);
     if (c == 0)
-        return cursor_fail(cursor, STATUS_MALFORMED, "'%.*s' is no component",
+        return cursor_fail(cursor, STATUS_MALFORMED,
+                           "'%.*s' is no component, such as destination or source-port",
                            len > 40 ? 40 : (int)len, cursor->at);
     if (rule_has(rule, c))
         return cursor_fail(cursor, STATUS_MALFORMED, "%s is there twice", component_name(c));

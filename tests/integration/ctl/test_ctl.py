@@ -376,11 +376,16 @@ class Holds(unittest.TestCase):
         self.assertEqual(self.world.json("withdraw-all", "--alarm", "a-1")["alarms_unprotected"], 1)
         out = self.world.text("withdraw-all", "--platform", "edge")
         self.assertIn("it takes the routes of 2 announced mitigations", out)
-        self.assertIn("1 dry run stands beside them: nothing is announced of it", out)
+        self.assertIn("of 1 dry run nothing was announced", out)
         code, out, err = self.world.weir("withdraw-all", "--method", "typo")
         self.assertEqual(code, 0)
-        self.assertIn("knows no method called typo", err)
+        self.assertIn("knows no method called typo, so this holds nothing; it knows limit-udp", err)
         self.assertIn("weir resume --method typo", out)
+        self.assertEqual(self.world.weir("withdraw-all", "--alarm", "a-1")[2], "")
+        code, out, err = self.world.weir("withdraw-all", "--alarm", "a-999")
+        self.assertEqual(code, 0)
+        self.assertIn("warning: Redis has no alarm a-999, so this holds nothing", err)
+        self.assertEqual(self.world.text("resume", "--alarm", "a-999").splitlines()[0], "1 hold ended")
         answer = self.world.json("resume", "--peer", "mx2")
         self.assertEqual((answer["scope"], answer["ended"], len(answer["holds_left"])), ("peer:mx2", 1, 4))
         self.assertIn("no hold on peer:mx2 stood in Redis", self.world.text("resume", "--peer", "mx2"))
@@ -474,6 +479,26 @@ class Speaker(unittest.TestCase):
 
 
 class Terminal(unittest.TestCase):
+    def test_generate_says_what_it_does(self):
+        import pty
+        master, slave = pty.openpty()
+        sink = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sink.bind(("127.0.0.1", 0))
+        to = f"127.0.0.1:{sink.getsockname()[1]}"
+        arguments = ["generate", "--to", to, "--proto", "netflow9", "--duration", "600ms", "--attack", "udp-flood",
+                     "--attack-after", "200ms", "--attack-for", "200ms"]
+        for stderr in (subprocess.PIPE, slave):
+            done = subprocess.run([os.environ["WEIR"], *arguments], stdout=subprocess.PIPE, stderr=stderr, timeout=60, check=True)
+            self.assertRegex(done.stdout, rb"^sent \d+ records")
+            self.assertIn(done.stderr, (b"", None))
+        said = os.read(master, 65536).decode()
+        sink.close()
+        os.close(slave)
+        os.close(master)
+        wanted = (f"generate: netflow9 to {to}, 600ms; Ctrl-C ends it", "the attack begins after 200ms", r"0\.\d s: the attack begins",
+                  r"0\.\d s: the attack is over")
+        self.assertRegex(said, "(?s)" + ".*".join(wanted))
+
     def test_top_redraws_until_q(self):
         import pty
         world = World()

@@ -105,7 +105,7 @@ class Usage(Tools):
             self.assertIn("--json", out)
 
     def test_wrong_usage_exits_2_and_says_how(self):
-        cases = [["nonsense"], ["alarms", "x"], ["alarms", "--alll"], ["alarm"], ["alarm", "a", "b"], ["mitigation"],
+        cases = [[], ["--json"], ["nonsense"], ["announce", "match", "destination", "--for", "1h"], ["alarms", "x"], ["alarms", "--alll"], ["alarm"], ["alarm", "a", "b"], ["mitigation"],
                  ["mitigate"], ["mitigate", "m", "--destination", "nowhere"], ["mitigate", "m", "--for", "10"],
                  ["mitigate", "m", "--for"], ["mitigate", "m", "--reason", "x" * 300], ["announce", "match"],
                  ["announce", "--for", "1h"], ["stop"], ["stop", *["m"] * 17], ["withdraw-all", "x"],
@@ -121,6 +121,22 @@ class Usage(Tools):
             code, out, err = self.world.weir(*arguments, config=False)
             self.assertEqual((code, out), (2, ""), arguments)
             self.assertIn("weir", err, arguments)
+
+    def test_help_is_a_command_too(self):
+        self.assertEqual(self.world.weir("help", config=False), self.world.weir("--help", config=False))
+        self.assertEqual(self.world.weir("help", "stop", config=False), self.world.weir("stop", "--help", config=False))
+        self.assertTrue(self.world.weir("help", "peers", config=False)[1].startswith("usage: weir peers\n"))
+
+    def test_a_slip_is_told_what_was_meant(self):
+        rule = "match destination 198.51.100.7/32 then discard"
+        for arguments, wanted in ((["chek"], "there is no command chek, is it weir check; see weir --help"),
+                                  (["x" * 300], f"there is no command {'x' * 300}; see weir --help"),
+                                  (["announce", rule], "needs --for TIME"), (["announce", "--for", "1h"], "needs a rule"),
+                                  (["announce", *rule.split(), "--for", "1h"], "the rule is one argument: put it in quotes"),
+                                  (["redis-cli"], "state or telemetry")):
+            code, _, err = self.world.weir(*arguments, config=False)
+            self.assertEqual(code, 2, arguments)
+            self.assertIn(wanted, err, arguments)
 
     def test_standard_output_that_is_full_is_a_failure(self):
         with open("/dev/full", "wb") as full:
