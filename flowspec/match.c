@@ -65,8 +65,11 @@ static void compile_numbers(struct match_program *program, struct match_step *st
     step->none = set.count == 0;
     step->start = program->interval_count;
     step->count = (uint16_t)set.count;
-    step->low = set.count > 0 ? set.at[0].low : 0;
-    step->span = set.count > 0 ? set.at[0].high - set.at[0].low : 0;
+    for (size_t i = 0; i < 2 && set.count > 0; i++) {
+        struct interval interval = set.at[i < set.count ? i : 0];
+        step->low[i] = interval.low;
+        step->span[i] = interval.high - interval.low;
+    }
     memcpy(program->intervals + program->interval_count, set.at, set.count * sizeof(set.at[0]));
     program->interval_count = (uint16_t)(program->interval_count + set.count);
 }
@@ -154,9 +157,9 @@ static inline bool holds(const struct match_program *program, const struct match
 {
     const struct interval *intervals = program->intervals + step->start;
     enum { FEW = 5 }; /* the values of a component that every peer takes */
-    bool any = value - step->low <= step->span;
+    bool any = (value - step->low[0] <= step->span[0]) | (value - step->low[1] <= step->span[1]);
     if (step->count <= FEW) {
-        for (size_t i = 1; i < step->count; i++)
+        for (size_t i = 2; i < step->count; i++)
             any |= value - intervals[i].low <= intervals[i].high - intervals[i].low;
         return any & !step->none;
     }
@@ -228,6 +231,9 @@ static inline struct verdict judge_length(const struct match_program *program,
 {
     const struct interval *intervals = program->intervals + step->start;
     uint32_t min = facts->length_min, max = facts->length_max;
+    if (step->count == 1)
+        return (struct verdict){.yes = (intervals[0].low <= min) & (max <= intervals[0].high),
+                                .possible = (intervals[0].low <= max) & (min <= intervals[0].high)};
     size_t i = interval_at(intervals, step->count, min);
     if (i == step->count)
         return (struct verdict){false, false};

@@ -14,10 +14,10 @@ enum match { MATCH_NO, MATCH_UNKNOWN, MATCH_YES };
 
 struct match_step {
     uint8_t kind, component;
-    uint8_t offset;        /* of its field in the facts */
-    bool any, none;        /* every value that a packet can have is in it; none is */
-    uint16_t start, count; /* in intervals; of a prefix: which of the two */
-    uint32_t low, span;    /* the first interval */
+    uint8_t offset;           /* of its field in the facts */
+    bool any, none;           /* every value that a packet can have is in it; none is */
+    uint16_t start, count;    /* in intervals; of a prefix: which of the two */
+    uint32_t low[2], span[2]; /* the first two intervals; of one, twice that one */
 };
 
 enum { MATCH_STEPS_MAX = COMPONENT_LAST };
