@@ -85,10 +85,9 @@ static void print_guard(const json_t *guard)
                    show_string(refusal, "invariant"), show_string(refusal, "text"));
 }
 
-static void print_forms(const json_t *object, const struct flow_actions *actions)
+static void print_forms(const json_t *object)
 {
     const char *name;
-    char rate[RATE_TEXT_MAX];
     json_t *value;
     char *json = json_dumps(json_object_get(object, "json"), JSON_REAL_PRECISION(17));
     show_print(stdout, "%-12s %s\n", "text", show_string(object, "text"));
@@ -97,11 +96,6 @@ static void print_forms(const json_t *object, const struct flow_actions *actions
     show_print(stdout, "%-12s %s\n", show_string(object, "family"),
                show_string(object, "nlri_hex"));
     print_list(json_object_get(object, "communities"), "communities");
-    if (actions->has_rate && !actions->discard)
-        show_print(stdout, "%-12s %s on each router\n", "rate",
-                   rate_format_both(actions->rate_bytes, rate));
-    if (actions->has_rate_packets && !actions->discard)
-        show_print(stdout, "%-12s %.15g packets/s on each router\n", "rate", actions->rate_packets);
     show_print(stdout, "%-12s %s\n", "order key", show_string(object, "order_key"));
     print_list(json_object_get(object, "simplified"), "simplified");
     print_list(json_object_get(object, "deviations"), "deviation");
@@ -130,7 +124,7 @@ static int show_one(const struct command_context *context, const struct model *m
     if (context->json)
         show_exact(forms.object);
     else
-        print_forms(forms.object, &forms.actions);
+        print_forms(forms.object);
     rule_forms_done(&forms);
     return EXIT_DONE;
 }

@@ -331,8 +331,12 @@ enum status actions_decode_all(struct flow_actions *ret_actions, const uint8_t (
         s = decode_one6(&a, communities6[i], count + i, ret_error);
     if (s != STATUS_OK)
         return s;
-    if (a.discard) /* nothing passes, so no rate is left to hold */
-        a.has_rate = a.has_rate_packets = false;
+    /* Nothing passes that could be limited, marked or redirected; a copy is another packet. */
+    if (a.discard) {
+        a.has_rate = a.has_rate_packets = a.has_mark = false;
+        if (!a.redirect_copy)
+            a.redirect = REDIRECT_NONE;
+    }
     if (!a.has_rate)
         a.rate_bytes = 0;
     if (!a.has_rate_packets)

@@ -145,7 +145,7 @@ size_t nlri_deviations(enum addr_family family, const uint8_t *bytes, size_t len
  */
 
 struct seen {
-    bool rate, rate_packets, action, mark;
+    bool discard, rate, rate_packets, action, mark;
 };
 
 static void look_twice(struct listing *list, size_t i, bool *seen, const char *what)
@@ -171,10 +171,45 @@ static void look_at_rate(struct listing *list, const uint8_t *at, size_t i, bool
         say(list, i, "community %zu: 0 packets/s is discard, sent as 0 bytes/s (RFC 8955, 7.2)", i);
 }
 
+static unsigned type_of(const uint8_t *at)
+{
+    return (unsigned)at[0] << 8 | at[1];
+}
+
+static bool is_rate(const uint8_t *at)
+{
+    return type_of(at) == COMMUNITY_RATE || type_of(at) == COMMUNITY_RATE_PACKETS;
+}
+
+/* 0 or negative. */
+static bool is_discard(const uint8_t *at)
+{
+    return is_rate(at) && ((at[4] & 0x80) != 0 || (at[4] | at[5] | at[6] | at[7]) == 0);
+}
+
+/* What limits, marks or redirects has nothing left to do beside discard; a copy has. */
+static bool is_idle_beside_discard(const uint8_t *at)
+{
+    switch (type_of(at)) {
+    case COMMUNITY_REDIRECT_AS2:
+    case COMMUNITY_REDIRECT_AS4:
+    case COMMUNITY_REDIRECT_IP4:
+    case COMMUNITY_MARK:
+        return true;
+    case COMMUNITY_TO_IP:
+    case COMMUNITY_TO_NEXT_HOP:
+        return (at[7] & COMMUNITY_COPY) == 0;
+    default:
+        return is_rate(at) && !is_discard(at);
+    }
+}
+
 static void look_at_community(struct listing *list, const uint8_t *at, size_t i, struct seen *seen)
 {
-    unsigned type = (unsigned)at[0] << 8 | at[1];
+    unsigned type = type_of(at);
     bool others = (at[2] | at[3] | at[4] | at[5] | at[6]) != 0;
+    if (seen->discard && is_idle_beside_discard(at))
+        say(list, i, "community %zu: 0x%04x has nothing to do beside discard", i, type);
     switch (type) {
     case COMMUNITY_RATE:
         look_twice(list, i, &seen->rate, "a second rate; the lowest holds");
@@ -219,10 +254,16 @@ size_t actions_deviations(const uint8_t (*communities)[8], size_t count,
     struct listing list = {.at = ret_deviations, .room = room};
     struct seen seen = {0};
     for (size_t i = 0; i < count; i++)
+        seen.discard = seen.discard || is_discard(communities[i]);
+    for (size_t i = 0; i < count; i++)
         look_at_community(&list, communities[i], i, &seen);
     for (size_t i = 0; i < count6; i++) {
         const uint8_t *at = communities6[i];
-        unsigned type = (unsigned)at[0] << 8 | at[1];
+        unsigned type = type_of(at);
+        bool copies = type == COMMUNITY6_TO_IP && (at[19] & COMMUNITY_COPY) != 0;
+        if (seen.discard && !copies && (type == COMMUNITY6_TO_IP || type == COMMUNITY6_REDIRECT))
+            say(&list, count + i, "community %zu: 0x%04x has nothing to do beside discard",
+                count + i, type);
         if (type == COMMUNITY6_TO_IP && (at[18] | (at[19] & ~COMMUNITY_COPY)) != 0)
             say(&list, count + i, "community %zu: bits beside that of copy are ignored", count + i);
         else if (type != COMMUNITY6_TO_IP && type != COMMUNITY6_REDIRECT)

@@ -30,13 +30,13 @@ static void read_actions(const uint8_t *communities, size_t count, const uint8_t
     *ret_actions = (struct flow_actions){.discard = true};
     if (eight != NULL && twenty != NULL &&
         actions_decode_all(ret_actions, (const uint8_t(*)[8])eight, count,
-                           (const uint8_t(*)[20])twenty, count6, &error) == STATUS_OK)
+                           (const uint8_t(*)[20])twenty, count6, &error) == STATUS_OK) {
+        assert(actions_check(ret_actions, &error) == STATUS_OK);
         rules_check_actions(ret_actions);
+    }
     if (eight != NULL && twenty != NULL)
         (void)actions_deviations((const uint8_t(*)[8])eight, count, (const uint8_t(*)[20])twenty,
                                  count6, found, 2);
-    if (actions_check(ret_actions, &error) != STATUS_OK)
-        *ret_actions = (struct flow_actions){.discard = true};
     free(eight);
     free(twenty);
 }

@@ -109,3 +109,29 @@ Test(deviations, what_holds_of_two_of_a_kind_is_said)
     cr_expect(strstr(found[0].what, "the lowest holds") != NULL);
     cr_expect_eq(found[1].at, 3);
 }
+
+/* Nothing passes that could be limited, marked or redirected: what is read can be sent again. */
+Test(deviations, what_stands_idle_beside_discard_is_left_out_and_said)
+{
+    static const uint8_t bytes[4][8] = {
+        {0x80, 9, [7] = 5}, {0x80, 6}, {0x80, 12, [4] = 0x42}, {0x80, 7, [7] = 1}};
+    static const uint8_t redirects[2][2][8] = {{{0x80, 6}, {0x80, 8, 0, 1}},
+                                               {{0x80, 6}, {0x01, 12, 192, 0, 2, 1, 0, 1}}};
+    struct deviation found[4];
+    struct flow_actions actions;
+    struct rule_error error = {0};
+    cr_assert_eq(actions_decode(&actions, bytes, 4, &error), STATUS_OK, "%s", error.why);
+    cr_expect(actions.discard && actions.terminal && !actions.has_mark &&
+              !actions.has_rate_packets);
+    cr_expect_eq(actions_check(&actions, &error), STATUS_OK, "%s", error.why);
+    cr_assert_eq(actions_deviations(bytes, 4, NULL, 0, found, 4), 2);
+    cr_expect_eq(found[0].at, 0);
+    cr_expect_eq(found[1].at, 2);
+    cr_expect(strstr(found[1].what, "0x800c has nothing to do beside discard") != NULL);
+    for (size_t i = 0; i < 2; i++) {
+        cr_assert_eq(actions_decode(&actions, redirects[i], 2, &error), STATUS_OK);
+        cr_expect_eq(actions_check(&actions, &error), STATUS_OK, "%s", error.why);
+        cr_expect_eq(actions.redirect, i == 0 ? REDIRECT_NONE : REDIRECT_TO_IP);
+        cr_expect_eq(actions_deviations(redirects[i], 2, NULL, 0, found, 4), 1 - i);
+    }
+}
