@@ -334,6 +334,17 @@ class Rule(Tools):
             self.assertIn(why, answer["why"])
             self.assertIn(draft_why, draft["why"])
 
+    def test_the_rules_of_the_documents_are_rules(self):
+        root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../..")
+        with open(os.path.join(root, "docs/rules.md"), encoding="utf-8") as file:
+            blocks = re.findall(r"(?ms)^```(?:rules|json)\n(.*?)^```", file.read())
+        rules = [line for block in blocks for line in block.splitlines()]
+        self.assertGreaterEqual(len(rules), 8)
+        for given in rules:
+            form = self.rule(given)
+            self.assertEqual(self.rule(form["text"])["nlri_hex"], form["nlri_hex"], given)
+            self.assertEqual(self.rule(json.dumps(form["json"])), self.rule(form["text"]), given)
+
     def test_names(self):
         names = self.rule("--names")
         self.assertIn({"component": "protocol", "name": "udp", "value": 17, "family": "both"}, names)
