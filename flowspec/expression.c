@@ -352,6 +352,11 @@ static enum status fail_prefix(const struct cursor *cursor, char *word, size_t l
     struct ip_prefix prefix;
     uint64_t bits;
     char *slash = strchr(word, '/'), text[PREFIX_TEXT_MAX];
+    if (strchr(word, ',') != NULL)
+        return cursor_fail(
+            cursor, STATUS_MALFORMED,
+            "one prefix belongs here: the wire holds one a rule, so several prefixes "
+            "are several rules");
     if (slash != NULL)
         *slash = '\0';
     if (addr_parse(&prefix.addr, word) != STATUS_OK)

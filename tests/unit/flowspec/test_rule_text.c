@@ -79,6 +79,7 @@ ParameterizedTestParameters(rule_text, points_at_the_error)
         {"match", 5, "at least one component"},
         {"match destination 192.0.2.1/24", 18, "must be 0, as in 192.0.2.0/24"},
         {"match destination 192.0.2.1/33", 18, "its length is 0 to 32"},
+        {"match source 10.0.0.0/8,11.0.0.0/8", 13, "several prefixes are several rules"},
         {"match destination 192.0.2.256/32", 18, "'192.0.2.256' is no address"},
         {"match destination 192.0.2.1/32 then sample rate-limit 8bps rate-limit 9bps", 59,
          "a second rate-limit"},
