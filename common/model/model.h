@@ -49,6 +49,7 @@ struct model_networks {
     const struct lpm *label; /* the same table, for the value of dst_network in a key */
     uint64_t *ids;           /* of each network, by its contents: that value (prefixes_id) */
     size_t count;
+    double hosts4, hosts6; /* of our own space: addresses, and networks of /64 */
 };
 
 /* --- methods: a rule with holes -----------------------------------------------------------------

@@ -1,4 +1,5 @@
 #include "common/model/model_internal.h"
+#include "flowspec/guard_budget.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,24 @@ static void build_exporters(struct model_judge *judge)
         model_out_of_memory(judge);
 }
 
+/* A prefix may stand in several networks, and one may hold another. */
+static enum status count_hosts(struct model *model, const struct config *config)
+{
+    size_t n = 0;
+    struct ip_prefix *all = calloc(prefixes_total(config) + 1, sizeof(*all));
+    if (all == NULL)
+        return STATUS_NO_MEMORY;
+    for (size_t i = 0; i < config->network_count; i++)
+        for (size_t j = 0; j < config->networks[i].prefixes.count; j++)
+            all[n++] = config->networks[i].prefixes.items[j];
+    n = prefixes_merge(all, n);
+    for (size_t i = 0; i < n; i++)
+        *(all[i].addr.family == ADDR_IPV4 ? &model->networks.hosts4 : &model->networks.hosts6) +=
+            guard_hosts(&all[i]);
+    free(all);
+    return STATUS_OK;
+}
+
 void networks_build(struct model_judge *judge)
 {
     struct model *model = judge->model;
@@ -72,7 +91,7 @@ void networks_build(struct model_judge *judge)
     model->networks.ids = calloc(config->network_count + 1, sizeof(uint64_t));
     model->networks.count = config->network_count;
     if (model->networks.ours == NULL || model->networks.ids == NULL ||
-        add_networks(model, config) != STATUS_OK)
+        add_networks(model, config) != STATUS_OK || count_hosts(model, config) != STATUS_OK)
         model_out_of_memory(judge);
     build_exporters(judge);
 }

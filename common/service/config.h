@@ -125,8 +125,8 @@ struct config_policy_process {
     uint16_t metrics_port;
     uint64_t lease_ms, freeze_max_ms;
     struct {
-        uint32_t rules_per_target, rules_per_minute, reserve_at_least;
-        double reserve_share;
+        uint32_t rules_per_target, rules_per_minute, blackholed_hosts, reserve_at_least;
+        double blackholed_share, reserve_share;
     } budgets;
     uint64_t audit_keep_ms;
 };

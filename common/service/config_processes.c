@@ -48,9 +48,11 @@ static const struct config_key budget_keys[] = {
      "rules against one target", 0},
     {"rules_per_minute", read_u32, AT(budgets.rules_per_minute), &a_minute, "60",
      "new rules a minute", 0},
-    {"blackholed_hosts", read_u32, 0, &some, "16", "hosts that may be blackholed", CONFIG_LATER},
-    {"blackholed_share", read_share, 0, &any_share, "1%", "share of own space that may be",
-     CONFIG_LATER},
+    {"blackholed_hosts", read_u32, AT(budgets.blackholed_hosts), &some, "16",
+     "hosts that may get nothing at all: a discard of all that goes to them", 0},
+    {"blackholed_share", read_share, AT(budgets.blackholed_share), &any_share, "1%",
+     "share of own space, a family, that may get nothing at all; one host always may; 0%: no limit",
+     0},
     {"reserve", read_section, 0, &reserve_section, "{}", "rules that automatic ones leave free", 0},
 };
 static const struct config_section budget_section = {

@@ -1,6 +1,6 @@
+#include "flowspec/guard_budget.h"
 #include "policy/engine/engine_internal.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -133,49 +133,13 @@ static uint32_t starts_in_last_minute(const struct engine *e, struct engine_now 
     return count;
 }
 
-/* What automatic rules leave to people: a tenth of the platform's rules and at least five, up to
- * half. */
 static uint32_t reserve(const struct config *c, uint32_t rules_max)
 {
-    double share = (double)rules_max * c->policy.budgets.reserve_share;
-    uint32_t kept = share > c->policy.budgets.reserve_at_least ? (uint32_t)share
-                                                               : c->policy.budgets.reserve_at_least;
-    return kept < rules_max / 2 ? kept : rules_max / 2;
+    return guard_reserve(rules_max, c->policy.budgets.reserve_share,
+                         c->policy.budgets.reserve_at_least);
 }
 
 /* --- admission --- */
-
-static void refuse(struct guard_verdict *verdict, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void refuse(struct guard_verdict *verdict, const char *format, ...)
-{
-    va_list args;
-    if (verdict->count == GUARD_REFUSALS_MAX)
-        return;
-    struct guard_refusal *refusal = &verdict->refusals[verdict->count++];
-    refusal->invariant = GUARD_BUDGET;
-    va_start(args, format);
-    (void)vsnprintf(refusal->text, sizeof(refusal->text), format, args);
-    va_end(args);
-}
-
-static bool over_own_limits(const struct engine *e, const struct start *start,
-                            struct guard_verdict *verdict, struct engine_now now)
-{
-    const struct config *c = e->model->config;
-    uint32_t have = starts_in_last_minute(e, now), limit = c->policy.budgets.rules_per_minute;
-    if (have >= limit) {
-        refuse(verdict, "%u rules started in the last minute, %u allowed", have, limit);
-        return true;
-    }
-    struct standing_rules rules;
-    count_rules(e, is_of_alarm, start->alarm, &rules);
-    limit = c->policy.budgets.rules_per_target;
-    if (rules.all >= limit)
-        refuse(verdict, "%u rules for this target, %u allowed", rules.all, limit);
-    return rules.all >= limit;
-}
 
 /* How many may stand of all and of alarms on the platforms that the rule reaches; 0: no limit. */
 static void limits_of(const struct engine *e, const struct start *start, const struct mitigation *m,
@@ -194,37 +158,92 @@ static void limits_of(const struct engine *e, const struct start *start, const s
     }
 }
 
+static bool takes_hosts_away(const struct mitigation *m, struct ip_prefix *ret_destination)
+{
+    struct flow_rule rule;
+    struct flow_actions actions;
+    struct rule_error error;
+    size_t taken;
+    struct communities said = mitigation_communities(m);
+    if (nlri_decode(&rule, (enum addr_family)m->family, m->nlri, m->nlri_len, &taken, &error) !=
+            STATUS_OK ||
+        actions_decode_all(&actions, said.at, said.count, said.ipv6, said.ipv6_count, &error) !=
+            STATUS_OK ||
+        !guard_is_blackhole(&rule, &actions, 0))
+        return false;
+    *ret_destination = rule.destination;
+    return true;
+}
+
+/* What stands is looked at only for a rule that is one itself. The same destination on another
+ * platform takes nothing more away. */
+static void count_blackholes(const struct engine *e, const struct mitigation *m,
+                             struct guard_budget *budget)
+{
+    struct ip_prefix fresh, standing;
+    size_t cursor = 0;
+    if (!takes_hosts_away(m, &fresh))
+        return;
+    budget->blackhole_adds = guard_hosts(&fresh);
+    budget->blackhole_max = e->model->config->policy.budgets.blackholed_hosts;
+    budget->blackhole_share_max = e->model->config->policy.budgets.blackholed_share;
+    budget->family_hosts =
+        m->family == ADDR_IPV4 ? e->model->networks.hosts4 : e->model->networks.hosts6;
+    for (struct live_mitigation **at = table_next(e->mitigations, &cursor); at != NULL;
+         at = table_next(e->mitigations, &cursor)) {
+        if (!mitigations_stands(*at) || !takes_hosts_away(&(*at)->m, &standing) ||
+            prefix_equal(&standing, &fresh))
+            continue;
+        budget->blackhole_now += guard_hosts(&standing);
+        if ((*at)->m.family == m->family)
+            budget->blackhole_family_now += guard_hosts(&standing);
+    }
+}
+
+/* The live mitigation that would give way, or NULL. */
+static struct live_mitigation *count_places(struct engine *e, const struct start *start,
+                                            const struct mitigation *m, struct guard_budget *budget,
+                                            struct engine_now now)
+{
+    const struct config *c = e->model->config;
+    struct standing_rules rules;
+    if (budget->is_automatic) {
+        budget->minute_now = starts_in_last_minute(e, now);
+        budget->minute_max = c->policy.budgets.rules_per_minute;
+        count_rules(e, is_of_alarm, start->alarm, &rules);
+        budget->target_now = rules.all;
+        budget->target_max = c->policy.budgets.rules_per_target;
+    }
+    limits_of(e, start, m, &budget->all_max, &budget->automatic_max);
+    if (budget->all_max == 0)
+        return NULL;
+    if (budget->is_automatic)
+        rank_all(e, now);
+    count_rules(e, shares_a_peer, m, &rules);
+    budget->all_now = rules.all;
+    budget->automatic_now = rules.of_alarms;
+    const struct live_alarm *alarm = alarms_by_id(e, start->alarm);
+    budget->has_lower = budget->is_automatic && alarm != NULL && rules.lowest != NULL &&
+                        rules.lowest->rank.severity < rank_of(e, alarm).severity;
+    return budget->has_lower ? rules.lowest : NULL;
+}
+
 void budget_judge(struct engine *e, const struct start *start, const struct mitigation *m,
                   struct guard_verdict *verdict, struct budget_place *ret_place,
                   struct engine_now now)
 {
-    uint32_t all_max = 0, of_alarms_max = 0;
-    struct standing_rules rules;
-    *ret_place = (struct budget_place){.gives_way = NULL};
-    if (start->origin == ORIGIN_ALARM && over_own_limits(e, start, verdict, now))
-        return;
-    limits_of(e, start, m, &all_max, &of_alarms_max);
-    if (all_max == 0)
-        return;
-    if (start->origin == ORIGIN_ALARM)
-        rank_all(e, now);
-    count_rules(e, shares_a_peer, m, &rules);
-    if (start->origin != ORIGIN_ALARM) {
-        if (rules.all >= all_max)
-            refuse(verdict, "%u rules stand and %u are allowed", rules.all, all_max);
-        return;
+    struct guard_budget budget = {.is_automatic = start->origin == ORIGIN_ALARM};
+    struct live_mitigation *lower = NULL;
+    count_blackholes(e, m, &budget);
+    if (ret_place != NULL) {
+        *ret_place = (struct budget_place){.gives_way = NULL};
+        lower = count_places(e, start, m, &budget, now);
     }
-    if (rules.of_alarms < of_alarms_max && rules.all < all_max)
+    enum guard_place place = guard_budget_judge(&budget, verdict);
+    if (ret_place == NULL || (place != GUARD_PLACE_EVICTS && place != GUARD_PLACE_EVICTS_FIRST))
         return;
-    const struct live_alarm *alarm = alarms_by_id(e, start->alarm);
-    if (alarm != NULL && rules.lowest != NULL &&
-        rules.lowest->rank.severity < rank_of(e, alarm).severity) {
-        ret_place->gives_way = rules.lowest;
-        ret_place->at_once = rules.all >= all_max;
-        return;
-    }
-    refuse(verdict, "%u rules of alarms no less severe stand, %u allowed", rules.of_alarms,
-           of_alarms_max);
+    ret_place->gives_way = lower;
+    ret_place->at_once = place == GUARD_PLACE_EVICTS_FIRST;
 }
 
 /* --- giving way --- */

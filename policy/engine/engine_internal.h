@@ -184,7 +184,8 @@ struct budget_place {
     struct live_mitigation *gives_way; /* NULL: there is room */
     bool at_once;                      /* no place is left for both */
 };
-/* Adds a refusal to the verdict where there is no room, and nobody who must make some. */
+/* Adds a refusal to the verdict where there is no room, and nobody who must make some. ret_place
+ * NULL: it takes the place of its like, and only what it takes off the network counts. */
 void budget_judge(struct engine *e, const struct start *start, const struct mitigation *m,
                   struct guard_verdict *verdict, struct budget_place *ret_place,
                   struct engine_now now);

@@ -54,8 +54,7 @@ static void judge(struct engine *e, const struct start *start, const struct miti
     model_guard_context(e->model, start->platform, &context);
     context.rules_max = 0;
     guard_judge(&context, rule, actions, ret_verdict);
-    if (ret_place != NULL)
-        budget_judge(e, start, m, ret_verdict, ret_place, now);
+    budget_judge(e, start, m, ret_verdict, ret_place, now);
     if (e->options.on_refusal != NULL) {
         for (size_t i = 0; i < ret_verdict->count; i++)
             e->options.on_refusal(e->options.owner, ret_verdict->refusals[i].invariant);

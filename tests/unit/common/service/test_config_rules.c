@@ -211,7 +211,6 @@ static const struct bad not_yet[] = {
     {"bgp_sessions: [[192.0.2.1, 192.0.2.2]]\n", 1, 1, "bgp_sessions: not available yet"},
     {"test_rule: {ipv4: 100.64.0.0/32}\n", 1, 1, "test_rule: not available yet"},
     {PLATFORM("default_action: {discard: true}"), 3, 35, "default_action: not available yet"},
-    {"policy: {budgets: {blackholed_hosts: 2}}\n", 1, 20, "blackholed_hosts: not available yet"},
     /* Their values are judged all the same. */
     {"collector: {recall: {enabled: false, memory: 256}}\n", 1, 46, "expected a size from 1MiB"},
     {"protected_sources: []\ninfrastructure: [x]\n", 2, 18, "infrastructure: \"x\", expected"},

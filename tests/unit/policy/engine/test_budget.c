@@ -209,3 +209,38 @@ Test(budget, a_smaller_budget_takes_the_least_away)
     teardown(other);
     teardown(b);
 }
+
+/* --- what takes hosts off the network --- */
+
+static const struct reply *announce(struct bench *b, const char *text)
+{
+    const char *args[] = {"rule", text, "for_ms", "60000", NULL};
+    return ask(b, "announce", args);
+}
+
+Test(budget, people_too_take_only_so_many_hosts_off_the_network)
+{
+    struct bench *b = setup(HEAD "policy: {budgets: {blackholed_hosts: 2, blackholed_share: 100%}}"
+                                 "\n" LADDER);
+    cr_assert(announce(b, "match destination 198.51.100.50/32 then discard")->ok);
+    cr_assert(announce(b, "match destination 2001:db8::1/128 then discard")->ok);
+    const struct reply *reply = announce(b, "match destination 198.51.100.51/32 then discard");
+    cr_assert_not(reply->ok);
+    cr_assert_not_null(strstr(reply->text, "3 hosts"), "%s", reply->text);
+    cr_assert(announce(b, "match destination 198.51.100.51/32 protocol =udp then discard")->ok,
+              "it leaves the rest");
+    teardown(b);
+}
+
+Test(budget, of_own_space_a_share_may_be_off_the_network_and_one_host_always)
+{
+    struct bench *b = setup(HEAD "policy: {budgets: {blackholed_share: 0.5%}}\n" LADDER);
+    cr_assert(announce(b, "match destination 198.51.100.50/32 then discard")->ok,
+              "one of 256, though it is 0.39 %%");
+    const struct reply *reply = announce(b, "match destination 198.51.100.51/32 then discard");
+    cr_assert_not(reply->ok);
+    cr_assert_not_null(strstr(reply->text, "2 of 256"), "%s", reply->text);
+    cr_assert(announce(b, "match destination 2001:db8::1/128 then discard")->ok,
+              "the other family has its own share");
+    teardown(b);
+}
