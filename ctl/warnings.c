@@ -212,7 +212,7 @@ static void warn_of_use(struct warnings *w, const struct use *u)
     for (size_t i = 0; i < peers_of(w, u->platform); i++) {
         const struct config_peer *peer = peer_of(w, u, i);
         const struct router_profile *profile =
-            peer == NULL || peer->profile.value == NULL ? NULL : profile_find(peer->profile.value);
+            peer == NULL ? NULL : model_profile(w->model, peer->profile.value);
         struct rule_error error;
         if (profile != NULL && profile_check(profile, &rule, &actions, &error) != STATUS_OK)
             warnings_add(w->list, "method %s: peer %s will not get its %s rules: %s",
@@ -298,7 +298,7 @@ static void warn_of_peers(struct warnings *w)
     for (size_t i = 0; i < c->peer_count; i++) {
         const struct config_peer *peer = &c->peers[i];
         const struct router_profile *profile =
-            peer->profile.value != NULL ? profile_find(peer->profile.value) : NULL;
+            w->model != NULL ? model_profile(w->model, peer->profile.value) : NULL;
         if (peer->remote_as == c->speaker.local_as || profile == NULL ||
             !profile->ebgp_needs_setting)
             continue;

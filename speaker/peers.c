@@ -92,13 +92,15 @@ static struct peer_settings settings_of(const struct speaker *speaker,
         .hold_s = (uint32_t)(config->hold_ms / 1000),
         .local_preference = config->local_preference,
         .connect_retry_ms = config->connect_retry_ms,
-        .profile = profile_find(config->profile.value != NULL ? config->profile.value : "generic"),
+        .profile = model_profile(speaker->model, config->profile.value),
         .updates_per_second = config->updates_per_second,
         .max_routes = config->max_routes,
     };
     (void)snprintf(s.name, sizeof(s.name), "%s", config->name);
     if (s.profile == NULL)
         s.profile = profile_at(0); /* the model's check has refused such a name */
+    if (s.profile->rules_max != 0 && s.profile->rules_max < s.max_routes)
+        s.max_routes = s.profile->rules_max;
     return s;
 }
 

@@ -149,7 +149,6 @@ static enum status use_config(struct speaker *speaker, const struct config *conf
         return STATUS_REFUSED;
     }
     config_errors_done(&errors);
-    model_free(speaker->model);
     speaker->model = model;
     speaker->config = config;
     speaker_metrics_dry_run(config->dry_run);
@@ -210,12 +209,14 @@ static enum status start(void *self, struct process *process)
 static void reload(void *self, const struct config *config)
 {
     struct speaker *speaker = self;
+    struct model *old = speaker->model; /* peers have their profiles from it */
     if (use_config(speaker, config) != STATUS_OK) {
         /* The check before a reload has made the same model; only memory can be missing here. */
         process_fail(speaker->process, "the new configuration cannot be used");
         return;
     }
     peers_apply(speaker);
+    model_free(old);
     presence_set_config(speaker);
     speaker_flush(speaker);
 }

@@ -220,21 +220,3 @@ void check_policies(struct model_judge *judge)
         }
     }
 }
-
-void check_peers(struct model_judge *judge)
-{
-    const struct config *config = judge->config;
-    for (size_t i = 0; i < config->peer_count; i++) {
-        const struct config_text *profile = &config->peers[i].profile;
-        if (profile->value == NULL || profile_find(profile->value) != NULL)
-            continue;
-        struct text names;
-        text_init(&names, 0);
-        for (size_t j = 0; profile_at(j) != NULL; j++)
-            text_addf(&names, "%s%s", j == 0 ? "" : ", ", profile_at(j)->name);
-        config_error(judge->errors, profile->pos,
-                     "profile: \"%.60s\" is no router profile, expected one of %s", profile->value,
-                     text_str(&names));
-        text_done(&names);
-    }
-}

@@ -50,7 +50,7 @@ struct model *model_new(const struct config *config, struct config_errors *error
     model->infrastructure = infrastructure_of(config, &model->infrastructure_count);
     if (model->infrastructure == NULL)
         model_out_of_memory(&judge);
-    check_peers(&judge);
+    profiles_build(&judge);
     if (judge.policies != NULL && judge.method_sound != NULL)
         check_policies(&judge);
     free(judge.policies);
@@ -68,6 +68,7 @@ void model_free(struct model *model)
     counts_done(model);
     networks_done(model);
     free(model->methods);
+    free(model->profiles);
     free(model->infrastructure);
     free(model);
 }
@@ -104,4 +105,13 @@ void model_guard_context(const struct model *model, const struct config_platform
     }
     if (platform != NULL)
         ret_context->rules_max = platform->max_rules;
+    size_t peers = platform != NULL ? platform->peer_count : config->peer_count;
+    for (size_t i = 0; i < peers; i++) {
+        size_t peer = platform != NULL ? platform->peers[i] : i;
+        const struct router_profile *profile =
+            peer < config->peer_count ? model_profile(model, config->peers[peer].profile.value)
+                                      : NULL; /* a config that was read only in part */
+        if (profile != NULL)
+            guard_take_profile(ret_context, profile);
+    }
 }

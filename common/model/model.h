@@ -62,6 +62,14 @@ struct model_method {
     bool takes4, takes6;           /* the template can be said in this family */
 };
 
+/* --- router profiles of one's own --------------------------------------------------------------
+ */
+
+struct model_profile {
+    char name[65];
+    struct router_profile profile; /* its name is the one above */
+};
+
 struct model {
     const struct config *config; /* must outlive the model */
     struct model_count *counts;
@@ -70,6 +78,8 @@ struct model {
     struct model_networks networks;
     struct model_method *methods; /* in the order of config->methods */
     size_t method_count;
+    struct model_profile *profiles;
+    size_t profile_count;
     struct lpm *exporters; /* prefix → index into config->exporters; none listed: NULL */
     struct ip_prefix *infrastructure; /* the file's, and peers, and exporters that are hosts */
     size_t infrastructure_count;
@@ -102,6 +112,9 @@ enum status model_method_rule(const struct model_method *method, const struct co
                               const struct flow_key *key, const struct model_given *given,
                               uint32_t routers, struct flow_rule *ret_rule,
                               struct flow_actions *ret_actions, struct rule_error *ret_error);
+
+/* The router profile of that name (NULL: generic), which lives as long as the model; NULL: none. */
+const struct router_profile *model_profile(const struct model *model, const char *name);
 
 /* The guard's context for a platform (NULL: the narrowest of all); standing rules are the caller's.
  */

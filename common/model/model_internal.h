@@ -27,10 +27,10 @@ void networks_done(struct model *model);
 void counts_build(struct model_judge *judge);
 void counts_done(struct model *model);
 void methods_build(struct model_judge *judge);
+void profiles_build(struct model_judge *judge); /* and judges the peers' */
 /* After all others: what holds between policies, methods and platforms, as far as these are known.
  */
 void check_policies(struct model_judge *judge);
-void check_peers(struct model_judge *judge);
 
 /* One field of a policy's `where` as the filter of a count; the spec owns what it fills. False when
  * an error was added. */

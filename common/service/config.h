@@ -150,6 +150,20 @@ struct config_speaker {
 enum config_family { FAMILY_FLOW4 = 1, FAMILY_FLOW6 = 2 }; /* bits */
 enum config_connect { CONNECT_ACTIVE, CONNECT_PASSIVE, CONNECT_BOTH };
 
+enum config_order { ORDER_OF_BASE, ORDER_RFC, ORDER_DRAFT6 };
+enum config_need { NEED_OF_BASE, NEED_YES, NEED_NO };
+
+/* A router profile of one's own: what differs from another. */
+struct config_profile {
+    const char *name;
+    struct config_text based_on;
+    uint32_t max_routes;                  /* 0: as that one */
+    uint64_t min_rate_bps, rate_step_bps; /* 0: as that one */
+    enum config_order order;
+    enum config_need destination_required;
+    struct config_pos pos;
+};
+
 struct config_peer {
     const char *name;
     struct ip_addr address;
@@ -289,6 +303,8 @@ struct config {
     struct config_aggregator aggregator;
     struct config_policy_process policy;
     struct config_speaker speaker;
+    struct config_profile *profiles;
+    size_t profile_count;
     struct config_peer *peers;
     size_t peer_count;
     struct config_platform *platforms;

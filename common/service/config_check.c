@@ -111,6 +111,7 @@ static void check_names(struct config_read *r)
         collect_names(r, node_child(r->root, "networks"), "network"),
         collect_names(r, node_child(r->root, "exporters"), "exporter"),
         collect_names(r, node_child(r->root, "policies"), "policy"),
+        collect_names(r, node_child(r->root, "profiles"), "profile"),
     };
     struct name_entry default_server = {"t1", {0}, 0};
     if (telemetry == NULL)
@@ -247,13 +248,13 @@ static void check_exporters(struct config_read *r)
                          sorted[i - 1]->pos.line);
 }
 
-/* That profiles of one's own are not available yet was said where they stand. */
+/* A profile of one's own whose name could not be read may be the one that a peer names. */
 static void forget_own_profiles(struct config_read *r)
 {
     struct names own = collect_names(r, node_child(r->root, "profiles"), "profile");
     for (size_t i = 0; i < r->config->peer_count; i++) {
         struct config_text *profile = &r->config->peers[i].profile;
-        if (profile->value != NULL && (own.has_gaps || find_name(&own, profile->value) != NULL))
+        if (profile->value != NULL && (own.has_gaps && find_name(&own, profile->value) == NULL))
             *profile = (struct config_text){0};
     }
 }

@@ -233,16 +233,40 @@ bool read_platforms(struct config_read *r, const struct config_key *key,
     return ok;
 }
 
+/* --- profiles -----------------------------------------------------------------------------------
+ */
+
+_Static_assert(sizeof(enum config_order) == sizeof(unsigned int) &&
+                   sizeof(enum config_need) == sizeof(unsigned int),
+               "read_choice writes an int");
+
+static const char *const order_names[] = {"based_on", "rfc", "draft-6", NULL};
+static const struct config_choices orders = {order_names, "based_on, rfc or draft-6"};
+static const char *const need_names[] = {"based_on", "yes", "no", NULL};
+static const struct config_choices needs = {need_names, "based_on, yes or no"};
+
+#define AT(member) offsetof(struct config_profile, member)
 static const struct config_key profile_keys[] = {
-    {"name", read_name, 0, NULL, NULL, "what peers call it", CONFIG_REQUIRED},
-    {"based_on", read_name, 0, NULL, NULL, "the profile that it differs from", 0},
-    {"max_routes", read_u32, 0, &routes_range, NULL, "routes that it takes", 0},
-    {"min_rate", read_bit_rate, 0, &rate_range, NULL, "the lowest limit that it takes", 0},
+    {"name", read_name, AT(name), NULL, NULL, "what peers call it", CONFIG_REQUIRED},
+    {"based_on", read_text, AT(based_on), NULL, "generic",
+     "the profile that it differs from: built in, or one that stands before it", 0},
+    {"max_routes", read_u32, AT(max_routes), &routes_range, NULL,
+     "routes that it takes; the peer's own max_routes may be lower", 0},
+    {"min_rate", read_bit_rate, AT(min_rate_bps), &rate_range, NULL,
+     "the lowest limit that it takes", 0},
+    {"rate_step", read_bit_rate, AT(rate_step_bps), &rate_range, NULL,
+     "its limits are multiples of this", 0},
+    {"order", read_choice, AT(order), &orders, "based_on",
+     "in which it tries rules: rfc, or draft-6 (Junos: term-order legacy)", 0},
+    {"destination_required", read_choice, AT(destination_required), &needs, "based_on",
+     "whether it takes no rule without a destination, as routers that validate do", 0},
 };
-static const struct config_section profile_section = {"a profile", CONFIG_KEYS(profile_keys), 16,
-                                                      CONFIG_NO_POS, NULL};
+#undef AT
+static const struct config_section profile_section = {"a profile", CONFIG_KEYS(profile_keys),
+                                                      sizeof(struct config_profile),
+                                                      offsetof(struct config_profile, pos), NULL};
 const struct config_list profile_list = {{.read = read_section, .detail = &profile_section},
-                                         16,
+                                         sizeof(struct config_profile),
                                          0,
                                          PROFILES_MAX,
                                          "a list of profiles",

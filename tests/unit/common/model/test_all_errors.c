@@ -154,9 +154,16 @@ Test(all_errors, what_is_named_and_not_there_is_said_once)
          "t.yaml:2:43: widest: a list, expected two lengths, for IPv4 and IPv6, such as [/24, "
          "/48]\n"},
         /* A profile of one's own. */
-        {"speaker: {router_id: 192.0.2.9, local_as: 1}\nprofiles: [{name: q, based_on: junos}]\n"
+        {"speaker: {router_id: 192.0.2.9, local_as: 1}\nprofiles: [{name: q, based_on: x}, "
+         "{name: junos}, {name: q, min_rate: 5}]\n"
          "peers: [{name: a, address: 192.0.2.1, remote_as: 1, profile: q}]\n",
-         "t.yaml:2:1: profiles: not available yet\n"},
+         "t.yaml:2:32: based_on: \"x\" is no router profile, expected one of generic, junos, "
+         "ios-xr, "
+         "gobgp, frr, bird, exabgp, openbgpd\n"
+         "t.yaml:2:36: profile \"junos\" is built in, expected another name\n"
+         "t.yaml:2:58: profile \"q\" is repeated, expected unique names; it stands in line 2 "
+         "already\n"
+         "t.yaml:2:71: min_rate: \"5\", expected a rate with its unit\n"},
         /* exporters and durations. */
         {"exporters: [{address: x, name: r}]\npolicies:\n  - {name: a, direction: any, key: "
          "[dst_addr], where: {exporter: [r, q]}, thresholds: [{severity: major, any: {bps: "

@@ -119,3 +119,39 @@ Test(check, no_platform_means_the_narrowest_of_all)
     cr_assert_eq(context.rules_max, 7);
     unload(&l);
 }
+
+/* --- profiles of one's own --- */
+
+Test(check, a_profile_of_ones_own_is_another_and_what_differs)
+{
+    struct loaded l =
+        load_good("speaker: {router_id: 192.0.2.9, local_as: 64500}\n"
+                  "profiles:\n"
+                  "  - {name: mx, based_on: junos, max_routes: 500, min_rate: 64kbps, order: rfc}\n"
+                  "  - {name: mx2, based_on: mx, rate_step: 8kbps, destination_required: no}\n"
+                  "  - {name: any}\n"
+                  "peers:\n"
+                  "  - {name: r, address: 192.0.2.1, remote_as: 64500, profile: mx2}\n"
+                  "platforms: [{name: p, peers: [r]}]\n");
+    const struct router_profile *mx = model_profile(l.model, "mx"),
+                                *mx2 = model_profile(l.model, "mx2");
+    const struct router_profile *junos = model_profile(l.model, "junos");
+    cr_assert(mx != NULL && mx2 != NULL && junos == profile_find("junos"));
+    cr_expect_str_eq(mx->name, "mx");
+    cr_expect_eq(mx->rules_max, 500);
+    cr_expect_eq(mx->rate_min_bytes, 8000);
+    cr_expect(junos->draft6_order && !mx->draft6_order);
+    cr_expect_eq(mx->actions, junos->actions);
+    cr_expect_eq(mx2->rate_step_bytes, 1000);
+    cr_expect_eq(mx2->rate_min_bytes, 8000, "from the one before it");
+    cr_expect(mx->destination_required && !mx2->destination_required);
+    cr_expect_eq(model_profile(l.model, "any")->values_max, profile_find("generic")->values_max);
+    cr_expect_eq(model_profile(l.model, NULL), profile_find("generic"));
+    cr_expect_null(model_profile(l.model, "nobody"));
+    struct guard_context context;
+    model_guard_context(l.model, &l.config->platforms[0], &context);
+    cr_expect(context.knows_peers && context.destination_optional);
+    cr_expect_eq(context.rate_step_bytes, 1000);
+    cr_expect_eq(context.orders, GUARD_ORDER_RFC);
+    unload(&l);
+}

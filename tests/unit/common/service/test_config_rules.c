@@ -196,7 +196,6 @@ static const struct bad not_yet[] = {
     {"speaker: {adapter_socket: {enabled: true}}\n", 1, 37, "adapter_socket: not available yet"},
     {"redis: {state: {sentinels: [\"a:1\"]}}\n", 1, 17, "sentinels: not available yet"},
     {"redis: {state: {master: weir}}\n", 1, 17, "master: not available yet"},
-    {"profiles: [{name: x, based_on: junos}]\n", 1, 1, "profiles: not available yet"},
     {PEER("graceful_restart: 120s"), 2, 53, "graceful_restart: not available yet"},
     {PEER("password_file: /x"), 2, 53, "password_file: not available yet"},
     {PEER("gtsm_hops: 1"), 2, 53, "gtsm_hops: not available yet"},
