@@ -71,6 +71,7 @@ LACKS = {"frr": {"800c", "8208", "000c", "000d"}, "recorder": {"800c", "8208", "
 REFUSED = {"match source 203.0.113.0/24 protocol =17 then discard": "no-destination",
            "match destination 192.0.2.1/32 then discard": "not-ours",
            "match destination 198.51.100.0/24 then discard": "bare-wide",
+           "match destination ::100:0:0:0/32-80 protocol =17 port =1 then discard": "its offset leaves the first bits open",
            "match destination 198.51.100.250/32 packet-length >=60000 then discard": "packet-length",
            "match destination 198.51.100.250/32 port false then discard": "matches nothing",
            "match destination 198.51.100.250/32 protocol =17 tcp-flags syn then discard": "matches nothing",
@@ -146,6 +147,8 @@ class RuleFormsTest(suite.HouseTest):
         self.check_results()
         self.check_tables()
         self.assertEqual(self.peers.sessions(self.house), before, "no session was reset")
+        self.check_replacement()
+        self.assertEqual(self.peers.sessions(self.house), before, "no session was reset")
         ids = [case.id for case in self.cases if case.state() == "active"]
         for at in range(0, len(ids), 10):
             self.house.weir_text("stop", *ids[at:at + 10])
@@ -191,6 +194,23 @@ class RuleFormsTest(suite.HouseTest):
                     with self.subTest(name, destination=str(match[1])):
                         self.assertEqual(held[str(match[1])], (match, actions))
 
+    def check_replacement(self):
+        """The same match with other actions, in attribute 25: the route changes in place, and goes from who does not take it."""
+        self.replaced = []
+        for then in ("redirect-to-ip 2001:db8::7", "mark 46"):
+            case = next(case for case in self.cases if case.given.endswith(f"then {then}"))
+            other = case.given.replace("::7", "::8").replace("mark 46", "mark 10 redirect [2001:db8::1]:9")
+            self.assertEqual(self.house.weir("announce", other, "--for", "10m")["ids"], [case.id])
+            self.replaced.append(Rule(other))
+        for name in ("gobgp", "bird"):
+            read, of = readings.READERS[name]
+            for rule in self.replaced:
+                wait_for(lambda read=read, name=name, due=of(rule): due in read(self.peers.daemons[name], 4), 30,
+                         f"{name} has '{rule.text}' instead")
+        matches = [readings.frr_of(rule)[0] for rule in self.replaced]
+        frr = self.peers.daemons["frr"]
+        wait_for(lambda: not any(match in matches for match, _ in readings.frr(frr, 4)), 30, "frr has neither")
+
     def check_wire(self):
         if self.capture.why_not:
             with self.subTest("wire"):
@@ -199,15 +219,16 @@ class RuleFormsTest(suite.HouseTest):
         for name, peer in self.peers.daemons.items():
             due = sorted(case.rule.nlri.hex() for case in self.cases if case.goes_to(name))
             mine = [update for update in updates if update.port == peer.port]
-            with self.subTest("wire", peer=name):  # each once
-                self.assertEqual(sorted(octets.hex() for update in mine for octets, _ in update.reach), due)
+            with self.subTest("wire", peer=name):
+                again = [rule.nlri.hex() for rule in self.replaced if name != "frr"]
+                self.assertEqual(sorted(octets.hex() for update in mine for octets, _ in update.reach), sorted(due + again))
                 self.assertEqual(sorted(octets.hex() for update in mine for octets, _ in update.unreach), due)
-        rules = {case.rule.nlri: case.rule for case in self.cases}
-        for update in updates:
-            ibgp = update.port == self.peers.daemons["gobgp"].port
-            for octets, nlri in update.reach:
-                with self.subTest("wire", rule=rules[octets].text):
-                    self.check_announcement(update, nlri, rules[octets], ibgp)
+            rules = {case.rule.nlri: case.rule for case in self.cases}
+            for update in mine:
+                for octets, nlri in update.reach:
+                    with self.subTest("wire", peer=name, rule=rules[octets].text):
+                        self.check_announcement(update, nlri, rules[octets], ibgp=name == "gobgp")
+                    rules.update({rule.nlri: rule for rule in self.replaced if rule.nlri == octets})
 
     def check_announcement(self, update, nlri, rule, ibgp):
         """Attributes in the order of RFC 7606 with their flags, and what tshark finds in the rule and its actions."""

@@ -190,3 +190,26 @@ Test(same, the_word_of_a_person_replaces_an_alarms_and_no_alarm_replaces_a_perso
     cr_assert(has_own, "and the alarm has its own");
     end(b);
 }
+
+/* The two differ in nothing but their IPv6 communities. */
+Test(same, another_ipv6_target_replaces_the_one_before_it)
+{
+    struct bench *b = setup(HEAD TWO);
+    const char *const first[] = {"rule",
+                                 "match destination " VICTIM "/32 then redirect-to-ip 2001:db8::7",
+                                 "for_ms", "20000", NULL};
+    const char *const second[] = {"rule",
+                                  "match destination " VICTIM "/32 then redirect-to-ip 2001:db8::8",
+                                  "for_ms", "20000", NULL};
+    const struct reply *reply = ask(b, "announce", first);
+    cr_assert(reply->ok, "%s", reply->text);
+    struct mitigation before = b->mitigation;
+    cr_assert_eq(before.community6_count, 1);
+    cr_assert_eq(before.communities6[0][17], 7);
+    reply = ask(b, "announce", second);
+    cr_assert(reply->ok, "%s", reply->text);
+    cr_expect_str_eq(b->mitigation.id, before.id);
+    cr_expect_eq(b->mitigation.revision, before.revision + 1);
+    cr_expect_eq(b->mitigation.communities6[0][17], 8);
+    end(b);
+}
