@@ -165,10 +165,11 @@ static enum status start_sockets(struct collector *c, const struct config *confi
                  c->worker_count, (unsigned long long)c->sockets.receive_buffer_bytes);
     }
     if (c->sockets.receive_buffer_bytes < config->collector.receive_buffer_bytes)
-        log_warn("the kernel gives a smaller receive buffer: bursts will be lost; raise "
-                 "net.core.rmem_max",
-                 "asked=%llu got=%llu", (unsigned long long)config->collector.receive_buffer_bytes,
-                 (unsigned long long)c->sockets.receive_buffer_bytes);
+        log_warn("the kernel gives a smaller receive buffer: bursts will be lost",
+                 "asked=%llu got=%llu try=\"sysctl -w net.core.rmem_max=%llu\"",
+                 (unsigned long long)config->collector.receive_buffer_bytes,
+                 (unsigned long long)c->sockets.receive_buffer_bytes,
+                 (unsigned long long)config->collector.receive_buffer_bytes);
     return STATUS_OK;
 }
 

@@ -53,7 +53,8 @@ static void print_mitigations(const json_t *list, uint64_t now_ms)
     grid_init(&grid, sizeof heads / sizeof heads[0], heads);
     json_array_foreach(list, i, m)
     {
-        uint64_t until_ms = show_u64(m, "until_ms");
+        bool ended = show_string(m, "why_ended")[0] != '\0';
+        uint64_t until_ms = ended ? 0 : show_u64(m, "until_ms");
         struct text results;
         text_init(&results, 0);
         results_text(m, &results);

@@ -123,6 +123,17 @@ static void mitigate_on(struct engine *e, const struct request *request,
     report_start(reply, start_rule(e, &start, &rule, &actions, &refusal, now), refusal.why);
 }
 
+static void say_methods(const struct engine *e, struct reply *reply, const char *asked)
+{
+    struct text names;
+    text_init(&names, 0);
+    for (size_t i = 0; i < e->model->method_count; i++)
+        text_addf(&names, "%s%s", i == 0 ? "" : ", ", e->model->methods[i].config->name);
+    say(reply, false, "there is no method %s; methods: %s", asked != NULL ? asked : "",
+        names.len != 0 ? text_str(&names) : "none");
+    text_done(&names);
+}
+
 static void do_mitigate(struct engine *e, const struct request *request, struct reply *reply,
                         struct engine_now now)
 {
@@ -132,8 +143,7 @@ static void do_mitigate(struct engine *e, const struct request *request, struct 
     struct model_given given = {0};
     uint64_t for_ms = 0;
     if (method == NULL) {
-        say(reply, false, "there is no method %s",
-            arg(request, "method") ? arg(request, "method") : "");
+        say_methods(e, reply, arg(request, "method"));
         return;
     }
     if (!read_prefix(request, "destination", reply, &given.has_destination, &given.destination) ||
@@ -252,7 +262,9 @@ static void do_stop(struct engine *e, const struct request *request, struct repl
         mitigations_withdraw(e, live, request->who, reason != NULL ? reason : "stopped by a person",
                              now);
     }
-    if (unknown != 0)
+    if (unknown == 1 && reply->id_count == 0)
+        say(reply, false, "%s does not stand: weir mitigations shows what does", missing);
+    else if (unknown != 0)
         say(reply, false, "%zu stopped; %zu do not stand, %s among them", reply->id_count, unknown,
             missing);
     else if (reply->id_count == 0)

@@ -115,6 +115,20 @@ Test(engine_refusals, a_rule_of_a_person_keeps_its_end_while_an_alarm_wants_it_t
     teardown(b);
 }
 
+Test(engine_refusals, a_slip_of_a_person_is_told_what_there_is)
+{
+    struct bench *b = setup(HEAD POLICY(""));
+    const char *const method[] = {"method", "limits", "destination", VICTIM, NULL};
+    const struct reply *reply = ask(b, "mitigate", method);
+    cr_assert_not(reply->ok);
+    cr_assert_str_eq(reply->text, "there is no method limits; methods: limit");
+    const char *const stop[] = {"id", "m-1", NULL};
+    reply = ask(b, "stop", stop);
+    cr_assert_not(reply->ok);
+    cr_assert_str_eq(reply->text, "m-1 does not stand: weir mitigations shows what does");
+    teardown(b);
+}
+
 #define TWO_POLICIES                                                                               \
     "policies:\n"                                                                                  \
     "  - {name: a, direction: incoming, key: [dst_addr], window: 1s, thresholds: [{severity: "     \
