@@ -78,8 +78,8 @@ struct guard_session {
 
 struct guard_standing {
     const struct flow_rule *rule;
-    bool terminal; /* its T bit: routers go on behind it */
-    bool accepts;  /* has no action: what it matches is let through */
+    const struct flow_actions *actions;
+    const char *name; /* what people stop it by; NULL: only its text is said */
 };
 
 /* The order in which the peers try rules; none: RFC 8955 alone. */
@@ -91,10 +91,14 @@ struct guard_context {
     size_t protected_count, infrastructure_count;
     const struct guard_session *sessions;
     size_t session_count;
-    bool accepts_sessions;    /* the caller announces guard_accept_rules before the rule */
-    uint8_t widest4, widest6; /* the shortest prefix length allowed */
-    uint32_t mtu_bytes;       /* 0: not known, and then 65535 */
-    const struct guard_standing *standing; /* NULL: not looked at */
+    bool accepts_sessions; /* the caller announces guard_accept_rules before the rule */
+    /* Rules that stand at every peer that this one goes to; those that let a session through keep
+     * it from being cut. */
+    const struct guard_standing *accepting;
+    size_t accepting_count;
+    uint8_t widest4, widest6;              /* the shortest prefix length allowed */
+    uint32_t mtu_bytes;                    /* 0: not known, and then 65535 */
+    const struct guard_standing *standing; /* that share a peer with it; NULL: not looked at */
     size_t standing_count;
     uint32_t rules_now, rules_max; /* of the platform; max 0: not looked at */
     /* Of the peers' profiles, by guard_take_profile. */
@@ -115,7 +119,7 @@ enum { GUARD_TEST_RULE_MS = 10 * 60 * 1000 };
 enum { GUARD_REFUSALS_MAX = GUARD_COUNT };
 struct guard_refusal {
     enum guard_invariant invariant;
-    char text[200]; /* the value, and what would be allowed */
+    char text[232]; /* the value, and what would be allowed */
 };
 struct guard_verdict {
     struct guard_refusal refusals[GUARD_REFUSALS_MAX];
@@ -133,10 +137,17 @@ void guard_judge_bytes(const struct guard_context *context, enum addr_family fam
                        const uint8_t *nlri, size_t nlri_len, const struct communities *communities,
                        struct guard_verdict *ret_verdict);
 
-/* Adds a refusal where one of both comes first, matches all of the other and has T clear. */
+/* Adds a refusal where one of both comes first, matches all of the other and has T clear; it says
+ * so where the standing one does as much to those packets already. */
 void guard_judge_standing(const struct guard_context *context, const struct flow_rule *rule,
                           const struct flow_actions *actions, const struct guard_standing *standing,
                           struct guard_verdict *verdict);
+
+/* Lets through what it matches, and routers look no further: it keeps a session from later rules.
+ */
+bool guard_accepts(const struct flow_actions *actions);
+/* What is wanted for a packet is done to it: discarded, or limited to no more. */
+bool guard_does_as_much(const struct flow_actions *done, const struct flow_actions *wanted);
 
 /*
  * The rules without an action that are to stand before this one, so that it cuts no session; those

@@ -34,27 +34,54 @@ static bool is_ours(const struct lpm *networks, const struct ip_prefix *prefix)
     return search.found;
 }
 
-/* Sets that leave a value out, so that they narrow the rule. */
-static bool narrows(const struct flow_rule *rule, enum component c)
+/* Numbers that ordinary traffic has in the field: `port >=1` or `packet-length >=20` take all of
+ * it.
+ */
+static struct interval usual_values(const struct guard_context *context, enum component c,
+                                    uint8_t family)
+{
+    enum { HEADER_IPV4 = 20, HEADER_IPV6 = 40, RESERVED = 255 };
+    switch (c) {
+    case COMPONENT_PACKET_LENGTH:
+        return (struct interval){family == ADDR_IPV4 ? HEADER_IPV4 : HEADER_IPV6,
+                                 context->mtu_bytes != 0 ? context->mtu_bytes : UINT16_MAX};
+    case COMPONENT_PROTOCOL:
+        return (struct interval){1, RESERVED - 1};
+    default:
+        return (struct interval){1, component_max(c, family)};
+    }
+}
+
+/* Leaves some of the ordinary traffic out, so that it narrows the rule. */
+static bool narrows(const struct guard_context *context, const struct flow_rule *rule,
+                    enum component c)
 {
     if (!rule_has(rule, c))
         return false;
     if (component_is_bits(c)) {
-        struct flag_set flags;
+        static const struct rule_op any_flag = {.value = 0xff};
+        struct flag_set flags, usual;
         flag_set_of(rule, c, &flags);
-        return !flag_set_is_all(&flags, c, rule->family);
+        if (c == COMPONENT_FRAGMENT)
+            return (flags.words[0] & 3) != 3; /* with DF or without, all that is no fragment */
+        flag_set_of_ops(rule->family, c, &any_flag, 1, &usual);
+        return !flag_set_covers(&flags, &usual);
     }
-    struct value_set values;
+    struct value_set values, usual = {.count = 1};
     value_set_of(rule, c, &values);
-    return !value_set_is_all(&values, c, rule->family);
+    usual.at[0] = usual_values(context, c, rule->family);
+    return !value_set_covers(&values, &usual);
 }
 
-static bool is_narrow_enough(const struct flow_rule *rule)
+static bool is_narrow_enough(const struct guard_context *context, const struct flow_rule *rule)
 {
-    return narrows(rule, COMPONENT_PROTOCOL) &&
-           (narrows(rule, COMPONENT_PORT) || narrows(rule, COMPONENT_DESTINATION_PORT) ||
-            narrows(rule, COMPONENT_SOURCE_PORT) || narrows(rule, COMPONENT_TCP_FLAGS) ||
-            narrows(rule, COMPONENT_PACKET_LENGTH) || narrows(rule, COMPONENT_FRAGMENT));
+    return narrows(context, rule, COMPONENT_PROTOCOL) &&
+           (narrows(context, rule, COMPONENT_PORT) ||
+            narrows(context, rule, COMPONENT_DESTINATION_PORT) ||
+            narrows(context, rule, COMPONENT_SOURCE_PORT) ||
+            narrows(context, rule, COMPONENT_TCP_FLAGS) ||
+            narrows(context, rule, COMPONENT_PACKET_LENGTH) ||
+            narrows(context, rule, COMPONENT_FRAGMENT));
 }
 
 static const struct ip_prefix *find_overlap(const struct ip_prefix *list, size_t count,
@@ -110,7 +137,7 @@ static void judge_destination(const struct guard_context *context, const struct 
     if (destination.len < widest)
         guard_refuse(v, GUARD_TOO_WIDE, "destination %s; /%u to /%u is allowed", word, widest,
                      addr_bits(&destination.addr));
-    if (destination.len < addr_bits(&destination.addr) && !is_narrow_enough(rule))
+    if (destination.len < addr_bits(&destination.addr) && !is_narrow_enough(context, rule))
         guard_refuse(v, GUARD_BARE_WIDE,
                      "destination %s is wider than a host; add a protocol and a port, flags, "
                      "length or fragment, or name one host",

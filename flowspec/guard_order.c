@@ -2,6 +2,8 @@
 
 #include "flowspec/sets.h"
 
+#include <string.h>
+
 /*
  * What depends on which rule a router tries first: a rule that hides another, and the accept rule
  * that keeps a BGP session out of one. Peers may try rules in different orders; then both count.
@@ -36,14 +38,50 @@ static unsigned orders_of(const struct guard_context *context)
 /* --- shadows ------------------------------------------------------------------------------------
  */
 
-static void refuse_shadow(const char *what, const struct flow_rule *other, enum guard_order order,
-                          struct guard_verdict *v)
+/* Actions that packets do not get through, or not to where they wanted to go. */
+static bool cuts(const struct flow_actions *a)
 {
+    return a->discard || a->has_rate || a->has_rate_packets ||
+           (a->redirect != REDIRECT_NONE && !a->redirect_copy);
+}
+
+bool guard_accepts(const struct flow_actions *actions)
+{
+    return !cuts(actions) && !actions->terminal;
+}
+
+bool guard_does_as_much(const struct flow_actions *done, const struct flow_actions *wanted)
+{
+    if (!cuts(wanted) || wanted->redirect != REDIRECT_NONE || done->redirect != REDIRECT_NONE)
+        return actions_equal(done, wanted);
+    if (done->discard)
+        return true;
+    return !wanted->discard &&
+           (!wanted->has_rate || (done->has_rate && done->rate_bytes <= wanted->rate_bytes)) &&
+           (!wanted->has_rate_packets ||
+            (done->has_rate_packets && done->rate_packets <= wanted->rate_packets));
+}
+
+/* `over`: the new one hides the standing one; else it is hidden itself. */
+static void refuse_shadow(const struct guard_standing *other, const struct flow_actions *actions,
+                          bool over, enum guard_order order, struct guard_verdict *v)
+{
+    const char *what = over ? "it would shadow" : "it would be shadowed by", *advice;
     struct text text;
+    if (over)
+        advice = "stop that one first, or narrow this one";
+    else if (guard_does_as_much(other->actions, actions))
+        advice = "that one covers it already and does as much to all of it";
+    else
+        advice = "this one would do nothing while that one stands";
     text_init(&text, 0);
-    (void)rule_format_text(other, NULL, &text);
-    guard_refuse(v, GUARD_SHADOW, "it %s the standing '%.120s'%s; narrow it or withdraw that one",
-                 what, text_str(&text), order == GUARD_ORDER_DRAFT6 ? " (order of draft-6)" : "");
+    (void)rule_format_text(other->rule, other->actions, &text);
+    /* What to do stays readable however long the rule is. */
+    guard_refuse(v, GUARD_SHADOW, "%s %s%s'%.60s%s'%s; %s", what,
+                 other->name != NULL ? other->name : "the standing",
+                 other->name != NULL ? ", " : " ", text_str(&text),
+                 strlen(text_str(&text)) > 60 ? "..." : "",
+                 order == GUARD_ORDER_DRAFT6 ? " (order of draft-6)" : "", advice);
     text_done(&text);
 }
 
@@ -53,7 +91,7 @@ void guard_judge_standing(const struct guard_context *context, const struct flow
 {
     struct encoded ours, theirs;
     bool over = !actions->terminal && rule_covers(rule, standing->rule);
-    bool under = !standing->terminal && rule_covers(standing->rule, rule);
+    bool under = !standing->actions->terminal && rule_covers(standing->rule, rule);
     if ((!over && !under) || rule_equal(rule, standing->rule))
         return;
     encode(rule, &ours);
@@ -63,10 +101,8 @@ void guard_judge_standing(const struct guard_context *context, const struct flow
     for (unsigned left = orders_of(context); left != 0; left &= left - 1) {
         enum guard_order order = (enum guard_order)(left & -left);
         int first = compare(order, rule->family, &ours, &theirs);
-        if (first < 0 && over)
-            refuse_shadow("would shadow", standing->rule, order, verdict);
-        else if (first > 0 && under)
-            refuse_shadow("would be shadowed by", standing->rule, order, verdict);
+        if ((first < 0 && over) || (first > 0 && under))
+            refuse_shadow(standing, actions, first < 0, order, verdict);
     }
 }
 
@@ -131,6 +167,21 @@ static bool ports_meet(const struct flow_rule *rule)
     return false;
 }
 
+/* Each packet of a connection is its SYN, or a reset, or has ACK; none has SYN and FIN. */
+static bool flags_meet(const struct flow_rule *rule)
+{
+    enum { FIN = 0x01, SYN = 0x02, RST = 0x04, ACK = 0x10, ALL = 0xfff };
+    struct flag_set flags;
+    if (!rule_has(rule, COMPONENT_TCP_FLAGS))
+        return true;
+    flag_set_of(rule, COMPONENT_TCP_FLAGS, &flags);
+    for (unsigned f = 0; f <= ALL; f++)
+        if ((flags.words[f / 64] >> f % 64 & 1) != 0 && (f & (SYN | RST | ACK)) != 0 &&
+            (f & (SYN | FIN)) != (SYN | FIN))
+            return true;
+    return false;
+}
+
 /* A session's packets are TCP, not fragments, and of any length, DSCP and flow label. */
 static bool can_hit(const struct flow_rule *rule, const struct packets *p)
 {
@@ -144,7 +195,7 @@ static bool can_hit(const struct flow_rule *rule, const struct packets *p)
     if (!value_set_meets(&set, PROTOCOL_TCP, PROTOCOL_TCP))
         return false;
     value_set_of(rule, COMPONENT_PACKET_LENGTH, &set);
-    if (!value_set_meets(&set, LENGTH_LEAST, UINT32_MAX))
+    if (!value_set_meets(&set, LENGTH_LEAST, UINT32_MAX) || !flags_meet(rule))
         return false;
     if (rule_has(rule, COMPONENT_FRAGMENT)) {
         struct flag_set fragments;
@@ -183,8 +234,12 @@ static bool accept_rule(const struct guard_context *context, const struct flow_r
             (void)rule_add_op(ret_accept, COMPONENT_PROTOCOL, OP_EQ, PROTOCOL_TCP);
         if (parts > 1)
             (void)rule_add_op(ret_accept, COMPONENT_PORT, OP_EQ, PORT_BGP);
-        if (goes_before(context, ret_accept, rule))
-            return true;
+        if (!goes_before(context, ret_accept, rule))
+            continue;
+        /* One that may not be announced keeps nothing: its end may be somebody else's. */
+        struct guard_verdict verdict = {.count = 0};
+        guard_judge_addresses(context, ret_accept, &verdict);
+        return verdict.count == 0;
     }
     return false;
 }
@@ -199,9 +254,9 @@ static bool is_accepted(const struct guard_context *context, const struct flow_r
     rule_set_source(&narrowest, &from);
     (void)rule_add_op(&narrowest, COMPONENT_PROTOCOL, OP_EQ, PROTOCOL_TCP);
     (void)rule_add_op(&narrowest, COMPONENT_PORT, OP_EQ, PORT_BGP);
-    for (size_t i = 0; context->standing != NULL && i < context->standing_count; i++) {
-        const struct guard_standing *s = &context->standing[i];
-        if (s->accepts && !s->terminal && rule_covers(s->rule, &narrowest) &&
+    for (size_t i = 0; i < context->accepting_count; i++) {
+        const struct guard_standing *s = &context->accepting[i];
+        if (guard_accepts(s->actions) && rule_covers(s->rule, &narrowest) &&
             goes_before(context, s->rule, rule))
             return true;
     }
@@ -226,12 +281,6 @@ enum status guard_accept_rules(const struct guard_context *context, const struct
     return STATUS_OK;
 }
 
-static bool cuts(const struct flow_actions *a)
-{
-    return a->discard || a->has_rate || a->has_rate_packets ||
-           (a->redirect != REDIRECT_NONE && !a->redirect_copy);
-}
-
 void guard_judge_sessions(const struct guard_context *context, const struct flow_rule *rule,
                           const struct flow_actions *actions, struct guard_verdict *v)
 {
@@ -245,14 +294,19 @@ void guard_judge_sessions(const struct guard_context *context, const struct flow
         bool possible = accept_rule(context, rule, &p, &accept);
         if (possible && context->accepts_sessions)
             continue;
+        if (!possible) {
+            guard_refuse(v, GUARD_SESSION,
+                         "it hits the BGP session %s to %s, and no accept rule can come before it: "
+                         "leave TCP port 179 out",
+                         addr_format(p.from, from), addr_format(p.to, to));
+            return;
+        }
         struct text text;
         text_init(&text, 0);
-        if (possible)
-            (void)rule_format_text(&accept, NULL, &text);
-        guard_refuse(v, GUARD_SESSION, "it hits the session %s to %s; %s%s",
-                     addr_format(p.from, from), addr_format(p.to, to),
-                     possible ? "allowed once there stands: "
-                              : "no rule can come before it: leave TCP port 179 out",
+        (void)rule_format_text(&accept, NULL, &text);
+        guard_refuse(v, GUARD_SESSION,
+                     "it would cut a BGP session unless this stands before it, announced by hand: "
+                     "%s",
                      text_str(&text));
         text_done(&text);
         return;

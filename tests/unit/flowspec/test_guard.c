@@ -271,7 +271,8 @@ Test(guard, refuses_shadows_and_what_the_budget_does_not_hold)
          false},
     };
     struct guard_context context = context_new();
-    const struct guard_standing list[1] = {{.rule = &standing}};
+    static const struct flow_actions discards = {.discard = true};
+    const struct guard_standing list[1] = {{.rule = &standing, .actions = &discards}};
     parse("match destination 203.0.113.45/32 protocol =udp source-port =53 then discard");
     rule_copy(&standing, &rule);
     context.standing = list;

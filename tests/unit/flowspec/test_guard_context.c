@@ -4,10 +4,11 @@
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct flow_rule rule, others[4];
-static struct flow_actions actions;
+static struct flow_actions actions, its[4];
 static struct guard_verdict verdict;
 static struct guard_standing standing[4];
 
@@ -76,12 +77,11 @@ static const char *refusal(enum guard_invariant invariant)
 
 static void stand(struct guard_context *context, const char *text)
 {
-    struct flow_actions its;
     size_t i = context->standing_count++;
-    parse_into(text, &others[i], &its);
-    standing[i] = (struct guard_standing){
-        .rule = &others[i], .terminal = its.terminal, .accepts = !its.discard && !its.has_rate};
-    context->standing = standing;
+    parse_into(text, &others[i], &its[i]);
+    standing[i] = (struct guard_standing){.rule = &others[i], .actions = &its[i]};
+    context->standing = context->accepting = standing;
+    context->accepting_count = context->standing_count;
 }
 
 Test(guard_context, every_invariant_has_its_name_and_says_what_it_forbids)
@@ -173,6 +173,10 @@ ParameterizedTestParameters(guard_context, a_session_is_kept_by_a_rule_before)
         {"destination 203.0.113.9/32 protocol =tcp", ""},
         {"destination 203.0.113.9/32 protocol =udp then discard", ""},
         {"destination 203.0.113.9/32 protocol =tcp source-port =443 then discard", ""},
+        {"destination 203.0.113.9/32 protocol =tcp tcp-flags null then discard", ""},
+        {"destination 203.0.113.9/32 protocol =tcp tcp-flags =syn+fin then discard", ""},
+        {"destination 203.0.113.9/32 protocol =tcp tcp-flags syn&!ack then discard",
+         BOTH " protocol =tcp port =179"},
         {"destination 203.0.113.9/32 protocol =tcp source-port =179 then discard",
          BOTH " protocol =tcp port =179"},
         {"destination 203.0.113.9/32 protocol =tcp port =80,=443 then discard", ""},
@@ -217,7 +221,7 @@ ParameterizedTest(struct session_case *c, guard_context, a_session_is_kept_by_a_
         context.accepts_sessions = false;
         guard_judge(&context, &rule, &actions, &verdict);
         cr_expect_null(refusal(GUARD_SESSION), "%s", refusal(GUARD_SESSION));
-        standing[0].accepts = false;
+        its[0] = (struct flow_actions){.has_rate = true, .rate_bytes = 1e6};
         guard_judge(&context, &rule, &actions, &verdict);
         cr_expect_not_null(refusal(GUARD_SESSION), "a limit is no accept");
     } else if (none) {
@@ -238,6 +242,64 @@ Test(guard_context, in_the_drafts_order_the_wider_rule_is_first_and_no_accept_ru
     guard_judge(&context, &rule, &actions, &verdict);
     cr_expect_null(refusal(GUARD_SESSION));
     free_context(&context);
+}
+
+Test(guard_context, an_accept_rule_that_may_not_be_announced_is_not_proposed)
+{
+    struct guard_context context = context_new();
+    guard_take_profile(&context, profile_find("frr"));
+    parse_into("source 203.0.113.9/32 protocol =tcp then discard", &rule, &actions);
+    guard_judge(&context, &rule, &actions, &verdict);
+    cr_assert_not_null(refusal(GUARD_SESSION));
+    cr_expect_not_null(strstr(refusal(GUARD_SESSION), "leave TCP port 179 out"), "%s",
+                       refusal(GUARD_SESSION));
+    free_context(&context);
+}
+
+Test(guard_context, the_longest_accept_rule_is_said_whole)
+{
+    struct guard_context context = context_new();
+    struct guard_session far[1] = {{{addr("2001:db8:1111:2222:3333:4444:5555:6666/128"),
+                                     addr("2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff/128")}}};
+    context.sessions = far;
+    context.session_count = 1;
+    parse_into("destination 2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff/128 then discard", &rule,
+               &actions);
+    guard_judge(&context, &rule, &actions, &verdict);
+    cr_assert_not_null(refusal(GUARD_SESSION));
+    cr_expect_not_null(strstr(refusal(GUARD_SESSION), "protocol =tcp port =179"), "%s",
+                       refusal(GUARD_SESSION));
+    free_context(&context);
+}
+
+Test(guard_context, what_leaves_out_nothing_usual_does_not_narrow)
+{
+    static const struct {
+        const char *text;
+        bool refused;
+    } cases[] = {
+        {"protocol =tcp port >=1 then discard", true},
+        {"protocol =tcp packet-length >=20 then discard", true},
+        {"protocol =tcp packet-length >=20&<=9000 then discard", true},
+        {"protocol =tcp fragment !is-fragment then discard", true},
+        {"protocol =tcp tcp-flags fin,syn,rst,psh,ack,urg,ece,cwr then discard", true},
+        {"protocol >=1&<=254 source-port =53 then discard", true},
+        {"protocol =tcp port >=1024 then discard", false},
+        {"protocol =udp packet-length >=500&<=1500 then discard", false},
+        {"protocol =udp fragment is-fragment then discard", false},
+        {"protocol =tcp tcp-flags syn&!ack then discard", false},
+        {"protocol !=6 source-port =53 then discard", false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct guard_context context = context_new();
+        char text[160];
+        context.session_count = 0;
+        (void)snprintf(text, sizeof(text), "destination 203.0.113.32/28 %s", cases[i].text);
+        parse_into(text, &rule, &actions);
+        guard_judge(&context, &rule, &actions, &verdict);
+        cr_expect_eq(refusal(GUARD_BARE_WIDE) != NULL, cases[i].refused, "%s", text);
+        free_context(&context);
+    }
 }
 
 /* --- shadows ------------------------------------------------------------------------------------
@@ -273,6 +335,48 @@ Test(guard_context, a_rule_is_shadowed_in_the_order_of_its_peers)
         guard_take_profile(&context, profile_find("junos"));
         guard_judge(&context, &rule, &actions, &verdict);
         cr_expect_eq(refusal(GUARD_SHADOW) != NULL, cases[i].draft6, "%zu", i);
+        free_context(&context);
+    }
+}
+
+Test(guard_context, a_shadow_says_whether_the_standing_rule_does_as_much)
+{
+    static const struct {
+        const char *standing, *text;
+        const char *says;
+    } cases[] = {
+        {"source-port >=1&<=99 then discard", "source-port =53 then discard", "covers it already"},
+        {"source-port >=1&<=99 then discard", "source-port =53 then rate-limit 1Mbps",
+         "covers it already"},
+        {"source-port >=1&<=99 then rate-limit 1Mbps", "source-port =53 then rate-limit 2Mbps",
+         "covers it already"},
+        {"source-port >=1&<=99 then rate-limit 2Mbps", "source-port =53 then rate-limit 1Mbps",
+         "would do nothing"},
+        {"source-port >=1&<=99 then rate-limit 2Mbps", "source-port =53 then discard",
+         "would do nothing"},
+        {"source-port >=1&<=99 then discard", "source-port =53", "would do nothing"},
+        {"source-port >=1&<=99 then discard", "source-port =53 then redirect 64500:1",
+         "would do nothing"},
+        {"source-port >=1&<=99", "source-port =53 then discard", "would do nothing"},
+        {"source-port >=1&<=99 then rate-limit-packets 10", "source-port =53 then rate-limit 1Mbps",
+         "would do nothing"},
+        {"source-port =53 then discard", "source-port >=1&<=99 then discard", "stop that one"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct guard_context context = context_new();
+        char text[160];
+        (void)snprintf(text, sizeof(text), "destination 203.0.113.1/32 protocol =udp %s",
+                       cases[i].standing);
+        stand(&context, text);
+        standing[0].name = "m-17";
+        (void)snprintf(text, sizeof(text), "destination 203.0.113.1/32 protocol =udp %s",
+                       cases[i].text);
+        parse_into(text, &rule, &actions);
+        guard_judge(&context, &rule, &actions, &verdict);
+        cr_assert_not_null(refusal(GUARD_SHADOW), "%zu", i);
+        cr_expect_not_null(strstr(refusal(GUARD_SHADOW), cases[i].says), "%zu: %s", i,
+                           refusal(GUARD_SHADOW));
+        cr_expect_not_null(strstr(refusal(GUARD_SHADOW), "m-17"), "%s", refusal(GUARD_SHADOW));
         free_context(&context);
     }
 }
@@ -381,16 +485,17 @@ static void random_context(struct random *r, struct guard_context *context)
     context->rules_max = random_below(r, 3);
     context->standing_count = 0;
     while (context->standing_count < random_below(r, 5)) {
-        struct guard_standing *s = &standing[context->standing_count];
-        *s = (struct guard_standing){.rule = &others[context->standing_count++],
-                                     .terminal = random_below(r, 2) == 0,
-                                     .accepts = random_below(r, 2) == 0};
+        size_t i = context->standing_count++;
+        struct guard_standing *s = &standing[i];
+        *s = (struct guard_standing){.rule = &others[i], .actions = &its[i]};
+        random_actions(r, &its[i]);
         if (random_below(r, 2) == 0)
             random_rule(r, (struct flow_rule *)(uintptr_t)s->rule);
         else
             rule_copy((struct flow_rule *)(uintptr_t)s->rule, &rule);
     }
-    context->standing = standing;
+    context->standing = context->accepting = standing;
+    context->accepting_count = context->standing_count;
 }
 
 Test(guard_context, rule_and_bytes_are_judged_alike, .timeout = 120)
