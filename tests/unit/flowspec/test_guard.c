@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct flow_rule rule, standing;
@@ -291,6 +292,35 @@ Test(guard, refuses_shadows_and_what_the_budget_does_not_hold)
     guard_judge(&context, &rule, &actions, &verdict);
     cr_expect(refuses(GUARD_BUDGET));
     free_networks(&context);
+}
+
+Test(guard, what_leaves_out_nothing_usual_does_not_narrow)
+{
+    static const struct {
+        const char *text;
+        bool refused;
+    } cases[] = {
+        {"protocol =tcp port >=1 then discard", true},
+        {"protocol =tcp packet-length >=20 then discard", true},
+        {"protocol =tcp packet-length >=20&<=9000 then discard", true},
+        {"protocol =tcp fragment !is-fragment then discard", true},
+        {"protocol =tcp tcp-flags fin,syn,rst,psh,ack,urg,ece,cwr then discard", true},
+        {"protocol >=1&<=254 source-port =53 then discard", true},
+        {"protocol =tcp port >=1024 then discard", false},
+        {"protocol =udp packet-length >=500&<=1500 then discard", false},
+        {"protocol =udp fragment is-fragment then discard", false},
+        {"protocol =tcp tcp-flags syn&!ack then discard", false},
+        {"protocol !=6 source-port =53 then discard", false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct guard_context context = context_new();
+        char text[160];
+        (void)snprintf(text, sizeof(text), "match destination 203.0.113.32/28 %s", cases[i].text);
+        parse(text);
+        guard_judge(&context, &rule, &actions, &verdict);
+        cr_expect_eq(refuses(GUARD_BARE_WIDE), cases[i].refused, "%s", text);
+        free_networks(&context);
+    }
 }
 
 Test(guard, without_networks_nothing_is_ours)

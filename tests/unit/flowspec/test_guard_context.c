@@ -272,36 +272,6 @@ Test(guard_context, the_longest_accept_rule_is_said_whole)
     free_context(&context);
 }
 
-Test(guard_context, what_leaves_out_nothing_usual_does_not_narrow)
-{
-    static const struct {
-        const char *text;
-        bool refused;
-    } cases[] = {
-        {"protocol =tcp port >=1 then discard", true},
-        {"protocol =tcp packet-length >=20 then discard", true},
-        {"protocol =tcp packet-length >=20&<=9000 then discard", true},
-        {"protocol =tcp fragment !is-fragment then discard", true},
-        {"protocol =tcp tcp-flags fin,syn,rst,psh,ack,urg,ece,cwr then discard", true},
-        {"protocol >=1&<=254 source-port =53 then discard", true},
-        {"protocol =tcp port >=1024 then discard", false},
-        {"protocol =udp packet-length >=500&<=1500 then discard", false},
-        {"protocol =udp fragment is-fragment then discard", false},
-        {"protocol =tcp tcp-flags syn&!ack then discard", false},
-        {"protocol !=6 source-port =53 then discard", false},
-    };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct guard_context context = context_new();
-        char text[160];
-        context.session_count = 0;
-        (void)snprintf(text, sizeof(text), "destination 203.0.113.32/28 %s", cases[i].text);
-        parse_into(text, &rule, &actions);
-        guard_judge(&context, &rule, &actions, &verdict);
-        cr_expect_eq(refusal(GUARD_BARE_WIDE) != NULL, cases[i].refused, "%s", text);
-        free_context(&context);
-    }
-}
-
 /* --- shadows ------------------------------------------------------------------------------------
  */
 
