@@ -294,6 +294,62 @@ Test(guard, refuses_shadows_and_what_the_budget_does_not_hold)
     free_networks(&context);
 }
 
+static const char *said(enum guard_invariant invariant)
+{
+    for (size_t i = 0; i < verdict.count; i++)
+        if (verdict.refusals[i].invariant == invariant)
+            return verdict.refusals[i].text;
+    return NULL;
+}
+
+Test(guard, a_shadow_says_whether_the_standing_rule_does_as_much)
+{
+    static const struct {
+        const char *standing, *text;
+        const char *says;
+    } cases[] = {
+        {"source-port >=1&<=99 then discard", "source-port =53 then discard", "covers it already"},
+        {"source-port >=1&<=99 then discard", "source-port =53 then rate-limit 1Mbps",
+         "covers it already"},
+        {"source-port >=1&<=99 then rate-limit 1Mbps", "source-port =53 then rate-limit 2Mbps",
+         "covers it already"},
+        {"source-port >=1&<=99 then rate-limit 2Mbps", "source-port =53 then rate-limit 1Mbps",
+         "would do nothing"},
+        {"source-port >=1&<=99 then rate-limit 2Mbps", "source-port =53 then discard",
+         "would do nothing"},
+        {"source-port >=1&<=99 then discard", "source-port =53", "would do nothing"},
+        {"source-port >=1&<=99 then discard", "source-port =53 then redirect 64500:1",
+         "would do nothing"},
+        {"source-port >=1&<=99", "source-port =53 then discard", "would do nothing"},
+        {"source-port >=1&<=99 then rate-limit-packets 10", "source-port =53 then rate-limit 1Mbps",
+         "would do nothing"},
+        {"source-port =53 then discard", "source-port >=1&<=99 then discard", "stop that one"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct guard_context context = context_new();
+        struct flow_actions does;
+        const struct guard_standing list[1] = {
+            {.rule = &standing, .actions = &does, .name = "m-17"}};
+        char text[160];
+        context.standing = list;
+        context.standing_count = 1;
+        (void)snprintf(text, sizeof(text), "match destination 203.0.113.45/32 protocol =udp %s",
+                       cases[i].standing);
+        parse(text);
+        rule_copy(&standing, &rule);
+        does = actions;
+        (void)snprintf(text, sizeof(text), "match destination 203.0.113.45/32 protocol =udp %s",
+                       cases[i].text);
+        parse(text);
+        guard_judge(&context, &rule, &actions, &verdict);
+        cr_assert_not_null(said(GUARD_SHADOW), "%zu", i);
+        cr_expect_not_null(strstr(said(GUARD_SHADOW), cases[i].says), "%zu: %s", i,
+                           said(GUARD_SHADOW));
+        cr_expect_not_null(strstr(said(GUARD_SHADOW), "m-17"), "%s", said(GUARD_SHADOW));
+        free_networks(&context);
+    }
+}
+
 Test(guard, what_leaves_out_nothing_usual_does_not_narrow)
 {
     static const struct {

@@ -309,48 +309,6 @@ Test(guard_context, a_rule_is_shadowed_in_the_order_of_its_peers)
     }
 }
 
-Test(guard_context, a_shadow_says_whether_the_standing_rule_does_as_much)
-{
-    static const struct {
-        const char *standing, *text;
-        const char *says;
-    } cases[] = {
-        {"source-port >=1&<=99 then discard", "source-port =53 then discard", "covers it already"},
-        {"source-port >=1&<=99 then discard", "source-port =53 then rate-limit 1Mbps",
-         "covers it already"},
-        {"source-port >=1&<=99 then rate-limit 1Mbps", "source-port =53 then rate-limit 2Mbps",
-         "covers it already"},
-        {"source-port >=1&<=99 then rate-limit 2Mbps", "source-port =53 then rate-limit 1Mbps",
-         "would do nothing"},
-        {"source-port >=1&<=99 then rate-limit 2Mbps", "source-port =53 then discard",
-         "would do nothing"},
-        {"source-port >=1&<=99 then discard", "source-port =53", "would do nothing"},
-        {"source-port >=1&<=99 then discard", "source-port =53 then redirect 64500:1",
-         "would do nothing"},
-        {"source-port >=1&<=99", "source-port =53 then discard", "would do nothing"},
-        {"source-port >=1&<=99 then rate-limit-packets 10", "source-port =53 then rate-limit 1Mbps",
-         "would do nothing"},
-        {"source-port =53 then discard", "source-port >=1&<=99 then discard", "stop that one"},
-    };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct guard_context context = context_new();
-        char text[160];
-        (void)snprintf(text, sizeof(text), "destination 203.0.113.1/32 protocol =udp %s",
-                       cases[i].standing);
-        stand(&context, text);
-        standing[0].name = "m-17";
-        (void)snprintf(text, sizeof(text), "destination 203.0.113.1/32 protocol =udp %s",
-                       cases[i].text);
-        parse_into(text, &rule, &actions);
-        guard_judge(&context, &rule, &actions, &verdict);
-        cr_assert_not_null(refusal(GUARD_SHADOW), "%zu", i);
-        cr_expect_not_null(strstr(refusal(GUARD_SHADOW), cases[i].says), "%zu: %s", i,
-                           refusal(GUARD_SHADOW));
-        cr_expect_not_null(strstr(refusal(GUARD_SHADOW), "m-17"), "%s", refusal(GUARD_SHADOW));
-        free_context(&context);
-    }
-}
-
 /* --- the test rule ------------------------------------------------------------------------------
  */
 
