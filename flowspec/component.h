@@ -54,6 +54,12 @@ static inline size_t rule_group_end(const struct rule_op *ops, size_t count, siz
     return i;
 }
 
+/*
+ * The header of this protocol has the field of a port, ICMP or flags component. Ports are those of
+ * TCP and UDP alone (RFC 8955, 4.2.2.4), although SCTP, DCCP and UDP-Lite have some too.
+ */
+bool component_is_of_protocol(enum component c, uint8_t family, uint8_t protocol);
+
 /* rule_add_op without the check of the value's range: what a peer sent is kept as it is. */
 enum status rule_push_op(struct flow_rule *rule, enum component c, uint8_t bits, uint32_t value);
 

@@ -1,6 +1,6 @@
 #include "flowspec/facts.h"
+#include "flowspec/component.h"
 
-#include <netinet/in.h>
 #include <string.h>
 
 /* No offset, first, middle and last of a fragmented packet. */
@@ -59,10 +59,9 @@ static struct upper_layer upper_layer_of(const struct flow_facts *facts)
         return (struct upper_layer){.ports = true, .flags = true, .icmp = true};
     return (struct upper_layer){
         .known = true,
-        .ports = protocol == IPPROTO_TCP || protocol == IPPROTO_UDP,
-        .flags = protocol == IPPROTO_TCP,
-        .icmp = (protocol == IPPROTO_ICMP && facts->family != ADDR_IPV6) ||
-                (protocol == IPPROTO_ICMPV6 && facts->family != ADDR_IPV4),
+        .ports = component_is_of_protocol(COMPONENT_PORT, facts->family, protocol),
+        .flags = component_is_of_protocol(COMPONENT_TCP_FLAGS, facts->family, protocol),
+        .icmp = component_is_of_protocol(COMPONENT_ICMP_TYPE, facts->family, protocol),
     };
 }
 

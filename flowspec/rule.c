@@ -3,6 +3,7 @@
 #include "flowspec/component.h"
 
 #include <assert.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +39,16 @@ const struct component_info *component_info(enum component c)
 const char *component_name(enum component c)
 {
     return c >= COMPONENT_DESTINATION && c <= COMPONENT_LAST ? components[c].name : "unknown";
+}
+
+bool component_is_of_protocol(enum component c, uint8_t family, uint8_t protocol)
+{
+    if (c == COMPONENT_TCP_FLAGS)
+        return protocol == IPPROTO_TCP;
+    if (c == COMPONENT_ICMP_TYPE || c == COMPONENT_ICMP_CODE)
+        return (protocol == IPPROTO_ICMP && family != ADDR_IPV6) ||
+               (protocol == IPPROTO_ICMPV6 && family != ADDR_IPV4);
+    return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
 }
 
 enum status rule_fail(struct rule_error *ret_error, enum status status, size_t at,

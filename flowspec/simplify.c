@@ -10,16 +10,6 @@
  */
 enum { FLAG_GROUPS_COMPARED = 32 };
 
-enum {
-    PROTOCOL_ICMP = 1,
-    PROTOCOL_TCP = 6,
-    PROTOCOL_UDP = 17,
-    PROTOCOL_DCCP = 33,
-    PROTOCOL_ICMPV6 = 58,
-    PROTOCOL_SCTP = 132,
-    PROTOCOL_UDPLITE = 136
-};
-
 static bool pair_is_empty(uint8_t family, enum component c, const struct rule_op *a,
                           const struct rule_op *b)
 {
@@ -265,16 +255,9 @@ static enum status simplify_flags(const struct flow_rule *rule, enum component c
 
 static bool protocol_allows(const struct value_set *protocols, enum component c, uint8_t family)
 {
-    static const uint8_t with_ports[] = {PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_DCCP, PROTOCOL_SCTP,
-                                         PROTOCOL_UDPLITE};
-    if (c == COMPONENT_TCP_FLAGS)
-        return value_set_meets(protocols, PROTOCOL_TCP, PROTOCOL_TCP);
-    if (c == COMPONENT_ICMP_TYPE || c == COMPONENT_ICMP_CODE) {
-        uint32_t icmp = family == ADDR_IPV4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6;
-        return value_set_meets(protocols, icmp, icmp);
-    }
-    for (size_t i = 0; i < sizeof(with_ports); i++)
-        if (value_set_meets(protocols, with_ports[i], with_ports[i]))
+    for (unsigned protocol = 0; protocol <= UINT8_MAX; protocol++)
+        if (component_is_of_protocol(c, family, (uint8_t)protocol) &&
+            value_set_meets(protocols, protocol, protocol))
             return true;
     return false;
 }
@@ -333,7 +316,11 @@ static enum status check_components(const struct flow_rule *rule, struct rule_er
         if (!rule_has(rule, c))
             continue;
         if (!protocol_allows(&protocols, c, rule->family))
-            return fail_pair(rule, COMPONENT_PROTOCOL, c, "that protocol has none", ret_error);
+            return fail_pair(rule, COMPONENT_PROTOCOL, c,
+                             c <= COMPONENT_SOURCE_PORT
+                                 ? "ports are those of TCP and UDP (RFC 8955, 4.2.2.4)"
+                                 : "that protocol has none",
+                             ret_error);
         if (later_only)
             return fail_pair(rule, c, COMPONENT_FRAGMENT, "a later fragment has none", ret_error);
         if (c == COMPONENT_ICMP_TYPE || c == COMPONENT_ICMP_CODE)
