@@ -13,31 +13,15 @@ enum status flatten_either(struct op_list *list, const struct op_list *other)
     return STATUS_OK;
 }
 
-/*
- * Never wrong when it says so; flags that contradict in a way that takes more than one look at each
- * operator are left to rule_simplify, as a look at all 4096 of them for each product is too much.
- */
 static bool is_impossible(uint8_t family, enum component c, const struct rule_op *ops, size_t count)
 {
     if (!component_is_bits(c)) {
         struct interval intervals[RULE_OPS_MAX + 1];
         return value_set_of_group(family, c, ops, count, intervals) == 0;
     }
-    if (c == COMPONENT_FRAGMENT) {
-        struct flag_set set;
-        flag_set_of_ops(family, c, ops, count, &set);
-        return flag_set_is_empty(&set);
-    }
-    uint32_t set = 0, clear = 0;
-    for (size_t i = 0; i < count; i++) {
-        bool is_single = (ops[i].value & (ops[i].value - 1)) == 0;
-        bool all = (ops[i].bits & OP_MATCH) != 0, negated = (ops[i].bits & OP_NOT) != 0;
-        if (!negated && (all || is_single))
-            set |= ops[i].value;
-        if (negated && (!all || is_single))
-            clear |= ops[i].value;
-    }
-    return (set & clear) != 0;
+    struct flag_set set;
+    flag_set_of_ops(family, c, ops, count, &set);
+    return flag_set_is_empty(&set);
 }
 
 static size_t groups_of(const struct op_list *list)

@@ -132,75 +132,107 @@ bool value_set_covers(const struct value_set *outer, const struct value_set *inn
     return true;
 }
 
-static bool op_holds(const struct rule_op *op, unsigned flags)
+/*
+ * 64 combinations of flags are one word: its bit b says whether the lower six flags being b holds,
+ * and its place among the words is the upper six.
+ */
+enum { WORD_FLAGS = 6, FLAG_WORDS = FLAG_VALUES / 64 };
+
+/* Narrows the words by one operator. */
+static void and_op(const struct rule_op *op, size_t words, uint64_t *group)
 {
-    bool holds =
-        (op->bits & OP_MATCH) != 0 ? (flags & op->value) == op->value : (flags & op->value) != 0;
-    return holds != ((op->bits & OP_NOT) != 0);
+    static const uint64_t has_flag[WORD_FLAGS] = {
+        UINT64_C(0xaaaaaaaaaaaaaaaa), UINT64_C(0xcccccccccccccccc), UINT64_C(0xf0f0f0f0f0f0f0f0),
+        UINT64_C(0xff00ff00ff00ff00), UINT64_C(0xffff0000ffff0000), UINT64_C(0xffffffff00000000)};
+    const uint64_t negated = (op->bits & OP_NOT) != 0 ? UINT64_MAX : 0;
+    const bool is_match = (op->bits & OP_MATCH) != 0;
+    uint64_t all = UINT64_MAX, any = 0;
+    size_t upper = op->value >> WORD_FLAGS;
+    for (unsigned i = 0; i < WORD_FLAGS; i++) {
+        if ((op->value >> i & 1) == 0)
+            continue;
+        all &= has_flag[i];
+        any |= has_flag[i];
+    }
+    for (size_t i = 0; i < words; i++) {
+        uint64_t holds = 0;
+        if (is_match)
+            holds = (i & upper) == upper ? all : 0;
+        else
+            holds = (i & upper) != 0 ? UINT64_MAX : any;
+        group[i] &= holds ^ negated;
+    }
 }
 
-static bool is_possible(enum component c, uint8_t family, unsigned flags)
+static bool is_possible_fragment(uint8_t family, unsigned flags)
 {
     enum { IS_FRAGMENT = 2, FIRST = 4, LAST = 8 };
-    if ((flags & ~component_max(c, family)) != 0)
+    if ((flags & ~component_max(COMPONENT_FRAGMENT, family)) != 0)
         return false;
-    if (c != COMPONENT_FRAGMENT)
-        return true;
     if ((flags & FIRST) != 0)
         return (flags & (IS_FRAGMENT | LAST)) == 0;
     return (flags & LAST) == 0 || (flags & IS_FRAGMENT) != 0;
 }
 
+/* Gives the number of words in use; TCP flags go together as they like. */
+static size_t possible_flags(uint8_t family, enum component c, struct flag_set *ret_set)
+{
+    if (c == COMPONENT_TCP_FLAGS) {
+        memset(ret_set, 0xff, sizeof(*ret_set));
+        return FLAG_WORDS;
+    }
+    memset(ret_set, 0, sizeof(*ret_set));
+    for (unsigned flags = 0; flags <= component_max(COMPONENT_FRAGMENT, ADDR_IPV4); flags++)
+        if (is_possible_fragment(family, flags))
+            ret_set->words[0] |= UINT64_C(1) << flags;
+    return 1;
+}
+
 void flag_set_of_ops(uint8_t family, enum component c, const struct rule_op *ops, size_t count,
                      struct flag_set *ret_set)
 {
+    struct flag_set possible, group;
+    size_t words = possible_flags(family, c, &possible);
     memset(ret_set, 0, sizeof(*ret_set));
-    for (unsigned flags = 0; flags <= component_max(c, family); flags++) {
-        if (!is_possible(c, family, flags))
-            continue;
-        bool any = false;
-        for (size_t i = 0; i < count && !any;) {
-            bool all = op_holds(&ops[i], flags);
-            for (i++; i < count && (ops[i].bits & OP_AND) != 0; i++)
-                all = all && op_holds(&ops[i], flags);
-            any = all;
-        }
-        if (any)
-            ret_set->words[flags / 64] |= UINT64_C(1) << flags % 64;
+    for (size_t i = 0, end; i < count; i = end) {
+        end = rule_group_end(ops, count, i);
+        memcpy(group.words, possible.words, words * sizeof(group.words[0]));
+        for (; i < end; i++)
+            and_op(&ops[i], words, group.words);
+        for (size_t w = 0; w < words; w++)
+            ret_set->words[w] |= group.words[w];
     }
 }
 
 void flag_set_of(const struct flow_rule *rule, enum component c, struct flag_set *ret_set)
 {
-    static const struct rule_op always = {.bits = OP_NOT, .value = 0};
     if (rule_has(rule, c))
         flag_set_of_ops(rule->family, c, rule_ops(rule, c), rule_ops_count(rule, c), ret_set);
     else
-        flag_set_of_ops(rule->family, c, &always, 1, ret_set);
+        (void)possible_flags(rule->family, c, ret_set);
 }
 
 bool flag_set_is_empty(const struct flag_set *set)
 {
     uint64_t any = 0;
-    for (size_t i = 0; i < FLAG_VALUES / 64; i++)
+    for (size_t i = 0; i < FLAG_WORDS; i++)
         any |= set->words[i];
     return any == 0;
 }
 
-bool flag_set_is_all(const struct flag_set *set, enum component c, uint8_t family)
+bool flag_set_covers(const struct flag_set *outer, const struct flag_set *inner)
 {
-    for (unsigned flags = 0; flags <= component_max(c, family); flags++)
-        if (is_possible(c, family, flags) && (set->words[flags / 64] >> flags % 64 & 1) == 0)
+    for (size_t i = 0; i < FLAG_WORDS; i++)
+        if ((inner->words[i] & ~outer->words[i]) != 0)
             return false;
     return true;
 }
 
-bool flag_set_covers(const struct flag_set *outer, const struct flag_set *inner)
+bool flag_set_is_all(const struct flag_set *set, enum component c, uint8_t family)
 {
-    for (size_t i = 0; i < FLAG_VALUES / 64; i++)
-        if ((inner->words[i] & ~outer->words[i]) != 0)
-            return false;
-    return true;
+    struct flag_set possible;
+    (void)possible_flags(family, c, &possible);
+    return flag_set_covers(set, &possible);
 }
 
 /* The bits that the outer prefix looks at are looked at by the inner one too, and are equal. */

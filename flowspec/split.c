@@ -211,7 +211,9 @@ static enum status cut_port(struct cutter *cut, struct flow_rule *rule)
 /* Alternatives of flags overlap; as cubes (these bits set, those clear) they do not. */
 enum { CUBES_MAX = 256 };
 struct cubes {
-    const struct flag_set *set, *possible;
+    uint8_t family;
+    enum component component;
+    struct flag_set set;
     unsigned mentioned;
     struct {
         uint16_t set, clear;
@@ -222,22 +224,17 @@ struct cubes {
 
 static void find_cubes(struct cubes *cubes, unsigned set, unsigned clear)
 {
-    bool any = false, all = true;
+    const struct rule_op ops[2] = {{OP_MATCH, set}, {OP_AND | OP_NOT, clear}};
+    struct flag_set cube, inside;
     if (cubes->too_many)
         return;
-    for (unsigned flags = 0; flags < FLAG_VALUES; flags++) {
-        uint64_t bit = UINT64_C(1) << flags % 64;
-        if ((flags & set) != set || (flags & clear) != 0 ||
-            (cubes->possible->words[flags / 64] & bit) == 0)
-            continue;
-        bool in = (cubes->set->words[flags / 64] & bit) != 0;
-        any = any || in;
-        all = all && in;
-    }
-    if (!any)
+    flag_set_of_ops(cubes->family, cubes->component, ops, 2, &cube);
+    for (size_t i = 0; i < sizeof(cube.words) / sizeof(cube.words[0]); i++)
+        inside.words[i] = cube.words[i] & cubes->set.words[i];
+    if (flag_set_is_empty(&inside))
         return;
     unsigned open = cubes->mentioned & ~(set | clear);
-    if (all || open == 0) {
+    if (open == 0 || flag_set_covers(&inside, &cube)) {
         cubes->too_many = cubes->count == CUBES_MAX;
         if (!cubes->too_many) {
             cubes->at[cubes->count].set = (uint16_t)set;
@@ -266,12 +263,9 @@ static size_t ops_of_cubes(const struct cubes *cubes, struct rule_op *ret_ops)
 static enum status cut_flags(struct cutter *cut, struct flow_rule *rule, enum component c,
                              size_t most)
 {
-    static const struct rule_op always = {.bits = OP_NOT, .value = 0};
-    struct flag_set set, possible;
     struct rule_op ops[2 * CUBES_MAX];
-    struct cubes cubes = {.set = &set, .possible = &possible};
-    flag_set_of(rule, c, &set);
-    flag_set_of_ops(rule->family, c, &always, 1, &possible);
+    struct cubes cubes = {.family = rule->family, .component = c};
+    flag_set_of(rule, c, &cubes.set);
     for (size_t i = 0; i < rule_ops_count(rule, c); i++)
         cubes.mentioned |= rule_ops(rule, c)[i].value;
     find_cubes(&cubes, 0, 0);
