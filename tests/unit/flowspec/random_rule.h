@@ -4,11 +4,19 @@
 #include "flowspec/rule.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 
 /* Random rules, the same in every run. Values lean to the edges and to what others use too. */
 struct random {
     uint64_t state;
 };
+
+/* How often a property is tried: scripts/test --long has the time for more. */
+static inline int random_rounds(int rounds)
+{
+    enum { LONG = 8 };
+    return getenv("WEIR_TEST_LONG") != NULL ? LONG * rounds : rounds;
+}
 
 static inline uint32_t random_below(struct random *r, uint32_t n)
 {

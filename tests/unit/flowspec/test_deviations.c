@@ -1,7 +1,7 @@
 #include "flowspec/deviations.h"
+#include "tests/unit/flowspec/table.h"
 
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <string.h>
 
 struct deviation_case {
@@ -11,7 +11,25 @@ struct deviation_case {
     char what[80]; /* "": none */
 };
 
-ParameterizedTestParameters(deviations, of_an_nlri_have_their_octet_and_reason)
+static void check_of_an_nlri_have_their_octet_and_reason(const struct deviation_case *c)
+{
+    struct deviation found[4];
+    char hex[60] = "";
+    uint8_t bytes[30];
+    size_t len;
+    for (size_t i = 0, n = 0; c->hex[i] != '\0'; i++)
+        if (c->hex[i] != ' ')
+            hex[n++] = c->hex[i];
+    cr_assert_eq(text_parse_hex(bytes, sizeof(bytes), &len, hex), STATUS_OK);
+    size_t n = nlri_deviations(c->ipv6 ? ADDR_IPV6 : ADDR_IPV4, bytes, len, found, 4);
+    cr_assert_eq(n, c->what[0] != '\0' ? 1 : 0, "%s: %zu", c->hex, n);
+    if (n == 0)
+        return;
+    cr_expect_eq(found[0].at, c->at, "%s: at %zu: %s", c->hex, found[0].at, found[0].what);
+    cr_expect(strstr(found[0].what, c->what) != NULL, "%s: %s", c->hex, found[0].what);
+}
+
+Test(deviations, of_an_nlri_have_their_octet_and_reason)
 {
     static struct deviation_case cases[] = {
         {"0c0120c633642d038111068135", false, 0, ""},
@@ -35,25 +53,7 @@ ParameterizedTestParameters(deviations, of_an_nlri_have_their_octet_and_reason)
         {"060da100000001", true, 0, ""},
         {"070137000102030405", false, 0, ""}, /* cannot be decoded */
     };
-    return cr_make_param_array(struct deviation_case, cases, sizeof(cases) / sizeof(cases[0]));
-}
-
-ParameterizedTest(struct deviation_case *c, deviations, of_an_nlri_have_their_octet_and_reason)
-{
-    struct deviation found[4];
-    char hex[60] = "";
-    uint8_t bytes[30];
-    size_t len;
-    for (size_t i = 0, n = 0; c->hex[i] != '\0'; i++)
-        if (c->hex[i] != ' ')
-            hex[n++] = c->hex[i];
-    cr_assert_eq(text_parse_hex(bytes, sizeof(bytes), &len, hex), STATUS_OK);
-    size_t n = nlri_deviations(c->ipv6 ? ADDR_IPV6 : ADDR_IPV4, bytes, len, found, 4);
-    cr_assert_eq(n, c->what[0] != '\0' ? 1 : 0, "%s: %zu", c->hex, n);
-    if (n == 0)
-        return;
-    cr_expect_eq(found[0].at, c->at, "%s: at %zu: %s", c->hex, found[0].at, found[0].what);
-    cr_expect(strstr(found[0].what, c->what) != NULL, "%s: %s", c->hex, found[0].what);
+    TABLE_RUN(cases, check_of_an_nlri_have_their_octet_and_reason)
 }
 
 Test(deviations, all_are_counted_and_as_many_listed_as_there_is_room)
@@ -67,7 +67,19 @@ Test(deviations, all_are_counted_and_as_many_listed_as_there_is_room)
     cr_expect_eq(found[1].at, 3);
 }
 
-ParameterizedTestParameters(deviations, of_communities_have_their_number_and_reason)
+static void check_of_communities_have_their_number_and_reason(const struct deviation_case *c)
+{
+    struct deviation found[4];
+    uint8_t bytes[1][8];
+    size_t len;
+    cr_assert_eq(text_parse_hex(bytes[0], sizeof(bytes[0]), &len, c->hex), STATUS_OK);
+    size_t n = actions_deviations((const uint8_t(*)[8])bytes, 1, NULL, 0, found, 4);
+    cr_assert_eq(n, c->what[0] != '\0' ? 1 : 0, "%s: %zu", c->hex, n);
+    if (n > 0)
+        cr_expect(strstr(found[0].what, c->what) != NULL, "%s: %s", c->hex, found[0].what);
+}
+
+Test(deviations, of_communities_have_their_number_and_reason)
 {
     static struct deviation_case cases[] = {
         {"8006000049989680", false, 0, ""},
@@ -84,19 +96,7 @@ ParameterizedTestParameters(deviations, of_communities_have_their_number_and_rea
         {"0002fde900000064", false, 0, ""}, /* a route target */
         {"8008fde900000064", false, 0, ""},
     };
-    return cr_make_param_array(struct deviation_case, cases, sizeof(cases) / sizeof(cases[0]));
-}
-
-ParameterizedTest(struct deviation_case *c, deviations, of_communities_have_their_number_and_reason)
-{
-    struct deviation found[4];
-    uint8_t bytes[1][8];
-    size_t len;
-    cr_assert_eq(text_parse_hex(bytes[0], sizeof(bytes[0]), &len, c->hex), STATUS_OK);
-    size_t n = actions_deviations((const uint8_t(*)[8])bytes, 1, NULL, 0, found, 4);
-    cr_assert_eq(n, c->what[0] != '\0' ? 1 : 0, "%s: %zu", c->hex, n);
-    if (n > 0)
-        cr_expect(strstr(found[0].what, c->what) != NULL, "%s: %s", c->hex, found[0].what);
+    TABLE_RUN(cases, check_of_communities_have_their_number_and_reason)
 }
 
 Test(deviations, what_holds_of_two_of_a_kind_is_said)

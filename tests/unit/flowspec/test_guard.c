@@ -1,7 +1,7 @@
 #include "flowspec/guard.h"
+#include "tests/unit/flowspec/table.h"
 
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -84,7 +84,33 @@ struct guard_case {
     char says[40];
 };
 
-ParameterizedTestParameters(guard, judges_the_rule_and_its_bytes_alike)
+static void check_case(const struct guard_case *c)
+{
+    struct guard_context context = context_new();
+    struct text text;
+    text_init(&text, 0);
+    text_addf(&text, "match %s", c->text);
+    parse(text_str(&text));
+    guard_judge(&context, &rule, &actions, &verdict);
+    for (int as_bytes = 0; as_bytes < 2; as_bytes++) {
+        if (c->invariant == GUARD_COUNT) {
+            cr_expect_eq(verdict.count, 0, "%s: %s", c->text, verdict.refusals[0].text);
+        } else {
+            cr_assert(refuses(c->invariant), "%s: %s not refused as %s", c->text,
+                      as_bytes != 0 ? "bytes" : "rule", guard_label(c->invariant));
+            bool said = false;
+            for (size_t i = 0; i < verdict.count; i++)
+                said = said || (verdict.refusals[i].invariant == c->invariant &&
+                                strstr(verdict.refusals[i].text, c->says) != NULL);
+            cr_expect(said, "%s: %s", c->text, verdict.refusals[0].text);
+        }
+        judge_as_bytes(&context);
+    }
+    text_done(&text);
+    free_networks(&context);
+}
+
+Test(guard, judges_the_rule_and_its_bytes_alike)
 {
     static struct guard_case cases[] = {
         {"destination 203.0.113.45/32 then discard", GUARD_COUNT, ""},
@@ -138,33 +164,7 @@ ParameterizedTestParameters(guard, judges_the_rule_and_its_bytes_alike)
         {"destination 203.0.113.45/32 protocol =udp tcp-flags syn then discard", GUARD_NOTHING,
          "contradict"},
     };
-    return cr_make_param_array(struct guard_case, cases, sizeof(cases) / sizeof(cases[0]));
-}
-
-ParameterizedTest(struct guard_case *c, guard, judges_the_rule_and_its_bytes_alike)
-{
-    struct guard_context context = context_new();
-    struct text text;
-    text_init(&text, 0);
-    text_addf(&text, "match %s", c->text);
-    parse(text_str(&text));
-    guard_judge(&context, &rule, &actions, &verdict);
-    for (int as_bytes = 0; as_bytes < 2; as_bytes++) {
-        if (c->invariant == GUARD_COUNT) {
-            cr_expect_eq(verdict.count, 0, "%s: %s", c->text, verdict.refusals[0].text);
-        } else {
-            cr_assert(refuses(c->invariant), "%s: %s not refused as %s", c->text,
-                      as_bytes != 0 ? "bytes" : "rule", guard_label(c->invariant));
-            bool said = false;
-            for (size_t i = 0; i < verdict.count; i++)
-                said = said || (verdict.refusals[i].invariant == c->invariant &&
-                                strstr(verdict.refusals[i].text, c->says) != NULL);
-            cr_expect(said, "%s: %s", c->text, verdict.refusals[0].text);
-        }
-        judge_as_bytes(&context);
-    }
-    text_done(&text);
-    free_networks(&context);
+    TABLE_RUN(cases, check_case)
 }
 
 Test(guard, refuses_rates_and_actions_that_cannot_be)

@@ -1,7 +1,7 @@
 #include "flowspec/rule.h"
+#include "tests/unit/flowspec/table.h"
 
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +19,24 @@ struct nlri_case {
     char hex[120];
 };
 
-ParameterizedTestParameters(nlri, text_and_bytes_agree)
+static void check_case(const struct nlri_case *c)
+{
+    struct flow_actions actions;
+    struct rule_error error = {0};
+    uint8_t want[120], got[120];
+    size_t want_len = bytes_of(c->hex, want, sizeof(want)), got_len = 0, taken = 0;
+    cr_assert_eq(rule_parse_text(&rule, &actions, c->text, &error), STATUS_OK, "%s: %s", c->text,
+                 error.why);
+    cr_assert_eq(nlri_encode(&rule, got, sizeof(got), &got_len), STATUS_OK);
+    cr_expect_arr_eq(got, want, want_len, "%s", c->text);
+    cr_expect_eq(got_len, want_len);
+    cr_assert_eq(nlri_decode(&again, rule.family, want, want_len, &taken, &error), STATUS_OK, "%s",
+                 error.why);
+    cr_expect_eq(taken, want_len);
+    cr_expect(rule_equal(&rule, &again), "%s", c->text);
+}
+
+Test(nlri, text_and_bytes_agree)
 {
     static struct nlri_case cases[] = {
         {"match destination 192.0.2.0/24 protocol =tcp port =25", "0b0118c00002038106048119"},
@@ -37,24 +54,7 @@ ParameterizedTestParameters(nlri, text_and_bytes_agree)
         {"match ipv6 flow-label =1", "060da100000001"},
         {"match destination 192.0.2.1/32 dscp true", "090120c00002010b8700"},
     };
-    return cr_make_param_array(struct nlri_case, cases, sizeof(cases) / sizeof(cases[0]));
-}
-
-ParameterizedTest(struct nlri_case *c, nlri, text_and_bytes_agree)
-{
-    struct flow_actions actions;
-    struct rule_error error = {0};
-    uint8_t want[120], got[120];
-    size_t want_len = bytes_of(c->hex, want, sizeof(want)), got_len = 0, taken = 0;
-    cr_assert_eq(rule_parse_text(&rule, &actions, c->text, &error), STATUS_OK, "%s: %s", c->text,
-                 error.why);
-    cr_assert_eq(nlri_encode(&rule, got, sizeof(got), &got_len), STATUS_OK);
-    cr_expect_arr_eq(got, want, want_len, "%s", c->text);
-    cr_expect_eq(got_len, want_len);
-    cr_assert_eq(nlri_decode(&again, rule.family, want, want_len, &taken, &error), STATUS_OK, "%s",
-                 error.why);
-    cr_expect_eq(taken, want_len);
-    cr_expect(rule_equal(&rule, &again), "%s", c->text);
+    TABLE_RUN(cases, check_case)
 }
 
 Test(nlri, encode_refuses_what_must_not_be_sent)

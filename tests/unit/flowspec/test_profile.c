@@ -1,7 +1,7 @@
 #include "flowspec/profile.h"
+#include "tests/unit/flowspec/table.h"
 
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <math.h>
 #include <string.h>
 
@@ -13,7 +13,30 @@ struct profile_case {
     char takers[100]; /* of the built-in profiles, in their order */
 };
 
-ParameterizedTestParameters(profile, takes_what_the_router_takes)
+static void check_case(const struct profile_case *c)
+{
+    struct rule_error error = {0};
+    struct text text, takers;
+    text_init(&text, 0);
+    text_init(&takers, 0);
+    text_addf(&text, "match %s", c->text);
+    cr_assert_eq(rule_parse_text(&rule, &actions, text_str(&text), &error), STATUS_OK, "%s: %s",
+                 c->text, error.why);
+    for (size_t i = 0; profile_at(i) != NULL; i++) {
+        const struct router_profile *p = profile_at(i);
+        enum status s = profile_check(p, &rule, &actions, &error);
+        if (s == STATUS_OK)
+            text_addf(&takers, "%s%s", takers.len > 0 ? " " : "", p->name);
+        else
+            cr_expect(s == STATUS_REFUSED && error.why[0] != '\0', "%s: %s", p->name, c->text);
+        cr_expect_eq(profile_find(p->name), p);
+    }
+    cr_expect_str_eq(text_str(&takers), c->takers);
+    text_done(&takers);
+    text_done(&text);
+}
+
+Test(profile, takes_what_the_router_takes)
 {
     static struct profile_case cases[] = {
         {"destination 192.0.2.1/32 protocol =udp source-port =53 then discard",
@@ -35,30 +58,7 @@ ParameterizedTestParameters(profile, takes_what_the_router_takes)
         {"destination 192.0.2.1/32 then redirect-to-ip 192.0.2.9", "ios-xr gobgp frr bird exabgp"},
         {"destination 192.0.2.1/32 then redirect-to-next-hop", ""},
     };
-    return cr_make_param_array(struct profile_case, cases, sizeof(cases) / sizeof(cases[0]));
-}
-
-ParameterizedTest(struct profile_case *c, profile, takes_what_the_router_takes)
-{
-    struct rule_error error = {0};
-    struct text text, takers;
-    text_init(&text, 0);
-    text_init(&takers, 0);
-    text_addf(&text, "match %s", c->text);
-    cr_assert_eq(rule_parse_text(&rule, &actions, text_str(&text), &error), STATUS_OK, "%s: %s",
-                 c->text, error.why);
-    for (size_t i = 0; profile_at(i) != NULL; i++) {
-        const struct router_profile *p = profile_at(i);
-        enum status s = profile_check(p, &rule, &actions, &error);
-        if (s == STATUS_OK)
-            text_addf(&takers, "%s%s", takers.len > 0 ? " " : "", p->name);
-        else
-            cr_expect(s == STATUS_REFUSED && error.why[0] != '\0', "%s: %s", p->name, c->text);
-        cr_expect_eq(profile_find(p->name), p);
-    }
-    cr_expect_str_eq(text_str(&takers), c->takers);
-    text_done(&takers);
-    text_done(&text);
+    TABLE_RUN(cases, check_case)
 }
 
 Test(profile, generic_is_what_every_peer_takes)

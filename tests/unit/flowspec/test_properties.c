@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUNDS = 5000, NLRI_ROOM = 4200 };
+enum { ROUNDS = 1500, NLRI_ROOM = 4200 };
 
 static struct flow_rule rule, again;
 
@@ -15,7 +15,7 @@ Test(properties, bytes_text_and_json_give_the_same_rule_back)
     struct random r = {.state = 1};
     struct text out;
     text_init(&out, 0);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < random_rounds(ROUNDS); round++) {
         uint8_t bytes[NLRI_ROOM];
         size_t len = 0, taken = 0;
         struct flow_actions actions, back;
@@ -139,7 +139,7 @@ static int order_of(const struct encoded *a, const struct encoded *b)
 Test(properties, order_is_total_and_that_of_the_pseudocode)
 {
     struct random r = {.state = 2};
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < random_rounds(ROUNDS); round++) {
         enum addr_family family = round % 2 == 0 ? ADDR_IPV4 : ADDR_IPV6;
         static struct encoded a, b, c;
         encode_random(&r, family, &a, &rule);
@@ -171,7 +171,7 @@ Test(properties, the_order_of_draft_6_is_total_and_has_the_less_specific_first)
 {
     struct random r = {.state = 7};
     size_t nested = 0;
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < random_rounds(ROUNDS); round++) {
         enum addr_family family = round % 2 == 0 ? ADDR_IPV4 : ADDR_IPV6;
         static struct encoded a, b;
         uint8_t a_key[300], b_key[300];
@@ -273,7 +273,7 @@ Test(properties, simplification_keeps_what_is_matched)
 {
     struct random r = {.state = 3};
     size_t refused = 0, simplified = 0;
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < random_rounds(ROUNDS); round++) {
         struct rule_error error = {0};
         uint8_t before[NLRI_ROOM], after[NLRI_ROOM];
         size_t before_len = 0, after_len = 0;
@@ -304,7 +304,7 @@ Test(properties, random_bytes_are_refused_or_keep_their_meaning)
 {
     struct random r = {.state = 4};
     size_t taken_count = 0;
-    for (int round = 0; round < ROUNDS * 5; round++) {
+    for (int round = 0; round < random_rounds(ROUNDS * 5); round++) {
         uint8_t bytes[NLRI_ROOM];
         size_t len = 0, taken = 0, back_len = 0;
         struct rule_error error = {0};
@@ -368,7 +368,7 @@ Test(properties, the_guard_judges_a_rule_and_its_bytes_alike)
                                           .widest6 = 16,
                                           .mtu_bytes = 9000};
     uint32_t ever = 0, allowed = 0;
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < random_rounds(ROUNDS); round++) {
         static struct guard_verdict by_rule, by_bytes;
         uint8_t bytes[NLRI_ROOM];
         size_t len = 0;
@@ -404,7 +404,7 @@ Test(properties, a_rule_covers_only_what_it_matches)
 {
     struct random r = {.state = 6};
     size_t covered = 0;
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < random_rounds(ROUNDS); round++) {
         struct rule_error error;
         random_rule(&r, &rule);
         if (rule_simplify(&rule, &error) != STATUS_OK)

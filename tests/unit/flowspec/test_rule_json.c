@@ -1,7 +1,7 @@
 #include "flowspec/rule.h"
+#include "tests/unit/flowspec/table.h"
 
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <string.h>
 
 static struct flow_rule rule, again;
@@ -11,7 +11,23 @@ struct json_case {
     char json[300];
 };
 
-ParameterizedTestParameters(rule_json, says_what_the_text_says)
+static void check_says_what_the_text_says(const struct json_case *c)
+{
+    struct flow_actions actions, actions_again;
+    struct rule_error error = {0};
+    struct text out;
+    text_init(&out, 0);
+    cr_assert_eq(rule_parse_text(&rule, &actions, c->text, &error), STATUS_OK, "%s", error.why);
+    cr_assert_eq(rule_format_json(&rule, &actions, &out), STATUS_OK);
+    cr_expect_str_eq(text_str(&out), c->json);
+    cr_assert_eq(rule_parse_json(&again, &actions_again, c->json, &error), STATUS_OK, "%s",
+                 error.why);
+    cr_expect(rule_equal(&rule, &again), "%s", c->text);
+    cr_expect(actions_equal(&actions, &actions_again), "%s", c->text);
+    text_done(&out);
+}
+
+Test(rule_json, says_what_the_text_says)
 {
     static struct json_case cases[] = {
         {"match destination 203.0.113.45/32 source 198.51.100.0/24 protocol =udp source-port =53 "
@@ -40,30 +56,30 @@ ParameterizedTestParameters(rule_json, says_what_the_text_says)
          "{\"announce\": {\"flow\": {\"match\": {\"destination\": \"192.0.2.1/32\"}, \"then\": "
          "{}}}}"},
     };
-    return cr_make_param_array(struct json_case, cases, sizeof(cases) / sizeof(cases[0]));
-}
-
-ParameterizedTest(struct json_case *c, rule_json, says_what_the_text_says)
-{
-    struct flow_actions actions, actions_again;
-    struct rule_error error = {0};
-    struct text out;
-    text_init(&out, 0);
-    cr_assert_eq(rule_parse_text(&rule, &actions, c->text, &error), STATUS_OK, "%s", error.why);
-    cr_assert_eq(rule_format_json(&rule, &actions, &out), STATUS_OK);
-    cr_expect_str_eq(text_str(&out), c->json);
-    cr_assert_eq(rule_parse_json(&again, &actions_again, c->json, &error), STATUS_OK, "%s",
-                 error.why);
-    cr_expect(rule_equal(&rule, &again), "%s", c->text);
-    cr_expect(actions_equal(&actions, &actions_again), "%s", c->text);
-    text_done(&out);
+    TABLE_RUN(cases, check_says_what_the_text_says)
 }
 
 struct reading_case {
     char match[100], then[100], text[160];
 };
 
-ParameterizedTestParameters(rule_json, reads_what_adapters_write)
+static void check_reads_what_adapters_write(const struct reading_case *c)
+{
+    struct flow_actions actions;
+    struct rule_error error = {0};
+    struct text json, out;
+    text_init(&json, 0);
+    text_init(&out, 0);
+    text_addf(&json, "{\"announce\":{\"flow\":{\"match\":{%s},\"then\":{%s}}}}", c->match, c->then);
+    cr_assert_eq(rule_parse_json(&rule, &actions, text_str(&json), &error), STATUS_OK, "%s: %s",
+                 text_str(&json), error.why);
+    cr_assert_eq(rule_format_text(&rule, &actions, &out), STATUS_OK);
+    cr_expect_str_eq(text_str(&out), c->text);
+    text_done(&out);
+    text_done(&json);
+}
+
+Test(rule_json, reads_what_adapters_write)
 {
     static struct reading_case cases[] = {
         {"\"protocol\": 17, \"destination-port\": \"=53\"", "\"rate-limit\": 0",
@@ -86,23 +102,7 @@ ParameterizedTestParameters(rule_json, reads_what_adapters_write)
          "match tcp-flags ack&!syn then sample"},
         {"\"port\": [[[5, 6], 7]]", "\"sample\": true", "match port =5&=7 then sample"},
     };
-    return cr_make_param_array(struct reading_case, cases, sizeof(cases) / sizeof(cases[0]));
-}
-
-ParameterizedTest(struct reading_case *c, rule_json, reads_what_adapters_write)
-{
-    struct flow_actions actions;
-    struct rule_error error = {0};
-    struct text json, out;
-    text_init(&json, 0);
-    text_init(&out, 0);
-    text_addf(&json, "{\"announce\":{\"flow\":{\"match\":{%s},\"then\":{%s}}}}", c->match, c->then);
-    cr_assert_eq(rule_parse_json(&rule, &actions, text_str(&json), &error), STATUS_OK, "%s: %s",
-                 text_str(&json), error.why);
-    cr_assert_eq(rule_format_text(&rule, &actions, &out), STATUS_OK);
-    cr_expect_str_eq(text_str(&out), c->text);
-    text_done(&out);
-    text_done(&json);
+    TABLE_RUN(cases, check_reads_what_adapters_write)
 }
 
 /* Two groups hold at once; what one says of a component meets what the other says of it. */
@@ -169,7 +169,16 @@ struct refusal_case {
     "{\"announce\":{\"flow\":{\"match\":{" members "},\"then\":{\"discard\":true}}}}"
 #define THEN(members) "{\"announce\":{\"flow\":{\"match\":{\"port\":5},\"then\":{" members "}}}}"
 
-ParameterizedTestParameters(rule_json, points_at_the_error)
+static void check_points_at_the_error(const struct refusal_case *c)
+{
+    struct flow_actions actions;
+    struct rule_error error = {0};
+    cr_assert_neq(rule_parse_json(&rule, &actions, c->json, &error), STATUS_OK, "%s", c->json);
+    cr_expect_eq(error.at, c->at, "%s: at %zu, not %zu: %s", c->json, error.at, c->at, error.why);
+    cr_expect(strstr(error.why, c->why) != NULL, "%s: %s", c->json, error.why);
+}
+
+Test(rule_json, points_at_the_error)
 {
     static struct refusal_case cases[] = {
         {"", 0, ""},
@@ -214,16 +223,7 @@ ParameterizedTestParameters(rule_json, points_at_the_error)
         {THEN("\"redirect\":\"x\""), 60, "ASN:N"},
         {THEN("\"copy\":true"), 40, "without redirect-to-ip"},
     };
-    return cr_make_param_array(struct refusal_case, cases, sizeof(cases) / sizeof(cases[0]));
-}
-
-ParameterizedTest(struct refusal_case *c, rule_json, points_at_the_error)
-{
-    struct flow_actions actions;
-    struct rule_error error = {0};
-    cr_assert_neq(rule_parse_json(&rule, &actions, c->json, &error), STATUS_OK, "%s", c->json);
-    cr_expect_eq(error.at, c->at, "%s: at %zu, not %zu: %s", c->json, error.at, c->at, error.why);
-    cr_expect(strstr(error.why, c->why) != NULL, "%s: %s", c->json, error.why);
+    TABLE_RUN(cases, check_points_at_the_error)
 }
 
 Test(rule_json, a_withdrawal_needs_no_action_and_units_can_be_bytes)

@@ -1,7 +1,7 @@
 #include "flowspec/rule.h"
+#include "tests/unit/flowspec/table.h"
 
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <string.h>
 
 static struct flow_rule rule, again;
@@ -11,7 +11,23 @@ struct text_case {
     char printed[200]; /* empty: as it was written */
 };
 
-ParameterizedTestParameters(rule_text, prints_what_it_reads)
+static void check_prints_what_it_reads(const struct text_case *c)
+{
+    struct flow_actions actions, actions_again;
+    struct rule_error error = {0};
+    struct text out;
+    text_init(&out, 0);
+    cr_assert_eq(rule_parse_text(&rule, &actions, c->text, &error), STATUS_OK, "%s: %zu: %s",
+                 c->text, error.at, error.why);
+    cr_assert_eq(rule_format_text(&rule, &actions, &out), STATUS_OK);
+    cr_expect_str_eq(text_str(&out), c->printed[0] != '\0' ? c->printed : c->text);
+    cr_assert_eq(rule_parse_text(&again, &actions_again, text_str(&out), &error), STATUS_OK);
+    cr_expect(rule_equal(&rule, &again));
+    cr_expect(actions_equal(&actions, &actions_again));
+    text_done(&out);
+}
+
+Test(rule_text, prints_what_it_reads)
 {
     static struct text_case cases[] = {
         {"match destination 203.0.113.45/32 protocol =udp source-port =53 packet-length "
@@ -47,23 +63,7 @@ ParameterizedTestParameters(rule_text, prints_what_it_reads)
         {"match destination 192.0.2.1/32 then rate-limit 1bps",
          "match destination 192.0.2.1/32 then rate-limit 0.125B/s"},
     };
-    return cr_make_param_array(struct text_case, cases, sizeof(cases) / sizeof(cases[0]));
-}
-
-ParameterizedTest(struct text_case *c, rule_text, prints_what_it_reads)
-{
-    struct flow_actions actions, actions_again;
-    struct rule_error error = {0};
-    struct text out;
-    text_init(&out, 0);
-    cr_assert_eq(rule_parse_text(&rule, &actions, c->text, &error), STATUS_OK, "%s: %zu: %s",
-                 c->text, error.at, error.why);
-    cr_assert_eq(rule_format_text(&rule, &actions, &out), STATUS_OK);
-    cr_expect_str_eq(text_str(&out), c->printed[0] != '\0' ? c->printed : c->text);
-    cr_assert_eq(rule_parse_text(&again, &actions_again, text_str(&out), &error), STATUS_OK);
-    cr_expect(rule_equal(&rule, &again));
-    cr_expect(actions_equal(&actions, &actions_again));
-    text_done(&out);
+    TABLE_RUN(cases, check_prints_what_it_reads)
 }
 
 struct error_case {
@@ -72,7 +72,16 @@ struct error_case {
     char why[60]; /* part of it */
 };
 
-ParameterizedTestParameters(rule_text, points_at_the_error)
+static void check_points_at_the_error(const struct error_case *c)
+{
+    struct flow_actions actions;
+    struct rule_error error = {0};
+    cr_assert_neq(rule_parse_text(&rule, &actions, c->text, &error), STATUS_OK, "%s", c->text);
+    cr_expect_eq(error.at, c->at, "%s: at %zu, not %zu: %s", c->text, error.at, c->at, error.why);
+    cr_expect(strstr(error.why, c->why) != NULL, "%s: %s", c->text, error.why);
+}
+
+Test(rule_text, points_at_the_error)
 {
     static struct error_case cases[] = {
         {"destination 192.0.2.1/32", 0, "begins with 'match'"},
@@ -114,14 +123,5 @@ ParameterizedTestParameters(rule_text, points_at_the_error)
         {"match destination 192.0.2.1/32 then redirect 1:1 redirect 2:2", 58, "second redirect"},
         {"match destination 192.0.2.1/32 then redirect-to-ip x", 51, "needs an address"},
     };
-    return cr_make_param_array(struct error_case, cases, sizeof(cases) / sizeof(cases[0]));
-}
-
-ParameterizedTest(struct error_case *c, rule_text, points_at_the_error)
-{
-    struct flow_actions actions;
-    struct rule_error error = {0};
-    cr_assert_neq(rule_parse_text(&rule, &actions, c->text, &error), STATUS_OK, "%s", c->text);
-    cr_expect_eq(error.at, c->at, "%s: at %zu, not %zu: %s", c->text, error.at, c->at, error.why);
-    cr_expect(strstr(error.why, c->why) != NULL, "%s: %s", c->text, error.why);
+    TABLE_RUN(cases, check_points_at_the_error)
 }

@@ -1,7 +1,7 @@
 #include "flowspec/rule.h"
+#include "tests/unit/flowspec/table.h"
 
 #include <criterion/criterion.h>
-#include <criterion/parameterized.h>
 #include <string.h>
 
 static struct flow_rule rule;
@@ -19,7 +19,28 @@ static void parse(const char *text)
                  error.why);
 }
 
-ParameterizedTestParameters(simplify, gives_the_canonical_form)
+static void check_gives_the_canonical_form(const struct simplify_case *c)
+{
+    struct rule_error error = {0};
+    struct text text, out;
+    text_init(&text, 0);
+    text_init(&out, 0);
+    text_addf(&text, "match %s", c->text);
+    parse(text_str(&text));
+    cr_assert_eq(rule_simplify(&rule, &error), STATUS_OK, "%s: %s", c->text, error.why);
+    rule_format_text(&rule, NULL, &out);
+    cr_expect_str_eq(text_str(&out) + strlen("match "), c->want);
+    text_clear(&text);
+    text_add(&text, text_str(&out));
+    cr_assert_eq(rule_simplify(&rule, &error), STATUS_OK);
+    text_clear(&out);
+    rule_format_text(&rule, NULL, &out);
+    cr_expect_str_eq(text_str(&out), text_str(&text), "twice is as once");
+    text_done(&out);
+    text_done(&text);
+}
+
+Test(simplify, gives_the_canonical_form)
 {
     static struct simplify_case cases[] = {
         {"port =443,=80", "port =80,=443"},
@@ -55,60 +76,10 @@ ParameterizedTestParameters(simplify, gives_the_canonical_form)
         {"fragment first-fragment,is-fragment,last-fragment",
          "fragment is-fragment,first-fragment"},
     };
-    return cr_make_param_array(struct simplify_case, cases, sizeof(cases) / sizeof(cases[0]));
+    TABLE_RUN(cases, check_gives_the_canonical_form)
 }
 
-ParameterizedTest(struct simplify_case *c, simplify, gives_the_canonical_form)
-{
-    struct rule_error error = {0};
-    struct text text, out;
-    text_init(&text, 0);
-    text_init(&out, 0);
-    text_addf(&text, "match %s", c->text);
-    parse(text_str(&text));
-    cr_assert_eq(rule_simplify(&rule, &error), STATUS_OK, "%s: %s", c->text, error.why);
-    rule_format_text(&rule, NULL, &out);
-    cr_expect_str_eq(text_str(&out) + strlen("match "), c->want);
-    text_clear(&text);
-    text_add(&text, text_str(&out));
-    cr_assert_eq(rule_simplify(&rule, &error), STATUS_OK);
-    text_clear(&out);
-    rule_format_text(&rule, NULL, &out);
-    cr_expect_str_eq(text_str(&out), text_str(&text), "twice is as once");
-    text_done(&out);
-    text_done(&text);
-}
-
-ParameterizedTestParameters(simplify, names_what_contradicts)
-{
-    static struct simplify_case cases[] = {
-        {"port <5&>7", "port <5 and >7 contradict"},
-        {"port =80,<5&>7", "port <5 and >7 contradict"},
-        {"port =80&=81", "port =80 and =81 contradict"},
-        {"port >=5&<=5&!=5", "no port is >=5&<=5&!=5"},
-        {"port false", "no port is false"},
-        {"tcp-flags syn&!syn", "tcp-flags syn and !syn contradict"},
-        {"tcp-flags =syn+ack&!ack", "tcp-flags =syn+ack and !ack contradict"},
-        {"fragment =is-fragment+first-fragment", "no fragment is"},
-        {"protocol =udp tcp-flags syn", "protocol =udp and tcp-flags syn contradict: that"},
-        {"protocol =icmp port =80", "protocol =icmp and port =80 contradict"},
-        {"protocol =tcp icmp-type =8", "protocol =tcp and icmp-type =echo-request contradict"},
-        {"icmp-type =8 port =80", "port =80 and icmp-type =echo-request contradict: no"},
-        {"icmp-type =8 tcp-flags syn", "tcp-flags syn and icmp-type =echo-request contradict"},
-        {"destination 2001:db8::1/128 protocol =icmp icmp-type =128",
-         "protocol =icmp and icmp-type =echo-request contradict"},
-        {"tcp-flags syn fragment last-fragment",
-         "tcp-flags syn and fragment last-fragment contradict"},
-        {"icmp-code =1 fragment is-fragment&!last-fragment", "icmp-code =1 and fragment"},
-        {"protocol =udp,=icmp tcp-flags ack", "protocol =udp,=icmp and tcp-flags ack contradict"},
-        {"port =80 fragment is-fragment", "port =80 and fragment is-fragment contradict: a later"},
-        {"port =80 destination-port =443 source-port =53",
-         "port =80 and destination-port =443 contradict: neither"},
-    };
-    return cr_make_param_array(struct simplify_case, cases, sizeof(cases) / sizeof(cases[0]));
-}
-
-ParameterizedTest(struct simplify_case *c, simplify, names_what_contradicts)
+static void check_names_what_contradicts(const struct simplify_case *c)
 {
     struct rule_error error = {0};
     struct text text, before, after;
@@ -125,6 +96,37 @@ ParameterizedTest(struct simplify_case *c, simplify, names_what_contradicts)
     text_done(&after);
     text_done(&before);
     text_done(&text);
+}
+
+Test(simplify, names_what_contradicts)
+{
+    static struct simplify_case cases[] = {
+        {"port <5&>7", "port <5 and >7 contradict"},
+        {"port =80,<5&>7", "port <5 and >7 contradict"},
+        {"port =80&=81", "port =80 and =81 contradict"},
+        {"port >=5&<=5&!=5", "no port is >=5&<=5&!=5"},
+        {"port false", "no port is false"},
+        {"tcp-flags syn&!syn", "tcp-flags syn and !syn contradict"},
+        {"tcp-flags =syn+ack&!ack", "tcp-flags =syn+ack and !ack contradict"},
+        {"fragment =is-fragment+first-fragment", "no fragment is"},
+        {"protocol =udp tcp-flags syn", "protocol =udp and tcp-flags syn contradict: that"},
+        {"protocol =icmp port =80", "protocol =icmp and port =80 contradict"},
+        {"protocol =sctp port =80", "protocol =sctp and port =80 contradict: ports are those of"},
+        {"protocol =dccp,=udplite source-port =80", "RFC 8955, 4.2.2.4"},
+        {"protocol =tcp icmp-type =8", "protocol =tcp and icmp-type =echo-request contradict"},
+        {"icmp-type =8 port =80", "port =80 and icmp-type =echo-request contradict: no"},
+        {"icmp-type =8 tcp-flags syn", "tcp-flags syn and icmp-type =echo-request contradict"},
+        {"destination 2001:db8::1/128 protocol =icmp icmp-type =128",
+         "protocol =icmp and icmp-type =echo-request contradict"},
+        {"tcp-flags syn fragment last-fragment",
+         "tcp-flags syn and fragment last-fragment contradict"},
+        {"icmp-code =1 fragment is-fragment&!last-fragment", "icmp-code =1 and fragment"},
+        {"protocol =udp,=icmp tcp-flags ack", "protocol =udp,=icmp and tcp-flags ack contradict"},
+        {"port =80 fragment is-fragment", "port =80 and fragment is-fragment contradict: a later"},
+        {"port =80 destination-port =443 source-port =53",
+         "port =80 and destination-port =443 contradict: neither"},
+    };
+    TABLE_RUN(cases, check_names_what_contradicts)
 }
 
 Test(simplify, what_a_peer_sent_becomes_what_can_be_sent)
