@@ -113,6 +113,13 @@ static void on_record(void *owner, const struct flow_record *flow)
     tally_add(w->tally, w->sender, flow, w->since_ms);
 }
 
+static void on_late(void *owner, const struct flow_record *flow, uint64_t came_ms)
+{
+    struct worker *w = owner;
+    w->has_records = true;
+    tally_add(w->tally, w->sender, flow, came_ms);
+}
+
 static void on_datagram(void *owner, const struct in_udp *in, const struct ip_addr *from,
                         const uint8_t *bytes, size_t len)
 {
@@ -125,7 +132,7 @@ static void on_datagram(void *owner, const struct in_udp *in, const struct ip_ad
         return; /* counted there */
     const struct config_exporter *config = w->sender->config;
     struct decode_source source = {.addr = *from};
-    struct decode_sink sink = {.on_record = on_record, .owner = w};
+    struct decode_sink sink = {.on_record = on_record, .on_late = on_late, .owner = w};
     if (config != NULL) {
         source.sampling_override = config->sampling;
         source.sampling_default = config->default_sampling;
@@ -366,7 +373,8 @@ static enum status open_counting(struct worker *w)
                                    .domains_per_exporter = c->limits.domains_per_exporter,
                                    .templates_per_domain = c->limits.templates_per_domain,
                                    .fields_per_template = c->limits.fields_per_template,
-                                   .samplers_per_domain = c->limits.samplers_per_domain};
+                                   .samplers_per_domain = c->limits.samplers_per_domain,
+                                   .held_bytes = c->limits.hold_back_bytes};
     struct tally_options options = tally_options_of(w, w->options.config, w->options.model);
     w->decode = decode_new(&limits, hash_random_seed());
     w->tally = tally_new(&options);

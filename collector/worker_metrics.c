@@ -33,6 +33,7 @@ COUNTER_BY(refused, "refused_total", "Datagrams, parts of them and records that 
 COUNTER_BY(kernel_drops, "kernel_drops_total", "Datagrams that the kernel dropped, buffer full",
            WORKERS_MAX, "worker");
 COUNTER_BY(evicted, "evicted_total", "What went because of a limit, the oldest first", 8, "what");
+COUNTER_BY(held, "held_sets_total", "Data sets that came before their template", 3, "what");
 GAUGE_BY(keys, "keys", "Rows not yet flushed", WORKERS_MAX, "worker");
 GAUGE_BY(waiting, "batches_waiting", "Batches that the telemetry server has not confirmed",
          WORKERS_MAX, "worker");
@@ -66,27 +67,45 @@ static const char *format_label(unsigned int format)
 void worker_metrics_declare(void)
 {
     static const char *const evictions[] = {"exporter", "domain", "template", "sampler"};
+    static const char *const holdings[] = {"kept", "decoded", "dropped"};
     static struct metric_family *const all[] = {
-        &datagrams,        &records,
-        &refused,          &kernel_drops,
-        &receive_errors,   &templates,
-        &options_records,  &counter_samples,
-        &sampling_changes, &unknown_rate,
-        &without_volume,   &outside_boundary,
-        &uncounted,        &other,
-        &replaced,         &delta_rows,
-        &delta_batches,    &delta_merged,
-        &delta_dropped,    &delta_dropped_rows,
-        &evicted,          &discard_samples,
-        &template_changes, &sequence_late,
-        &sequence_resets,  &keys,
-        &waiting,          &memory,
+        &datagrams,
+        &records,
+        &refused,
+        &kernel_drops,
+        &receive_errors,
+        &templates,
+        &options_records,
+        &counter_samples,
+        &sampling_changes,
+        &unknown_rate,
+        &without_volume,
+        &outside_boundary,
+        &uncounted,
+        &other,
+        &replaced,
+        &delta_rows,
+        &delta_batches,
+        &delta_merged,
+        &delta_dropped,
+        &delta_dropped_rows,
+        &evicted,
+        &discard_samples,
+        &template_changes,
+        &sequence_late,
+        &sequence_resets,
+        &keys,
+        &waiting,
+        &memory,
+        &held,
     };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         metrics_declare(all[i]);
     /* From 0 on: of a series that begins at 1, Prometheus does not see the first step. */
     for (size_t i = 0; i < sizeof(evictions) / sizeof(evictions[0]); i++)
         (void)metric_at(&evicted, &evictions[i]);
+    for (size_t i = 0; i < sizeof(holdings) / sizeof(holdings[0]); i++)
+        (void)metric_at(&held, &holdings[i]);
     for (unsigned int f = 0; f <= FORMAT_COUNT; f++) {
         (void)metric_at(&datagrams, (const char *const[]){format_label(f)});
         (void)metric_at(&records, (const char *const[]){format_label(f)});
@@ -128,6 +147,9 @@ static void tell_decode(const struct decode_counters *now, const struct decode_c
     more(&sampling_changes, now->sampling_changes, before->sampling_changes);
     more(&sequence_late, now->sequence_late, before->sequence_late);
     more(&sequence_resets, now->sequence_resets, before->sequence_resets);
+    more_at(&held, "kept", now->held_sets, before->held_sets);
+    more_at(&held, "decoded", now->held_decoded, before->held_decoded);
+    more_at(&held, "dropped", now->held_dropped, before->held_dropped);
     more_at(&evicted, "exporter", now->evicted_exporters, before->evicted_exporters);
     more_at(&evicted, "domain", now->evicted_domains, before->evicted_domains);
     more_at(&evicted, "template", now->evicted_templates, before->evicted_templates);

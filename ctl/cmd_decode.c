@@ -15,7 +15,7 @@ struct decode_run {
     struct decode *decode;
     const struct model *model; /* of --config: sampling rates that the operator says; else NULL */
     struct ip_addr exporter;   /* of the datagram at hand */
-    bool as_text;
+    bool as_text, holds_back;
     struct text line;
     uint64_t now_ms; /* of the capture; it never goes back */
 };
@@ -77,6 +77,7 @@ static void report(const struct decode_run *run, const struct capture_counts *fr
     }
     say("sFlow counter samples, which carry no flow", c->counter_samples);
     say("packets that their exporter dropped, and sampled as dropped", c->discard_samples);
+    say("data sets before their template that were decoded when it came", c->held_decoded);
     say("export datagrams missing, by their sequence numbers", c->sequence_lost);
     fprintf(stderr, "%" PRIu64 " records in %" PRIu64 " datagrams\n", records, frames->datagrams);
 }
@@ -101,14 +102,15 @@ static bool open_model(const struct command_context *context, struct config **re
 
 int decode_run(const struct command_context *context, int argc, char **argv)
 {
-    enum { OUTPUT_BUFFER = 1 << 18 };
+    enum { OUTPUT_BUFFER = 1 << 18, HOLD_BACK_BYTES = 1 << 20 };
     struct decode_run run = {0};
     struct capture_counts frames;
     struct config *config = NULL;
     struct model *model = NULL;
     struct text why;
-    const struct command_option options[] = {COMMAND_FLAG("--text", run.as_text)};
-    if (!command_options(context, &argc, argv, options, 1))
+    const struct command_option options[] = {COMMAND_FLAG("--text", run.as_text),
+                                             COMMAND_FLAG("--hold-back", run.holds_back)};
+    if (!command_options(context, &argc, argv, options, 2))
         return EXIT_USAGE;
     if (argc != 2)
         return command_usage_error(context, "needs one FILE, or - for standard input");
@@ -120,7 +122,9 @@ int decode_run(const struct command_context *context, int argc, char **argv)
     if (!open_model(context, &config, &model))
         goto done;
     run.model = model;
-    run.decode = decode_new(&(struct decode_limits){0}, hash_random_seed());
+    /* Without it a line stands where its record stood in the stream, as other decoders have it. */
+    struct decode_limits limits = {.held_bytes = run.holds_back ? HOLD_BACK_BYTES : 0};
+    run.decode = decode_new(&limits, hash_random_seed());
     if (run.decode == NULL) {
         (void)command_failed(context, "out of memory");
         goto done;

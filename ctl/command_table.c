@@ -128,11 +128,13 @@ static const struct command commands[] = {
      "  --to FILE         write it there, readable by its owner alone\n"
      "  --make-passwords  first make those that are missing\n",
      redis_acl_run},
-    {"decode", "FILE|- [--text]", "flow records of a capture or IPFIX file as JSON, one a line",
+    {"decode", "FILE|- [--text] [--hold-back]",
+     "flow records of a capture or IPFIX file as JSON, one a line",
      "FILE is pcap, pcapng or IPFIX messages; - is standard input. What was refused is counted on\n"
      "standard error by reason. Octets and packets are as exported, before scaling. With --config\n"
      "the sampling rates that it says for exporters count.\n\n"
-     "  --text  a line for people\n",
+     "  --text       a line for people\n"
+     "  --hold-back  data before its template waits for it, as in the collector\n",
      decode_run},
     {"replay", "FILE --to HOST:PORT [--speed 10x|--rate 100k]",
      "send the export datagrams of a capture",

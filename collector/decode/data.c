@@ -1,5 +1,6 @@
 #include "collector/decode/template.h"
 
+#include "collector/decode/held.h"
 #include "collector/decode/record.h"
 #include "collector/decode/sampling.h"
 
@@ -11,6 +12,7 @@ void data_read_set(struct decode_context *context, struct wire_reader *set, uint
     if (t == NULL) {
         context->undecoded = true;
         state_refuse(context, DECODE_NO_TEMPLATE);
+        held_keep(context, id, set);
         return;
     }
     const struct decode_plan *plan = t->plan;

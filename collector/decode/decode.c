@@ -1,10 +1,11 @@
 #include "collector/decode/decode.h"
 
 #include "collector/decode/format.h"
+#include "collector/decode/held.h"
 
 #include <stdlib.h>
 
-enum { FIELDS_CEILING = 4096 };
+enum { FIELDS_CEILING = 4096, HELD_SHARE = 8 };
 
 static struct decode_limits limits_or_defaults(const struct decode_limits *given)
 {
@@ -21,6 +22,10 @@ static struct decode_limits limits_or_defaults(const struct decode_limits *given
         l.fields_per_template = FIELDS_CEILING;
     if (l.samplers_per_domain == 0)
         l.samplers_per_domain = 256;
+    if (l.held_bytes_per_exporter == 0)
+        l.held_bytes_per_exporter = l.held_bytes / HELD_SHARE;
+    if (l.held_bytes_per_exporter > l.held_bytes)
+        l.held_bytes_per_exporter = l.held_bytes;
     if (l.memory_bytes == 0)
         l.memory_bytes = (size_t)64 << 20;
     return l;
@@ -46,7 +51,8 @@ struct decode *decode_new(const struct decode_limits *limits, uint64_t seed)
         .max = (size_t)decode->limits.exporters * decode->limits.domains_per_exporter,
         .seed = seed,
     });
-    if (decode->exporters == NULL || decode->domains == NULL) {
+    decode->held = held_pool_new(&decode->limits);
+    if (decode->exporters == NULL || decode->domains == NULL || decode->held == NULL) {
         decode_free(decode);
         return NULL;
     }
@@ -58,6 +64,7 @@ void decode_free(struct decode *decode)
     if (decode == NULL)
         return;
     state_free_all(decode);
+    held_pool_free(decode->held);
     free(decode);
 }
 

@@ -17,12 +17,14 @@
  */
 struct decode;
 
-struct decode_limits {             /* 0: the default in brackets */
-    uint32_t exporters;            /* 1000 */
-    uint32_t domains_per_exporter; /* 64 */
-    uint32_t templates_per_domain; /* 512 */
-    uint32_t fields_per_template;  /* 256 */
-    uint32_t samplers_per_domain;  /* 256 */
+struct decode_limits {              /* 0: the default in brackets */
+    uint32_t exporters;             /* 1000 */
+    uint32_t domains_per_exporter;  /* 64 */
+    uint32_t templates_per_domain;  /* 512 */
+    uint32_t fields_per_template;   /* 256 */
+    uint32_t samplers_per_domain;   /* 256 */
+    size_t held_bytes;              /* of data sets that wait for their template; 0: none waits */
+    size_t held_bytes_per_exporter; /* an eighth of that */
     size_t memory_bytes; /* 64 MiB: of templates and samplers together, whatever the rest allows */
 };
 
@@ -39,6 +41,8 @@ struct decode_sink {
     /* A packet that the exporter dropped and tells of by itself (sFlow discarded packets): no
      * sample of the traffic, so it must not be counted as volume. May be NULL. */
     void (*on_discard)(void *owner, const struct flow_record *flow);
+    /* A record that waited for its template, and when it came. NULL: on_record. */
+    void (*on_late)(void *owner, const struct flow_record *flow, uint64_t came_ms);
     void *owner;
 };
 
@@ -63,6 +67,10 @@ struct decode_counters {
     uint64_t records_without_volume; /* NAT and firewall events among them */
     uint64_t sampling_changes;       /* a sampler's rate became another */
     uint64_t sequence_lost, sequence_late, sequence_resets;
+    uint64_t held_sets;    /* data sets before their template that were kept */
+    uint64_t held_decoded; /* of these, decoded when the template came */
+    uint64_t held_dropped; /* of these, too old, too many or withdrawn; and sets too long to keep */
+    uint64_t held_records; /* that the decoded ones gave */
     uint64_t evicted_exporters, evicted_domains, evicted_templates, evicted_samplers;
 };
 const struct decode_counters *decode_counters(const struct decode *decode);

@@ -1,5 +1,7 @@
 #include "collector/decode/state.h"
 
+#include "collector/decode/held.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +57,7 @@ static void domain_remove(struct decode *decode, struct decode_domain *domain)
     while (domain->templates.next != &domain->templates)
         template_remove(decode, domain,
                         CHAIN_OWNER(domain->templates.next, struct decode_template, used));
+    held_drop_domain(decode, domain);
     decode->bytes -= domain->bytes; /* what is left: samplers */
     domain->exporter->info.samplers -= domain->sampler_count;
     domain->exporter->info.domains--;
@@ -108,6 +111,7 @@ static struct decode_exporter *exporter_enter(struct decode *decode, const struc
         return NULL;
     chain_push(&decode->exporters_used, &exporter->used);
     chain_init(&exporter->domains);
+    chain_init(&exporter->held);
     exporter->info.addr = *addr;
     return exporter;
 }
@@ -200,12 +204,13 @@ void state_trim(struct decode *decode, struct decode_domain *keep)
         if (oldest != keep) {
             domain_remove(decode, oldest);
             decode->counters.evicted_domains++;
-        } else if (oldest->templates.prev != &oldest->templates) {
+        } else if (oldest->templates.prev != oldest->templates.next) {
             template_remove(decode, oldest,
                             CHAIN_OWNER(oldest->templates.prev, struct decode_template, used));
             decode->counters.evicted_templates++;
         } else {
-            return; /* only its samplers are left, which have a limit of their own */
+            return; /* its samplers are left, which have a limit of their own, and the template
+                     * that is being read */
         }
     }
 }

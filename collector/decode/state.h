@@ -54,6 +54,8 @@ struct decode_exporter {
     struct chain used;
     struct chain domains;
     struct decode_exporter_info info;
+    struct chain held; /* its data sets before their template */
+    uint32_t held_blocks;
     double only_rate; /* the rate that its domains with samplers agree on; 0: none or several */
     uint64_t two_senders_ms; /* when evidence was last seen */
     bool two_senders_seen;
@@ -63,6 +65,7 @@ struct decode {
     struct decode_limits limits;
     struct table *exporters, *domains;
     struct chain exporters_used, domains_used;
+    struct held_pool *held;
     size_t bytes;
     struct decode_counters counters;
 };

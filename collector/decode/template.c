@@ -1,5 +1,7 @@
 #include "collector/decode/template.h"
 
+#include "collector/decode/held.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,6 +104,8 @@ static void define(struct decode_context *context, const struct definition *def)
     }
     if (reason != DECODE_OK)
         state_refuse(context, reason);
+    else
+        held_decode(context, def->id);
 }
 
 /* RFC 7011, 8.1: a template without fields withdraws its id; the set's own id withdraws them all.
@@ -110,9 +114,11 @@ static void withdraw(struct decode_context *context, uint16_t id, bool options)
 {
     context->decode->counters.withdrawals++;
     if (id == (options ? 3 : 2)) {
+        held_drop_domain(context->decode, context->domain);
         template_remove_all(context->decode, context->domain, options);
         return;
     }
+    held_drop(context->decode, context->domain, id);
     struct decode_template *gone = template_find(context->domain, id);
     if (gone != NULL && gone->options == options)
         template_remove(context->decode, context->domain, gone);

@@ -111,6 +111,7 @@ struct config_collector {
     struct {
         uint32_t exporters, domains_per_exporter, templates_per_domain, fields_per_template,
             samplers_per_domain;
+        uint64_t hold_back_bytes;
     } limits;
 };
 

@@ -79,8 +79,10 @@ static const struct config_key limit_keys[] = {
      "fields of one template", 0},
     {"samplers_per_domain", read_u32, AT(limits.samplers_per_domain), &few_range, "256",
      "samplers and selectors of one domain", 0},
-    {"hold_back", read_size, 0, &hold_range, "0B", "data kept until its template arrives",
-     CONFIG_LATER},
+    {"hold_back", read_size, AT(limits.hold_back_bytes), &hold_range, "1MiB",
+     "of a worker's memory for data that came before its template: it waits up to 10 seconds; one "
+     "exporter may hold an eighth; 0B: none waits",
+     0},
 };
 static const struct config_section limit_section = {
     "limits", CONFIG_KEYS(limit_keys), sizeof(struct config_collector), CONFIG_NO_POS, NULL};

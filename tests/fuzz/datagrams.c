@@ -30,6 +30,7 @@ void datagrams_feed(const uint8_t *data, size_t size, const uint8_t *version, si
                                                                .templates_per_domain = 3,
                                                                .fields_per_template = 20,
                                                                .samplers_per_domain = 3,
+                                                               .held_bytes = 4096,
                                                                .memory_bytes = MEMORY_MAX},
                                        1);
     if (decode == NULL)

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXIT_SKIPPED = 77, DATAGRAM_MAX = 65535, MEMORY_MAX = 1 << 20 };
+enum { EXIT_SKIPPED = 77, DATAGRAM_MAX = 65535, MEMORY_MAX = 1 << 20, HELD = 1 << 20 };
 
 struct run {
     struct decode *decode;
@@ -74,7 +74,9 @@ static bool run_hostile(const char *shared)
 {
     char pattern[2100];
     glob_t found;
-    struct run run = {.decode = decode_new(&(struct decode_limits){.memory_bytes = MEMORY_MAX}, 1)};
+    struct run run = {
+        .decode =
+            decode_new(&(struct decode_limits){.held_bytes = HELD, .memory_bytes = MEMORY_MAX}, 1)};
     snprintf(pattern, sizeof(pattern), "%s/corpus/hostile/*.bin", shared);
     bool good = glob(pattern, 0, NULL, &found) == 0;
     for (size_t turn = 0; good && turn < 2; turn++) /* again, now with the state they left */
@@ -93,7 +95,9 @@ static bool run_cuts(const char *shared)
 {
     char pattern[2100];
     glob_t found;
-    struct run run = {.decode = decode_new(&(struct decode_limits){.memory_bytes = MEMORY_MAX}, 1)};
+    struct run run = {
+        .decode =
+            decode_new(&(struct decode_limits){.held_bytes = HELD, .memory_bytes = MEMORY_MAX}, 1)};
     snprintf(pattern, sizeof(pattern), "%s/corpus/open/*/*.pcap", shared);
     bool good = glob(pattern, 0, NULL, &found) == 0;
     for (size_t i = 0; good && i < found.gl_pathc; i++)

@@ -14,6 +14,7 @@ struct bench {
     struct decode *decode;
     struct decode_source source;
     struct flow_record flows[KEPT_MAX];
+    uint64_t came_ms[KEPT_MAX]; /* of a flow that waited for its template; else 0 */
     size_t flow_count;
     struct flow_record discards[KEPT_MAX];
     size_t discard_count;
@@ -28,7 +29,15 @@ static inline void bench_keep(void *owner, const struct flow_record *flow)
 {
     struct bench *b = owner;
     cr_assert_lt(b->flow_count, (size_t)KEPT_MAX);
+    b->came_ms[b->flow_count] = 0;
     b->flows[b->flow_count++] = *flow;
+}
+
+static inline void bench_keep_late(void *owner, const struct flow_record *flow, uint64_t came_ms)
+{
+    struct bench *b = owner;
+    bench_keep(b, flow);
+    b->came_ms[b->flow_count - 1] = came_ms;
 }
 
 static inline void bench_keep_discard(void *owner, const struct flow_record *flow)
@@ -53,8 +62,10 @@ static inline void bench_done(struct bench *b)
 
 static inline enum decode_reason bench_feed(struct bench *b, const uint8_t *bytes, size_t len)
 {
-    struct decode_sink sink = {
-        .on_record = bench_keep, .on_discard = bench_keep_discard, .owner = b};
+    struct decode_sink sink = {.on_record = bench_keep,
+                               .on_discard = bench_keep_discard,
+                               .on_late = bench_keep_late,
+                               .owner = b};
     b->flow_count = b->discard_count = 0;
     return decode_datagram(b->decode, &b->source, bytes, len, b->now_ms++, &sink);
 }
