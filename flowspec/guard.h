@@ -79,7 +79,8 @@ struct guard_session {
 struct guard_standing {
     const struct flow_rule *rule;
     const struct flow_actions *actions;
-    const char *name; /* what people stop it by; NULL: only its text is said */
+    const char *name;   /* what people stop it by; NULL: only its text is said */
+    bool may_be_hidden; /* by a rule that does as much */
 };
 
 /* The order in which the peers try rules; none: RFC 8955 alone. */

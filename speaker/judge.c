@@ -1,3 +1,4 @@
+#include "speaker/accepting.h"
 #include "speaker/out_results.h"
 #include "speaker/speaker.h"
 #include "speaker/speaker_metrics.h"
@@ -6,6 +7,7 @@
 #include "common/base/log.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { PLATFORMS_MAX = 64 };
@@ -52,19 +54,27 @@ static bool is_in(const struct config *config, const struct config_platform *pla
  */
 
 static bool guard_passes(const struct speaker *speaker, const struct config_platform *platform,
-                         const struct standing *s, char why[REASON_MAX])
+                         const struct standing *s, const struct peer *peer, char why[REASON_MAX])
 {
     struct guard_context context;
     struct guard_verdict verdict;
     struct rib_nlri nlri = rib_nlri(speaker->rib, s->nlri);
     struct communities communities = rib_attributes(speaker->rib, s->attributes);
     model_guard_context(speaker->model, platform, &context);
+    context.orders = 0;
+    guard_take_profile(&context, peer->settings.profile);
     /* Shadowing and budgets are policy's to weigh; a route that policy wants is not dropped here
      * because of another one. */
     context.standing_count = 0;
     context.rules_max = 0;
     guard_judge_bytes(&context, (enum addr_family)s->family, nlri.bytes, nlri.len, &communities,
                       &verdict);
+    if (verdict.count != 0 && context.session_count != 0) {
+        struct accepting *accepting = accepting_at(speaker, peer, s->family, &context);
+        guard_judge_bytes(&context, (enum addr_family)s->family, nlri.bytes, nlri.len, &communities,
+                          &verdict);
+        free(accepting);
+    }
     if (verdict.count == 0)
         return true;
     (void)snprintf(why, REASON_MAX, "guard: %s: %.180s", guard_label(verdict.refusals[0].invariant),
@@ -86,7 +96,7 @@ static enum result_kind judge_platforms(const struct speaker *speaker, const str
         if (platform->dry_run)
             continue;
         in_live = true;
-        if (guard_passes(speaker, platform, s, why))
+        if (guard_passes(speaker, platform, s, peer, why))
             return RESULT_SENT;
     }
     if (in_live)
@@ -95,7 +105,7 @@ static enum result_kind judge_platforms(const struct speaker *speaker, const str
         (void)snprintf(why, REASON_MAX, "dry run of the peer's platform");
         return RESULT_DRY_RUN;
     }
-    return guard_passes(speaker, NULL, s, why) ? RESULT_SENT : RESULT_REFUSED;
+    return guard_passes(speaker, NULL, s, peer, why) ? RESULT_SENT : RESULT_REFUSED;
 }
 
 static bool profile_passes(const struct speaker *speaker, const struct peer *peer,
@@ -197,6 +207,7 @@ static void report(void *owner, const struct standing *s, size_t number, enum re
     if (peer_at(speaker, number) == NULL)
         return;
     speaker_metrics_result(kind, why);
+    accepting_note(speaker, s);
     if (kind == RESULT_SENT && !s->deployed) {
         uint64_t now_ms = speaker_time(speaker).redis_ms;
         bool known = s->crossed_ms != 0 && now_ms > s->crossed_ms;
@@ -217,7 +228,7 @@ static void ended(void *owner, const struct standing *s)
         [DESIRED_UNTIL] = "its time is over",
         [DESIRED_LEASE] = "policy did not renew it",
         [DESIRED_ORPHAN] = "orphan_max: no contact with policy or the state server"};
-    (void)owner;
+    accepting_note(owner, s);
     speaker_metrics_ended((enum desired_end)s->end);
     if (s->end == DESIRED_UNTIL)
         log_info("mitigation ended here", "mitigation=%s reason=\"%s\"", s->id, reasons[s->end]);

@@ -2,6 +2,7 @@
 
 #include "common/base/log.h"
 #include "common/redis/redis_metrics.h"
+#include "speaker/accepting.h"
 #include "speaker/control.h"
 #include "speaker/in_jobs.h"
 #include "speaker/listeners.h"
@@ -127,6 +128,7 @@ static void on_tick(uv_timer_t *timer)
         return;
     }
     in_jobs_tick(speaker->in_jobs, now_ms);
+    accepting_tick(speaker);
     if (now_ms >= speaker->second_at) {
         speaker->second_at = now_ms + SECOND_MS;
         every_second(speaker, now_ms);

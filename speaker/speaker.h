@@ -50,7 +50,7 @@ struct speaker {
     struct flow_rule *rule; /* scratch of the judge; it is large */
     uv_timer_t tick;
     uv_fs_t sync;
-    bool syncing, complete, journal_failed;
+    bool syncing, complete, journal_failed, accepting_changed;
     bool stopping, withdrawing, ended;
     uint64_t second_at, saved_at, stop_at, compact_at; /* monotonic ms */
     uint64_t journal_failures;                         /* writes that the disk did not take */

@@ -1,6 +1,7 @@
 #include "common/model/model_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Host addresses of this many exporters and peers are added to infrastructure. */
 static struct ip_prefix *infrastructure_of(const struct config *config, size_t *ret_count)
@@ -21,6 +22,14 @@ static struct ip_prefix *infrastructure_of(const struct config *config, size_t *
             all[n++] = *address;
     }
     *ret_count = prefixes_merge(all, n);
+    return all;
+}
+
+static struct guard_session *sessions_of(const struct config *config)
+{
+    struct guard_session *all = calloc(config->session_count + 1, sizeof(*all));
+    for (size_t i = 0; all != NULL && i < config->session_count; i++)
+        memcpy(all[i].ends, config->sessions[i].ends, sizeof(all[i].ends));
     return all;
 }
 
@@ -48,7 +57,8 @@ struct model *model_new(const struct config *config, struct config_errors *error
     counts_build(&judge);
     methods_build(&judge);
     model->infrastructure = infrastructure_of(config, &model->infrastructure_count);
-    if (model->infrastructure == NULL)
+    model->sessions = sessions_of(config);
+    if (model->infrastructure == NULL || model->sessions == NULL)
         model_out_of_memory(&judge);
     profiles_build(&judge);
     if (judge.policies != NULL && judge.method_sound != NULL)
@@ -70,6 +80,7 @@ void model_free(struct model *model)
     free(model->methods);
     free(model->profiles);
     free(model->infrastructure);
+    free(model->sessions);
     free(model);
 }
 
@@ -88,6 +99,8 @@ void model_guard_context(const struct model *model, const struct config_platform
         .protected_count = config->is_protected.count,
         .infrastructure = model->infrastructure,
         .infrastructure_count = model->infrastructure_count,
+        .sessions = model->sessions,
+        .session_count = config->session_count,
         .widest4 = 24,
         .widest6 = 48,
         .mtu_bytes = 9192,

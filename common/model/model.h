@@ -83,6 +83,7 @@ struct model {
     struct lpm *exporters; /* prefix → index into config->exporters; none listed: NULL */
     struct ip_prefix *infrastructure; /* the file's, and peers, and exporters that are hosts */
     size_t infrastructure_count;
+    struct guard_session *sessions; /* the file's bgp_sessions */
 };
 
 /* Everything that the reader could not judge: adds to errors, gives NULL when there are any. The

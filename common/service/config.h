@@ -278,6 +278,11 @@ struct config_method {
     struct config_pos pos;
 };
 
+/* A BGP session between two routers, either of which may have opened it. */
+struct config_session {
+    struct ip_addr ends[2];
+};
+
 struct config {
     bool has_gaps; /* syntax errors left parts out: nothing follows from what is not there */
     bool networks_flawed, exporters_flawed, platforms_flawed;
@@ -298,6 +303,8 @@ struct config {
     struct config_network *networks;
     size_t network_count;
     struct config_prefixes is_protected, infrastructure;
+    struct config_session *sessions;
+    size_t session_count;
     struct config_exporter *exporters;
     size_t exporter_count;
     struct config_collector collector;

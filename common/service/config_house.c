@@ -190,8 +190,26 @@ static const struct config_list shard_list = {{.read = read_section, .detail = &
 
 static const struct config_list session_ends = {
     {.read = read_addr}, sizeof(struct ip_addr), 2, 2, "a pair of addresses", false};
-static const struct config_list sessions = {{.read = read_list, .detail = &session_ends},
-                                            sizeof(struct config_array),
+static bool read_session(struct config_read *r, const struct config_key *key,
+                         const struct config_node *node, void *ret_value)
+{
+    struct config_array ends;
+    struct config_session *session = ret_value;
+    if (!read_list(r, key, node, &ends))
+        return false;
+    memcpy(session->ends, ends.items, sizeof(session->ends));
+    if (session->ends[0].family != session->ends[1].family ||
+        addr_equal(&session->ends[0], &session->ends[1]))
+        config_error(r->errors, node->pos,
+                     "%s: a session of %s, expected two different addresses of one family",
+                     key->name,
+                     session->ends[0].family != session->ends[1].family ? "two families"
+                                                                        : "an address with itself");
+    return true;
+}
+
+static const struct config_list sessions = {{.read = read_session, .detail = &session_ends},
+                                            sizeof(struct config_session),
                                             0,
                                             SESSIONS_MAX,
                                             "a list of pairs of addresses",
@@ -226,8 +244,8 @@ static const struct config_key house_keys[] = {
      CONFIG_LATER},
     {"infrastructure", read_prefixes, ARRAY(infrastructure.items, infrastructure.count), NULL, NULL,
      "router loopbacks, links, management: never a destination of a rule", 0},
-    {"bgp_sessions", read_list, 0, &sessions, "[]", "multihop sessions that a rule must not cut",
-     CONFIG_LATER},
+    {"bgp_sessions", read_list, ARRAY(sessions, session_count), &sessions, NULL,
+     "pairs of addresses with a BGP session: no rule may cut it", 0},
     {"test_rule", read_section, 0, &test_rule_section, "{}",
      "the one rule that may be announced to try a peer", CONFIG_LATER},
     {"exporters", read_exporters, ARRAY(exporters, exporter_count), NULL, NULL,

@@ -342,9 +342,10 @@ void engine_time(struct engine *e, struct engine_now now)
     plan_unwanted(e, now);
     if (e->listed_ms == NULL)
         forget_listed(e, now);
-    if (e->is_model_new)
+    if (e->is_model_new) {
+        e->is_model_new = false; /* what is withdrawn here is a change again */
         rejudge_all(e, now);
-    e->is_model_new = false;
+    }
     alarms_time(e, now);
     mitigations_time(e, now);
     budget_time(e, now);

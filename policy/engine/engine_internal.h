@@ -84,7 +84,7 @@ struct engine {
     /* By shard and policy: when a tick last named the policy's count; NULL: not known. */
     uint64_t *listed_ms;
     uint64_t ranked_ms; /* when mitigations were ranked last */
-    bool is_model_new;  /* what stands was not judged by it yet */
+    bool is_model_new;  /* what stands was not judged by it yet, or lost what let it pass */
     bool may_be_over;   /* more rules of alarms may stand than there are places */
     size_t retries;     /* in this turn of engine_time */
     uint64_t tracked_refused, alarms_refused;
@@ -177,7 +177,22 @@ enum same_match same_find(const struct engine *e, const struct start *start,
                           const struct mitigation *m, struct live_mitigation **ret_live);
 void same_replace(struct engine *e, struct live_mitigation *live, const struct mitigation *fresh,
                   const struct start *start, struct engine_now now);
+bool same_has_peer(const struct mitigation *m, const char *peer);
+/* Each peer of b is one of a's. */
+bool same_has_peers_of(const struct mitigation *a, const struct mitigation *b);
 bool same_shares_a_peer(const struct mitigation *a, const struct mitigation *b);
+
+/* beside.c: what stands at the same peers */
+struct beside_accepting; /* given back with free(), behind the judgement */
+/* Fills what the guard needs to know of BGP sessions. NULL: none are configured. */
+struct beside_accepting *beside_accepting(const struct engine *e, const struct mitigation *m,
+                                          struct guard_context *context);
+/* A rule that stood has gone or does something else: others may have needed it. */
+void beside_changed(struct engine *e);
+/* Adds a refusal where the rule would hide one that stands, or be hidden by it. */
+void beside_judge_shadows(const struct engine *e, const struct start *start,
+                          const struct mitigation *m, const struct flow_rule *rule,
+                          const struct flow_actions *actions, struct guard_verdict *verdict);
 
 /* budget.c */
 struct budget_place {

@@ -49,6 +49,7 @@ static void finish(struct engine *e, struct live_mitigation *live, enum mitigati
 {
     live->m.state = (uint8_t)state;
     live->m.ended_ms = now.state_ms;
+    beside_changed(e);
     if (why != NULL)
         (void)snprintf(live->m.why_ended, sizeof(live->m.why_ended), "%s", why);
     write_change(e, live, ENGINE_ENDED, NULL, mitigation_state_name(state), policy_name,
@@ -74,6 +75,7 @@ void mitigations_withdraw(struct engine *e, struct live_mitigation *live, const 
                       .written_ms = now.state_ms};
     (void)snprintf(job.mitigation, sizeof(job.mitigation), "%s", m->id);
     m->epoch = e->options.epoch;
+    beside_changed(e);
     write_change(e, live, ENGINE_STANDS, &job, "withdraw", who, why);
 }
 

@@ -1,6 +1,7 @@
 #include "policy/engine/engine_internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -28,9 +29,11 @@ static bool passes(const struct engine *e, const struct mitigation *m,
     struct guard_context context;
     model_guard_context(e->model, platform, &context);
     context.rules_max = 0; /* budget.c sees to that */
+    struct beside_accepting *accepting = beside_accepting(e, m, &context);
     struct communities communities = mitigation_communities(m);
     guard_judge_bytes(&context, m->family == ADDR_IPV4 ? ADDR_IPV4 : ADDR_IPV6, m->nlri,
                       m->nlri_len, &communities, ret_verdict);
+    free(accepting);
     return ret_verdict->count == 0;
 }
 
@@ -80,6 +83,8 @@ static void rejudge(struct engine *e, struct live_mitigation *live, struct engin
         if (e->options.on_refusal != NULL)
             e->options.on_refusal(e->options.owner, first->invariant);
         mitigations_withdraw(e, live, "policy", why, now);
+        if (first->invariant == GUARD_SESSION)
+            mitigations_ask_again(e, m->id); /* its accept rule may come back */
     } else if (!m->dry_run && must_be_dry(e, m)) {
         m->dry_run = true;
         m->state = MITIGATION_ANNOUNCING;

@@ -10,7 +10,7 @@
  * no moment without a route), or finds it in its way.
  */
 
-static bool has_peer(const struct mitigation *m, const char *peer)
+bool same_has_peer(const struct mitigation *m, const char *peer)
 {
     for (size_t i = 0; i < m->peer_count; i++) {
         if (strcmp(m->peers[i], peer) == 0)
@@ -19,12 +19,12 @@ static bool has_peer(const struct mitigation *m, const char *peer)
     return m->peer_count == 0; /* to all */
 }
 
-static bool has_peers_of(const struct mitigation *a, const struct mitigation *b)
+bool same_has_peers_of(const struct mitigation *a, const struct mitigation *b)
 {
     if (b->peer_count == 0)
         return a->peer_count == 0;
     for (size_t i = 0; i < b->peer_count; i++) {
-        if (!has_peer(a, b->peers[i]))
+        if (!same_has_peer(a, b->peers[i]))
             return false;
     }
     return true;
@@ -33,7 +33,7 @@ static bool has_peers_of(const struct mitigation *a, const struct mitigation *b)
 bool same_shares_a_peer(const struct mitigation *a, const struct mitigation *b)
 {
     for (size_t i = 0; i < a->peer_count; i++) {
-        if (has_peer(b, a->peers[i]))
+        if (same_has_peer(b, a->peers[i]))
             return true;
     }
     return a->peer_count == 0 || b->peer_count == 0;
@@ -94,14 +94,15 @@ static enum same_match judge_other(const struct engine *e, const struct start *s
     bool is_stronger = lets_through(m) < lets_through(&other->m);
     /* One method gives one action, so that of a shared rule was configured anew. */
     bool is_outdated = strcmp(other->m.method, start->method) == 0 && !m->dry_run;
-    if (is_alarm && is_shared && !is_stronger && has_peers_of(&other->m, m) &&
+    if (is_alarm && is_shared && !is_stronger && same_has_peers_of(&other->m, m) &&
         (!is_outdated || is_of_people(other)))
         return SAME_STANDS; /* it does more than what is asked */
     if (is_alarm && is_of_people(other))
         return SAME_IN_THE_WAY;
     /* Nobody loses a router by a replacement; equal actions get the routers of both. A dry run has
      * none to lose. */
-    if (!other->m.dry_run && !has_peers_of(m, &other->m) && (!is_alarm || !does_what(&other->m, m)))
+    if (!other->m.dry_run && !same_has_peers_of(m, &other->m) &&
+        (!is_alarm || !does_what(&other->m, m)))
         return SAME_IN_THE_WAY;
     if (is_alarm && is_shared && !is_stronger && !is_outdated && !does_what(&other->m, m))
         return SAME_IN_THE_WAY;
@@ -121,7 +122,7 @@ enum same_match same_find(const struct engine *e, const struct start *start,
             continue;
         *ret_live = live;
         others++;
-        if (does_what(&live->m, m) && has_peers_of(&live->m, m))
+        if (does_what(&live->m, m) && same_has_peers_of(&live->m, m))
             return SAME_STANDS;
     }
     return others == 0   ? SAME_NONE
@@ -132,7 +133,7 @@ enum same_match same_find(const struct engine *e, const struct start *start,
 static void add_peers(struct mitigation *m, const struct mitigation *of)
 {
     for (size_t i = 0; i < of->peer_count && m->peer_count < MITIGATION_PEERS_MAX; i++) {
-        if (!has_peer(m, of->peers[i]))
+        if (!same_has_peer(m, of->peers[i]))
             memcpy(m->peers[m->peer_count++], of->peers[i], sizeof(m->peers[0]));
     }
 }
@@ -160,5 +161,6 @@ void same_replace(struct engine *e, struct live_mitigation *live, const struct m
     if (does_what(&old, fresh))
         add_peers(m, &old);
     live->created_ms = live->renewed_ms = now.mono_ms;
+    beside_changed(e);
     start_write(e, live, m->dry_run ? "replace (dry run)" : "replace", start->who, why, now);
 }

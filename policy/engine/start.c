@@ -53,7 +53,10 @@ static void judge(struct engine *e, const struct start *start, const struct miti
     struct guard_context context;
     model_guard_context(e->model, start->platform, &context);
     context.rules_max = 0;
+    struct beside_accepting *accepting = beside_accepting(e, m, &context);
     guard_judge(&context, rule, actions, ret_verdict);
+    free(accepting);
+    beside_judge_shadows(e, start, m, rule, actions, ret_verdict);
     budget_judge(e, start, m, ret_verdict, ret_place, now);
     if (e->options.on_refusal != NULL) {
         for (size_t i = 0; i < ret_verdict->count; i++)
@@ -204,6 +207,12 @@ static bool not_now(struct engine *e, const struct start *start, const struct mi
     return false;
 }
 
+/* The same rule may pass when other rules have come or gone. */
+static bool depends_on_others(enum guard_invariant invariant)
+{
+    return invariant == GUARD_BUDGET || invariant == GUARD_SHADOW || invariant == GUARD_SESSION;
+}
+
 /* Guards a rule. It needs a place where ret_place is not NULL. */
 static bool may_start(struct engine *e, const struct start *start, const struct mitigation *m,
                       const struct flow_rule *rule, const struct flow_actions *actions,
@@ -221,7 +230,10 @@ static bool may_start(struct engine *e, const struct start *start, const struct 
     const struct guard_refusal *first = &verdict.refusals[0];
     (void)snprintf(ret_refusal->why, REASON_MAX, "%s: %s", guard_label(first->invariant),
                    first->text);
-    ret_refusal->for_now = first->invariant == GUARD_BUDGET;
+    ret_refusal->for_now = true;
+    for (size_t i = 0; i < verdict.count; i++)
+        ret_refusal->for_now =
+            ret_refusal->for_now && depends_on_others(verdict.refusals[i].invariant);
     return false;
 }
 

@@ -215,6 +215,21 @@ class Judgement(Case):
         self.assertEqual(len(gobgp.routes()), 1)
         self.assertIn('weir_speaker_refused_total{reason="guard"} 2', w.metrics())
 
+    def test_a_rule_that_cuts_a_session_goes_only_behind_an_accept_rule(self):
+        w = self.world
+        gobgp = w.peer(GoBgp, "gobgp")
+        w.more_config = "bgp_sessions: [[192.0.2.1, 198.51.100.9]]\n"
+        w.up()
+        w.all_established()
+        w.announce("m-cut", "match destination 198.51.100.9/32 protocol =tcp then discard")
+        wait_for("guard", lambda: w.results("m-cut").get("gobgp", "").startswith("refused: guard: bgp-session"))
+        w.announce("m-accept", "match destination 198.51.100.9/32 source 192.0.2.1/32 protocol =tcp port =179")
+        wait_for("both are sent", lambda: w.results("m-cut").get("gobgp") == w.results("m-accept").get("gobgp") == "sent")
+        self.assertEqual(len(gobgp.routes()), 2)
+        w.withdraw("m-accept", "match destination 198.51.100.9/32 source 192.0.2.1/32 protocol =tcp port =179")
+        wait_for("neither is there", lambda: gobgp.routes() == [])
+        wait_for("and why", lambda: w.results("m-cut").get("gobgp", "").startswith("refused: guard: bgp-session"))
+
     def test_dry_run_of_a_platform_a_method_or_a_policy_is_of_it_alone(self):
         """Whatever policy says: who starts a speaker with these lines has its word that nothing is sent."""
         w = self.world

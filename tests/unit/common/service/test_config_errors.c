@@ -52,6 +52,10 @@ static const struct bad bad_structure[] = {
 };
 
 static const struct bad bad_addresses[] = {
+    {"bgp_sessions: [[192.0.2.1]]\n", 1, 16, "bgp_sessions: 1 items, expected 2 to 2"},
+    {"bgp_sessions: [[192.0.2.1, \"2001:db8::1\"]]\n", 1, 16,
+     "a session of two families, expected two different addresses of one family"},
+    {"bgp_sessions: [[192.0.2.1, 192.0.2.1]]\n", 1, 16, "a session of an address with itself"},
     {"listen: 2001:db8::\n", 1, 9, "quote it"},
     {"listen: ::\n", 1, 9, "quote it"},
     {"protected: [2001:db8::]\n", 1, 13,

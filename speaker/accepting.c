@@ -1,0 +1,66 @@
+#include "speaker/accepting.h"
+
+#include <stdlib.h>
+
+/* A rule that keeps a BGP session from those behind it. */
+static bool accepts(const struct speaker *speaker, const struct standing *s)
+{
+    struct flow_actions actions;
+    struct rule_error error;
+    struct communities c = rib_attributes(speaker->rib, s->attributes);
+    return s->nlri != 0 &&
+           actions_decode_all(&actions, c.at, c.count, c.ipv6, c.ipv6_count, &error) == STATUS_OK &&
+           guard_accepts(&actions);
+}
+
+/* People announce one a session and direction; more than this are not looked at. */
+enum { ACCEPTING_MAX = 512 };
+struct accepting {
+    struct guard_standing at[ACCEPTING_MAX];
+    struct flow_rule rules[ACCEPTING_MAX];
+};
+
+struct accepting *accepting_at(const struct speaker *speaker, const struct peer *peer,
+                               uint8_t family, struct guard_context *context)
+{
+    static const struct flow_actions no_actions;
+    uint64_t bit = UINT64_C(1) << peer->options.number;
+    struct accepting *all = malloc(sizeof(*all)); /* pages that nobody writes cost nothing */
+    const struct standing *s;
+    size_t cursor = 0, count = 0;
+    while (all != NULL && count < ACCEPTING_MAX &&
+           (s = desired_next(speaker->desired, &cursor)) != NULL) {
+        struct rule_error error;
+        size_t taken;
+        if (s->family != family || !desired_stands(s) ||
+            (s->targets & s->allowed & s->winner & ~s->held & ~s->over_budget & bit) == 0 ||
+            !accepts(speaker, s))
+            continue;
+        struct rib_nlri nlri = rib_nlri(speaker->rib, s->nlri);
+        if (nlri_decode(&all->rules[count], (enum addr_family)family, nlri.bytes, nlri.len, &taken,
+                        &error) != STATUS_OK)
+            continue;
+        all->at[count] =
+            (struct guard_standing){.rule = &all->rules[count], .actions = &no_actions};
+        count++;
+    }
+    context->accepting = all != NULL ? all->at : NULL;
+    context->accepting_count = count;
+    return all;
+}
+
+void accepting_note(struct speaker *speaker, const struct standing *s)
+{
+    if (speaker->config->session_count != 0 && accepts(speaker, s))
+        speaker->accepting_changed = true;
+}
+
+void accepting_tick(struct speaker *speaker)
+{
+    if (!speaker->accepting_changed)
+        return;
+    speaker->accepting_changed = false;
+    for (size_t number = 0; number < DESIRED_PEERS_MAX; number++)
+        if (speaker->peers[number] != NULL)
+            desired_rejudge(speaker->desired, number);
+}
