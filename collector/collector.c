@@ -2,6 +2,7 @@
 
 #include "collector/lock.h"
 #include "collector/out_exporters.h"
+#include "collector/snapshot_file.h"
 #include "collector/udp_sockets.h"
 #include "collector/worker.h"
 #include "collector/worker_metrics.h"
@@ -383,6 +384,7 @@ static void declare_metrics(void)
 {
     worker_metrics_declare();
     out_exporters_declare();
+    snapshot_file_declare();
     redis_metrics_declare();
 }
 

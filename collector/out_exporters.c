@@ -150,7 +150,8 @@ static void add_refused(struct fields *f, const struct decode_exporter_info *inf
 {
     uint64_t sum = 0;
     for (unsigned int i = 0; i < DECODE_REASON_COUNT; i++)
-        add_refused_one(f, decode_reason_name((enum decode_reason)i), info->refused[i], &sum);
+        add_refused_one(f, decode_reason_name((enum decode_reason)i), info->counts.refused[i],
+                        &sum);
     for (unsigned int i = 0; exporter != NULL && i < TALLY_REASON_COUNT; i++)
         add_refused_one(f, tally_reason_name((enum tally_reason)i), exporter->refused[i], &sum);
     add_number(f, "refused", sum);
@@ -182,16 +183,16 @@ static void write_hash(struct out_exporters *out, const struct decode_exporter_i
     add_number(&f, "domains", info->domains);
     add_number(&f, "templates", info->templates);
     add_number(&f, "samplers", info->samplers);
-    add_number(&f, "datagrams", info->datagrams);
-    add_number(&f, "records", info->records);
+    add_number(&f, "datagrams", info->counts.datagrams);
+    add_number(&f, "records", info->counts.records);
     add_refused(&f, info, exporter);
-    add_number(&f, "sequence_lost", info->sequence_lost);
-    add_number(&f, "sequence_late", info->sequence_late);
-    add_number(&f, "sequence_resets", info->sequence_resets);
+    add_number(&f, "sequence_lost", info->counts.sequence_lost);
+    add_number(&f, "sequence_late", info->counts.sequence_late);
+    add_number(&f, "sequence_resets", info->counts.sequence_resets);
     add_number(&f, "two_senders", info->two_senders);
     if (info->active_timeout_ms > 0)
         add_number(&f, "active_timeout_ms", info->active_timeout_ms);
-    add_number(&f, "last_seen", out->wall_ms - (out->now_ms - info->last_ms));
+    add_number(&f, "last_seen", out->wall_ms - (out->now_ms - (uint64_t)info->last_ms));
     /* What cannot be written now is written with the next second's. */
     if (redis_command(out->options.redis, f.args, f.arg_count, NULL, NULL) == STATUS_OK)
         (void)redis_commandf(out->options.redis, NULL, NULL, "PEXPIRE %s %d", key,
@@ -216,9 +217,10 @@ static void tell_metrics(struct out_exporters *out, const struct decode_exporter
         return;
     if (is_new)
         *told = (struct told){0};
-    add_since(&exporter_datagrams, address, info->datagrams, told->datagrams);
-    add_since(&sequence_gaps, address, info->sequence_lost, told->sequence_lost);
-    *told = (struct told){.datagrams = info->datagrams, .sequence_lost = info->sequence_lost};
+    add_since(&exporter_datagrams, address, info->counts.datagrams, told->datagrams);
+    add_since(&sequence_gaps, address, info->counts.sequence_lost, told->sequence_lost);
+    *told = (struct told){.datagrams = info->counts.datagrams,
+                          .sequence_lost = info->counts.sequence_lost};
     metric_set(metric_at(&sampling_rates, &address), info->sampling_rate);
     metric_set(metric_at(&two_senders, &address), info->two_senders);
 }

@@ -4,6 +4,7 @@
 #include "collector/in_udp.h"
 #include "collector/out_deltas.h"
 #include "collector/out_exporters.h"
+#include "collector/snapshot_file.h"
 #include "collector/worker_metrics.h"
 #include "common/base/hash.h"
 #include "common/base/log.h"
@@ -46,6 +47,7 @@ struct worker {
     struct tally *tally;
     struct out_deltas *out;
     struct out_exporters *exporters;
+    struct snapshot_file *snapshot;
     struct worker_metrics metrics;
     uint64_t urgent_ms, heartbeat_ms, stop_deadline_ms;
     uint64_t turned_ms; /* the loop's last turn */
@@ -194,6 +196,7 @@ static void on_tick(uv_timer_t *timer)
     w->heartbeat_ms = now_ms;
     out_deltas_flush(w->out, w->tally, w->options.model, OUT_HEARTBEAT);
     out_exporters_tell(w->exporters, w->decode, w->tally);
+    snapshot_file_tick(w->snapshot, w->decode);
     tell_metrics(w);
 }
 
@@ -251,6 +254,7 @@ static void stop(struct worker *w)
     }
     out_deltas_flush(w->out, w->tally, w->options.model, OUT_ALL);
     out_exporters_tell(w->exporters, w->decode, w->tally);
+    snapshot_file_end(w->snapshot, w->decode);
     uv_timer_start(&w->tick, on_stop_poll, 0, STOP_POLL_MS);
 }
 
@@ -265,6 +269,7 @@ static enum status take_config(struct worker *w, const struct config *config,
     enum status status = tally_reload(w->tally, &options);
     if (status != STATUS_OK)
         return status;
+    snapshot_file_reload(w->snapshot, config);
     w->options.config = config;
     w->options.model = model;
     return STATUS_OK;
@@ -378,7 +383,14 @@ static enum status open_counting(struct worker *w)
     struct tally_options options = tally_options_of(w, w->options.config, w->options.model);
     w->decode = decode_new(&limits, hash_random_seed());
     w->tally = tally_new(&options);
-    return w->decode == NULL || w->tally == NULL ? STATUS_NO_MEMORY : STATUS_OK;
+    if (w->decode == NULL || w->tally == NULL)
+        return STATUS_NO_MEMORY;
+    return snapshot_file_new(&w->snapshot, w->decode,
+                             &(struct snapshot_file_options){.loop = &w->loop,
+                                                             .config = w->options.config,
+                                                             .worker = w->options.index,
+                                                             .workers = w->options.workers,
+                                                             .clock = w->options.clock});
 }
 
 static enum status open_inputs(struct worker *w, const int *fds)
@@ -417,6 +429,7 @@ static void worker_free(struct worker *w)
     assert(left == 0);
     out_deltas_free(w->out);
     out_exporters_free(w->exporters);
+    snapshot_file_free(w->snapshot);
     decode_free(w->decode);
     tally_free(w->tally);
     in_udp_buffers_free(w->buffers);

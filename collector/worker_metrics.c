@@ -43,6 +43,9 @@ COUNTER(templates, "templates_total", "Template definitions, repeated ones too")
 COUNTER(template_changes, "template_changes_total", "Templates that were defined anew");
 COUNTER(options_records, "options_records_total", "Options records");
 COUNTER(counter_samples, "counter_samples_total", "Counter samples of sFlow");
+COUNTER(restored, "restored_total", "Templates and samplers taken up from before the start");
+COUNTER(restored_dropped, "restored_dropped_total",
+        "Of those, the ones that what the exporter sends contradicts");
 COUNTER(discard_samples, "discard_samples_total", "Discarded packets that sFlow agents told of");
 COUNTER(sampling_changes, "sampling_changes_total", "Times a sampler's rate became another");
 COUNTER(unknown_rate, "sampling_unknown_total", "Records counted as unsampled: nobody said a rate");
@@ -98,6 +101,8 @@ void worker_metrics_declare(void)
         &waiting,
         &memory,
         &held,
+        &restored,
+        &restored_dropped,
     };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         metrics_declare(all[i]);
@@ -144,6 +149,8 @@ static void tell_decode(const struct decode_counters *now, const struct decode_c
     more(&options_records, now->options_records, before->options_records);
     more(&counter_samples, now->counter_samples, before->counter_samples);
     more(&discard_samples, now->discard_samples, before->discard_samples);
+    more(&restored, now->restored, before->restored);
+    more(&restored_dropped, now->restored_dropped, before->restored_dropped);
     more(&sampling_changes, now->sampling_changes, before->sampling_changes);
     more(&sequence_late, now->sequence_late, before->sequence_late);
     more(&sequence_resets, now->sequence_resets, before->sequence_resets);

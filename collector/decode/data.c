@@ -2,6 +2,7 @@
 
 #include "collector/decode/held.h"
 #include "collector/decode/record.h"
+#include "collector/decode/restore.h"
 #include "collector/decode/sampling.h"
 
 #include <string.h>
@@ -9,6 +10,8 @@
 void data_read_set(struct decode_context *context, struct wire_reader *set, uint16_t id)
 {
     struct decode_template *t = template_find(context->domain, id);
+    if (t != NULL && t->restored && !restore_judge_data(context, t, set))
+        t = NULL;
     if (t == NULL) {
         context->undecoded = true;
         state_refuse(context, DECODE_NO_TEMPLATE);

@@ -123,3 +123,8 @@ size_t decode_memory(const struct decode *decode)
 {
     return decode->bytes;
 }
+
+uint64_t decode_changes(const struct decode *decode)
+{
+    return decode->changes;
+}

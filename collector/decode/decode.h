@@ -71,18 +71,37 @@ struct decode_counters {
     uint64_t held_decoded; /* of these, decoded when the template came */
     uint64_t held_dropped; /* of these, too old, too many or withdrawn; and sets too long to keep */
     uint64_t held_records; /* that the decoded ones gave */
+    uint64_t restored, restored_dropped; /* templates and samplers of a snapshot; contradicted */
     uint64_t evicted_exporters, evicted_domains, evicted_templates, evicted_samplers;
 };
 const struct decode_counters *decode_counters(const struct decode *decode);
-size_t decode_memory(const struct decode *decode); /* octets of templates and samplers now */
+size_t decode_memory(const struct decode *decode);    /* octets of templates and samplers now */
+uint64_t decode_changes(const struct decode *decode); /* grows when what a snapshot holds changes */
 
-/* What is known of an exporter, for people. Counts are since it was first seen. */
-struct decode_exporter_info {
-    struct ip_addr addr;
-    uint64_t last_ms;
-    uint32_t formats; /* bit i: enum flow_format i */
+/* Counts since it was first seen. */
+struct decode_counts {
     uint64_t datagrams, records, refused[DECODE_REASON_COUNT];
     uint64_t sequence_lost, sequence_late, sequence_resets;
+};
+
+/* What is known of an observation domain: source id, engine, or agent and sub-agent. */
+struct decode_domain_info {
+    uint8_t format; /* enum flow_format */
+    uint32_t number;
+    struct ip_addr agent; /* sFlow */
+    int64_t last_ms;
+    struct decode_counts counts;
+    uint32_t templates, samplers;
+    double sampling_rate;    /* of its last record; 0: not known */
+    uint8_t sampling_source; /* enum sampling_source */
+};
+
+/* What is known of an exporter, for people. */
+struct decode_exporter_info {
+    struct ip_addr addr;
+    int64_t last_ms;
+    uint32_t formats; /* bit i: enum flow_format i */
+    struct decode_counts counts;
     uint32_t domains, templates, samplers;
     double sampling_rate;       /* of its last record; 0: not known */
     uint8_t sampling_source;    /* enum sampling_source */

@@ -1,4 +1,5 @@
 #include "collector/decode/format.h"
+#include "collector/decode/restore.h"
 #include "collector/decode/template.h"
 
 /*
@@ -20,6 +21,8 @@ void netflow9_read(struct decode_context *context, struct wire_reader *r)
     }
     if (!state_enter(context, &(struct domain_id){.domain = context->domain_number}))
         return;
+    if (context->domain->restored)
+        restore_judge_header(context, sequence);
     set_read_all(context, r);
     state_sequence(context, sequence, 1, LATE_DATAGRAMS);
 }

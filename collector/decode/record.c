@@ -58,12 +58,12 @@ void record_tidy(struct flow_record *flow)
 void record_give(struct decode_context *context, const struct flow_record *flow)
 {
     struct decode_counters *counters = &context->decode->counters;
-    struct decode_exporter_info *info = &context->domain->exporter->info;
+    struct decode_domain_info *info = &context->domain->info;
 
     counters->records[context->format]++;
     counters->reverse_records += flow->reverse;
     counters->records_without_volume += !(flow->has & (FLOW_BYTES | FLOW_PACKETS));
-    info->records++;
+    info->counts.records++;
     info->sampling_rate = flow->sampling_rate;
     info->sampling_source = flow->sampling_source;
     context->sink->on_record(context->sink->owner, flow);

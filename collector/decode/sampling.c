@@ -38,7 +38,7 @@ void sampling_base(const struct decode_context *context, struct flow_record *flo
 {
     const struct decode_domain *domain = context->domain;
     const struct decode_source *source = context->source;
-    double rate = domain->sampler_count > 0 ? domain->only_rate : domain->exporter->only_rate;
+    double rate = domain->info.samplers > 0 ? domain->only_rate : domain->exporter->only_rate;
 
     if (source->sampling_override > 0)
         set_rate(flow, source->sampling_override, SAMPLING_OVERRIDE);
@@ -59,7 +59,7 @@ void sampling_own(struct flow_record *flow, double rate, enum sampling_source so
 static struct decode_sampler *find(const struct decode_domain *domain, enum sampler_kind kind,
                                    uint32_t id)
 {
-    for (uint32_t i = 0; i < domain->sampler_count; i++)
+    for (uint32_t i = 0; i < domain->info.samplers; i++)
         if (domain->samplers[i].kind == kind && domain->samplers[i].id == id)
             return &domain->samplers[i];
     return NULL;
@@ -79,7 +79,7 @@ void sampling_of_record(const struct decode_context *context, const struct decod
         set_rate(flow, rate, SAMPLING_RECORD);
         return;
     }
-    if (domain->sampler_count == 0)
+    if (domain->info.samplers == 0)
         return;
     bool has_id = flow->has & FLOW_SAMPLER;
     if (has_id)
@@ -113,9 +113,9 @@ static void settle(struct decode_domain *domain)
     double common = 0;
 
     domain->interface_samplers = 0;
-    for (uint32_t i = 0; i < domain->sampler_count && common >= 0; i++)
+    for (uint32_t i = 0; i < domain->info.samplers && common >= 0; i++)
         common = common_rate(common, domain->samplers[i].rate);
-    for (uint32_t i = 0; i < domain->sampler_count; i++)
+    for (uint32_t i = 0; i < domain->info.samplers; i++)
         domain->interface_samplers += domain->samplers[i].kind == SAMPLER_INTERFACE;
     domain->only_rate = all != NULL ? all->rate : common > 0 ? common : 0;
 
@@ -123,7 +123,7 @@ static void settle(struct decode_domain *domain)
     struct chain *head = &domain->exporter->domains;
     for (struct chain *l = head->next; l != head && common >= 0; l = l->next) {
         const struct decode_domain *d = CHAIN_OWNER(l, struct decode_domain, of_exporter);
-        if (d->sampler_count > 0)
+        if (d->info.samplers > 0)
             common = d->only_rate > 0 ? common_rate(common, d->only_rate) : -1;
     }
     domain->exporter->only_rate = common > 0 ? common : 0;
@@ -134,15 +134,15 @@ static struct decode_sampler *add(struct decode_context *context)
     struct decode_domain *domain = context->domain;
     struct decode *decode = context->decode;
 
-    if (domain->sampler_count >= decode->limits.samplers_per_domain) {
+    if (domain->info.samplers >= decode->limits.samplers_per_domain) {
         struct decode_sampler *oldest = &domain->samplers[0];
-        for (uint32_t i = 1; i < domain->sampler_count; i++)
+        for (uint32_t i = 1; i < domain->info.samplers; i++)
             if (domain->samplers[i].last_ms < oldest->last_ms)
                 oldest = &domain->samplers[i];
         decode->counters.evicted_samplers++;
         return oldest;
     }
-    if (domain->sampler_count == domain->sampler_room) {
+    if (domain->info.samplers == domain->sampler_room) {
         uint32_t room = domain->sampler_room == 0 ? 4 : domain->sampler_room * 2;
         struct decode_sampler *grown = realloc(domain->samplers, room * sizeof(*grown));
         if (grown == NULL)
@@ -154,8 +154,7 @@ static struct decode_sampler *add(struct decode_context *context)
         decode->bytes += more;
         state_trim(decode, domain);
     }
-    domain->exporter->info.samplers++;
-    return &domain->samplers[domain->sampler_count++];
+    return &domain->samplers[domain->info.samplers++];
 }
 
 static void put(struct decode_context *context, enum sampler_kind kind, uint32_t id, double rate)
@@ -172,9 +171,27 @@ static void put(struct decode_context *context, enum sampler_kind kind, uint32_t
         return;
     }
     *sampler = (struct decode_sampler){
-        .kind = (uint8_t)kind, .id = id, .rate = rate, .last_ms = context->now_ms};
-    if (changed)
+        .kind = (uint8_t)kind, .id = id, .rate = rate, .last_ms = (int64_t)context->now_ms};
+    if (changed) {
+        context->decode->changes++;
         settle(context->domain);
+    }
+}
+
+void sampling_restore(struct decode_context *context, const struct decode_sampler *saved)
+{
+    if (saved->kind > SAMPLER_INTERFACE || judged(saved->rate) == 0)
+        return;
+    put(context, (enum sampler_kind)saved->kind, saved->id, saved->rate);
+    struct decode_sampler *sampler = find(context->domain, saved->kind, saved->id);
+    if (sampler != NULL)
+        sampler->last_ms = saved->last_ms;
+}
+
+void sampling_forget(struct decode_domain *domain)
+{
+    domain->info.samplers = 0;
+    settle(domain);
 }
 
 void sampling_read_options(struct decode_context *context, const struct plan_record *record)
@@ -186,7 +203,7 @@ void sampling_read_options(struct decode_context *context, const struct plan_rec
     if (record->extra.boot_ms > 0)
         context->domain->boot_ms = record->extra.boot_ms;
     if (record->extra.active_timeout_s > 0)
-        context->domain->exporter->info.active_timeout_ms =
+        context->domain->exporter->active_timeout_ms =
             record->extra.active_timeout_s < UINT32_MAX / 1000
                 ? record->extra.active_timeout_s * 1000
                 : UINT32_MAX;

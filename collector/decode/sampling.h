@@ -24,4 +24,9 @@ void sampling_of_record(const struct decode_context *context, const struct decod
 /* An options record: samplers, timeouts, boot time. */
 void sampling_read_options(struct decode_context *context, const struct plan_record *record);
 
+/* One of a snapshot; ignored where its values make no sense. */
+void sampling_restore(struct decode_context *context, const struct decode_sampler *saved);
+/* Forgets a domain's samplers. */
+void sampling_forget(struct decode_domain *domain);
+
 #endif

@@ -31,8 +31,8 @@ void template_remove(struct decode *decode, struct decode_domain *domain,
         at = &(*at)->next_in_bucket;
     *at = gone->next_in_bucket;
     chain_drop(&gone->used);
-    domain->template_count--;
-    domain->exporter->info.templates--;
+    domain->info.templates--;
+    decode->changes++;
     domain->bytes -= gone->bytes;
     decode->bytes -= gone->bytes;
     free(gone->plan);
@@ -52,16 +52,36 @@ void template_remove_all(struct decode *decode, struct decode_domain *domain, bo
 
 /* --- domains and exporters --- */
 
-static void domain_remove(struct decode *decode, struct decode_domain *domain)
+void state_add_counts(struct decode_counts *sum, const struct decode_counts *more)
+{
+    sum->datagrams += more->datagrams;
+    sum->records += more->records;
+    for (size_t i = 0; i < DECODE_REASON_COUNT; i++)
+        sum->refused[i] += more->refused[i];
+    sum->sequence_lost += more->sequence_lost;
+    sum->sequence_late += more->sequence_late;
+    sum->sequence_resets += more->sequence_resets;
+}
+
+void state_clear_domain(struct decode *decode, struct decode_domain *domain)
 {
     while (domain->templates.next != &domain->templates)
         template_remove(decode, domain,
                         CHAIN_OWNER(domain->templates.next, struct decode_template, used));
     held_drop_domain(decode, domain);
     decode->bytes -= domain->bytes; /* what is left: samplers */
-    domain->exporter->info.samplers -= domain->sampler_count;
-    domain->exporter->info.domains--;
     free(domain->samplers);
+    domain->samplers = NULL;
+    domain->bytes = domain->info.samplers = domain->sampler_room = domain->interface_samplers = 0;
+    domain->only_rate = 0;
+    decode->changes++;
+}
+
+static void domain_remove(struct decode *decode, struct decode_domain *domain)
+{
+    state_clear_domain(decode, domain);
+    state_add_counts(&domain->exporter->gone, &domain->info.counts);
+    domain->exporter->domain_count--;
     chain_drop(&domain->used);
     chain_drop(&domain->of_exporter);
     table_remove_entry(decode->domains, domain);
@@ -112,18 +132,19 @@ static struct decode_exporter *exporter_enter(struct decode *decode, const struc
     chain_push(&decode->exporters_used, &exporter->used);
     chain_init(&exporter->domains);
     chain_init(&exporter->held);
-    exporter->info.addr = *addr;
+    exporter->addr = *addr;
     return exporter;
 }
 
-static struct decode_domain *domain_new(struct decode *decode, const uint8_t *key,
-                                        const struct ip_addr *addr)
+static struct decode_domain *domain_new(struct decode_context *context, const uint8_t *key,
+                                        const struct domain_id *id)
 {
     bool is_new;
-    struct decode_exporter *exporter = exporter_enter(decode, addr);
+    struct decode *decode = context->decode;
+    struct decode_exporter *exporter = exporter_enter(decode, &context->source->addr);
     if (exporter == NULL)
         return NULL;
-    if (exporter->info.domains >= decode->limits.domains_per_exporter) {
+    if (exporter->domain_count >= decode->limits.domains_per_exporter) {
         domain_remove(decode,
                       CHAIN_OWNER(exporter->domains.prev, struct decode_domain, of_exporter));
         decode->counters.evicted_domains++;
@@ -132,10 +153,13 @@ static struct decode_domain *domain_new(struct decode *decode, const uint8_t *ke
     if (domain == NULL)
         return NULL;
     domain->exporter = exporter;
-    exporter->info.domains++;
+    exporter->domain_count++;
     chain_init(&domain->templates);
     chain_push(&decode->domains_used, &domain->used);
     chain_push(&exporter->domains, &domain->of_exporter);
+    domain->info.format = context->format;
+    domain->info.number = id->domain;
+    domain->info.agent = id->agent;
     return domain;
 }
 
@@ -150,7 +174,7 @@ bool state_enter(struct decode_context *context, const struct domain_id *id)
     put_addr(at + 4, &id->agent);
     struct decode_domain *domain = table_find(decode->domains, key, sizeof(key));
     if (domain == NULL)
-        domain = domain_new(decode, key, &context->source->addr);
+        domain = domain_new(context, key, id);
     if (domain == NULL) {
         state_refuse(context, DECODE_NO_MEMORY);
         return false;
@@ -158,10 +182,8 @@ bool state_enter(struct decode_context *context, const struct domain_id *id)
     chain_touch(&decode->domains_used, &domain->used);
     chain_touch(&domain->exporter->domains, &domain->of_exporter);
     chain_touch(&decode->exporters_used, &domain->exporter->used);
-    struct decode_exporter_info *info = &domain->exporter->info;
-    info->last_ms = context->now_ms;
-    info->formats |= 1U << context->format;
-    info->datagrams++;
+    domain->info.last_ms = (int64_t)context->now_ms;
+    domain->info.counts.datagrams++;
     context->domain = domain;
     return true;
 }
@@ -171,7 +193,7 @@ void state_refuse(struct decode_context *context, enum decode_reason reason)
     assert(reason != DECODE_OK);
     context->decode->counters.refused[context->format][reason]++;
     if (context->domain != NULL)
-        context->domain->exporter->info.refused[reason]++;
+        context->domain->info.counts.refused[reason]++;
     if (context->reason == DECODE_OK)
         context->reason = reason;
 }
@@ -179,20 +201,28 @@ void state_refuse(struct decode_context *context, enum decode_reason reason)
 void state_sequence(struct decode_context *context, uint32_t got, uint32_t units,
                     uint32_t tolerance)
 {
-    struct decode_exporter *exporter = context->domain->exporter;
+    struct decode_domain *domain = context->domain;
     struct decode_counters *counters = &context->decode->counters;
+    struct decode_counts *own = &domain->info.counts;
     struct sequence_verdict verdict =
-        sequence_judge(&context->domain->sequence, got, units, tolerance, context->now_ms);
+        sequence_judge(&domain->sequence, got, units, tolerance, context->now_ms);
 
+    if (context->format == FORMAT_NETFLOW9)
+        domain->started_ms = context->export_ms - context->uptime_ms;
+    if (verdict.kind == SEQUENCE_NEXT)
+        return;
     counters->sequence_lost += verdict.lost;
-    exporter->info.sequence_lost += verdict.lost;
+    own->sequence_lost += verdict.lost;
     counters->sequence_late += verdict.kind == SEQUENCE_LATE;
-    exporter->info.sequence_late += verdict.kind == SEQUENCE_LATE;
-    counters->sequence_resets += verdict.kind == SEQUENCE_RESET;
-    exporter->info.sequence_resets += verdict.kind == SEQUENCE_RESET;
+    own->sequence_late += verdict.kind == SEQUENCE_LATE;
+    if (verdict.kind == SEQUENCE_RESET) {
+        counters->sequence_resets++;
+        own->sequence_resets++;
+        context->decode->changes++; /* a snapshot says where sequences stand */
+    }
     if (verdict.two_senders) {
-        exporter->two_senders_seen = true;
-        exporter->two_senders_ms = context->now_ms;
+        domain->exporter->two_senders_seen = true;
+        domain->exporter->two_senders_ms = context->now_ms;
     }
 }
 
@@ -212,21 +242,5 @@ void state_trim(struct decode *decode, struct decode_domain *keep)
             return; /* its samplers are left, which have a limit of their own, and the template
                      * that is being read */
         }
-    }
-}
-
-void decode_exporters(const struct decode *decode, uint64_t since_ms, uint64_t now_ms,
-                      void (*on_exporter)(void *owner, const struct decode_exporter_info *info),
-                      void *owner)
-{
-    enum { SHOWN_MS = 60000 };
-    for (struct chain *l = decode->exporters_used.next; l != &decode->exporters_used; l = l->next) {
-        const struct decode_exporter *exporter = CHAIN_OWNER(l, struct decode_exporter, used);
-        if (exporter->info.last_ms < since_ms)
-            break; /* the list runs from the most recently heard */
-        struct decode_exporter_info info = exporter->info;
-        info.two_senders =
-            exporter->two_senders_seen && now_ms - exporter->two_senders_ms < SHOWN_MS;
-        on_exporter(owner, &info);
     }
 }

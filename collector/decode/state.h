@@ -18,8 +18,12 @@ struct decode_template {
     struct chain used; /* in its domain */
     struct decode_template *next_in_bucket;
     uint16_t id;
+    uint16_t field_count, scope_count;
     bool options;
-    size_t bytes; /* of this allocation with all that hangs on it */
+    bool restored;   /* from a snapshot, and neither said again nor borne out by data since */
+    uint8_t fitting; /* sets of data that a restored one fitted */
+    int64_t told_ms; /* when the exporter last said it; below 0: before the clock began */
+    size_t bytes;    /* of this allocation with all that hangs on it */
     size_t spec_len;
     uint8_t *spec; /* the definition as it came: a repeated one is recognised */
     struct decode_plan *plan;
@@ -30,7 +34,7 @@ struct decode_sampler {
     uint8_t kind; /* enum sampler_kind */
     uint32_t id;
     double rate;
-    uint64_t last_ms;
+    int64_t last_ms;
 };
 
 enum { TEMPLATE_BUCKETS = 32 };
@@ -41,21 +45,29 @@ struct decode_domain {
     struct decode_exporter *exporter;
     struct decode_template *buckets[TEMPLATE_BUCKETS];
     struct chain templates;
-    uint32_t template_count;
     struct decode_sampler *samplers;
-    uint32_t sampler_count, sampler_room, interface_samplers;
-    double only_rate; /* the rate that all samplers agree on; 0: none or several */
-    uint64_t boot_ms; /* systemInitTimeMilliseconds from options; 0: not told */
-    size_t bytes;     /* of templates and samplers */
+    uint32_t sampler_room, interface_samplers;
+    double only_rate;    /* the rate that all samplers agree on; 0: none or several */
+    uint64_t boot_ms;    /* systemInitTimeMilliseconds from options; 0: not told */
+    uint64_t started_ms; /* Unix time at which a NetFlow 9 header's uptime began; 0: not told */
+    size_t bytes;        /* of templates and samplers */
     struct sequence sequence;
+    bool restored;             /* from a snapshot, and not heard since */
+    bool saved_sequence_known; /* of a restored one: where its sequence stood */
+    uint32_t saved_sequence;
+    int64_t saved_heard_ms;
+    struct decode_domain_info info;
 };
 
 struct decode_exporter {
     struct chain used;
     struct chain domains;
-    struct decode_exporter_info info;
     struct chain held; /* its data sets before their template */
     uint32_t held_blocks;
+    struct ip_addr addr;
+    uint32_t domain_count;
+    uint32_t active_timeout_ms;
+    struct decode_counts gone; /* of domains that were evicted */
     double only_rate; /* the rate that its domains with samplers agree on; 0: none or several */
     uint64_t two_senders_ms; /* when evidence was last seen */
     bool two_senders_seen;
@@ -67,6 +79,7 @@ struct decode {
     struct chain exporters_used, domains_used;
     struct held_pool *held;
     size_t bytes;
+    uint64_t changes; /* of what a snapshot holds */
     struct decode_counters counters;
 };
 
@@ -99,6 +112,9 @@ void state_refuse(struct decode_context *context, enum decode_reason reason);
 void state_sequence(struct decode_context *context, uint32_t got, uint32_t units,
                     uint32_t tolerance);
 void state_free_all(struct decode *decode);
+void state_add_counts(struct decode_counts *sum, const struct decode_counts *more);
+/* Forgets what a domain was told: templates and samplers. */
+void state_clear_domain(struct decode *decode, struct decode_domain *domain);
 
 struct decode_template *template_find(struct decode_domain *domain, uint16_t id);
 void template_remove(struct decode *decode, struct decode_domain *domain,

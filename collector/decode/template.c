@@ -35,12 +35,15 @@ static bool keep_template(struct decode_context *context, const struct definitio
     struct decode_template *t = calloc(1, sizeof(*t) + spec_len);
     if (t == NULL)
         return false;
-    if (domain->template_count >= decode->limits.templates_per_domain) {
+    if (domain->info.templates >= decode->limits.templates_per_domain) {
         template_remove(decode, domain,
                         CHAIN_OWNER(domain->templates.prev, struct decode_template, used));
         decode->counters.evicted_templates++;
     }
     t->id = def->id;
+    t->field_count = (uint16_t)def->field_count;
+    t->scope_count = (uint16_t)def->scope_count;
+    t->told_ms = (int64_t)context->now_ms;
     t->options = def->options;
     t->plan = plan;
     t->spec = (uint8_t *)(t + 1);
@@ -50,8 +53,8 @@ static bool keep_template(struct decode_context *context, const struct definitio
     t->next_in_bucket = domain->buckets[t->id % TEMPLATE_BUCKETS];
     domain->buckets[t->id % TEMPLATE_BUCKETS] = t;
     chain_push(&domain->templates, &t->used);
-    domain->template_count++;
-    domain->exporter->info.templates++;
+    domain->info.templates++;
+    decode->changes++;
     domain->bytes += t->bytes;
     decode->bytes += t->bytes;
     state_trim(decode, domain);
@@ -84,9 +87,13 @@ static void define(struct decode_context *context, const struct definition *def)
     struct decode_template *old = template_find(context->domain, def->id);
     struct decode_plan *plan;
 
-    if (old != NULL && old->options == def->options && old->spec_len == def->fields.left &&
-        memcmp(old->spec, def->fields.pos, old->spec_len) == 0)
+    if (old != NULL && old->options == def->options && old->scope_count == def->scope_count &&
+        old->spec_len == def->fields.left &&
+        memcmp(old->spec, def->fields.pos, old->spec_len) == 0) {
+        old->told_ms = (int64_t)context->now_ms;
+        old->restored = false;
         return;
+    }
     if (old != NULL) {
         template_remove(context->decode, context->domain, old);
         context->decode->counters.template_changes++;

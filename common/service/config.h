@@ -97,7 +97,7 @@ struct config_collector {
     struct ip_endpoint *udp;
     size_t udp_count;
     uint32_t workers; /* 0: one a core */
-    uint64_t receive_buffer_bytes;
+    uint64_t receive_buffer_bytes, template_timeout_ms;
     uint16_t metrics_port;
     struct {
         double urgent_share; /* 0.1 for 10 % */

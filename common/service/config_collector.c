@@ -24,6 +24,8 @@ static const struct config_range memory_range = {1 << 20, 1ULL << 44,
                                                  "a size from 1MiB to 16TiB with its unit"};
 static const struct config_range age_range = {1000, 3650 * 86400 * 1000ULL,
                                               "a duration from 1s to 3650d"};
+static const struct config_range timeout_range_templates = {60 * 1000, 30 * 86400 * 1000ULL,
+                                                            "a duration from 1m to 30d"};
 static const struct config_share_range urgent_range = {0.001, 1, "a share from 0.1% to 100%"};
 
 static bool read_workers(struct config_read *r, const struct config_key *key,
@@ -122,6 +124,8 @@ static const struct config_key collector_keys[] = {
     {"workers", read_workers, AT(workers), NULL, "auto", "threads; auto: one a core", 0},
     {"receive_buffer", read_size, AT(receive_buffer_bytes), &buffer_range, "32MiB",
      "of each socket; needs net.core.rmem_max or CAP_NET_ADMIN", 0},
+    {"template_timeout", read_duration, AT(template_timeout_ms), &timeout_range_templates, "2h",
+     "templates and sampling rates told longer ago are not taken up after a restart", 0},
     {"metrics_port", read_u16, AT(metrics_port), &port_or_none, "9401",
      "port of /metrics and /healthz; 0: none", 0},
     {"flush", read_section, 0, &flush_section, "{}", "when counts leave", 0},

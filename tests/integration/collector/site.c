@@ -47,11 +47,11 @@ void site_write_config(struct site *site, const char *policies)
             "shards: [{name: s0, slots: [0-31], telemetry: t1, aggregator: a1}, "
             "{name: s1, slots: [32-63], telemetry: t1, aggregator: a1}]\n"
             "aggregator: {name: a1}\n"
-            "collector: {name: c1, udp: [\"[::]:%u\"], workers: 2, receive_buffer: 8MiB, "
+            "collector: {name: c1, udp: [\"[::]:%u\"], workers: %u, receive_buffer: 8MiB, "
             "metrics_port: 0, recall: {enabled: false}}\n"
             "%s",
             site->redis.folder, site->redis.folder, site->redis.address, site->redis.folder,
-            site->port, policies);
+            site->port, site->workers == 0 ? 2 : site->workers, policies);
     fclose(file);
 }
 
@@ -68,6 +68,13 @@ void site_start_collector(struct site *site)
     }
 }
 
+void site_wait_registered(struct site *site)
+{
+    /* Registered means that its sockets are open. */
+    SITE_UNTIL(strcmp(redis_server_cli(&site->redis, "EXISTS weir:process:collector:c1"), "1") ==
+               0);
+}
+
 void site_start(struct site *site, const char *const *redis_args)
 {
     memset(site, 0, sizeof(*site));
@@ -80,9 +87,7 @@ void site_start(struct site *site, const char *const *redis_args)
     site->exporter = socket(AF_INET, SOCK_DGRAM, 0);
     cr_assert_geq(site->exporter, 0);
     site_start_collector(site);
-    /* Registered means that its sockets are open. */
-    SITE_UNTIL(strcmp(redis_server_cli(&site->redis, "EXISTS weir:process:collector:c1"), "1") ==
-               0);
+    site_wait_registered(site);
 }
 
 int site_stop_collector(struct site *site, int signal)
@@ -127,11 +132,17 @@ static void put_record(struct wire_writer *w, uint32_t host)
     wire_put_u32(w, 0);
 }
 
-void site_send(struct site *site, size_t datagrams)
+void site_send_bytes(struct site *site, const void *bytes, size_t len)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(site->port)};
-    uint8_t bytes[1500];
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    cr_assert_eq(sendto(site->exporter, bytes, len, 0, (struct sockaddr *)&to, sizeof(to)),
+                 (ssize_t)len);
+}
+
+void site_send(struct site *site, size_t datagrams)
+{
+    uint8_t bytes[1500];
     for (size_t i = 0; i < datagrams; i++) {
         struct wire_writer w = wire_writer_of(bytes, sizeof(bytes));
         wire_put_u16(&w, 5);
@@ -145,8 +156,7 @@ void site_send(struct site *site, size_t datagrams)
         for (uint32_t r = 0; r < SITE_RECORDS; r++)
             put_record(&w, (site->sequence + r) % HOSTS);
         site->sequence += SITE_RECORDS;
-        cr_assert_eq(sendto(site->exporter, bytes, w.len, 0, (struct sockaddr *)&to, sizeof(to)),
-                     (ssize_t)w.len);
+        site_send_bytes(site, bytes, w.len);
         site->sent_bytes += (uint64_t)SITE_RECORDS * SITE_RECORD_BYTES * SITE_RATE;
     }
 }

@@ -15,6 +15,7 @@ struct site {
     struct redis_server redis;
     char config[96];
     uint16_t port;
+    unsigned int workers; /* of the next configuration; 0: two */
     pid_t pid;
     int exporter; /* a socket */
     uint32_t sequence;
@@ -31,6 +32,11 @@ void site_start_collector(struct site *site);
 int site_stop_collector(struct site *site, int signal);
 /* Datagrams of SITE_RECORDS records each to a few hosts of 198.51.100.0/24, sampled 1 in 10. */
 void site_send(struct site *site, size_t datagrams);
+
+/* The bytes as one datagram. */
+void site_send_bytes(struct site *site, const void *bytes, size_t len);
+/* Waits until a collector that has just been started is there. */
+void site_wait_registered(struct site *site);
 
 /* What stands in both shards' streams, a batch that stands there twice counted once. */
 struct site_read {

@@ -40,7 +40,7 @@ Test(decode, exporters_are_told_from_the_one_heard_last)
     cr_assert_eq(seen.count, 2);
     cr_assert_eq(seen.last.addr.octets[3], 2);
     cr_assert_eq(seen.last.formats, 1U << FORMAT_NETFLOW9);
-    cr_assert_eq(seen.last.datagrams, 1);
+    cr_assert_eq(seen.last.counts.datagrams, 1);
     bench_done(&b);
 }
 

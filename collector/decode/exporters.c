@@ -1,0 +1,49 @@
+#include "collector/decode/state.h"
+
+/* What people are told of exporters: the sums of their domains. */
+
+enum { TWO_SENDERS_SHOWN_MS = 60000 };
+
+static struct decode_exporter_info info_of(const struct decode_exporter *exporter, uint64_t now_ms)
+{
+    struct decode_exporter_info info = {
+        .addr = exporter->addr,
+        .counts = exporter->gone,
+        .domains = exporter->domain_count,
+        .active_timeout_ms = exporter->active_timeout_ms,
+        .two_senders =
+            exporter->two_senders_seen && now_ms - exporter->two_senders_ms < TWO_SENDERS_SHOWN_MS,
+    };
+    bool has_rate = false;
+    const struct chain *head = &exporter->domains;
+    for (struct chain *l = head->next; l != head; l = l->next) {
+        const struct decode_domain *domain = CHAIN_OWNER(l, struct decode_domain, of_exporter);
+        const struct decode_domain_info *of = &domain->info;
+        if (l == head->next)
+            info.last_ms = of->last_ms; /* the list runs from the most recently heard */
+        info.formats |= 1U << of->format;
+        info.templates += of->templates;
+        info.samplers += of->samplers;
+        state_add_counts(&info.counts, &of->counts);
+        if (of->counts.records > 0 && !has_rate) {
+            has_rate = true;
+            info.sampling_rate = of->sampling_rate;
+            info.sampling_source = of->sampling_source;
+        }
+    }
+    return info;
+}
+
+void decode_exporters(const struct decode *decode, uint64_t since_ms, uint64_t now_ms,
+                      void (*on_exporter)(void *owner, const struct decode_exporter_info *info),
+                      void *owner)
+{
+    for (struct chain *l = decode->exporters_used.next; l != &decode->exporters_used; l = l->next) {
+        const struct decode_exporter *exporter = CHAIN_OWNER(l, struct decode_exporter, used);
+        struct decode_exporter_info info = info_of(exporter, now_ms);
+        if (info.last_ms < (int64_t)since_ms)
+            break;                     /* the list runs from the most recently heard */
+        if (info.counts.datagrams > 0) /* else it stands in a snapshot only */
+            on_exporter(owner, &info);
+    }
+}
