@@ -1,3 +1,4 @@
+#include "common/model/model.h"
 #include "ctl/commands.h"
 #include "ctl/load.h"
 #include "ctl/show.h"
@@ -231,35 +232,50 @@ static void print_routes(const json_t *routes)
     grid_print(&grid, stdout);
 }
 
+/* In the order in which that peer's own profile has it. */
+static void add_routes_of(const struct session *session, const struct model *model,
+                          const struct config_peer *peer, const json_t *mitigations, bool ordered,
+                          json_t *routes)
+{
+    const struct router_profile *profile = model_profile(model, peer->profile.value);
+    bool draft6 = profile != NULL && profile->draft6_order;
+    add_routes(mitigations, peer->name, ordered, draft6, routes);
+    if (ordered && draft6)
+        (void)command_failed(session->context,
+                             "%s is shown in the order of draft-ietf-idr-flow-spec-06, that of "
+                             "profile %s; a router set to RFC 8955 (Junos: term-order standard) "
+                             "tries the more specific first",
+                             peer->name, profile->name);
+}
+
 static bool collect_routes(struct session *session, const char *peer, bool ordered, json_t *routes,
                            size_t *ret_unreadable)
 {
     const struct config *c = session->config;
+    struct config_errors errors;
     struct load_list list;
     bool known = false;
     if (!load_all(session, &load_mitigations, false, &list))
         return false;
     *ret_unreadable = list.unreadable;
-    for (size_t i = 0; i < c->peer_count; i++) {
-        const char *name = c->peers[i].name;
-        if (peer != NULL && strcmp(name, peer) != 0)
+    config_errors_init(&errors, c->file);
+    struct model *model = model_new(c, &errors);
+    for (size_t i = 0; model != NULL && i < c->peer_count; i++) {
+        if (peer != NULL && strcmp(c->peers[i].name, peer) != 0)
             continue;
         known = true;
-        const struct router_profile *profile =
-            c->peers[i].profile.value != NULL ? profile_find(c->peers[i].profile.value) : NULL;
-        bool draft6 = profile != NULL && profile->draft6_order;
-        add_routes(list.items, name, ordered, draft6, routes);
-        if (ordered && draft6)
-            (void)command_failed(session->context,
-                                 "%s is shown in the order of draft-ietf-idr-flow-spec-06, the "
-                                 "default of profile %s; a router set to RFC 8955 (Junos: "
-                                 "term-order standard) tries the more specific first",
-                                 name, profile->name);
+        add_routes_of(session, model, &c->peers[i], list.items, ordered, routes);
     }
+    bool good = model != NULL && (known || peer == NULL);
+    if (model == NULL)
+        (void)command_failed(session->context, "the configuration is wrong:\n%s",
+                             text_str(&errors.lines));
+    else if (!good)
+        (void)command_failed(session->context, "%s has no peer %s", c->file, peer);
+    model_free(model);
+    config_errors_done(&errors);
     json_decref(list.items);
-    if (!known && peer != NULL)
-        return command_failed(session->context, "%s has no peer %s", c->file, peer) == EXIT_DONE;
-    return true;
+    return good;
 }
 
 int routes_run(const struct command_context *context, int argc, char **argv)

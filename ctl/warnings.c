@@ -299,20 +299,23 @@ static void warn_of_peers(struct warnings *w)
         const struct config_peer *peer = &c->peers[i];
         const struct router_profile *profile =
             w->model != NULL ? model_profile(w->model, peer->profile.value) : NULL;
-        if (peer->remote_as == c->speaker.local_as || profile == NULL ||
-            !profile->ebgp_needs_setting)
+        if (peer->remote_as == c->speaker.local_as || profile == NULL)
             continue;
-        const char *line = strcmp(profile->name, "junos") == 0
-                               ? "family inet flow no-validate POLICY"
-                           : strcmp(profile->name, "ios-xr") == 0
-                               ? "address-family ipv4 flowspec validation disable"
-                               : "its switch that turns Flowspec validation off";
-        warnings_add(
-            w->list,
-            "peer %s is eBGP and validates Flowspec routes (RFC 8955, 6): without a unicast route "
-            "from here the session is up and no rule is in force. Configure there: %s; or use "
-            "iBGP",
-            peer->name, line);
+        if (profile->validation == PROFILE_VALIDATES_NOT && profile->ebgp_setting != NULL)
+            warnings_add(w->list,
+                         "peer %s is eBGP and, as profile %s, drops what comes by eBGP until it is "
+                         "told not to: the session is up and no rule is in force. Configure there: "
+                         "%s; or use iBGP",
+                         peer->name, profile->name, profile->ebgp_setting);
+        else if (profile->validation != PROFILE_VALIDATES_NOT)
+            warnings_add(
+                w->list,
+                "peer %s is eBGP and %s Flowspec routes (RFC 8955, 6): without a unicast route "
+                "from here the session is up and no rule is in force. Configure there: %s; or use "
+                "iBGP",
+                peer->name, profile->validation == PROFILE_VALIDATES ? "validates" : "may validate",
+                profile->ebgp_setting != NULL ? profile->ebgp_setting
+                                              : "its switch that turns Flowspec validation off");
     }
     for (size_t i = 0; i < c->peer_count; i++)
         if (!is_in_a_platform(c, i))

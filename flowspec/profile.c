@@ -51,7 +51,7 @@ static const struct router_profile profiles[] = {
      .destination_required = true,
      .forbidden_together = {PORT | 1 << COMPONENT_DESTINATION_PORT,
                             PORT | 1 << COMPONENT_SOURCE_PORT},
-     .ebgp_needs_setting = true},
+     .ebgp_setting = "family inet flow no-validate POLICY"},
     /*
      * Cisco IOS XR, "Implementing BGP Flowspec" (6.4): validation is on for IPv4; of the fragment
      * bits only is-fragment is documented; redirect to an address in the default VRF. 3,000 rules
@@ -66,7 +66,7 @@ static const struct router_profile profiles[] = {
      .rules_max = 3000,
      .validation = PROFILE_VALIDATES,
      .destination_required = true,
-     .ebgp_needs_setting = true},
+     .ebgp_setting = "address-family ipv4 flowspec validation disable"},
     /*
      * GoBGP 3.10, seen: keeps every operator, size and community; an offset makes the rest of the
      * NLRI unknown; 240 octets and more are ignored without a word; no extended messages; does not
@@ -94,7 +94,7 @@ static const struct router_profile profiles[] = {
      .updates_per_second = PACE_SAFE,
      .validation = PROFILE_VALIDATES_NOT,
      .actions = ACTIONS_SAFE | PROFILE_REDIRECT_IP4 | PROFILE_TO_IP4,
-     .ebgp_needs_setting = true},
+     .ebgp_setting = "no bgp ebgp-requires-policy"},
     /*
      * BIRD 2.0.12, seen: strict about sizes and reserved bits (resets the session), takes offsets
      * and long NLRI (up to 4027 octets tried), and hands on the communities as they are. Validates
@@ -261,6 +261,21 @@ static unsigned actions_needed(const struct flow_actions *a)
     return needed;
 }
 
+/*
+ * An address of the other family is neither a next hop that its packets can be forwarded to nor,
+ * as attribute 25, told of for IPv4 rules (RFC 8956, 6.1): the wire can say it, and of no router it
+ * is known what it does then.
+ */
+static enum status check_redirect_family(const struct router_profile *p, uint8_t family,
+                                         const struct flow_actions *a, struct rule_error *ret_error)
+{
+    bool to_ip = a->redirect == REDIRECT_TO_IP && a->redirect_addr.family != family;
+    if (!to_ip && !(a->redirect == REDIRECT_IP6 && family == ADDR_IPV4))
+        return STATUS_OK;
+    return rule_fail(ret_error, STATUS_REFUSED, 0, "%s takes no redirect of IPv%u to an IPv%u %s",
+                     p->name, family, a->redirect_addr.family, to_ip ? "address" : "target");
+}
+
 static enum status check_actions(const struct router_profile *p, const struct flow_actions *a,
                                  struct rule_error *ret_error)
 {
@@ -304,5 +319,7 @@ enum status profile_check(const struct router_profile *profile, const struct flo
                           const struct flow_actions *actions, struct rule_error *ret_error)
 {
     enum status s = profile_check_match(profile, rule, ret_error);
+    if (s == STATUS_OK)
+        s = check_redirect_family(profile, rule->family, actions, ret_error);
     return s == STATUS_OK ? check_actions(profile, actions, ret_error) : s;
 }

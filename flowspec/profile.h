@@ -52,7 +52,9 @@ struct router_profile {
     struct {
         uint16_t of, any;
     } requires[PROFILE_PAIRS_MAX];
-    bool ebgp_needs_setting; /* drops what comes by eBGP until it is told not to */
+    /* What to configure on a router that has what comes by eBGP out of force, or drops it, until it
+     * is told not to; NULL: nothing that is known of. */
+    const char *ebgp_setting;
 };
 
 const struct router_profile *profile_find(const char *name); /* NULL: none of that name */

@@ -133,12 +133,14 @@ class KnownState(unittest.TestCase):
         route = self.world.json("routes", "--peer", "mx1", "--order")[0]
         self.assertEqual((route["results"], route["dry_run"]), ({"sp1": "refused: too wide"}, False))
         self.assertIn("draft-ietf-idr-flow-spec-06", self.world.weir("routes", "--order")[2])
-        # A router of that profile has the network before its host.
-        path = os.path.join(self.world.folder, "junos.yaml")
-        with open(self.world.config, encoding="utf-8") as old, open(path, "w", encoding="utf-8") as new:
-            new.write(old.read().replace("profile: gobgp", "profile: junos"))
-        code, out, err = self.world.weir("--config", path, "--json", "routes", "--peer", "mx1", "--order", config=False)
-        self.assertEqual((code, [r["mitigation"] for r in json.loads(out)]), (0, ["m-1", "m-2", "m-3"]), err)
+        # A router of that profile, or of one's own with that order, has the network before its host.
+        for profile, own in (("junos", ""), ("edge", "profiles: [{name: edge, based_on: gobgp, order: draft-6}]\n")):
+            path = os.path.join(self.world.folder, profile + ".yaml")
+            with open(self.world.config, encoding="utf-8") as old, open(path, "w", encoding="utf-8") as new:
+                new.write(own + old.read().replace("profile: gobgp", "profile: " + profile))
+            code, out, err = self.world.weir("--config", path, "--json", "routes", "--peer", "mx1", "--order", config=False)
+            self.assertEqual((code, [r["mitigation"] for r in json.loads(out)]), (0, ["m-1", "m-2", "m-3"]), err)
+            self.assertIn("that of profile " + profile, err)
 
     def test_exporters_heard_and_not(self):
         exporters = {e["address"]: e for e in self.world.json("exporters")}

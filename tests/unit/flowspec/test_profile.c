@@ -57,6 +57,12 @@ Test(profile, takes_what_the_router_takes)
         {"destination 192.0.2.1/32 then redirect 4200000001:1", "gobgp bird"},
         {"destination 192.0.2.1/32 then redirect-to-ip 192.0.2.9", "ios-xr gobgp frr bird exabgp"},
         {"destination 192.0.2.1/32 then redirect-to-next-hop", ""},
+        {"destination 192.0.2.1/32 then redirect-to-ip 2001:db8::9", ""},
+        {"destination 192.0.2.1/32 then redirect [2001:db8::9]:5", ""},
+        {"destination 2001:db8::1/128 then redirect-to-ip 192.0.2.9", ""},
+        {"destination 2001:db8::1/128 then redirect-to-ip 2001:db8::9", "gobgp bird exabgp"},
+        {"destination 2001:db8::1/128 then redirect [2001:db8::9]:5", "gobgp bird"},
+        {"destination 2001:db8::1/128 then redirect 192.0.2.9:5", "gobgp frr bird"},
     };
     TABLE_RUN(cases, check_case)
 }
