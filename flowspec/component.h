@@ -63,6 +63,13 @@ bool component_is_of_protocol(enum component c, uint8_t family, uint8_t protocol
 /* rule_add_op without the check of the value's range: what a peer sent is kept as it is. */
 enum status rule_push_op(struct flow_rule *rule, enum component c, uint8_t bits, uint32_t value);
 
+/*
+ * What only a peer writes, as what can be sent: an operator about a number that no packet has
+ * becomes true or false, and one about no bits at all goes, or takes its conjunction with it. The
+ * meaning stays. IPv6 packet lengths have no largest. LIMIT: too many operators.
+ */
+enum status rule_make_sendable(struct flow_rule *rule);
+
 /* Fills the error and gives the status back, so that a parser can return it. */
 enum status rule_fail(struct rule_error *ret_error, enum status status, size_t at,
                       const char *format, ...) __attribute__((format(printf, 4, 5)));

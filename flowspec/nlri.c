@@ -241,7 +241,10 @@ static enum status decode_components(struct decoder *d, struct flow_rule *rule)
              component_max((enum component)type, rule->family) == 0))
             return rule_fail(d->error, STATUS_MALFORMED, at,
                              "unknown component type %u%s (RFC 8955, 4.2 and 10)", type,
-                             type == COMPONENT_FLOW_LABEL ? ": IPv4 has no flow label" : "");
+                             type == COMPONENT_FLOW_LABEL ? ": IPv4 has no flow label"
+                             : type == 0 && last == 0
+                                 ? ": a route distinguisher? SAFI 134 (VPN) is not read here"
+                                 : "");
         enum component c = (enum component)type;
         if (type == last)
             return rule_fail(d->error, STATUS_MALFORMED, at, "%s is there twice (RFC 8955, 4.2)",

@@ -34,6 +34,9 @@ static enum status read_rate(struct json_reading *r, const json_t *then, bool in
         rule_json_at(r, then, "rate-limit-unit");
         if (word == NULL || (strcmp(word, "bps") != 0 && strcmp(word, "B/s") != 0))
             return rule_json_fail(r, STATUS_MALFORMED, "rate-limit-unit is bps or B/s");
+        if (!json_is_number(limit))
+            return rule_json_fail(r, STATUS_MALFORMED,
+                                  "rate-limit-unit is that of rate-limit as a number");
         in_bytes = strcmp(word, "B/s") == 0;
     }
     rule_json_at(r, then, "rate-limit");

@@ -109,7 +109,8 @@ enum status rule_parse_text_in(struct flow_rule *ret_rule, struct flow_actions *
     if (word_is(cursor.at, word_len(cursor.at), "ipv6") ||
         word_is(cursor.at, word_len(cursor.at), "ipv4")) {
         if ((cursor.at[3] == '6') != (ret_rule->family == ADDR_IPV6))
-            return cursor_fail(&cursor, STATUS_MALFORMED, "an address is of the other family");
+            return cursor_fail(&cursor, STATUS_MALFORMED,
+                               "an address or flow-label is of the other family");
         cursor.at += strlen("ipv6");
         cursor_skip_space(&cursor);
     }

@@ -218,6 +218,8 @@ Test(rule_json, points_at_the_error)
         {THEN("\"rate-limit\":-5"), 48, "0 or more"},
         {THEN("\"rate-limit\":\"5\""), 63, "needs its unit"},
         {THEN("\"rate-limit\":5,\"rate-limit-unit\":\"Mbps\""), 63, "bps or B/s"},
+        {THEN("\"rate-limit-unit\":\"bps\""), 48, "as a number"},
+        {THEN("\"rate-limit\":\"5Mbps\",\"rate-limit-unit\":\"B/s\""), 69, "as a number"},
         {THEN("\"rate-limit\":80,\"rate-limit-bytes\":11"), 64, "differ"},
         {THEN("\"mark\":64"), 48, "DSCP"},
         {THEN("\"redirect\":\"x\""), 60, "ASN:N"},
