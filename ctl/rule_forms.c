@@ -5,6 +5,7 @@
 #include "flowspec/component.h"
 #include "flowspec/deviations.h"
 #include "flowspec/expression.h"
+#include "flowspec/split.h"
 
 #include <string.h>
 
@@ -93,15 +94,64 @@ static json_t *guard_of(const struct model *model, const struct rule_forms *form
     return object;
 }
 
-static json_t *profiles_of(const struct rule_forms *forms)
+/* What becomes of the rule at a router: "ok", where it goes as it is. */
+static void verdict_of(const struct router_profile *profile, const struct rule_forms *forms,
+                       struct rule_split *split, struct text *out)
 {
+    enum { SHOWN_MAX = 4 };
+    struct rule_error error = {0}, of_split = {0};
+    if (profile_check(profile, &forms->rule, &forms->actions, &error) == STATUS_OK) {
+        text_add(out, "ok");
+        return;
+    }
+    if (profile_split(profile, &forms->rule, &forms->actions, split, &of_split) != STATUS_OK) {
+        text_add(out, error.why);
+        return;
+    }
+    text_addf(out, "as %zu rule%s: ", split->count, split->count == 1 ? "" : "s");
+    for (size_t i = 0; i < split->count && i < SHOWN_MAX; i++) {
+        text_add(out, i > 0 ? "; " : "");
+        (void)rule_format_text(&split->rules[i], &split->actions, out);
+    }
+    if (split->count > SHOWN_MAX)
+        text_addf(out, "; and %zu more", split->count - SHOWN_MAX);
+    text_addf(out, " (%s)", error.why);
+}
+
+/* The configuration's own, and behind those the built-in ones. */
+static const struct router_profile *profile_of_all(const struct model *model, size_t i)
+{
+    size_t own = model != NULL ? model->profile_count : 0;
+    return i < own ? &model->profiles[i].profile : profile_at(i - own);
+}
+
+static void warn_of_steps(json_t *list, const struct model *model, const struct flow_actions *a)
+{
+    char rate[RATE_TEXT_MAX];
+    const struct router_profile *profile;
+    for (size_t i = 0; a->has_rate && (profile = profile_of_all(model, i)) != NULL; i++) {
+        double sent = profile_rate(profile, a->rate_bytes);
+        struct text text;
+        if (sent == a->rate_bytes || !(sent > 0))
+            continue;
+        text_init(&text, 0);
+        text_addf(&text, "profile %s: rate-limit is rounded down to %s, a multiple of its step",
+                  profile->name, rate_format_both(sent, rate));
+        (void)json_array_append_new(list, text_value(&text));
+    }
+}
+
+static json_t *profiles_of(const struct model *model, const struct rule_forms *forms)
+{
+    static struct flow_rule parts[SPLIT_MAX];
+    struct rule_split split = {.rules = parts, .room = SPLIT_MAX};
     json_t *object = json_object();
-    for (size_t i = 0; profile_at(i) != NULL; i++) {
-        struct rule_error error = {0};
-        bool takes =
-            profile_check(profile_at(i), &forms->rule, &forms->actions, &error) == STATUS_OK;
-        (void)json_object_set_new(object, profile_at(i)->name,
-                                  show_json_text(takes ? "ok" : error.why));
+    const struct router_profile *profile;
+    for (size_t i = 0; (profile = profile_of_all(model, i)) != NULL; i++) {
+        struct text text;
+        text_init(&text, 0);
+        verdict_of(profile, forms, &split, &text);
+        (void)json_object_set_new(object, profile->name, text_value(&text));
     }
     return object;
 }
@@ -117,6 +167,7 @@ static json_t *warnings_of(const struct rule_forms *forms, const struct model *m
         list = rule_warnings(&forms->rule, &forms->actions, peers);
     if (rounded->len > 0)
         (void)json_array_append_new(list, show_json_text(text_str(rounded)));
+    warn_of_steps(list, model, &forms->actions);
     return list;
 }
 
@@ -215,6 +266,10 @@ bool rule_forms_make(const struct command_context *context, const struct rule_in
     /* What a peer sends may match nothing, and stays as it is; nobody is to write such a rule. */
     if (!is_simple && input->form != RULE_FORM_HEX)
         return command_failed(context, "%s", error.why) == EXIT_DONE;
+    if (!is_simple) { /* what cannot be sent even then is told of below */
+        (void)rule_make_sendable(&forms->rule);
+        (void)rule_simplify(&forms->rule, NULL);
+    }
     enum status s = nlri_encode(&forms->rule, forms->nlri, sizeof forms->nlri, &forms->nlri_len);
     if (s != STATUS_OK)
         return command_failed(context, "the rule has no wire form: %s%s%s",
@@ -238,7 +293,7 @@ bool rule_forms_make(const struct command_context *context, const struct rule_in
         (void)json_object_set_new(forms->object, "warnings",
                                   warnings_of(forms, model, is_simple ? "" : error.why, &rounded));
         (void)json_object_set_new(forms->object, "guard", guard_of(model, forms));
-        (void)json_object_set_new(forms->object, "profiles", profiles_of(forms));
+        (void)json_object_set_new(forms->object, "profiles", profiles_of(model, forms));
     } else {
         rule_forms_done(forms);
     }

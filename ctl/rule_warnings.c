@@ -94,6 +94,8 @@ static void warn_of_rates(json_t *list, const struct flow_actions *a, size_t pee
                       rate_format_both(a->rate_bytes * (double)peers, rate), peers);
         add(list, &text);
     }
+    if ((a->has_rate && a->rate_bytes < 1) || (a->has_rate_packets && a->rate_packets < 1))
+        warn(list, "a limit below 1 a second: a router may take it as 0, which is discard");
     if (a->has_rate_packets) {
         text_init(&text, 0);
         text_addf(&text, "each router limits on its own: %.15g packets/s a router",

@@ -173,6 +173,17 @@ class Check(Tools):
         self.assertIn("exporter mx1, sampling 1 in 1000:", out)
         self.assertIn("host-udp critical: shows from 2.7k pps", out)
 
+    def test_an_ebgp_peer_is_told_of_as_its_own_profile_is(self):
+        with open(self.world.config, encoding="utf-8") as old:
+            text = old.read()
+        own = "profiles: [{name: edge, based_on: junos}, {name: lab, based_on: frr}, {name: quiet, based_on: bird}]\n"
+        for profile, words in (("edge", "validates Flowspec routes"), ("edge", "no-validate POLICY"),
+                               ("lab", "no bgp ebgp-requires-policy"), ("generic", "may validate")):
+            path = self.file((own + text.replace("profile: junos", "profile: " + profile)).encode(), profile + ".yaml")
+            self.assertIn(words, self.world.weir("check", path, config=False)[1])
+        path = self.file((own + text.replace("profile: junos", "profile: quiet")).encode(), "quiet.yaml")
+        self.assertNotIn("mx2 is eBGP", self.world.weir("check", path, config=False)[1])
+
     def test_every_error_with_line_and_column(self):
         path = self.file(b"dry_run: perhaps\nlog: {level: loud}\nnonsense: 1\n", "bad.yaml")
         code, out, err = self.world.weir("check", path, config=False)
@@ -278,6 +289,25 @@ class Rule(Tools):
         code, _, err = self.world.weir("rule", self.TEXT.replace("10Mbps", "1e-60B/s"))
         self.assertEqual(code, 1)
         self.assertIn("rounds to 0, which is discard", err)
+
+    def test_what_becomes_of_it_at_each_profile(self):
+        ports = ",".join(f"={port}" for port in range(80, 98, 2))
+        a = self.rule(f"match destination 198.51.100.45/32 source-port {ports} then rate-limit 1000B/s")
+        self.assertEqual(a["profiles"]["gobgp"], "ok")
+        self.assertRegex(a["profiles"]["generic"], r"^as 2 rules: match .* then rate-limit 500B/s; match .* \(generic takes 5 values")
+        a = self.rule("match destination 198.51.100.45/32 then redirect-to-ip 2001:db8::1")
+        self.assertIn("no redirect of IPv4 to an IPv6 address", a["profiles"]["gobgp"])
+        with open(self.world.config, encoding="utf-8") as old:
+            text = old.read()
+        path = self.file(("profiles: [{name: mx, rate_step: 64kbps}]\n" + text).encode(), "step.yaml")
+        a = self.rule("--config", path, "match destination 198.51.100.45/32 then rate-limit 100kbps", config=False)
+        self.assertEqual(a["profiles"]["mx"], "ok")
+        self.assertIn("profile mx: rate-limit is rounded down to 8000 B/s (64.0 kbps), a multiple of its step", a["warnings"])
+
+    def test_numbers_that_no_packet_has_are_shown_all_the_same(self):
+        a = self.rule("0a04015021000111708150")
+        self.assertEqual((a["text"], a["nlri_hex"]), ("match port =80,false,=80", "0704015000008150"))
+        self.assertIn("70000 is above 65535", a["deviations"][0])
 
     def test_octets_of_others_are_listed_with_what_is_put_right(self):
         a = self.rule("f00f0118c63364 03d90011 0b81c1 0c8112".replace(" ", ""), "--communities",
