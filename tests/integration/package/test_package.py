@@ -52,15 +52,18 @@ def sources():
 def make_base():
     if BASE.exists():
         return
+    debian = house.work_folder() / "base"  # debootstrap cannot stand a space in its path, which BASE may have
     unfinished = pathlib.Path(f"{BASE}.{os.getpid()}")
     try:
-        run("debootstrap", "--variant=minbase", "bookworm", unfinished, sources())
+        run("debootstrap", "--variant=minbase", "bookworm", debian, sources())
         apt = pathlib.Path("/etc/apt")
         for path in (*apt.glob("apt.conf.d/*"), *apt.glob("sources.list.d/*"), apt / "sources.list"):
             if path.is_file() and (path.parent.name != "apt.conf.d" or "Acquire" in path.read_text()):
-                shutil.copy(path, unfinished / path.relative_to("/"))
+                shutil.copy(path, debian / path.relative_to("/"))
+        run("cp", "-a", debian, unfinished)
         os.rename(unfinished, BASE)
     finally:
+        shutil.rmtree(debian.parent, ignore_errors=True)
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
