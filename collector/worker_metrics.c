@@ -46,7 +46,8 @@ COUNTER(counter_samples, "counter_samples_total", "Counter samples of sFlow");
 COUNTER(restored, "restored_total", "Templates and samplers taken up from before the start");
 COUNTER(restored_dropped, "restored_dropped_total",
         "Of those, the ones that what the exporter sends contradicts");
-COUNTER(discard_samples, "discard_samples_total", "Discarded packets that sFlow agents told of");
+COUNTER_BY(discard_samples, "discard_samples_total", "Discarded packets that sFlow agents told of",
+           DISCARD_REASON_COUNT, "reason");
 COUNTER(sampling_changes, "sampling_changes_total", "Times a sampler's rate became another");
 COUNTER(unknown_rate, "sampling_unknown_total", "Records counted as unsampled: nobody said a rate");
 COUNTER(without_volume, "records_without_volume_total", "Records without octets and packets");
@@ -148,9 +149,11 @@ static void tell_decode(const struct decode_counters *now, const struct decode_c
     more(&template_changes, now->template_changes, before->template_changes);
     more(&options_records, now->options_records, before->options_records);
     more(&counter_samples, now->counter_samples, before->counter_samples);
-    more(&discard_samples, now->discard_samples, before->discard_samples);
     more(&restored, now->restored, before->restored);
     more(&restored_dropped, now->restored_dropped, before->restored_dropped);
+    for (unsigned int r = 0; r < DISCARD_REASON_COUNT; r++)
+        more_at(&discard_samples, discard_reason_name((enum discard_reason)r), now->discards[r],
+                before->discards[r]);
     more(&sampling_changes, now->sampling_changes, before->sampling_changes);
     more(&sequence_late, now->sequence_late, before->sequence_late);
     more(&sequence_resets, now->sequence_resets, before->sequence_resets);

@@ -1,6 +1,7 @@
 #ifndef COLLECTOR_DECODE_DECODE_H
 #define COLLECTOR_DECODE_DECODE_H
 
+#include "collector/decode/discard.h"
 #include "collector/decode/reason.h"
 #include "common/base/addr.h"
 #include "proto/flow.h"
@@ -35,12 +36,25 @@ struct decode_source {
     uint32_t sampling_default;  /* where the stream says nothing; 0: none */
 };
 
+/* What an sFlow agent's own counters say of an interface: sums since it started, which wrap. */
+struct decode_interface {
+    struct ip_addr exporter, agent;
+    uint32_t sub_agent, index;
+    bool is_up;
+    uint64_t speed_bps;
+    uint64_t in_octets, out_octets;
+    uint64_t in_packets, out_packets; /* of three counters of 32 bits, which wrap each by itself */
+    uint32_t in_discards, out_discards, in_errors, out_errors;
+};
+
 struct decode_sink {
     /* A flow record or flow sample, lent for the call. */
     void (*on_record)(void *owner, const struct flow_record *flow);
     /* A packet that the exporter dropped and tells of by itself (sFlow discarded packets): no
      * sample of the traffic, so it must not be counted as volume. May be NULL. */
     void (*on_discard)(void *owner, const struct flow_record *flow);
+    /* An interface's counters, lent for the call. May be NULL. */
+    void (*on_interface)(void *owner, const struct decode_interface *interface);
     /* A record that waited for its template, and when it came. NULL: on_record. */
     void (*on_late)(void *owner, const struct flow_record *flow, uint64_t came_ms);
     void *owner;
@@ -63,6 +77,8 @@ struct decode_counters {
     uint64_t records[FORMAT_COUNT + 1];
     uint64_t refused[FORMAT_COUNT + 1][DECODE_REASON_COUNT];
     uint64_t templates, template_changes, withdrawals, options_records;
+    uint64_t interface_counters; /* in counter samples */
+    uint64_t discards[DISCARD_REASON_COUNT];
     uint64_t counter_samples, discard_samples, reverse_records;
     uint64_t records_without_volume; /* NAT and firewall events among them */
     uint64_t sampling_changes;       /* a sampler's rate became another */

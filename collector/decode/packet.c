@@ -18,6 +18,9 @@ enum ether_type {
 
 enum { IPV4_LEN = 20 }; /* without options */
 
+/* Cisco's HDLC: address, a control octet of 0, and an Ethernet type where PPP has its protocol. */
+enum { CHDLC_UNICAST = 0x0f00, CHDLC_MULTICAST = 0x8f00 };
+
 enum { PPP_IPV4 = 0x0021, PPP_IPV6 = 0x0057, PPP_MPLS = 0x0281 };
 
 /* Extension headers that a packet may stack before the walk ends; octets would bound it as well. */
@@ -213,6 +216,9 @@ static bool parse_mpls(struct wire_reader *packet, struct flow_record *flow, int
     return parse_ethernet(packet, flow, depth + 1);
 }
 
+static bool parse_type(struct wire_reader *packet, struct flow_record *flow, uint16_t type,
+                       int depth);
+
 static bool parse_ppp(struct wire_reader *packet, struct flow_record *flow, int depth)
 {
     uint16_t protocol = wire_u16(packet);
@@ -224,6 +230,27 @@ static bool parse_ppp(struct wire_reader *packet, struct flow_record *flow, int 
         return packet_parse_ip(packet, flow);
     case PPP_MPLS:
         return parse_mpls(packet, flow, depth);
+    case CHDLC_UNICAST:
+    case CHDLC_MULTICAST:
+        return depth <= FRAMES_MAX && parse_type(packet, flow, wire_u16(packet), depth + 1);
+    default:
+        return false;
+    }
+}
+
+static bool parse_type(struct wire_reader *packet, struct flow_record *flow, uint16_t type,
+                       int depth)
+{
+    switch (type) {
+    case ETHER_IPV4:
+    case ETHER_IPV6:
+        return packet_parse_ip(packet, flow);
+    case ETHER_MPLS:
+    case ETHER_MPLS_MULTICAST:
+        return parse_mpls(packet, flow, depth);
+    case ETHER_PPPOE:
+        wire_skip(packet, 6);
+        return parse_ppp(packet, flow, depth);
     default:
         return false;
     }
@@ -258,19 +285,9 @@ static bool parse_ethernet(struct wire_reader *packet, struct flow_record *flow,
     }
     if (packet->failed)
         return false;
-    switch (type) {
-    case ETHER_IPV4:
-    case ETHER_IPV6:
+    if (type == ETHER_IPV4) /* most are, and a call less is felt */
         return packet_parse_ip(packet, flow);
-    case ETHER_MPLS:
-    case ETHER_MPLS_MULTICAST:
-        return parse_mpls(packet, flow, depth);
-    case ETHER_PPPOE:
-        wire_skip(packet, 6);
-        return parse_ppp(packet, flow, depth);
-    default:
-        return false;
-    }
+    return parse_type(packet, flow, type, depth);
 }
 
 bool packet_parse_ethernet(struct wire_reader *packet, struct flow_record *flow)

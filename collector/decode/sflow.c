@@ -1,6 +1,7 @@
 #include "collector/decode/format.h"
 #include "collector/decode/record.h"
 #include "collector/decode/sampling.h"
+#include "collector/decode/sflow_counters.h"
 #include "collector/decode/sflow_records.h"
 
 #include <string.h>
@@ -61,8 +62,11 @@ static void set_interfaces(struct flow_record *flow, uint32_t in_format, uint32_
     flow->dropped = out_format == INTERFACE_DISCARDED;
 }
 
-static void read_flow_sample(struct decode_context *context, struct wire_reader *r, bool expanded,
-                             const struct flow_record *base)
+/* Written out for each kind of sample, so that the bounds checks of its head fold into one. */
+static inline __attribute__((always_inline)) void read_flow_sample(struct decode_context *context,
+                                                                   struct wire_reader *r,
+                                                                   bool expanded,
+                                                                   const struct flow_record *base)
 {
     struct flow_record flow = *base;
     uint32_t in_format, out_format;
@@ -92,8 +96,7 @@ static void read_discarded(struct decode_context *context, struct wire_reader *r
 
     wire_skip(r, 16);
     uint32_t in = wire_u32(r), out = wire_u32(r);
-    wire_skip(r, 4); /* reason */
-    uint32_t records = wire_u32(r);
+    uint32_t reason = wire_u32(r), records = wire_u32(r);
     if (r->failed) {
         state_refuse(context, DECODE_SAMPLE);
         return;
@@ -103,6 +106,7 @@ static void read_discarded(struct decode_context *context, struct wire_reader *r
     record_tidy(&flow);
     flow.dropped = true;
     context->decode->counters.discard_samples++;
+    context->decode->counters.discards[discard_reason_of(reason)]++;
     if (context->sink->on_discard != NULL)
         context->sink->on_discard(context->sink->owner, &flow);
 }
@@ -118,8 +122,10 @@ static void read_sample(struct decode_context *context, uint32_t type, struct wi
         read_flow_sample(context, sample, true, base);
         break;
     case SAMPLE_COUNTERS:
+        sflow_read_counters(context, sample, false, &base->agent);
+        break;
     case SAMPLE_COUNTERS_EXPANDED:
-        context->decode->counters.counter_samples++;
+        sflow_read_counters(context, sample, true, &base->agent);
         break;
     case SAMPLE_DISCARDED:
         read_discarded(context, sample, base);
@@ -151,9 +157,8 @@ void sflow_read(struct decode_context *context, struct wire_reader *r)
     struct flow_record base = {.format = FORMAT_SFLOW5, .domain = id.domain, .agent = id.agent};
     sampling_base(context, &base);
     for (uint32_t i = 0; i < samples; i++) {
-        struct wire_reader head = wire_sub(r, 8);
-        uint32_t type = wire_u32(&head), len = wire_u32(&head);
-        struct wire_reader sample = wire_sub(r, len);
+        uint32_t type;
+        struct wire_reader sample = sflow_take(r, &type);
         if (r->failed) {
             state_refuse(context, DECODE_SAMPLE);
             break;

@@ -15,6 +15,7 @@ enum flow_record_type {
 enum header_protocol {
     HEADER_ETHERNET = 1,
     HEADER_PPP = 7,
+    HEADER_AAL5_IP = 10, /* an IP packet, what was around it being gone */
     HEADER_IPV4 = 11,
     HEADER_IPV6 = 12,
     HEADER_MPLS = 13,
@@ -35,7 +36,8 @@ struct found {
 static bool carries_ip(uint32_t protocol)
 {
     return protocol == HEADER_ETHERNET || protocol == HEADER_IPV4 || protocol == HEADER_IPV6 ||
-           protocol == HEADER_MPLS || protocol == HEADER_PPP || protocol == HEADER_POS;
+           protocol == HEADER_MPLS || protocol == HEADER_PPP || protocol == HEADER_POS ||
+           protocol == HEADER_AAL5_IP;
 }
 
 static bool parse_header(uint32_t protocol, struct wire_reader *header, struct flow_record *flow)
@@ -43,6 +45,7 @@ static bool parse_header(uint32_t protocol, struct wire_reader *header, struct f
     switch (protocol) {
     case HEADER_ETHERNET:
         return packet_parse_ethernet(header, flow);
+    case HEADER_AAL5_IP:
     case HEADER_IPV4:
     case HEADER_IPV6:
         return packet_parse_ip(header, flow);
@@ -196,9 +199,8 @@ void sflow_read_records(struct decode_context *context, struct wire_reader *r, u
     found.sampled.has = 0;
 
     for (uint32_t i = 0; i < count; i++) {
-        struct wire_reader head = wire_sub(r, 8);
-        uint32_t type = wire_u32(&head), len = wire_u32(&head);
-        struct wire_reader record = wire_sub(r, len);
+        uint32_t type;
+        struct wire_reader record = sflow_take(r, &type);
         if (r->failed) {
             state_refuse(context, DECODE_RECORD);
             break;

@@ -18,6 +18,8 @@ struct bench {
     size_t flow_count;
     struct flow_record discards[KEPT_MAX];
     size_t discard_count;
+    struct decode_interface interfaces[KEPT_MAX];
+    size_t interface_count;
     uint64_t now_ms;
     uint32_t sequence;
     uint8_t bytes[DATAGRAM_MAX];
@@ -47,6 +49,13 @@ static inline void bench_keep_discard(void *owner, const struct flow_record *flo
     b->discards[b->discard_count++] = *flow;
 }
 
+static inline void bench_keep_interface(void *owner, const struct decode_interface *interface)
+{
+    struct bench *b = owner;
+    cr_assert_lt(b->interface_count, (size_t)KEPT_MAX);
+    b->interfaces[b->interface_count++] = *interface;
+}
+
 static inline void bench_init(struct bench *b, const struct decode_limits *limits)
 {
     memset(b, 0, sizeof(*b));
@@ -65,8 +74,9 @@ static inline enum decode_reason bench_feed(struct bench *b, const uint8_t *byte
     struct decode_sink sink = {.on_record = bench_keep,
                                .on_discard = bench_keep_discard,
                                .on_late = bench_keep_late,
+                               .on_interface = bench_keep_interface,
                                .owner = b};
-    b->flow_count = b->discard_count = 0;
+    b->flow_count = b->discard_count = b->interface_count = 0;
     return decode_datagram(b->decode, &b->source, bytes, len, b->now_ms++, &sink);
 }
 
