@@ -1,6 +1,7 @@
 #include "collector/out_exporters.h"
 
 #include "common/base/hash.h"
+#include "common/base/log.h"
 #include "common/base/metrics.h"
 #include "common/base/table.h"
 #include "common/redis/keys.h"
@@ -45,7 +46,7 @@ static struct metric_family two_senders = {
 
 /* What the metrics have been told of an exporter. */
 struct told {
-    uint64_t datagrams, sequence_lost;
+    uint64_t datagrams, sequence_lost, sampling_changes, sampling_contradictions;
 };
 
 struct out_exporters {
@@ -53,6 +54,7 @@ struct out_exporters {
     char prefix[KEY_NAME_MAX], collector[NAME_MAX_LEN + 1];
     struct table *told; /* by address: struct told */
     uint64_t told_ms;
+    struct log_limiter change_limiter, contradiction_limiter;
     /* While telling. */
     const struct tally *tally;
     uint64_t now_ms, wall_ms;
@@ -83,6 +85,8 @@ enum status out_exporters_new(struct out_exporters **ret_out,
         free(out);
         return STATUS_NO_MEMORY;
     }
+    log_limiter_init(&out->change_limiter, 60000);
+    log_limiter_init(&out->contradiction_limiter, 60000);
     *ret_out = out;
     return STATUS_OK;
 }
@@ -163,6 +167,14 @@ static void add_sampling(struct fields *f, const struct decode_exporter_info *in
     bool known = info->sampling_rate > 0;
     add(f, "sampling_rate", "%.10g", known ? info->sampling_rate : 1.0);
     add(f, "sampling_source", "%s", sampling_source_name(known ? source : SAMPLING_DEFAULT));
+    add_number(f, "sampling_changes", info->sampling.changes);
+    add_number(f, "sampling_contradictions", info->sampling.contradictions);
+    if (info->sampling.contradictions > 0) {
+        const struct decode_contradiction *last = &info->sampling.last;
+        add(f, "sampling_contradiction", "%s %.6g, %s %.6g",
+            sampling_source_name((enum sampling_source)last->used_source), last->used,
+            sampling_source_name((enum sampling_source)last->said_source), last->said);
+    }
 }
 
 static void write_hash(struct out_exporters *out, const struct decode_exporter_info *info,
@@ -206,6 +218,24 @@ static void add_since(struct metric_family *family, const char *address, uint64_
     metric_add(metric_at(family, &address), before <= now ? now - before : now);
 }
 
+static void log_sampling(struct out_exporters *out, const struct decode_exporter_info *info,
+                         const struct told *told, const char *address)
+{
+    const struct decode_sampling_events *now = &info->sampling;
+    uint64_t source = hash_wire(&info->addr, sizeof(info->addr)), suppressed;
+    if (now->changes > told->sampling_changes &&
+        log_limiter_allow(&out->change_limiter, source, out->now_ms, &suppressed))
+        log_info("sampling rate changed", "exporter=%s from=%.10g to=%.10g changes=%" PRIu64,
+                 address, now->changed_from, now->changed_to, now->changes);
+    if (now->contradictions > told->sampling_contradictions &&
+        log_limiter_allow(&out->contradiction_limiter, source, out->now_ms, &suppressed))
+        log_warn("sampling rates contradict each other",
+                 "exporter=%s used=%.10g by=%s said=%.10g by=%s times=%" PRIu64, address,
+                 now->last.used, sampling_source_name((enum sampling_source)now->last.used_source),
+                 now->last.said, sampling_source_name((enum sampling_source)now->last.said_source),
+                 now->contradictions);
+}
+
 static void tell_metrics(struct out_exporters *out, const struct decode_exporter_info *info,
                          const char *address)
 {
@@ -219,7 +249,10 @@ static void tell_metrics(struct out_exporters *out, const struct decode_exporter
         *told = (struct told){0};
     add_since(&exporter_datagrams, address, info->counts.datagrams, told->datagrams);
     add_since(&sequence_gaps, address, info->counts.sequence_lost, told->sequence_lost);
-    *told = (struct told){.datagrams = info->counts.datagrams,
+    log_sampling(out, info, told, address);
+    *told = (struct told){.sampling_changes = info->sampling.changes,
+                          .sampling_contradictions = info->sampling.contradictions,
+                          .datagrams = info->counts.datagrams,
                           .sequence_lost = info->counts.sequence_lost};
     metric_set(metric_at(&sampling_rates, &address), info->sampling_rate);
     metric_set(metric_at(&two_senders, &address), info->two_senders);

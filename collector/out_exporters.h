@@ -15,6 +15,9 @@
  *   formats           "netflow9 ipfix"
  *   sampling_rate     of its last record: 1 in so many; "1" where nobody said it
  *   sampling_source   override sample header record options exporter default
+ *   sampling_changes  how often a sampler's rate, or that of headers, became another
+ *   sampling_contradictions   how often two sources said different rates for the same records
+ *   sampling_contradiction    the last one: "override 100, options 1000"; the first was used
  *   domains, templates, samplers, datagrams, records
  *   refused           parts of datagrams and records that were refused, in all
  *   refused_<REASON>  the same by reason; only those that happened

@@ -49,6 +49,8 @@ COUNTER(restored_dropped, "restored_dropped_total",
 COUNTER_BY(discard_samples, "discard_samples_total", "Discarded packets that sFlow agents told of",
            DISCARD_REASON_COUNT, "reason");
 COUNTER(sampling_changes, "sampling_changes_total", "Times a sampler's rate became another");
+COUNTER(sampling_contradictions, "sampling_contradictions_total",
+        "Times two sources said different sampling rates for the same records");
 COUNTER(unknown_rate, "sampling_unknown_total", "Records counted as unsampled: nobody said a rate");
 COUNTER(without_volume, "records_without_volume_total", "Records without octets and packets");
 COUNTER(outside_boundary, "outside_boundary_total", "Records that entered elsewhere");
@@ -102,6 +104,7 @@ void worker_metrics_declare(void)
         &waiting,
         &memory,
         &held,
+        &sampling_contradictions,
         &restored,
         &restored_dropped,
     };
@@ -155,6 +158,7 @@ static void tell_decode(const struct decode_counters *now, const struct decode_c
         more_at(&discard_samples, discard_reason_name((enum discard_reason)r), now->discards[r],
                 before->discards[r]);
     more(&sampling_changes, now->sampling_changes, before->sampling_changes);
+    more(&sampling_contradictions, now->sampling_contradictions, before->sampling_contradictions);
     more(&sequence_late, now->sequence_late, before->sequence_late);
     more(&sequence_resets, now->sequence_resets, before->sequence_resets);
     more_at(&held, "kept", now->held_sets, before->held_sets);

@@ -5,14 +5,23 @@
 
 #include <string.h>
 
+/* Counted as unsampled, for want of anything better. */
+static bool is_rate_unknown(const json_t *exporter)
+{
+    return strcmp(show_string(exporter, "sampling_source"), "default") == 0;
+}
+
 /* What collectors wrote of one exporter; the address is the key's part. */
 static json_t *exporter_of(const struct redis_reply *hash, const char *address)
 {
-    static const char *const texts[] = {"name", "collector", "formats", "sampling_source"};
+    static const char *const texts[] = {"name", "collector", "formats", "sampling_source",
+                                        "sampling_contradiction"};
     json_t *object = noun_plain(hash);
     noun_numbers(object, texts, sizeof texts / sizeof texts[0], true);
     (void)json_object_set_new(object, "address", show_json_text(address));
     (void)json_object_set_new(object, "heard", json_true());
+    if (show_member(object, "sampling_rate") != NULL)
+        (void)json_object_set_new(object, "sampling_known", json_boolean(!is_rate_unknown(object)));
     return object;
 }
 
@@ -92,10 +101,24 @@ static void add_sampling(struct grid *grid, const json_t *exporter)
 {
     double rate = show_number(exporter, "sampling_rate");
     const char *source = show_string(exporter, "sampling_source");
-    if (rate > 0)
+    if (is_rate_unknown(exporter))
+        grid_add(grid, "unknown, as 1:1");
+    else if (rate > 0)
         grid_addf(grid, "1:%g (%s)", rate, source[0] != '\0' ? source : "?");
     else
         grid_add(grid, unknown(exporter));
+}
+
+static void add_note(struct grid *grid, const json_t *exporter)
+{
+    if (!show_truth(exporter, "heard"))
+        grid_add(grid, "NOT HEARD");
+    else if (show_u64(exporter, "two_senders") != 0)
+        grid_add(grid, "TWO SENDERS IN ONE SEQUENCE");
+    else if (show_u64(exporter, "sampling_contradictions") != 0)
+        grid_addf(grid, "RATES CONTRADICT: %s", show_string(exporter, "sampling_contradiction"));
+    else
+        grid_add(grid, "");
 }
 
 static void print(const json_t *list, uint64_t now_ms)
@@ -110,7 +133,6 @@ static void print(const json_t *list, uint64_t now_ms)
     json_array_foreach(list, i, e)
     {
         char age[TEXT_QUANTITY_MAX];
-        bool heard = show_truth(e, "heard");
         grid_add(&grid, show_string(e, "address"));
         grid_add(&grid, show_string(e, "name"));
         add_text(&grid, e, "collector");
@@ -123,9 +145,7 @@ static void print(const json_t *list, uint64_t now_ms)
         grid_add(&grid, show_u64(e, "last_seen") != 0
                             ? show_age(show_u64(e, "last_seen"), now_ms, age)
                             : unknown(e));
-        grid_add(&grid, !heard                            ? "NOT HEARD"
-                        : show_u64(e, "two_senders") != 0 ? "TWO SENDERS IN ONE SEQUENCE"
-                                                          : "");
+        add_note(&grid, e);
     }
     grid_print(&grid, stdout);
 }

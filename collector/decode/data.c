@@ -22,6 +22,7 @@ void data_read_set(struct decode_context *context, struct wire_reader *set, uint
     struct flow_record base = {.format = context->format, .domain = context->domain_number};
     struct plan_record record;
     sampling_base(context, &base);
+    context->template_id = id;
     memset(&record.extra, 0, sizeof(record.extra));
     for (;;) {
         record.flow = base;
@@ -31,7 +32,7 @@ void data_read_set(struct decode_context *context, struct wire_reader *set, uint
             break;
         context->units++;
         if (t->options)
-            sampling_read_options(context, &record);
+            sampling_read_options(context, plan, &record);
         else
             record_of_template(context, plan, &record);
     }

@@ -81,7 +81,8 @@ struct decode_counters {
     uint64_t discards[DISCARD_REASON_COUNT];
     uint64_t counter_samples, discard_samples, reverse_records;
     uint64_t records_without_volume; /* NAT and firewall events among them */
-    uint64_t sampling_changes;       /* a sampler's rate became another */
+    uint64_t sampling_changes;       /* a sampler's rate, or that of headers, became another */
+    uint64_t sampling_contradictions;
     uint64_t sequence_lost, sequence_late, sequence_resets;
     uint64_t held_sets;    /* data sets before their template that were kept */
     uint64_t held_decoded; /* of these, decoded when the template came */
@@ -100,6 +101,18 @@ struct decode_counts {
     uint64_t sequence_lost, sequence_late, sequence_resets;
 };
 
+/* Two that say a rate for the same records, and not the same one. */
+struct decode_contradiction {
+    double used, said;                /* 1 in so many */
+    uint8_t used_source, said_source; /* enum sampling_source */
+};
+
+struct decode_sampling_events {
+    uint64_t changes, contradictions;
+    double changed_from, changed_to; /* the last change */
+    struct decode_contradiction last;
+};
+
 /* What is known of an observation domain: source id, engine, or agent and sub-agent. */
 struct decode_domain_info {
     uint8_t format; /* enum flow_format */
@@ -110,6 +123,8 @@ struct decode_domain_info {
     uint32_t templates, samplers;
     double sampling_rate;    /* of its last record; 0: not known */
     uint8_t sampling_source; /* enum sampling_source */
+    double header_rate;      /* that its last header said; 0: none */
+    struct decode_sampling_events sampling;
 };
 
 /* What is known of an exporter, for people. */
@@ -119,8 +134,9 @@ struct decode_exporter_info {
     uint32_t formats; /* bit i: enum flow_format i */
     struct decode_counts counts;
     uint32_t domains, templates, samplers;
-    double sampling_rate;       /* of its last record; 0: not known */
-    uint8_t sampling_source;    /* enum sampling_source */
+    double sampling_rate;    /* of its last record; 0: not known */
+    uint8_t sampling_source; /* enum sampling_source */
+    struct decode_sampling_events sampling;
     bool two_senders;           /* two interleaved sequences were seen within the last minute */
     uint32_t active_timeout_ms; /* as its options say; 0: they do not */
 };

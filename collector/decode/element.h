@@ -53,6 +53,8 @@ enum target_kind {
     X(ICMP_CODE, extra.icmp_code, EITHER, 0, NEED_ICMP)                                            \
     X(FRAGMENT_OFFSET, extra.fragment_offset, UINT, FLOW_FRAGMENT, NEED_FRAGMENT)                  \
     X(FRAGMENT_FLAGS, extra.fragment_flags, UINT, 0, NEED_FRAGMENT)                                \
+    X(LINE_CARD, extra.line_card, UINT, 0, NEED_LINE_CARD)                                         \
+    X(TEMPLATE_ID, extra.template_id, UINT, 0, NEED_TEMPLATE_ID)                                   \
     X(INTERVAL, extra.interval, UINT, 0, NEED_RATE)                                                \
     X(RANDOM_INTERVAL, extra.random_interval, UINT, 0, NEED_RATE)                                  \
     X(PACKET_INTERVAL, extra.packet_interval, UINT, 0, NEED_RATE)                                  \

@@ -4,6 +4,20 @@
 
 enum { TWO_SENDERS_SHOWN_MS = 60000 };
 
+/* The last of a kind is that of the domain heard most recently, which comes first. */
+static void add_events(struct decode_sampling_events *sum,
+                       const struct decode_sampling_events *more)
+{
+    if (sum->changes == 0) {
+        sum->changed_from = more->changed_from;
+        sum->changed_to = more->changed_to;
+    }
+    if (sum->contradictions == 0)
+        sum->last = more->last;
+    sum->changes += more->changes;
+    sum->contradictions += more->contradictions;
+}
+
 static struct decode_exporter_info info_of(const struct decode_exporter *exporter, uint64_t now_ms)
 {
     struct decode_exporter_info info = {
@@ -25,6 +39,7 @@ static struct decode_exporter_info info_of(const struct decode_exporter *exporte
         info.templates += of->templates;
         info.samplers += of->samplers;
         state_add_counts(&info.counts, &of->counts);
+        add_events(&info.sampling, &of->sampling);
         if (of->counts.records > 0 && !has_rate) {
             has_rate = true;
             info.sampling_rate = of->sampling_rate;

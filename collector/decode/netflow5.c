@@ -98,7 +98,7 @@ void netflow5_read(struct decode_context *context, struct wire_reader *r)
     };
     /* Juniper sends mode 0 with a rate, so the mode is not asked. */
     sampling_base(context, &base);
-    sampling_own(&base, sampling & 0x3fff, SAMPLING_HEADER);
+    sampling_own(context, &base, sampling & 0x3fff, SAMPLING_HEADER);
     for (uint16_t i = 0; i < count; i++)
         read_record(context, records + (size_t)i * RECORD_LEN, &base);
     state_sequence(context, sequence, count, LATE_DATAGRAMS * RECORDS_A_DATAGRAM);

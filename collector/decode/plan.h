@@ -38,7 +38,9 @@ enum plan_need {
     NEED_SAMPLER = 1 << 4,
     NEED_REVERSE = 1 << 5,
     NEED_SECTION = 1 << 6,
-    NEED_CLEAR = 1 << 7 /* struct plan_extra must be zero before each record */
+    NEED_CLEAR = 1 << 7, /* struct plan_extra must be zero before each record */
+    NEED_LINE_CARD = 1 << 8,
+    NEED_TEMPLATE_ID = 1 << 9
 };
 
 /* What steps write beside the flow record, for record.c and options.c to make sense of. */
@@ -56,7 +58,9 @@ struct plan_extra {
     uint32_t section_len;
     uint32_t frame_len; /* 312 */
     uint32_t active_timeout_s;
-    uint16_t icmp; /* type << 8 | code */
+    uint32_t line_card;   /* 141 */
+    uint32_t template_id; /* 145 */
+    uint16_t icmp;        /* type << 8 | code */
     uint16_t icmp_type, icmp_code;
     uint16_t fragment_offset;
     uint16_t reverse_tcp_flags;

@@ -16,7 +16,9 @@ double sampling_of_fields(const struct plan_extra *extra)
     /* IOS XR says 305 = 1 and means 310 / 309, so these go first. */
     if (extra->size > 0 && extra->population > 0)
         rate = judged((double)extra->population / (double)extra->size);
-    if (rate == 0 && extra->packet_interval > 0)
+    /* 305 = 1000 alone, or with nothing skipped, is no rate, though some read it as one. */
+    if (rate == 0 &&
+        (extra->packet_interval == 1 || (extra->packet_interval > 0 && extra->packet_space > 0)))
         rate = judged(((double)extra->packet_interval + (double)extra->packet_space) /
                       (double)extra->packet_interval);
     if (rate == 0)
@@ -34,15 +36,46 @@ static void set_rate(struct flow_record *flow, double rate, enum sampling_source
     flow->sampling_source = (uint8_t)source;
 }
 
-void sampling_base(const struct decode_context *context, struct flow_record *flow)
+/* Sources round: 1 in 999 beside 1 in 1000 is the same. */
+static bool differ(double a, double b)
+{
+    double more = a > b ? a : b, less = a > b ? b : a;
+    return more - less > 0.01 * more;
+}
+
+static void contradict(struct decode_context *context, double used, uint8_t used_source,
+                       double said, enum sampling_source said_source)
+{
+    struct decode_sampling_events *events = &context->domain->info.sampling;
+    context->decode->counters.sampling_contradictions++;
+    events->contradictions++;
+    events->last = (struct decode_contradiction){.used = used,
+                                                 .said = said,
+                                                 .used_source = used_source,
+                                                 .said_source = (uint8_t)said_source};
+}
+
+static void note_change(struct decode_context *context, double from, double to)
+{
+    struct decode_sampling_events *events = &context->domain->info.sampling;
+    context->decode->counters.sampling_changes++;
+    events->changes++;
+    events->changed_from = from;
+    events->changed_to = to;
+}
+
+void sampling_base(struct decode_context *context, struct flow_record *flow)
 {
     const struct decode_domain *domain = context->domain;
     const struct decode_source *source = context->source;
     double rate = domain->info.samplers > 0 ? domain->only_rate : domain->exporter->only_rate;
 
-    if (source->sampling_override > 0)
+    if (source->sampling_override > 0) {
         set_rate(flow, source->sampling_override, SAMPLING_OVERRIDE);
-    else if (rate > 0)
+        if (rate > 0 && differ(rate, source->sampling_override))
+            contradict(context, source->sampling_override, SAMPLING_OVERRIDE, rate,
+                       SAMPLING_OPTIONS);
+    } else if (rate > 0)
         set_rate(flow, rate, SAMPLING_OPTIONS);
     else if (source->sampling_default > 0)
         set_rate(flow, source->sampling_default, SAMPLING_EXPORTER);
@@ -50,10 +83,26 @@ void sampling_base(const struct decode_context *context, struct flow_record *flo
         set_rate(flow, 0, SAMPLING_UNKNOWN);
 }
 
-void sampling_own(struct flow_record *flow, double rate, enum sampling_source source)
+void sampling_own(struct decode_context *context, struct flow_record *flow, double rate,
+                  enum sampling_source source)
 {
-    if (flow->sampling_source != SAMPLING_OVERRIDE && judged(rate) > 0)
-        set_rate(flow, rate, source);
+    struct decode_domain *domain = context->domain;
+    if (judged(rate) == 0)
+        return;
+    /* Samples of several interfaces may each have a rate of their own; a header has one. */
+    if (source == SAMPLING_HEADER) {
+        if (domain->info.header_rate > 0 && domain->info.header_rate != rate)
+            note_change(context, domain->info.header_rate, rate);
+        domain->info.header_rate = rate;
+    }
+    if (flow->sampling_source == SAMPLING_OVERRIDE) {
+        if (differ(flow->sampling_rate, rate))
+            contradict(context, flow->sampling_rate, SAMPLING_OVERRIDE, rate, source);
+        return;
+    }
+    if (flow->sampling_source == SAMPLING_OPTIONS && differ(flow->sampling_rate, rate))
+        contradict(context, rate, (uint8_t)source, flow->sampling_rate, SAMPLING_OPTIONS);
+    set_rate(flow, rate, source);
 }
 
 static struct decode_sampler *find(const struct decode_domain *domain, enum sampler_kind kind,
@@ -65,32 +114,52 @@ static struct decode_sampler *find(const struct decode_domain *domain, enum samp
     return NULL;
 }
 
-void sampling_of_record(const struct decode_context *context, const struct decode_plan *plan,
-                        struct plan_record *record)
+/* What options say of this record; NULL: nothing. */
+static const struct decode_sampler *sampler_of(const struct decode_context *context,
+                                               const struct decode_plan *plan,
+                                               const struct plan_record *record)
 {
-    struct flow_record *flow = &record->flow;
+    const struct flow_record *flow = &record->flow;
     const struct decode_domain *domain = context->domain;
     const struct decode_sampler *sampler = NULL;
 
-    if (flow->sampling_source == SAMPLING_OVERRIDE)
-        return;
+    if (domain->info.samplers == 0)
+        return NULL;
+    if (flow->has & FLOW_SAMPLER)
+        sampler = find(domain, SAMPLER_ID, flow->sampler);
+    if (domain->place_samplers > 0) {
+        if (sampler == NULL && flow->has & FLOW_INPUT_IF)
+            sampler = find(domain, SAMPLER_INTERFACE, flow->input_if);
+        if (sampler == NULL && flow->has & FLOW_OUTPUT_IF)
+            sampler = find(domain, SAMPLER_OUTPUT, flow->output_if);
+        if (sampler == NULL && plan->need & NEED_LINE_CARD)
+            sampler = find(domain, SAMPLER_LINE_CARD, record->extra.line_card);
+        if (sampler == NULL)
+            sampler = find(domain, SAMPLER_TEMPLATE, context->template_id);
+    }
+    return sampler != NULL ? sampler : find(domain, SAMPLER_ALL, 0);
+}
+
+void sampling_of_record(struct decode_context *context, const struct decode_plan *plan,
+                        struct plan_record *record)
+{
+    struct flow_record *flow = &record->flow;
     double rate = plan->need & NEED_RATE ? sampling_of_fields(&record->extra) : 0;
-    if (rate > 0) {
-        set_rate(flow, rate, SAMPLING_RECORD);
+
+    if (flow->sampling_source == SAMPLING_OVERRIDE) {
+        if (rate > 0 && differ(rate, flow->sampling_rate))
+            contradict(context, flow->sampling_rate, SAMPLING_OVERRIDE, rate, SAMPLING_RECORD);
         return;
     }
-    if (domain->info.samplers == 0)
-        return;
-    bool has_id = flow->has & FLOW_SAMPLER;
-    if (has_id)
-        sampler = find(domain, SAMPLER_ID, flow->sampler);
-    if (sampler == NULL && flow->has & FLOW_INPUT_IF && domain->interface_samplers > 0)
-        sampler = find(domain, SAMPLER_INTERFACE, flow->input_if);
-    if (sampler == NULL)
-        sampler = find(domain, SAMPLER_ALL, 0);
-    if (sampler != NULL) {
+    const struct decode_sampler *sampler = sampler_of(context, plan, record);
+    if (rate > 0) {
+        if (sampler != NULL && differ(rate, sampler->rate))
+            contradict(context, rate, SAMPLING_RECORD, sampler->rate, SAMPLING_OPTIONS);
+        set_rate(flow, rate, SAMPLING_RECORD);
+    } else if (sampler != NULL) {
         set_rate(flow, sampler->rate, SAMPLING_OPTIONS);
-    } else if (has_id && flow->sampling_source == SAMPLING_OPTIONS) {
+    } else if (context->domain->info.samplers > 0 && flow->has & FLOW_SAMPLER &&
+               flow->sampling_source == SAMPLING_OPTIONS) {
         /* Another sampler's rate is not this one's. */
         if (context->source->sampling_default > 0)
             set_rate(flow, context->source->sampling_default, SAMPLING_EXPORTER);
@@ -112,11 +181,11 @@ static void settle(struct decode_domain *domain)
     const struct decode_sampler *all = find(domain, SAMPLER_ALL, 0);
     double common = 0;
 
-    domain->interface_samplers = 0;
+    domain->place_samplers = 0;
     for (uint32_t i = 0; i < domain->info.samplers && common >= 0; i++)
         common = common_rate(common, domain->samplers[i].rate);
     for (uint32_t i = 0; i < domain->info.samplers; i++)
-        domain->interface_samplers += domain->samplers[i].kind == SAMPLER_INTERFACE;
+        domain->place_samplers += domain->samplers[i].kind >= SAMPLER_INTERFACE;
     domain->only_rate = all != NULL ? all->rate : common > 0 ? common : 0;
 
     common = 0;
@@ -163,7 +232,7 @@ static void put(struct decode_context *context, enum sampler_kind kind, uint32_t
     bool changed = sampler == NULL || sampler->rate != rate;
 
     if (sampler != NULL && changed)
-        context->decode->counters.sampling_changes++;
+        note_change(context, sampler->rate, rate);
     if (sampler == NULL)
         sampler = add(context);
     if (sampler == NULL) {
@@ -180,7 +249,7 @@ static void put(struct decode_context *context, enum sampler_kind kind, uint32_t
 
 void sampling_restore(struct decode_context *context, const struct decode_sampler *saved)
 {
-    if (saved->kind > SAMPLER_INTERFACE || judged(saved->rate) == 0)
+    if (saved->kind >= SAMPLER_KINDS || judged(saved->rate) == 0)
         return;
     put(context, (enum sampler_kind)saved->kind, saved->id, saved->rate);
     struct decode_sampler *sampler = find(context->domain, saved->kind, saved->id);
@@ -194,7 +263,28 @@ void sampling_forget(struct decode_domain *domain)
     settle(domain);
 }
 
-void sampling_read_options(struct decode_context *context, const struct plan_record *record)
+/* Each way of saying a rate alone: those that are there must agree. */
+static void judge_options(struct decode_context *context, const struct plan_extra *extra,
+                          double used)
+{
+    const struct plan_extra ways[] = {
+        {.size = extra->size, .population = extra->population},
+        {.packet_interval = extra->packet_interval, .packet_space = extra->packet_space},
+        {.random_interval = extra->random_interval},
+        {.interval = extra->interval},
+        {.probability = extra->probability},
+    };
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        double said = sampling_of_fields(&ways[i]);
+        if (said > 1 && differ(said, used)) { /* 1 is what many leave in a field they do not use */
+            contradict(context, used, SAMPLING_OPTIONS, said, SAMPLING_OPTIONS);
+            return;
+        }
+    }
+}
+
+void sampling_read_options(struct decode_context *context, const struct decode_plan *plan,
+                           const struct plan_record *record)
 {
     const struct flow_record *flow = &record->flow;
     double rate = sampling_of_fields(&record->extra);
@@ -209,10 +299,17 @@ void sampling_read_options(struct decode_context *context, const struct plan_rec
                 : UINT32_MAX;
     if (rate == 0)
         return;
+    judge_options(context, &record->extra, rate);
     if (flow->has & FLOW_SAMPLER)
         put(context, SAMPLER_ID, flow->sampler, rate);
     else if (flow->has & FLOW_INPUT_IF)
         put(context, SAMPLER_INTERFACE, flow->input_if, rate);
+    else if (flow->has & FLOW_OUTPUT_IF)
+        put(context, SAMPLER_OUTPUT, flow->output_if, rate);
+    else if (plan->need & NEED_LINE_CARD)
+        put(context, SAMPLER_LINE_CARD, record->extra.line_card, rate);
+    else if (plan->need & NEED_TEMPLATE_ID)
+        put(context, SAMPLER_TEMPLATE, record->extra.template_id, rate);
     else
         put(context, SAMPLER_ALL, 0, rate);
 }

@@ -13,16 +13,18 @@
 double sampling_of_fields(const struct plan_extra *extra);
 
 /* What holds for records of this datagram that say nothing themselves. */
-void sampling_base(const struct decode_context *context, struct flow_record *flow);
+void sampling_base(struct decode_context *context, struct flow_record *flow);
 /* A rate found in the sample or header itself, after sampling_base(). */
-void sampling_own(struct flow_record *flow, double rate, enum sampling_source source);
+void sampling_own(struct decode_context *context, struct flow_record *flow, double rate,
+                  enum sampling_source source);
 /* For a record whose template holds a rate or a sampler's id, or in a domain with samplers by
- * interface. */
-void sampling_of_record(const struct decode_context *context, const struct decode_plan *plan,
+ * interface, line card or template. */
+void sampling_of_record(struct decode_context *context, const struct decode_plan *plan,
                         struct plan_record *record);
 
 /* An options record: samplers, timeouts, boot time. */
-void sampling_read_options(struct decode_context *context, const struct plan_record *record);
+void sampling_read_options(struct decode_context *context, const struct decode_plan *plan,
+                           const struct plan_record *record);
 
 /* One of a snapshot; ignored where its values make no sense. */
 void sampling_restore(struct decode_context *context, const struct decode_sampler *saved);

@@ -83,7 +83,7 @@ static inline __attribute__((always_inline)) void read_flow_sample(struct decode
     uint32_t out = read_interface(&head, expanded, &out_format);
     uint32_t records = wire_u32(&head);
     set_interfaces(&flow, in_format, in, out_format, out);
-    sampling_own(&flow, rate, SAMPLING_SAMPLE);
+    sampling_own(context, &flow, rate, SAMPLING_SAMPLE);
     sflow_read_records(context, r, records, &flow);
     record_tidy(&flow);
     record_give(context, &flow);

@@ -72,7 +72,7 @@ void state_clear_domain(struct decode *decode, struct decode_domain *domain)
     decode->bytes -= domain->bytes; /* what is left: samplers */
     free(domain->samplers);
     domain->samplers = NULL;
-    domain->bytes = domain->info.samplers = domain->sampler_room = domain->interface_samplers = 0;
+    domain->bytes = domain->info.samplers = domain->sampler_room = domain->place_samplers = 0;
     domain->only_rate = 0;
     decode->changes++;
 }

@@ -29,7 +29,15 @@ struct decode_template {
     struct decode_plan *plan;
 };
 
-enum sampler_kind { SAMPLER_ALL, SAMPLER_ID, SAMPLER_INTERFACE };
+enum sampler_kind {
+    SAMPLER_ALL,
+    SAMPLER_ID, /* sampler or selector */
+    SAMPLER_INTERFACE,
+    SAMPLER_OUTPUT, /* an egress interface */
+    SAMPLER_LINE_CARD,
+    SAMPLER_TEMPLATE,
+    SAMPLER_KINDS
+};
 struct decode_sampler {
     uint8_t kind; /* enum sampler_kind */
     uint32_t id;
@@ -46,11 +54,12 @@ struct decode_domain {
     struct decode_template *buckets[TEMPLATE_BUCKETS];
     struct chain templates;
     struct decode_sampler *samplers;
-    uint32_t sampler_room, interface_samplers;
-    double only_rate;    /* the rate that all samplers agree on; 0: none or several */
-    uint64_t boot_ms;    /* systemInitTimeMilliseconds from options; 0: not told */
-    uint64_t started_ms; /* Unix time at which a NetFlow 9 header's uptime began; 0: not told */
-    size_t bytes;        /* of templates and samplers */
+    uint32_t sampler_room;
+    uint32_t place_samplers; /* of interfaces, line cards and templates */
+    double only_rate;        /* the rate that all samplers agree on; 0: none or several */
+    uint64_t boot_ms;        /* systemInitTimeMilliseconds from options; 0: not told */
+    uint64_t started_ms;     /* Unix time at which a NetFlow 9 header's uptime began; 0: not told */
+    size_t bytes;            /* of templates and samplers */
     struct sequence sequence;
     bool restored;             /* from a snapshot, and not heard since */
     bool saved_sequence_known; /* of a restored one: where its sequence stood */
@@ -92,10 +101,11 @@ struct decode_context {
     uint8_t format; /* enum flow_format */
     uint64_t now_ms;
     uint32_t domain_number;
-    uint64_t export_ms; /* Unix time in the header */
-    uint32_t uptime_ms; /* in the header, at export_ms; only NetFlow has it */
-    uint32_t units;     /* records so far, options too: what some sequences count */
-    bool undecoded;     /* a part held records that could not be told apart */
+    uint64_t export_ms;   /* Unix time in the header */
+    uint32_t uptime_ms;   /* in the header, at export_ms; only NetFlow has it */
+    uint32_t units;       /* records so far, options too: what some sequences count */
+    uint16_t template_id; /* of the data set being read */
+    bool undecoded;       /* a part held records that could not be told apart */
     enum decode_reason reason;
 };
 

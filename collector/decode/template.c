@@ -15,8 +15,9 @@
 enum {
     FIELDS_CEILING = 4096, /* whatever the configuration says */
     ENTERPRISE_BIT = 0x8000,
-    SCOPE9_INTERFACE = 2, /* RFC 3954, 6.1: scope types are no elements */
     ELEMENT_INPUT_IF = 10,
+    ELEMENT_LINE_CARD = 141,
+    ELEMENT_TEMPLATE = 145,
     ELEMENT_NONE = 0
 };
 
@@ -61,6 +62,21 @@ static bool keep_template(struct decode_context *context, const struct definitio
     return true;
 }
 
+/* RFC 3954, 6.1: scope types are no elements; system and cache say nothing of their own. */
+static uint16_t element_of_scope(uint16_t type)
+{
+    switch (type) {
+    case 2:
+        return ELEMENT_INPUT_IF;
+    case 3:
+        return ELEMENT_LINE_CARD;
+    case 5:
+        return ELEMENT_TEMPLATE;
+    default:
+        return ELEMENT_NONE;
+    }
+}
+
 static void read_fields(struct decode_context *context, const struct definition *def,
                         struct template_field *fields)
 {
@@ -77,7 +93,7 @@ static void read_fields(struct decode_context *context, const struct definition 
                 f->enterprise = UINT32_MAX; /* reserved: no element of IANA's */
         }
         if (context->format == FORMAT_NETFLOW9 && i < def->scope_count)
-            f->element = f->element == SCOPE9_INTERFACE ? ELEMENT_INPUT_IF : ELEMENT_NONE;
+            f->element = element_of_scope(f->element);
     }
 }
 

@@ -190,3 +190,18 @@ Test(collector_templates, a_damaged_file_loses_templates_and_nothing_else)
     send_data();
     SITE_UNTIL(site_read(&site).bytes >= site.sent_bytes); /* and what was held back, perhaps */
 }
+
+Test(collector_templates, a_rate_that_contradicts_the_operator_s_is_told)
+{
+    char config[600];
+    kill_now();
+    snprintf(config, sizeof(config), "%sexporters: [{address: 127.0.0.1, sampling: 100}]\n",
+             policies);
+    site_write_config(&site, config);
+    start_again();
+    site_send(&site, 1);
+    SITE_UNTIL(strcmp(cli("HGET weir:exporter:127.0.0.1 sampling_contradiction"),
+                      "override 100, header 10") == 0);
+    cr_assert_str_eq(cli("HGET weir:exporter:127.0.0.1 sampling_contradictions"), "1");
+    cr_assert_str_eq(cli("HGET weir:exporter:127.0.0.1 sampling_source"), "override");
+}

@@ -153,6 +153,17 @@ class KnownState(unittest.TestCase):
         for part in ("1:1000 (override)", "netflow9 ipfix", "123k", "NOT HEARD", "TWO SENDERS"):
             self.assertIn(part, out)
 
+    def test_a_rate_that_nobody_says_is_not_shown_as_known_and_two_that_differ_are(self):
+        self.world.redis("t1", "HSET", "weir:exporter:192.0.2.78", "sampling_rate", "1", "sampling_source", "default",
+                         "sampling_contradictions", "3", "sampling_contradiction", "override 100, options 1000")
+        out, listed = self.world.text("exporters"), {e["address"]: e for e in self.world.json("exporters")}
+        self.world.redis("t1", "DEL", "weir:exporter:192.0.2.78")
+        row = next(line for line in out.splitlines() if line.startswith("192.0.2.78"))
+        for part in ("unknown, as 1:1", "RATES CONTRADICT: override 100, options 1000"):
+            self.assertIn(part, row)
+        self.assertEqual((listed["192.0.2.78"]["sampling_known"], listed["192.0.2.1"]["sampling_known"]), (False, True))
+        self.assertEqual(listed["192.0.2.78"]["sampling_contradictions"], 3)
+
     def test_what_an_exporter_s_hash_does_not_say_is_unknown(self):
         for fields in (("records", "7"), ("sampling_rate", "often", "last_seen", "never")):
             self.world.redis("t1", "HSET", "weir:exporter:192.0.2.77", *fields)
