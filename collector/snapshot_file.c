@@ -42,7 +42,9 @@ struct writing {
 };
 
 struct snapshot_file {
-    struct snapshot_file_options options;
+    uv_loop_t *loop;
+    uint32_t worker, workers;
+    struct clock clock;
     char path[PATH_MAX], tmp[PATH_MAX], dir[PATH_MAX];
     char collector[256];
     uv_work_t work;
@@ -86,8 +88,8 @@ void snapshot_file_reload(struct snapshot_file *file, const struct config *confi
 
 static struct snapshot_times times_of(const struct snapshot_file *file)
 {
-    return (struct snapshot_times){.mono_ms = clock_mono_ms(&file->options.clock),
-                                   .wall_ms = clock_wall_ms(&file->options.clock),
+    return (struct snapshot_times){.mono_ms = clock_mono_ms(&file->clock),
+                                   .wall_ms = clock_wall_ms(&file->clock),
                                    .max_age_ms = file->max_age_ms};
 }
 
@@ -119,7 +121,7 @@ static uint8_t *read_whole(const char *path, size_t *ret_len)
 static bool is_ours(void *owner, const struct ip_addr *exporter)
 {
     const struct snapshot_file *file = owner;
-    return steering_worker(exporter, file->options.workers) == file->options.worker;
+    return steering_worker(exporter, file->workers) == file->worker;
 }
 
 static const char *why_not(enum status status)
@@ -140,7 +142,7 @@ static const char *why_not(enum status status)
 
 static void refuse(const struct snapshot_file *file, const char *path, const char *reason)
 {
-    if (file->options.worker != 0)
+    if (file->worker != 0)
         return; /* each worker reads each file; one tells */
     metric_add(metric_of(&failed), 1);
     log_warn("templates of before are lost: each exporter's data waits for its next template",
@@ -173,24 +175,26 @@ static void load(struct snapshot_file *file, struct decode *decode)
     uint64_t restored = decode_counters(decode)->restored;
     if (restored > 0)
         log_info("templates and samplers of before the start are on trial", "worker=%u count=%llu",
-                 file->options.worker, (unsigned long long)restored);
+                 file->worker, (unsigned long long)restored);
 }
 
 enum status snapshot_file_new(struct snapshot_file **ret_file, struct decode *decode,
-                              const struct snapshot_file_options *options)
+                              uv_loop_t *loop, const struct worker_options *options)
 {
     struct snapshot_file *file = calloc(1, sizeof(*file));
     if (file == NULL)
         return STATUS_NO_MEMORY;
-    file->options = *options;
-    file->options.config = NULL;
+    file->loop = loop;
+    file->worker = options->index;
+    file->workers = options->workers;
+    file->clock = options->clock;
     snapshot_file_reload(file, options->config);
     bool fits =
         snprintf(file->dir, sizeof(file->dir), "%s", options->config->state_dir) < PATH_MAX &&
         (size_t)snprintf(file->collector, sizeof(file->collector), "%s",
                          options->config->collector.name) < sizeof(file->collector) &&
-        path_of(file->path, file, options->worker, "") &&
-        path_of(file->tmp, file, options->worker, ".tmp");
+        path_of(file->path, file, options->index, "") &&
+        path_of(file->tmp, file, options->index, ".tmp");
     if (!fits) {
         free(file);
         return STATUS_RANGE;
@@ -259,7 +263,7 @@ static void write_next(struct snapshot_file *file)
         return;
     file->now = file->next;
     file->next = (struct writing){0};
-    int error = uv_queue_work(file->options.loop, &file->work, on_work, on_written);
+    int error = uv_queue_work(file->loop, &file->work, on_work, on_written);
     assert(error == 0); /* it judges its arguments only */
     file->busy = true;
 }
@@ -289,14 +293,14 @@ static void remove_others(struct snapshot_file *file)
 {
     char path[PATH_MAX];
     file->others_removed = true;
-    for (uint32_t i = file->options.workers; i < FILES_MAX; i++)
+    for (uint32_t i = file->workers; i < FILES_MAX; i++)
         if (path_of(path, file, i, ""))
             (void)unlink(path);
 }
 
 void snapshot_file_tick(struct snapshot_file *file, const struct decode *decode)
 {
-    uint64_t now_ms = clock_mono_ms(&file->options.clock);
+    uint64_t now_ms = clock_mono_ms(&file->clock);
     uint64_t refresh_ms = file->max_age_ms / REFRESH_SHARE;
     if (refresh_ms < REFRESH_MIN_MS)
         refresh_ms = REFRESH_MIN_MS;
@@ -305,7 +309,7 @@ void snapshot_file_tick(struct snapshot_file *file, const struct decode *decode)
     if (!file->busy && ((changed && since_ms >= PAUSE_MS) ||
                         (decode_memory(decode) > 0 && since_ms >= refresh_ms)))
         save(file, decode);
-    if (file->options.worker == 0 && !file->others_removed &&
+    if (file->worker == 0 && !file->others_removed &&
         now_ms - file->started_ms >= OTHERS_HAVE_WRITTEN_MS)
         remove_others(file);
 }

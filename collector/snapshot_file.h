@@ -2,8 +2,7 @@
 #define COLLECTOR_SNAPSHOT_FILE_H
 
 #include "collector/decode/snapshot.h"
-#include "common/base/clock.h"
-#include "common/service/config.h"
+#include "collector/worker.h"
 
 #include <uv.h>
 
@@ -16,18 +15,11 @@
  */
 struct snapshot_file;
 
-struct snapshot_file_options {
-    uv_loop_t *loop;
-    const struct config *config; /* lent for the call */
-    uint32_t worker, workers;
-    struct clock clock;
-};
-
 void snapshot_file_declare(void); /* its metrics */
 /* Reads what there is into the decoder, which has seen nothing yet. What cannot be read is logged,
  * and is as good as not there. */
 enum status snapshot_file_new(struct snapshot_file **ret_file, struct decode *decode,
-                              const struct snapshot_file_options *options);
+                              uv_loop_t *loop, const struct worker_options *options);
 void snapshot_file_free(struct snapshot_file *file);
 void snapshot_file_reload(struct snapshot_file *file, const struct config *config);
 /* Once a second: writes when something changed, at most every few seconds. */

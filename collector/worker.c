@@ -385,12 +385,7 @@ static enum status open_counting(struct worker *w)
     w->tally = tally_new(&options);
     if (w->decode == NULL || w->tally == NULL)
         return STATUS_NO_MEMORY;
-    return snapshot_file_new(&w->snapshot, w->decode,
-                             &(struct snapshot_file_options){.loop = &w->loop,
-                                                             .config = w->options.config,
-                                                             .worker = w->options.index,
-                                                             .workers = w->options.workers,
-                                                             .clock = w->options.clock});
+    return snapshot_file_new(&w->snapshot, w->decode, &w->loop, &w->options);
 }
 
 static enum status open_inputs(struct worker *w, const int *fds)
