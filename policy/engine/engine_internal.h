@@ -146,6 +146,7 @@ struct start {
     bool is_retry; /* what is refused was recorded at the first try */
 };
 struct start_refusal {
+    char id[ID_TEXT_MAX]; /* of the record that is kept of it; "": none */
     char why[REASON_MAX];
     bool for_now; /* the same may pass later: a hold, a budget, another rule in the way */
 };

@@ -68,10 +68,12 @@ static const struct config_platform *find_platform(const struct config *c, const
     return NULL;
 }
 
-static void report_start(struct reply *reply, const struct live_mitigation *live, const char *why)
+static void report_start(struct reply *reply, const struct live_mitigation *live,
+                         const struct start_refusal *refusal)
 {
     if (live == NULL) {
-        say(reply, false, "refused: %s", why);
+        say(reply, false, "%s%srefused: %s", refusal->id, refusal->id[0] != '\0' ? " " : "",
+            refusal->why);
         return;
     }
     add_id(reply, live->m.id);
@@ -120,7 +122,7 @@ static void mitigate_on(struct engine *e, const struct request *request,
                           .lease_ms = c->lease_ms,
                           .withdraw_after_ms = c->withdraw_after_ms,
                           .withdraw_manual = true};
-    report_start(reply, start_rule(e, &start, &rule, &actions, &refusal, now), refusal.why);
+    report_start(reply, start_rule(e, &start, &rule, &actions, &refusal, now), &refusal);
 }
 
 static void say_methods(const struct engine *e, struct reply *reply, const char *asked)
@@ -224,7 +226,7 @@ static void do_announce(struct engine *e, const struct request *request, struct 
                           .until_ms = now.state_ms + for_ms,
                           .lease_ms = for_ms,
                           .withdraw_manual = true};
-    report_start(reply, start_rule(e, &start, &rule, &actions, &refusal, now), refusal.why);
+    report_start(reply, start_rule(e, &start, &rule, &actions, &refusal, now), &refusal);
 }
 
 /* None of the alarms that a stopped mitigation was for starts anything until it has ended. */

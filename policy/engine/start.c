@@ -306,8 +306,10 @@ struct live_mitigation *start_rule(struct engine *e, const struct start *start,
     struct live_mitigation *standing = try(e, live, start, rule, actions, ret_refusal, now);
     if (standing == live)
         return live;
-    if (standing == NULL && !start->is_retry)
+    if (standing == NULL && !start->is_retry) {
+        (void)snprintf(ret_refusal->id, sizeof(ret_refusal->id), "%s", live->m.id);
         write_refused(e, &live->m, ret_refusal->why, now);
+    }
     free(live);
     return standing;
 }

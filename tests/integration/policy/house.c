@@ -32,6 +32,8 @@ static const char yaml[] =
     "  - {name: s1, slots: [32-63], telemetry: t1, aggregator: a1}\n"
     "networks: {customers: [198.51.100.0/24, \"2001:db8::/32\"]}\n"
     "protected: [198.51.100.10/32]\n"
+    "infrastructure: [198.51.100.240/28]\n"
+    "bgp_sessions: [[192.0.2.1, 198.51.100.9]]\n"
     "exporters: [{address: 192.0.2.1, name: r1, active_timeout: 1s}]\n"
     "collector: {metrics_port: 0, recall: {enabled: false}}\n"
     "aggregator: {name: a1, metrics_port: 0}\n"
