@@ -269,6 +269,7 @@ struct config_method {
         struct config_pos pos;
     } action;
     bool sample, terminal;
+    bool allows_spoofable_source;
     size_t *platforms; /* indices; none given: all */
     size_t platform_count;
     bool withdraw_manual;

@@ -256,8 +256,18 @@ static const struct config_share_range any_share = {0, 1, "a share from 0% to 10
 static const struct config_range rules_range = {1, 1000, "a number from 1 to 1000"};
 static const char *const scopes[] = {"all", "ingress", NULL};
 static const struct config_choices scope_choices = {scopes, "all or ingress"};
-static const char *const allowances[] = {"spoofable-source", NULL};
-static const struct config_choices allow_choices = {allowances, "spoofable-source"};
+static bool read_allow(struct config_read *r, const struct config_key *key,
+                       const struct config_node *node, void *ret_value)
+{
+    static const char *const names[] = {"spoofable-source", NULL};
+    static const struct config_choices choices = {names, "spoofable-source"};
+    struct config_key choice_key = *key;
+    choice_key.detail = &choices;
+    unsigned int choice = 0;
+    bool *allows = ret_value;
+    *allows = read_choice(r, &choice_key, node, &choice);
+    return *allows;
+}
 
 static const struct config_key synthesize_keys[] = {
     {"coverage", read_share, 0, &any_share, NULL, "share of the excess that rules must hit", 0},
@@ -294,7 +304,8 @@ static const struct config_key method_keys[] = {
      CONFIG_LATER},
     {"fallback", read_known_method, 0, NULL, NULL, "the method where that fails", CONFIG_LATER},
     {"automatic", read_bool, 0, NULL, "false", "needs no approval as a step", CONFIG_LATER},
-    {"allow", read_choice, 0, &allow_choices, NULL, "what the guard may let pass", CONFIG_LATER},
+    {"allow", read_allow, AT(allows_spoofable_source), NULL, NULL,
+     "spoofable-source: the guard takes an inferred source that is not ours", 0},
     {"blackhole", read_section, 0, &blackhole_section, NULL, "a route to nowhere", CONFIG_LATER},
     {"divert", read_section, 0, &divert_section, NULL, "a route to a scrubbing centre",
      CONFIG_LATER},

@@ -56,19 +56,36 @@ struct beside_accepting {
     } said[ACCEPTING_MAX];
 };
 
+static bool accepts(const struct mitigation *m)
+{
+    struct flow_actions actions;
+    struct rule_error error;
+    struct communities said = mitigation_communities(m);
+    return actions_decode_all(&actions, said.at, said.count, said.ipv6, said.ipv6_count, &error) ==
+               STATUS_OK &&
+           guard_accepts(&actions);
+}
+
+void beside_orders(const struct engine *e, const struct mitigation *m,
+                   struct guard_context *context)
+{
+    context->orders = orders_of(e, m, NULL);
+}
+
 struct beside_accepting *beside_accepting(const struct engine *e, const struct mitigation *m,
+                                          const struct guard_verdict *verdict,
                                           struct guard_context *context)
 {
-    size_t cursor = 0, count = 0;
-    context->orders = orders_of(e, m, NULL);
-    if (context->session_count == 0)
+    size_t cursor = 0, count = 0, i = 0;
+    while (i < verdict->count && verdict->refusals[i].invariant != GUARD_SESSION)
+        i++;
+    if (i == verdict->count)
         return NULL;
     struct beside_accepting *all = malloc(sizeof(*all)); /* pages that nobody writes cost nothing */
     for (struct live_mitigation **at = all != NULL ? table_next(e->mitigations, &cursor) : NULL;
          at != NULL && count < ACCEPTING_MAX; at = table_next(e->mitigations, &cursor)) {
-        if (!is_beside(*at, m) || !same_has_peers_of(&(*at)->m, m) ||
-            !decode(&(*at)->m, &all->said[count].rule, &all->said[count].actions) ||
-            !guard_accepts(&all->said[count].actions))
+        if (!is_beside(*at, m) || !accepts(&(*at)->m) || !same_has_peers_of(&(*at)->m, m) ||
+            !decode(&(*at)->m, &all->said[count].rule, &all->said[count].actions))
             continue;
         all->at[count] = (struct guard_standing){.rule = &all->said[count].rule,
                                                  .actions = &all->said[count].actions};
@@ -79,9 +96,9 @@ struct beside_accepting *beside_accepting(const struct engine *e, const struct m
     return all;
 }
 
-void beside_changed(struct engine *e)
+void beside_changed(struct engine *e, const struct mitigation *m)
 {
-    if (e->model->config->session_count != 0)
+    if (e->model->config->session_count != 0 && accepts(m))
         e->is_model_new = true;
 }
 

@@ -140,6 +140,7 @@ struct start {
     const char (*peers)[NAME_MAX_LEN + 1];  /* given by a person; NULL: the platform's */
     size_t peer_count;
     bool dry_run;
+    bool source_inferred, allows_spoofable_source;
     uint64_t until_ms, lease_ms, withdraw_after_ms;
     bool withdraw_manual;
     uint64_t crossed_ms;
@@ -185,11 +186,15 @@ bool same_shares_a_peer(const struct mitigation *a, const struct mitigation *b);
 
 /* beside.c: what stands at the same peers */
 struct beside_accepting; /* given back with free(), behind the judgement */
-/* Fills what the guard needs to know of BGP sessions. NULL: none are configured. */
+void beside_orders(const struct engine *e, const struct mitigation *m,
+                   struct guard_context *context); /* of its own peers */
+/* Where the verdict says that it cuts a BGP session: what may keep that goes into the context, to
+ * be judged once more. NULL: nothing more is known. */
 struct beside_accepting *beside_accepting(const struct engine *e, const struct mitigation *m,
+                                          const struct guard_verdict *verdict,
                                           struct guard_context *context);
-/* A rule that stood has gone or does something else: others may have needed it. */
-void beside_changed(struct engine *e);
+/* A rule that stood goes or does something else now: others may have needed it. */
+void beside_changed(struct engine *e, const struct mitigation *m);
 /* Adds a refusal where the rule would hide one that stands, or be hidden by it. */
 void beside_judge_shadows(const struct engine *e, const struct start *start,
                           const struct mitigation *m, const struct flow_rule *rule,

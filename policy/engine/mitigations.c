@@ -49,7 +49,7 @@ static void finish(struct engine *e, struct live_mitigation *live, enum mitigati
 {
     live->m.state = (uint8_t)state;
     live->m.ended_ms = now.state_ms;
-    beside_changed(e);
+    beside_changed(e, &live->m);
     if (why != NULL)
         (void)snprintf(live->m.why_ended, sizeof(live->m.why_ended), "%s", why);
     write_change(e, live, ENGINE_ENDED, NULL, mitigation_state_name(state), policy_name,
@@ -75,7 +75,7 @@ void mitigations_withdraw(struct engine *e, struct live_mitigation *live, const 
                       .written_ms = now.state_ms};
     (void)snprintf(job.mitigation, sizeof(job.mitigation), "%s", m->id);
     m->epoch = e->options.epoch;
-    beside_changed(e);
+    beside_changed(e, &live->m);
     write_change(e, live, ENGINE_STANDS, &job, "withdraw", who, why);
 }
 
@@ -160,6 +160,8 @@ static struct live_mitigation *start_on(struct engine *e, struct live_alarm *liv
                           .origin = ORIGIN_ALARM,
                           .platform = platform,
                           .dry_run = p->dry_run || method->config->dry_run,
+                          .source_inferred = method->infer_source,
+                          .allows_spoofable_source = method->config->allows_spoofable_source,
                           .lease_ms = method->config->lease_ms,
                           .withdraw_after_ms = method->config->withdraw_after_ms,
                           .withdraw_manual = method->config->withdraw_manual,

@@ -29,10 +29,13 @@ static bool passes(const struct engine *e, const struct mitigation *m,
     struct guard_context context;
     model_guard_context(e->model, platform, &context);
     context.rules_max = 0; /* budget.c sees to that */
-    struct beside_accepting *accepting = beside_accepting(e, m, &context);
+    beside_orders(e, m, &context);
     struct communities communities = mitigation_communities(m);
-    guard_judge_bytes(&context, m->family == ADDR_IPV4 ? ADDR_IPV4 : ADDR_IPV6, m->nlri,
-                      m->nlri_len, &communities, ret_verdict);
+    enum addr_family family = m->family == ADDR_IPV4 ? ADDR_IPV4 : ADDR_IPV6;
+    guard_judge_bytes(&context, family, m->nlri, m->nlri_len, &communities, ret_verdict);
+    struct beside_accepting *accepting = beside_accepting(e, m, ret_verdict, &context);
+    if (accepting != NULL)
+        guard_judge_bytes(&context, family, m->nlri, m->nlri_len, &communities, ret_verdict);
     free(accepting);
     return ret_verdict->count == 0;
 }

@@ -161,6 +161,6 @@ void same_replace(struct engine *e, struct live_mitigation *live, const struct m
     if (does_what(&old, fresh))
         add_peers(m, &old);
     live->created_ms = live->renewed_ms = now.mono_ms;
-    beside_changed(e);
+    beside_changed(e, &old);
     start_write(e, live, m->dry_run ? "replace (dry run)" : "replace", start->who, why, now);
 }

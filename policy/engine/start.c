@@ -53,8 +53,13 @@ static void judge(struct engine *e, const struct start *start, const struct miti
     struct guard_context context;
     model_guard_context(e->model, start->platform, &context);
     context.rules_max = 0;
-    struct beside_accepting *accepting = beside_accepting(e, m, &context);
+    context.source_inferred = start->source_inferred;
+    context.allows_spoofable_source = start->allows_spoofable_source;
+    beside_orders(e, m, &context);
     guard_judge(&context, rule, actions, ret_verdict);
+    struct beside_accepting *accepting = beside_accepting(e, m, ret_verdict, &context);
+    if (accepting != NULL)
+        guard_judge(&context, rule, actions, ret_verdict);
     free(accepting);
     beside_judge_shadows(e, start, m, rule, actions, ret_verdict);
     budget_judge(e, start, m, ret_verdict, ret_place, now);

@@ -178,7 +178,6 @@ static const struct bad not_yet[] = {
     {METHODS("max_collateral: 2%"), 1, 75, "max_collateral: not available yet"},
     {METHODS("scope: ingress"), 1, 75, "scope: not available yet"},
     {METHODS("hard_max: true"), 1, 75, "hard_max: not available yet"},
-    {METHODS("allow: spoofable-source"), 1, 75, "allow: not available yet"},
     {ACTION("{rate_limit_packets: 10k}"), 1, 59, "rate_limit_packets: not available yet"},
     {ACTION("{mark: ef}"), 1, 59, "mark: not available yet"},
     {ACTION("{redirect_vrf: \"1:1\"}"), 1, 59, "redirect_vrf: not available yet"},

@@ -123,6 +123,58 @@ Test(beside, an_alarms_rule_starts_once_the_session_is_kept)
     teardown(b);
 }
 
+/* --- sources ------------------------------------------------------------------------------------
+ */
+
+#define FROM(allow)                                                                                \
+    "policies:\n"                                                                                  \
+    "  - {name: from, direction: any, key: [src_addr], window: 1s, thresholds: [{severity: "       \
+    "critical, any: {bps: 100M}, mitigate: [{method: source}]}]}\n"                                \
+    "methods: [{name: source, match: {destination: 198.51.100.45/32, source: infer, protocol: "    \
+    "[udp]}, action: {discard: true}" allow "}]\n"
+
+static void tick_from(struct bench *b, const char *source)
+{
+    static struct rollup_row row;
+    struct ip_addr addr;
+    struct rollup_count count = {
+        .id = b->model->counts[0].id, .windows_ms = {1000}, .window_count = 1};
+    memset(&row, 0, sizeof(row));
+    cr_assert_eq(addr_parse(&addr, source), STATUS_OK);
+    key_add_addr(&row.key, DIM_SRC_ADDR, &addr);
+    row.rates[0] = (struct rollup_rates){.bytes = 25e6, .packets = 25000, .flows = 1};
+    row.samples = 100;
+    struct rollup_tick t = {.schema = ROLLUP_SCHEMA,
+                            .shard = "s0",
+                            .aggregator = "a1",
+                            .epoch = 1,
+                            .sequence = ++b->sequence,
+                            .parts = 1,
+                            .counts = &count,
+                            .count_count = 1,
+                            .rows = &row,
+                            .row_count = 1};
+    engine_tick(b->engine, &t, b->now);
+    engine_time(b->engine, b->now);
+}
+
+Test(beside, a_source_that_may_be_forged_is_blocked_only_with_leave)
+{
+    struct bench *b = setup(PLACE("gobgp") FROM(""));
+    for (int i = 0; i < 10; i++, pass(b, 100))
+        tick_from(b, "203.0.113.7");
+    cr_expect_eq(count_of(b, "announce"), 0);
+    cr_expect_not_null(strstr(b->alarm.not_mitigated, "spoofable-source"), "%s",
+                       b->alarm.not_mitigated);
+    teardown(b);
+
+    b = setup(PLACE("gobgp") FROM(", allow: spoofable-source"));
+    for (int i = 0; i < 10; i++, pass(b, 100))
+        tick_from(b, "203.0.113.7");
+    cr_expect_eq(count_of(b, "announce"), 1, "%s", b->alarm.not_mitigated);
+    teardown(b);
+}
+
 /* --- shadows ------------------------------------------------------------------------------------
  */
 
