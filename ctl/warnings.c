@@ -2,6 +2,7 @@
 
 #include "common/model/model.h"
 #include "common/service/credentials.h"
+#include "ctl/rule_parts.h"
 #include "ctl/show.h"
 #include "policy/engine/watch.h"
 
@@ -214,10 +215,16 @@ static void warn_of_use(struct warnings *w, const struct use *u)
         const struct router_profile *profile =
             peer == NULL ? NULL : model_profile(w->model, peer->profile.value);
         struct rule_error error;
-        if (profile != NULL && profile_check(profile, &rule, &actions, &error) != STATUS_OK)
+        size_t parts = profile != NULL ? rule_parts(profile, &rule, &actions, &error) : 1;
+        const char *family = u->family == ADDR_IPV4 ? "IPv4" : "IPv6";
+        if (parts == 0)
             warnings_add(w->list, "method %s: peer %s will not get its %s rules: %s",
-                         u->method->config->name, peer->name,
-                         u->family == ADDR_IPV4 ? "IPv4" : "IPv6", error.why);
+                         u->method->config->name, peer->name, family, error.why);
+        if (parts > 1)
+            warnings_add(w->list,
+                         "method %s: peer %s (profile %s) gets each of its %s rules as %zu, "
+                         "which count as %zu routes",
+                         u->method->config->name, peer->name, profile->name, family, parts, parts);
     }
     char text[TEXT_QUANTITY_MAX];
     if (actions.has_rate && actions.rate_bytes * 8 < LOW_BPS)

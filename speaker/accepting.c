@@ -7,8 +7,8 @@ static bool accepts(const struct speaker *speaker, const struct standing *s)
 {
     struct flow_actions actions;
     struct rule_error error;
-    struct communities c = rib_attributes(speaker->rib, s->attributes);
-    return s->nlri != 0 &&
+    struct communities c = rib_attributes(speaker->rib, s->whole.attributes);
+    return s->whole.nlri != 0 &&
            actions_decode_all(&actions, c.at, c.count, c.ipv6, c.ipv6_count, &error) == STATUS_OK &&
            guard_accepts(&actions);
 }
@@ -20,6 +20,16 @@ struct accepting {
     struct flow_rule rules[ACCEPTING_MAX];
 };
 
+static bool read_rule(const struct speaker *speaker, const struct claim *c, uint8_t family,
+                      struct flow_rule *ret_rule)
+{
+    struct rule_error error;
+    size_t taken;
+    struct rib_nlri nlri = rib_nlri(speaker->rib, c->nlri);
+    return nlri_decode(ret_rule, (enum addr_family)family, nlri.bytes, nlri.len, &taken, &error) ==
+           STATUS_OK;
+}
+
 struct accepting *accepting_at(const struct speaker *speaker, const struct peer *peer,
                                uint8_t family, struct guard_context *context)
 {
@@ -28,21 +38,18 @@ struct accepting *accepting_at(const struct speaker *speaker, const struct peer 
     struct accepting *all = malloc(sizeof(*all)); /* pages that nobody writes cost nothing */
     const struct standing *s;
     size_t cursor = 0, count = 0;
-    while (all != NULL && count < ACCEPTING_MAX &&
-           (s = desired_next(speaker->desired, &cursor)) != NULL) {
-        struct rule_error error;
-        size_t taken;
+    while (all != NULL && (s = desired_next(speaker->desired, &cursor)) != NULL) {
         if (s->family != family || !desired_stands(s) ||
-            (s->targets & s->allowed & s->winner & ~s->held & ~s->over_budget & bit) == 0 ||
+            (s->targets & s->allowed & ~s->held & ~s->over_budget & bit) == 0 ||
             !accepts(speaker, s))
             continue;
-        struct rib_nlri nlri = rib_nlri(speaker->rib, s->nlri);
-        if (nlri_decode(&all->rules[count], (enum addr_family)family, nlri.bytes, nlri.len, &taken,
-                        &error) != STATUS_OK)
-            continue;
-        all->at[count] =
-            (struct guard_standing){.rule = &all->rules[count], .actions = &no_actions};
-        count++;
+        for (const struct claim *c = &s->whole; c != NULL && count < ACCEPTING_MAX;
+             c = c->sibling) {
+            struct flow_rule *rule = &all->rules[count];
+            if ((c->peers & c->winner & bit) == 0 || !read_rule(speaker, c, family, rule))
+                continue;
+            all->at[count++] = (struct guard_standing){.rule = rule, .actions = &no_actions};
+        }
     }
     context->accepting = all != NULL ? all->at : NULL;
     context->accepting_count = count;

@@ -32,18 +32,6 @@ struct desired *desired_new(const struct desired_options *options)
     return d;
 }
 
-/* Gives up its numbers and its place among the claims; its peers' wants are the caller's. */
-static void let_go_of_route(struct desired *d, struct standing *s)
-{
-    if (s->nlri == 0)
-        return;
-    claims_remove(d, s);
-    rib_release_nlri(d->options.rib, s->nlri);
-    rib_release_attributes(d->options.rib, s->attributes);
-    s->nlri = s->attributes = 0;
-    s->winner = 0;
-}
-
 void desired_free(struct desired *d)
 {
     if (d == NULL)
@@ -51,7 +39,7 @@ void desired_free(struct desired *d)
     size_t cursor = 0;
     struct standing *s;
     while ((s = table_next(d->by_id, &cursor)) != NULL) {
-        let_go_of_route(d, s);
+        claims_drop(d, s);
         free(s->peers);
     }
     table_free(d->by_id);
@@ -105,13 +93,10 @@ static bool look_at_time(struct desired *d, struct standing *s, struct desired_t
     return (before == DESIRED_STANDS) != (end == DESIRED_STANDS);
 }
 
-static void settle(struct desired *d, struct standing *s)
+static void judge_and_settle(struct desired *d, struct standing *s)
 {
     settle_judge(d, s, ALL_PEERS);
-    if (s->nlri != 0)
-        settle_claims(d, s->nlri, ALL_PEERS);
-    else
-        settle_without_claim(d, s);
+    settle(d, s, ALL_PEERS);
 }
 
 /* The length octets say how long the NLRI is (RFC 8955, 4.1); the guard judges what it holds. */
@@ -156,13 +141,23 @@ static enum status take_peers(struct standing *s, const struct mitigation *m)
     return STATUS_OK;
 }
 
+/* Its peers are told that what it had is no longer its own, and get another's or none. */
+static void leave_route(struct desired *d, struct standing *s)
+{
+    for (struct claim *c = &s->whole; c != NULL; c = c->sibling)
+        c->peers = c->left = 0;
+    for (const struct claim *c = &s->whole; c != NULL; c = c->sibling)
+        settle_nlri(d, c->nlri);
+    claims_drop(d, s);
+}
+
 /* Another NLRI or other attributes: the peers get the difference, not a withdrawal and then an
  * announcement, wherever the NLRI is the same. */
 static enum status take_route(struct desired *d, struct standing *s, const struct mitigation *m)
 {
     struct rib *rib = d->options.rib;
     enum bgp_family family = m->family == ADDR_IPV6 ? BGP_FLOW6 : BGP_FLOW4;
-    uint32_t nlri, attributes, old = s->nlri;
+    uint32_t nlri, attributes;
     if (names_no_route(m))
         return STATUS_OK; /* it keeps the route that it had, to withdraw it */
     enum status status = rib_hold_nlri(rib, family, m->nlri, m->nlri_len, &nlri);
@@ -174,28 +169,20 @@ static enum status take_route(struct desired *d, struct standing *s, const struc
         rib_release_nlri(rib, nlri);
         return status;
     }
-    if (nlri != old) {
-        if (old != 0) {
-            /* The old number stays held until its peers have been told. */
-            rib_hold_nlri_again(rib, old);
-            let_go_of_route(d, s);
-            settle_claims(d, old, ALL_PEERS);
-            rib_release_nlri(rib, old);
-        }
-        s->nlri = nlri;
-        s->attributes = attributes;
-        status = claims_add(d, s);
-        if (status != STATUS_OK) {
-            rib_release_nlri(rib, nlri);
-            rib_release_attributes(rib, attributes);
-            s->nlri = s->attributes = 0;
-        }
-        return status;
+    if (nlri == s->whole.nlri) {
+        rib_release_nlri(rib, nlri);
+        rib_release_attributes(rib, s->whole.attributes);
+        s->whole.attributes = attributes;
+        return STATUS_OK;
     }
-    rib_release_nlri(rib, nlri);
-    rib_release_attributes(rib, s->attributes);
-    s->attributes = attributes;
-    return STATUS_OK;
+    if (s->whole.nlri != 0)
+        leave_route(d, s);
+    status = claims_add_whole(d, s, nlri, attributes);
+    if (status != STATUS_OK) {
+        rib_release_nlri(rib, nlri);
+        rib_release_attributes(rib, attributes);
+    }
+    return status;
 }
 
 static void take_words(struct standing *s, const struct mitigation *m)
@@ -232,7 +219,8 @@ static enum status judge_form(const struct mitigation *m)
 static bool says_something_new(const struct standing *s, const struct mitigation *m,
                                uint32_t nlri_before, uint32_t attributes_before)
 {
-    if (s->nlri != nlri_before || s->attributes != attributes_before || s->dry_run != m->dry_run)
+    if (s->whole.nlri != nlri_before || s->whole.attributes != attributes_before ||
+        s->dry_run != m->dry_run)
         return true;
     if (wants_standing(s->state) != wants_standing(m->state))
         return true;
@@ -242,7 +230,7 @@ static bool says_something_new(const struct standing *s, const struct mitigation
 static enum status take(struct desired *d, struct standing *s, const struct mitigation *m,
                         struct desired_time now)
 {
-    uint32_t nlri_before = s->nlri, attributes_before = s->attributes;
+    uint32_t nlri_before = s->whole.nlri, attributes_before = s->whole.attributes;
     enum status status = take_peers(s, m);
     if (status == STATUS_OK)
         status = take_route(d, s, m);
@@ -257,7 +245,7 @@ static enum status take(struct desired *d, struct standing *s, const struct miti
     s->over_budget = 0;
     s->over = false;
     (void)look_at_time(d, s, now);
-    settle(d, s);
+    judge_and_settle(d, s);
     return STATUS_OK;
 }
 
@@ -279,7 +267,7 @@ enum status desired_apply(struct desired *d, const struct mitigation *m, struct 
     if (!is_new && m->revision == s->revision && m->epoch == s->epoch) {
         take_lease(d, s, m, now);
         if (look_at_time(d, s, now))
-            settle(d, s);
+            judge_and_settle(d, s);
         return STATUS_EXISTS;
     }
     status = take(d, s, m, now);
@@ -351,7 +339,7 @@ int64_t desired_contact_ms(const struct desired *d)
 static void forget(struct desired *d, struct standing *s)
 {
     d->options.ops.forgotten(d->options.ops.owner, s->id);
-    let_go_of_route(d, s);
+    claims_drop(d, s);
     free(s->peers);
     table_remove_entry(d->by_id, s);
 }
@@ -362,9 +350,11 @@ void desired_tick(struct desired *d, struct desired_time now)
     struct standing *s;
     while ((s = table_next(d->by_id, &cursor)) != NULL) {
         if (look_at_time(d, s, now))
-            settle(d, s);
+            judge_and_settle(d, s);
         else if (s->over_budget != 0)
-            settle_claims(d, s->nlri, s->over_budget);
+            settle(d, s, s->over_budget);
+        else if (s->whole.sibling != NULL)
+            claims_prune(d, s);
         if (s->forget_ms != 0 && (uint64_t)now.now_ms >= s->forget_ms)
             forget(d, s);
     }
@@ -382,13 +372,14 @@ void desired_set_peers(struct desired *d, const char *const names[DESIRED_PEERS_
         struct standing *s;
         while (other && (s = table_next(d->by_id, &cursor)) != NULL) {
             s->reported[peer] = 0;
-            s->winner &= ~(UINT64_C(1) << peer);
+            for (struct claim *c = &s->whole; c != NULL; c = c->sibling)
+                c->winner &= ~desired_bit(peer);
         }
     }
     size_t cursor = 0;
     struct standing *s;
     while ((s = table_next(d->by_id, &cursor)) != NULL)
-        settle(d, s);
+        judge_and_settle(d, s);
 }
 
 size_t desired_count(const struct desired *d)
@@ -422,4 +413,9 @@ const struct standing *desired_find(const struct desired *d, const char *id)
 const struct standing *desired_next(const struct desired *d, size_t *cursor)
 {
     return table_next(d->by_id, cursor);
+}
+
+size_t desired_part_count(const struct desired *d)
+{
+    return d->parts;
 }

@@ -12,11 +12,32 @@
  *
  * Several mitigations may want one NLRI; at a peer the one made last has it, and the others get it
  * back when that one goes.
+ *
+ * A peer that cannot take a rule as it is may take it as parts: then it has all of them or none,
+ * each counts as a route of its own, and what is said of the mitigation there is said of all.
  */
-enum { DESIRED_PEERS_MAX = 64, DESIRED_MAX = 100000 };
+enum {
+    DESIRED_PEERS_MAX = 64,
+    DESIRED_MAX = 100000,
+    DESIRED_PARTS_MAX = 64, /* of one mitigation at one peer */
+    DESIRED_ALL_PARTS_MAX = 100000,
+    /* Numbers that the rib has to have for what is whole and for parts. */
+    DESIRED_ROUTES_MAX = DESIRED_MAX + DESIRED_ALL_PARTS_MAX
+};
 
 /* How a mitigation ended here without a word of policy. */
 enum desired_end { DESIRED_STANDS, DESIRED_STATE, DESIRED_UNTIL, DESIRED_LEASE, DESIRED_ORPHAN };
+
+/* One route that a mitigation wants: its rule as it is, or a part of it. */
+struct claim {
+    struct standing *owner;
+    uint32_t nlri, attributes; /* numbers in the rib, held */
+    uint64_t peers;            /* bits of those that take the mitigation in this form */
+    uint64_t left;             /* of those that did, and may still have it */
+    uint64_t winner;           /* where it is the one of its NLRI */
+    struct claim *next;        /* claims the same NLRI */
+    struct claim *sibling;     /* of the same mitigation */
+};
 
 struct standing {
     char id[ID_TEXT_MAX], alarm[ID_TEXT_MAX];
@@ -26,14 +47,12 @@ struct standing {
     uint64_t until_ms;               /* state Redis time; 0: none */
     uint64_t lease_ends_ms;          /* by the contact clock; 0: no lease */
     int64_t confirmed_ms;            /* monotonic: when the state server last had it */
-    uint64_t forget_ms;        /* monotonic: when what is left of it goes; 0 while it stands */
-    uint32_t nlri, attributes; /* numbers in the rib, held */
-    struct standing *next;     /* claims the same NLRI */
+    uint64_t forget_ms; /* monotonic: when what is left of it goes; 0 while it stands */
+    struct claim whole; /* its sibling is the first part; its NLRI is 0 while there is no route */
     char (*peers)[NAME_MAX_LEN + 1];
     size_t peer_count;          /* 0: all peers */
     uint64_t targets, allowed;  /* bits of peers: meant; and not refused by guard, profile, dry */
     uint64_t held, over_budget; /* bits of peers */
-    uint64_t winner;            /* bits of peers where its route is the one */
     uint8_t state, end;         /* enum mitigation_state, enum desired_end */
     uint8_t family;             /* ADDR_IPV4, ADDR_IPV6 */
     bool dry_run, missing;      /* missing: the state server has lost it */
@@ -42,14 +61,23 @@ struct standing {
     uint8_t reported[DESIRED_PEERS_MAX]; /* enum result_kind + 1 of this revision; 0: none yet */
 };
 
+/* How a peer takes a mitigation: as it is, or as these. */
+struct desired_parts {
+    size_t count; /* 0: as it is */
+    struct {
+        uint32_t nlri, attributes; /* numbers in the rib, held for who is given them */
+    } at[DESIRED_PARTS_MAX];
+};
+
 struct desired_ops {
-    /* May this peer be sent it? SENT for yes, else REFUSED or DRY_RUN, and why. */
+    /* May this peer be sent it, and as what? SENT for yes, else REFUSED or DRY_RUN, and why. */
     enum result_kind (*judge)(void *owner, const struct standing *s, size_t peer,
-                              char why[REASON_MAX]);
+                              struct desired_parts *ret_parts, char why[REASON_MAX]);
     /* Why it is held back at this peer, or NULL. */
     const char *(*held)(void *owner, const struct standing *s, size_t peer);
     /* Why the peer has no session that takes this family, or NULL when it has. */
     const char *(*down)(void *owner, size_t peer);
+    size_t (*room)(void *owner, size_t peer); /* how many routes more it may be sent */
     enum status (*want)(void *owner, size_t peer, uint32_t nlri, uint32_t attributes);
     uint32_t (*announced)(void *owner, size_t peer, uint32_t nlri); /* attributes; 0: none */
     void (*report)(void *owner, const struct standing *s, size_t peer, enum result_kind kind,
@@ -121,5 +149,7 @@ const struct standing *desired_find(const struct desired *desired, const char *i
 /* Walk: start with *cursor = 0, NULL at the end. */
 const struct standing *desired_next(const struct desired *desired, size_t *cursor);
 bool desired_stands(const struct standing *s);
+/* Parts of all mitigations: what the peers' profiles make of them. */
+size_t desired_part_count(const struct desired *desired);
 
 #endif

@@ -8,25 +8,47 @@
 struct desired {
     struct desired_options options;
     struct table *by_id;      /* struct standing */
-    struct standing **claims; /* by number of NLRI: the first of those that want it */
-    size_t claim_room;
+    struct claim **claims;    /* by number of NLRI: the first of those that want it */
+    size_t claim_room, parts; /* parts: claims that are one */
     char names[DESIRED_PEERS_MAX][NAME_MAX_LEN + 1]; /* "": no peer of this number */
     int64_t contact_ms;                              /* monotonic, of the last contact */
     uint64_t contact_clock_ms;                       /* runs only while contact lasts */
     uint64_t grace_until_ms; /* of the contact clock: no lease ends before */
 };
 
-/* Links and unlinks a mitigation's claim; its numbers in the rib are held by it. */
-enum status claims_add(struct desired *d, struct standing *s);
-void claims_remove(struct desired *d, struct standing *s);
-
-/* Who may have the route at each peer; reports refusals. */
-void settle_judge(struct desired *d, struct standing *s, uint64_t peers);
-/* Gives each peer the route of the claim that wins there, and says what became of the others. */
-void settle_claims(struct desired *d, uint32_t nlri, uint64_t peers);
-/* A mitigation that has no NLRI, or whose claim was removed: only its reports. */
-void settle_without_claim(struct desired *d, struct standing *s);
-
 #define ALL_PEERS UINT64_MAX
+
+static inline uint64_t desired_bit(size_t peer)
+{
+    return UINT64_C(1) << peer;
+}
+
+/* --- desired_claims.c ---------------------------------------------------------------------------
+ */
+
+/* The route as it is, for all peers; the numbers' holds become the claim's. On an error they stay
+ * the caller's. */
+enum status claims_add_whole(struct desired *d, struct standing *s, uint32_t nlri,
+                             uint32_t attributes);
+/* From now on the peer takes it so. The holds are used up in any case. LIMIT, NO_MEMORY: it takes
+ * it as before. */
+enum status claims_take_form(struct desired *d, struct standing *s, size_t peer,
+                             const struct desired_parts *parts);
+/* Gives up all its claims; the peers' wants are the caller's. */
+void claims_drop(struct desired *d, struct standing *s);
+/* Gives up those parts that no peer takes any more, nor still has. */
+void claims_prune(struct desired *d, struct standing *s);
+/* Of those that may have the NLRI at this peer the one that has it, or NULL. */
+struct claim *claims_winner(const struct desired *d, uint32_t nlri, size_t peer);
+
+/* --- desired_settle.c ---------------------------------------------------------------------------
+ */
+
+/* Who may have the route at each peer, and in which form; reports refusals. */
+void settle_judge(struct desired *d, struct standing *s, uint64_t peers);
+/* Gives each peer the routes of the claims that win there, and says what became of the others. */
+void settle(struct desired *d, struct standing *s, uint64_t peers);
+/* Everybody's claims of one NLRI. */
+void settle_nlri(struct desired *d, uint32_t nlri);
 
 #endif

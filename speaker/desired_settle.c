@@ -5,14 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t bit(size_t peer)
-{
-    return UINT64_C(1) << peer;
-}
-
 static void set_bit(uint64_t *bits, size_t peer, bool on)
 {
-    *bits = on ? *bits | bit(peer) : *bits & ~bit(peer);
+    *bits = on ? *bits | desired_bit(peer) : *bits & ~desired_bit(peer);
 }
 
 /* Once a revision, peer and kind. */
@@ -27,35 +22,6 @@ static void report(struct desired *d, struct standing *s, size_t peer, enum resu
         s->deployed = true;
 }
 
-enum status claims_add(struct desired *d, struct standing *s)
-{
-    if (s->nlri >= d->claim_room) {
-        size_t room = d->claim_room == 0 ? 64 : d->claim_room;
-        while (room <= s->nlri)
-            room *= 2;
-        struct standing **claims = realloc(d->claims, room * sizeof(*claims));
-        if (claims == NULL)
-            return STATUS_NO_MEMORY;
-        memset(claims + d->claim_room, 0, (room - d->claim_room) * sizeof(*claims));
-        d->claims = claims;
-        d->claim_room = room;
-    }
-    s->next = d->claims[s->nlri];
-    d->claims[s->nlri] = s;
-    return STATUS_OK;
-}
-
-void claims_remove(struct desired *d, struct standing *s)
-{
-    struct standing **link = &d->claims[s->nlri];
-    while (*link != s) {
-        assert(*link != NULL);
-        link = &(*link)->next;
-    }
-    *link = s->next;
-    s->next = NULL;
-}
-
 static bool is_target(const struct desired *d, const struct standing *s, size_t peer)
 {
     if (d->names[peer][0] == '\0')
@@ -66,18 +32,36 @@ static bool is_target(const struct desired *d, const struct standing *s, size_t 
     return s->peer_count == 0;
 }
 
+/* What it had in another form goes when the peers are settled; one that stands no more, or is
+ * refused, keeps its form until then. */
+static enum result_kind judge_form(struct desired *d, struct standing *s, size_t peer,
+                                   char why[REASON_MAX])
+{
+    const struct desired_ops *ops = &d->options.ops;
+    struct desired_parts parts = {0};
+    enum result_kind kind = ops->judge(ops->owner, s, peer, &parts, why);
+    if (kind != RESULT_SENT)
+        return kind;
+    enum status status = claims_take_form(d, s, peer, &parts);
+    if (status == STATUS_OK)
+        return RESULT_SENT;
+    (void)snprintf(why, REASON_MAX, "budget: no room for its %zu parts: %s", parts.count,
+                   status_text(status));
+    return RESULT_REFUSED;
+}
+
 void settle_judge(struct desired *d, struct standing *s, uint64_t peers)
 {
     const struct desired_ops *ops = &d->options.ops;
     for (size_t peer = 0; peer < DESIRED_PEERS_MAX; peer++) {
-        if ((peers & bit(peer)) == 0)
+        if ((peers & desired_bit(peer)) == 0)
             continue;
         char why[REASON_MAX] = "";
         bool target = is_target(d, s, peer);
         set_bit(&s->targets, peer, target);
         enum result_kind kind = RESULT_SENT;
         if (target && desired_stands(s))
-            kind = ops->judge(ops->owner, s, peer, why);
+            kind = judge_form(d, s, peer, why);
         set_bit(&s->allowed, peer, target && kind == RESULT_SENT);
         set_bit(&s->held, peer, target && ops->held(ops->owner, s, peer) != NULL);
         if (target && kind != RESULT_SENT)
@@ -85,29 +69,7 @@ void settle_judge(struct desired *d, struct standing *s, uint64_t peers)
     }
 }
 
-static bool may_have(const struct standing *s, size_t peer)
-{
-    return desired_stands(s) && (s->allowed & ~s->held & bit(peer)) != 0;
-}
-
-/* Of two that want the same NLRI the one made later has it; the id settles a tie. */
-static bool goes_before(const struct standing *a, const struct standing *b)
-{
-    if (a->created_ms != b->created_ms)
-        return a->created_ms > b->created_ms;
-    return strcmp(a->id, b->id) > 0;
-}
-
-static struct standing *winner_at(const struct desired *d, uint32_t nlri, size_t peer)
-{
-    struct standing *winner = NULL;
-    for (struct standing *s = d->claims[nlri]; s != NULL; s = s->next)
-        if (may_have(s, peer) && (winner == NULL || goes_before(s, winner)))
-            winner = s;
-    return winner;
-}
-
-/* Its route is not, or no longer, at the peer. */
+/* Its routes are not, or no longer, at the peer; winner: who has one of them there, or NULL. */
 static void report_absent(struct desired *d, struct standing *s, size_t peer,
                           const struct standing *winner)
 {
@@ -120,85 +82,181 @@ static void report_absent(struct desired *d, struct standing *s, size_t peer,
             report(d, s, peer, RESULT_WITHDRAWN, "");
         return;
     }
-    if ((s->allowed & bit(peer)) == 0)
+    if ((s->allowed & desired_bit(peer)) == 0)
         return; /* the judgement has been reported */
-    if ((s->held & bit(peer)) != 0) {
+    if ((s->held & desired_bit(peer)) != 0) {
         const char *held = ops->held(ops->owner, s, peer);
         report(d, s, peer, RESULT_HELD, held != NULL ? held : "");
-    } else if ((s->over_budget & bit(peer)) != 0) {
+    } else if ((s->over_budget & desired_bit(peer)) != 0) {
         report(d, s, peer, RESULT_REFUSED, "budget: the peer's max_routes is reached");
     } else if (winner != NULL && winner != s) {
-        snprintf(why, sizeof(why), "shadow: %s announces the same match", winner->id);
+        (void)snprintf(why, sizeof(why), "shadow: %s announces the same match%s", winner->id,
+                       (s->whole.peers & desired_bit(peer)) != 0 ? "" : " as a part of it");
         report(d, s, peer, RESULT_REFUSED, why);
     }
 }
 
-static void settle_peer(struct desired *d, uint32_t nlri, size_t peer)
+/* Where it stands at the peer, all of its routes there taken together. */
+static void report_peer(struct desired *d, struct standing *s, size_t peer)
 {
     const struct desired_ops *ops = &d->options.ops;
-    struct standing *winner = winner_at(d, nlri, peer);
-    enum status status = ops->want(ops->owner, peer, nlri, winner != NULL ? winner->attributes : 0);
-    if (winner != NULL)
-        set_bit(&winner->over_budget, peer, status != STATUS_OK);
-    uint32_t announced = ops->announced(ops->owner, peer, nlri);
-    for (struct standing *s = d->claims[nlri]; s != NULL; s = s->next) {
-        if ((s->targets & bit(peer)) == 0)
+    const struct standing *other = NULL;
+    uint64_t bit = desired_bit(peer);
+    bool wins = true, sent = true, gone = true;
+    char form[48] = "";
+    size_t count = 0;
+    if ((s->targets & bit) == 0)
+        return;
+    for (const struct claim *c = &s->whole; c != NULL; c = c->sibling) {
+        if (((c->peers | c->left) & bit) == 0)
             continue;
-        bool wins = s == winner && status == STATUS_OK;
-        set_bit(&s->winner, peer, wins);
-        const char *down = wins ? ops->down(ops->owner, peer) : NULL;
-        if (wins && announced == s->attributes)
-            report(d, s, peer, RESULT_SENT, "");
-        else if (down != NULL)
-            report(d, s, peer, RESULT_PEER_DOWN, down);
-        /* A withdrawal that has still to go is reported when it has gone. */
-        if (!wins && (announced == 0 || winner != NULL))
-            report_absent(d, s, peer, winner);
+        uint32_t announced = ops->announced(ops->owner, peer, c->nlri);
+        bool won = (c->winner & bit) != 0;
+        if ((c->peers & bit) != 0) {
+            count++;
+            wins = wins && won;
+            sent = sent && won && announced == c->attributes;
+        }
+        if (won)
+            continue;
+        const struct claim *winner = claims_winner(d, c->nlri, peer);
+        if (winner == NULL)
+            gone = gone && announced == 0;
+        else if ((c->peers & bit) != 0)
+            other = winner->owner;
     }
+    const char *down = wins && !sent ? ops->down(ops->owner, peer) : NULL;
+    if ((s->whole.peers & bit) == 0)
+        (void)snprintf(form, sizeof(form), "as %zu rule%s", count, count == 1 ? "" : "s");
+    if (wins && sent)
+        report(d, s, peer, RESULT_SENT, form);
+    else if (down != NULL)
+        report(d, s, peer, RESULT_PEER_DOWN, down);
+    /* A withdrawal that has still to go is reported when it has gone. */
+    if (!wins && gone)
+        report_absent(d, s, peer, other);
 }
 
-void settle_claims(struct desired *d, uint32_t nlri, uint64_t peers)
+static void want_winner(struct desired *d, uint32_t nlri, size_t peer)
 {
-    for (size_t peer = 0; peer < DESIRED_PEERS_MAX; peer++)
-        if ((peers & bit(peer)) != 0 && d->names[peer][0] != '\0')
-            settle_peer(d, nlri, peer);
+    const struct desired_ops *ops = &d->options.ops;
+    struct claim *winner = claims_winner(d, nlri, peer);
+    enum status status = ops->want(ops->owner, peer, nlri, winner != NULL ? winner->attributes : 0);
+    if (winner != NULL && status != STATUS_OK)
+        set_bit(&winner->owner->over_budget, peer, true);
+    for (struct claim *c = d->claims[nlri]; c != NULL; c = c->next)
+        set_bit(&c->winner, peer, c == winner && status == STATUS_OK);
 }
 
-void settle_without_claim(struct desired *d, struct standing *s)
+static bool is_wanted(const struct desired *d, uint32_t nlri, size_t peer)
 {
-    for (size_t peer = 0; peer < DESIRED_PEERS_MAX; peer++)
-        if ((s->targets & bit(peer)) != 0)
-            report_absent(d, s, peer, NULL);
+    const struct claim *c = d->claims[nlri];
+    while (c != NULL && (c->winner & desired_bit(peer)) == 0)
+        c = c->next;
+    return c != NULL;
+}
+
+/* All of its routes or none. */
+static bool fits(const struct desired *d, const struct standing *s, size_t peer)
+{
+    const struct desired_ops *ops = &d->options.ops;
+    size_t more = 0;
+    for (const struct claim *c = &s->whole; c != NULL; c = c->sibling)
+        more += (c->peers & desired_bit(peer)) != 0 && !is_wanted(d, c->nlri, peer) ? 1 : 0;
+    return more == 0 || more <= ops->room(ops->owner, peer);
+}
+
+static void settle_peer(struct desired *d, struct standing *s, size_t peer)
+{
+    uint64_t bit = desired_bit(peer);
+    s->over_budget &= ~bit;
+    /* What it had in another form goes first, and makes room. */
+    for (const struct claim *c = &s->whole; c != NULL; c = c->sibling)
+        if ((c->left & bit) != 0)
+            want_winner(d, c->nlri, peer);
+    bool stands = desired_stands(s) && (s->allowed & ~s->held & bit) != 0;
+    set_bit(&s->over_budget, peer, stands && !fits(d, s, peer));
+    for (const struct claim *c = &s->whole; c != NULL; c = c->sibling)
+        if (((c->peers | c->left) & bit) != 0)
+            want_winner(d, c->nlri, peer);
+    if ((s->over_budget & bit) == 0)
+        return;
+    /* Memory ran out between two parts, or a part is where another form was: none of them. */
+    for (const struct claim *c = &s->whole; c != NULL; c = c->sibling)
+        if (((c->peers | c->left) & bit) != 0)
+            want_winner(d, c->nlri, peer);
+}
+
+static void report_nlri(struct desired *d, uint32_t nlri, size_t peer)
+{
+    for (struct claim *c = d->claims[nlri]; c != NULL; c = c->next)
+        report_peer(d, c->owner, peer);
+}
+
+static void settle_named(struct desired *d, struct standing *s, size_t peer)
+{
+    uint64_t bit = desired_bit(peer);
+    settle_peer(d, s, peer);
+    /* Not before all its parts are settled. */
+    for (const struct claim *c = &s->whole; c != NULL; c = c->sibling)
+        if (((c->peers | c->left) & bit) != 0)
+            report_nlri(d, c->nlri, peer);
+}
+
+void settle(struct desired *d, struct standing *s, uint64_t peers)
+{
+    for (uint64_t todo = peers; todo != 0; todo &= todo - 1) {
+        size_t peer = (size_t)__builtin_ctzll(todo);
+        if (s->whole.nlri == 0) {
+            if ((s->targets & desired_bit(peer)) != 0)
+                report_absent(d, s, peer, NULL);
+        } else if (d->names[peer][0] != '\0') {
+            settle_named(d, s, peer);
+        }
+    }
+    claims_prune(d, s);
+}
+
+void settle_nlri(struct desired *d, uint32_t nlri)
+{
+    for (size_t peer = 0; peer < DESIRED_PEERS_MAX; peer++) {
+        if (d->names[peer][0] == '\0')
+            continue;
+        want_winner(d, nlri, peer);
+        report_nlri(d, nlri, peer);
+    }
 }
 
 void desired_sent(struct desired *d, size_t peer, uint32_t nlri)
 {
-    const struct desired_ops *ops = &d->options.ops;
-    if (nlri >= d->claim_room)
-        return;
-    uint32_t announced = ops->announced(ops->owner, peer, nlri);
-    for (struct standing *s = d->claims[nlri]; s != NULL; s = s->next) {
-        if ((s->targets & bit(peer)) == 0)
-            continue;
-        bool wins = (s->winner & bit(peer)) != 0;
-        if (wins && announced == s->attributes)
-            report(d, s, peer, RESULT_SENT, "");
-        else if (!wins && announced == 0)
-            report_absent(d, s, peer, NULL);
-    }
+    if (nlri < d->claim_room)
+        report_nlri(d, nlri, peer);
 }
 
 void desired_unfit(struct desired *d, size_t peer, uint32_t nlri)
 {
-    if (nlri >= d->claim_room)
+    struct claim *c = nlri < d->claim_room ? d->claims[nlri] : NULL;
+    while (c != NULL && (c->winner & desired_bit(peer)) == 0)
+        c = c->next;
+    if (c == NULL)
         return;
-    for (struct standing *s = d->claims[nlri]; s != NULL; s = s->next) {
-        if ((s->winner & bit(peer)) == 0)
-            continue;
-        set_bit(&s->winner, peer, false);
-        set_bit(&s->allowed, peer, false);
-        report(d, s, peer, RESULT_REFUSED, "encoding: it does not fit into one UPDATE");
+    struct standing *s = c->owner;
+    set_bit(&c->winner, peer, false);
+    set_bit(&s->allowed, peer, false);
+    report(d, s, peer, RESULT_REFUSED, "encoding: it does not fit into one UPDATE");
+    settle(d, s, desired_bit(peer));
+}
+
+static bool wins_all(const struct standing *s, size_t peer)
+{
+    uint64_t bit = desired_bit(peer);
+    bool any = false;
+    for (const struct claim *c = &s->whole; c != NULL; c = c->sibling) {
+        if ((c->peers & bit & ~c->winner) != 0)
+            return false;
+        any = any || (c->peers & bit) != 0;
     }
+    return any;
 }
 
 void desired_peer_down(struct desired *d, size_t peer, const char *why)
@@ -206,12 +264,13 @@ void desired_peer_down(struct desired *d, size_t peer, const char *why)
     size_t cursor = 0;
     struct standing *s;
     while ((s = table_next(d->by_id, &cursor)) != NULL) {
-        if ((s->targets & bit(peer)) == 0)
+        if ((s->targets & desired_bit(peer)) == 0)
             continue;
-        if ((s->winner & bit(peer)) != 0)
+        if (wins_all(s, peer))
             report(d, s, peer, RESULT_PEER_DOWN, why);
         else
             report_absent(d, s, peer, NULL);
+        claims_prune(d, s);
     }
 }
 
@@ -220,9 +279,9 @@ void desired_rejudge(struct desired *d, size_t peer)
     size_t cursor = 0;
     struct standing *s;
     while ((s = table_next(d->by_id, &cursor)) != NULL) {
-        settle_judge(d, s, bit(peer));
-        if (s->nlri != 0)
-            settle_claims(d, s->nlri, bit(peer));
+        settle_judge(d, s, desired_bit(peer));
+        if (s->whole.nlri != 0)
+            settle(d, s, desired_bit(peer));
     }
 }
 
@@ -234,12 +293,12 @@ void desired_holds_changed(struct desired *d)
     while ((s = table_next(d->by_id, &cursor)) != NULL) {
         uint64_t held = 0;
         for (size_t peer = 0; peer < DESIRED_PEERS_MAX; peer++)
-            if ((s->targets & bit(peer)) != 0 && ops->held(ops->owner, s, peer) != NULL)
-                held |= bit(peer);
+            if ((s->targets & desired_bit(peer)) != 0 && ops->held(ops->owner, s, peer) != NULL)
+                held |= desired_bit(peer);
         uint64_t changed = held ^ s->held;
         s->held = held;
-        if (changed != 0 && s->nlri != 0)
-            settle_claims(d, s->nlri, changed);
+        if (changed != 0 && s->whole.nlri != 0)
+            settle(d, s, changed);
     }
 }
 
@@ -250,9 +309,6 @@ void desired_report_again(struct desired *d)
     while ((s = table_next(d->by_id, &cursor)) != NULL) {
         memset(s->reported, 0, sizeof(s->reported));
         settle_judge(d, s, ALL_PEERS);
-        if (s->nlri != 0)
-            settle_claims(d, s->nlri, ALL_PEERS);
-        else
-            settle_without_claim(d, s);
+        settle(d, s, ALL_PEERS);
     }
 }

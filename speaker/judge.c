@@ -1,5 +1,6 @@
 #include "speaker/accepting.h"
 #include "speaker/out_results.h"
+#include "speaker/parts.h"
 #include "speaker/speaker.h"
 #include "speaker/speaker_metrics.h"
 #include "speaker/store.h"
@@ -53,13 +54,39 @@ static bool is_in(const struct config *config, const struct config_platform *pla
 /* --- guard and profile --------------------------------------------------------------------------
  */
 
+static bool route_passes(const struct speaker *speaker, const struct guard_context *context,
+                         const struct standing *s, uint32_t nlri_id, uint32_t attributes,
+                         char why[REASON_MAX])
+{
+    struct guard_verdict verdict;
+    struct rib_nlri nlri = rib_nlri(speaker->rib, nlri_id);
+    struct communities communities = rib_attributes(speaker->rib, attributes);
+    guard_judge_bytes(context, (enum addr_family)s->family, nlri.bytes, nlri.len, &communities,
+                      &verdict);
+    if (verdict.count == 0)
+        return true;
+    (void)snprintf(why, REASON_MAX, "guard: %s: %s%.170s",
+                   guard_label(verdict.refusals[0].invariant),
+                   nlri_id != s->whole.nlri ? "of a part: " : "", verdict.refusals[0].text);
+    return false;
+}
+
+/* The rule as it is, and each part on its own octets. */
+static bool all_pass(const struct speaker *speaker, const struct guard_context *context,
+                     const struct standing *s, const struct desired_parts *parts,
+                     char why[REASON_MAX])
+{
+    bool passes = route_passes(speaker, context, s, s->whole.nlri, s->whole.attributes, why);
+    for (size_t i = 0; i < parts->count && passes; i++)
+        passes = route_passes(speaker, context, s, parts->at[i].nlri, parts->at[i].attributes, why);
+    return passes;
+}
+
 static bool guard_passes(const struct speaker *speaker, const struct config_platform *platform,
-                         const struct standing *s, const struct peer *peer, char why[REASON_MAX])
+                         const struct standing *s, const struct peer *peer,
+                         const struct desired_parts *parts, char why[REASON_MAX])
 {
     struct guard_context context;
-    struct guard_verdict verdict;
-    struct rib_nlri nlri = rib_nlri(speaker->rib, s->nlri);
-    struct communities communities = rib_attributes(speaker->rib, s->attributes);
     model_guard_context(speaker->model, platform, &context);
     context.orders = 0;
     guard_take_profile(&context, peer->settings.profile);
@@ -67,24 +94,19 @@ static bool guard_passes(const struct speaker *speaker, const struct config_plat
      * because of another one. */
     context.standing_count = 0;
     context.rules_max = 0;
-    guard_judge_bytes(&context, (enum addr_family)s->family, nlri.bytes, nlri.len, &communities,
-                      &verdict);
-    if (verdict.count != 0 && context.session_count != 0) {
+    bool passes = all_pass(speaker, &context, s, parts, why);
+    if (!passes && context.session_count != 0) {
         struct accepting *accepting = accepting_at(speaker, peer, s->family, &context);
-        guard_judge_bytes(&context, (enum addr_family)s->family, nlri.bytes, nlri.len, &communities,
-                          &verdict);
+        passes = all_pass(speaker, &context, s, parts, why);
         free(accepting);
     }
-    if (verdict.count == 0)
-        return true;
-    (void)snprintf(why, REASON_MAX, "guard: %s: %.180s", guard_label(verdict.refusals[0].invariant),
-                   verdict.refusals[0].text);
-    return false;
+    return passes;
 }
 
 /* A peer may be in several platforms: one that allows the rule and is not dry is enough. */
 static enum result_kind judge_platforms(const struct speaker *speaker, const struct peer *peer,
-                                        const struct standing *s, char why[REASON_MAX])
+                                        const struct standing *s, const struct desired_parts *parts,
+                                        char why[REASON_MAX])
 {
     const struct config *config = speaker->config;
     bool in_any = false, in_live = false;
@@ -96,7 +118,7 @@ static enum result_kind judge_platforms(const struct speaker *speaker, const str
         if (platform->dry_run)
             continue;
         in_live = true;
-        if (guard_passes(speaker, platform, s, peer, why))
+        if (guard_passes(speaker, platform, s, peer, parts, why))
             return RESULT_SENT;
     }
     if (in_live)
@@ -105,35 +127,34 @@ static enum result_kind judge_platforms(const struct speaker *speaker, const str
         (void)snprintf(why, REASON_MAX, "dry run of the peer's platform");
         return RESULT_DRY_RUN;
     }
-    return guard_passes(speaker, NULL, s, peer, why) ? RESULT_SENT : RESULT_REFUSED;
+    return guard_passes(speaker, NULL, s, peer, parts, why) ? RESULT_SENT : RESULT_REFUSED;
 }
 
-static bool profile_passes(const struct speaker *speaker, const struct peer *peer,
-                           const struct standing *s, char why[REASON_MAX])
+/* The guard's word comes before the profile's. */
+static enum result_kind judge_route(const struct speaker *speaker, const struct peer *peer,
+                                    const struct standing *s, struct desired_parts *ret_parts,
+                                    char why[REASON_MAX])
 {
-    struct flow_actions actions;
-    struct rule_error error = {0};
-    size_t taken;
-    struct rib_nlri nlri = rib_nlri(speaker->rib, s->nlri);
-    struct communities c = rib_attributes(speaker->rib, s->attributes);
-    bool passes =
-        nlri_decode(speaker->rule, (enum addr_family)s->family, nlri.bytes, nlri.len, &taken,
-                    &error) == STATUS_OK &&
-        actions_decode_all(&actions, c.at, c.count, c.ipv6, c.ipv6_count, &error) == STATUS_OK &&
-        profile_check(peer->settings.profile, speaker->rule, &actions, &error) == STATUS_OK;
-    if (!passes)
-        (void)snprintf(why, REASON_MAX, "profile: %s: %.180s", peer->settings.profile->name,
-                       error.why);
-    return passes;
+    char profile_why[REASON_MAX] = "";
+    enum status status = parts_make(speaker->parts_scratch, speaker->rib, peer->settings.profile, s,
+                                    ret_parts, profile_why);
+    enum result_kind kind = judge_platforms(speaker, peer, s, ret_parts, why);
+    if (kind == RESULT_SENT && status != STATUS_OK) {
+        (void)snprintf(why, REASON_MAX, "%s", profile_why);
+        kind = RESULT_REFUSED;
+    }
+    if (kind != RESULT_SENT)
+        parts_release(speaker->rib, ret_parts);
+    return kind;
 }
 
 static enum result_kind judge(void *owner, const struct standing *s, size_t number,
-                              char why[REASON_MAX])
+                              struct desired_parts *ret_parts, char why[REASON_MAX])
 {
     const struct speaker *speaker = owner;
     const struct peer *peer = peer_at(speaker, number);
     unsigned int family_bit = 1U << family_of(s);
-    if (peer == NULL || s->nlri == 0) {
+    if (peer == NULL || s->whole.nlri == 0) {
         (void)snprintf(why, REASON_MAX, "there is no such peer or rule");
         return RESULT_REFUSED;
     }
@@ -150,10 +171,7 @@ static enum result_kind judge(void *owner, const struct standing *s, size_t numb
                        message_family_name(family_of(s)));
         return RESULT_REFUSED;
     }
-    enum result_kind kind = judge_platforms(speaker, peer, s, why);
-    if (kind == RESULT_SENT && !profile_passes(speaker, peer, s, why))
-        kind = RESULT_REFUSED;
-    return kind;
+    return judge_route(speaker, peer, s, ret_parts, why);
 }
 
 /* --- the other callbacks ------------------------------------------------------------------------
@@ -184,6 +202,12 @@ static const char *down(void *owner, size_t number)
     if (peer == NULL || peer->established != NULL)
         return NULL;
     return peer->last_error[0] != '\0' ? peer->last_error : fsm_state_name(peer_state(peer));
+}
+
+static size_t room(void *owner, size_t number)
+{
+    const struct peer *peer = peer_at(owner, number);
+    return peer == NULL ? 0 : rib_out_room(&peer->rib_out);
 }
 
 static enum status want(void *owner, size_t number, uint32_t nlri, uint32_t attributes)
@@ -247,6 +271,7 @@ struct desired_ops judge_ops(struct speaker *speaker)
     return (struct desired_ops){.judge = judge,
                                 .held = held,
                                 .down = down,
+                                .room = room,
                                 .want = want,
                                 .announced = announced,
                                 .report = report,

@@ -8,6 +8,7 @@
 #include "speaker/listeners.h"
 #include "speaker/out_results.h"
 #include "speaker/out_updates.h"
+#include "speaker/parts.h"
 #include "speaker/presence.h"
 #include "speaker/speaker_metrics.h"
 #include "speaker/store.h"
@@ -160,12 +161,12 @@ static enum status use_config(struct speaker *speaker, const struct config *conf
 
 static enum status make_parts(struct speaker *speaker)
 {
-    speaker->rule = calloc(1, sizeof(*speaker->rule));
-    speaker->rib = rib_new(DESIRED_MAX);
+    speaker->parts_scratch = calloc(1, sizeof(*speaker->parts_scratch));
+    speaker->rib = rib_new(DESIRED_ROUTES_MAX);
     struct desired_options options = {.rib = speaker->rib, .ops = judge_ops(speaker)};
     if (speaker->rib != NULL)
         speaker->desired = desired_new(&options);
-    if (speaker->rule == NULL || speaker->desired == NULL)
+    if (speaker->parts_scratch == NULL || speaker->desired == NULL)
         return STATUS_NO_MEMORY;
     return out_results_new(&speaker->out_results, speaker);
 }
@@ -234,7 +235,7 @@ static void free_parts(struct speaker *speaker)
     rib_free(speaker->rib);
     out_results_free(speaker->out_results);
     model_free(speaker->model);
-    free(speaker->rule);
+    free(speaker->parts_scratch);
 }
 
 void speaker_part_closed(void *owner)

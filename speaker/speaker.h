@@ -16,6 +16,7 @@ struct in_jobs;
 struct out_results;
 struct control;
 struct listeners;
+struct parts_scratch;
 struct presence;
 
 enum { BOOT_ID_LEN = 36 };
@@ -47,7 +48,7 @@ struct speaker {
     struct out_results *out_results;
     struct control *control;
     struct presence *presence;
-    struct flow_rule *rule; /* scratch of the judge; it is large */
+    struct parts_scratch *parts_scratch; /* of the judge */
     uv_timer_t tick;
     uv_fs_t sync;
     bool syncing, complete, journal_failed, accepting_changed;

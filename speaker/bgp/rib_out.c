@@ -118,6 +118,12 @@ static void set_announced(struct rib_out *out, uint32_t nlri, uint32_t attribute
     }
 }
 
+size_t rib_out_room(const struct rib_out *out)
+{
+    size_t wanted = out->wanted[BGP_FLOW4] + out->wanted[BGP_FLOW6];
+    return wanted < out->max_routes ? out->max_routes - wanted : 0;
+}
+
 enum status rib_out_want(struct rib_out *out, uint32_t nlri, uint32_t attributes)
 {
     uint32_t before = rib_out_wanted(out, nlri);
@@ -128,7 +134,7 @@ enum status rib_out_want(struct rib_out *out, uint32_t nlri, uint32_t attributes
         return status;
     enum bgp_family family = rib_nlri(out->rib, nlri).family;
     if (before == 0) {
-        if (out->wanted[BGP_FLOW4] + out->wanted[BGP_FLOW6] >= out->max_routes)
+        if (rib_out_room(out) == 0)
             return STATUS_LIMIT;
         rib_hold_nlri_again(out->rib, nlri);
         out->wanted[family]++;

@@ -121,7 +121,7 @@ def _bird_component(component, text):
         return _bird_prefix(text)
     if component in BITS:
         return _bird_bits(component, text)
-    return Cut(_bird_numbers(text[:-len(", ...")])) if text.endswith(", ...") else _bird_numbers(text)
+    return Cut(_bird_numbers(text[:text.rindex(",")])) if text.endswith("...") else _bird_numbers(text)
 
 
 def bird(peer, family):

@@ -201,7 +201,8 @@ class Judgement(Case):
         wait_for("dry run", lambda: w.results("m-dry").get("bird", "").startswith("dry-run"))
         w.announce("m-guard", "match destination 198.51.100.10/32 protocol =udp then discard")
         wait_for("guard", lambda: w.results("m-guard").get("gobgp", "").startswith("refused: guard: protected"))
-        w.announce("m-many", "match destination 198.51.100.9/32 protocol =udp source-port =1,=2,=3,=4,=5,=6 then discard")
+        ports = ",".join(f"={port}" for port in range(1, 301, 10))
+        w.announce("m-many", f"match destination 198.51.100.9/32 protocol =udp port {ports} then discard")
         wait_for("profile", lambda: w.results("m-many").get("bird", "").startswith("refused: profile: generic"))
         self.assertEqual(w.results("m-many")["gobgp"], "sent")
         self.present(gobgp, "198.51.100.9/32")
@@ -229,6 +230,48 @@ class Judgement(Case):
         w.withdraw("m-accept", "match destination 198.51.100.9/32 source 192.0.2.1/32 protocol =tcp port =179")
         wait_for("neither is there", lambda: gobgp.routes() == [])
         wait_for("and why", lambda: w.results("m-cut").get("gobgp", "").startswith("refused: guard: bgp-session"))
+    def test_a_rule_goes_as_parts_where_a_profile_needs_it_and_none_is_left(self):
+        w = self.world
+        gobgp, frr = w.peer(GoBgp, "gobgp"), w.peer(Frr, "frr", own_as=65002)
+        w.up()
+        w.all_established()
+        rule = "match destination 198.51.100.9/32 protocol =udp source-port =1,=3,=5,=7,=9,=11 then rate-limit 2500000B/s"
+        limits = {2500000: 1, 1250000: 2}
+
+        def has(peer, rate):
+            routes = [r for r in peer.routes() if "198.51.100.9/32" in r]
+            shown = f"rate: {rate}" if peer is gobgp else f"rate {rate}"
+            return len(peer.routes()) == len(routes) == limits[rate] and all(shown in r for r in routes)
+
+        def reload_with(profile):
+            gobgp.use_profile = profile
+            w.write_config()
+            w.speaker.process.send_signal(signal.SIGHUP)
+
+        w.announce("m-1", rule)
+        wait_for("the whole", lambda: has(gobgp, 2500000))
+        wait_for("its parts", lambda: has(frr, 1250000))
+        wait_for("one answer", lambda: w.results("m-1") == {"gobgp": "sent", "frr": "sent: as 2 rules"})
+        wait_for("parts count as routes", lambda: w.state.cli("HGET", "weir:peer:sp1:frr", "routes_ipv4") == "2")
+        w.speaker.kill()
+        self.absent(frr, "198.51.100.9/32")
+        w.start_speaker()
+        wait_for("its parts again", lambda: has(frr, 1250000) and has(gobgp, 2500000), 20)
+        parts = (1250000, "sent: as 2 rules")
+        for profile, (rate, said) in (("frr", parts), ("gobgp", (2500000, "sent")), ("frr", parts)):
+            reload_with(profile)
+            wait_for(f"the form of {profile}, and nothing of the other", lambda r=rate: has(gobgp, r))
+            wait_for("said so", lambda s=said: w.results("m-1")["gobgp"] == s)
+        w.announce("m-2", "match destination 198.51.100.9/32 protocol =udp source-port =11 then discard")
+        wait_for("a part that is another's rule now", lambda: "shadow: m-2" in w.results("m-1")["frr"])
+        self.assertEqual(len(frr.routes()), 2)
+        w.withdraw("m-2", "match destination 198.51.100.9/32 protocol =udp source-port =11 then discard")
+        wait_for("its own again", lambda: has(frr, 1250000))
+        w.withdraw("m-1", rule)
+        wait_for("nothing is left", lambda: frr.routes() == [] and gobgp.routes() == [])
+        wait_for("results", lambda: w.results("m-1") == {"gobgp": "withdrawn", "frr": "withdrawn"})
+        self.assertEqual(w.command(command="status")["peers"][1]["wanted"], 0)
+        self.assertNotIn("notification received", w.speaker.text())
 
     def test_dry_run_of_a_platform_a_method_or_a_policy_is_of_it_alone(self):
         """Whatever policy says: who starts a speaker with these lines has its word that nothing is sent."""

@@ -95,6 +95,12 @@ Test(warnings, each_danger_is_told)
                        "methods: [{name: m, match: {destination: infer, fragment: "
                        "[first-fragment]}, action: {discard: true}}]\n",
          "method m: peer a will not get its IPv4 rules: ios-xr does not match fragment 0x4"},
+        {GOOD NETWORKS "peers: [{name: a, address: 192.0.2.2, remote_as: 64500, profile: frr}]\n"
+                       "methods: [{name: m, match: {destination: infer, protocol: [udp], "
+                       "source_port: [53, 123, 389, 1900, 5353, 11211]}, action: {discard: true}}]"
+                       "\n",
+         "method m: peer a (profile frr) gets each of its IPv4 rules as 2, which count as 2 "
+         "routes"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         must_warn(cases[i][0], cases[i][1]);

@@ -12,6 +12,13 @@
 /* Two peers whose sessions are always up and take everything at once, and a list of what was said.
  */
 enum { PEERS = 2 };
+
+/* The peer takes the rule of this id as `count` parts: the rules `first`, `first` + 1 … */
+struct world_split {
+    char id[ID_TEXT_MAX];
+    uint8_t first, count, action;
+};
+
 struct world {
     struct rib *rib;
     struct rib_out out[PEERS];
@@ -20,22 +27,36 @@ struct world {
     struct desired_time now;
     char refuse[ID_TEXT_MAX]; /* the judge says no to this id */
     char hold[ID_TEXT_MAX];   /* and this one is held */
-    char log[4096];           /* "m-1@p0:sent m-1@p0:withdrawn …" */
+    struct world_split splits[PEERS];
+    char why[REASON_MAX]; /* of the last report */
+    char log[4096];       /* "m-1@p0:sent m-1@p0:withdrawn …" */
     char ended[256], forgotten[256];
     struct mitigation m; /* scratch; it is large */
 };
 
 static inline enum result_kind judge(void *owner, const struct standing *s, size_t peer,
-                                     char why[REASON_MAX])
+                                     struct desired_parts *ret_parts, char why[REASON_MAX])
 {
     struct world *w = owner;
-    (void)peer;
     if (s->dry_run)
         return RESULT_DRY_RUN;
-    if (strcmp(s->id, w->refuse) != 0)
-        return RESULT_SENT;
-    snprintf(why, REASON_MAX, "no");
-    return RESULT_REFUSED;
+    if (strcmp(s->id, w->refuse) == 0) {
+        snprintf(why, REASON_MAX, "no");
+        return RESULT_REFUSED;
+    }
+    const struct world_split *split = &w->splits[peer < PEERS ? peer : 0];
+    bool is_split = split->count > 0 && strcmp(s->id, split->id) == 0;
+    for (uint8_t i = 0; is_split && i < split->count; i++) {
+        uint8_t nlri[4] = {3, 1, 8, (uint8_t)(split->first + i)};
+        uint8_t community[1][COMMUNITY_LEN] = {{0x80, 0, 0, 0, 0, 0, split->action, 77}};
+        struct communities communities = {.at = (const uint8_t(*)[COMMUNITY_LEN])community,
+                                          .count = 1};
+        cr_assert_eq(rib_hold_nlri(w->rib, BGP_FLOW4, nlri, 4, &ret_parts->at[i].nlri), STATUS_OK);
+        cr_assert_eq(rib_hold_attributes(w->rib, &communities, &ret_parts->at[i].attributes),
+                     STATUS_OK);
+        ret_parts->count++;
+    }
+    return RESULT_SENT;
 }
 
 static inline const char *held(void *owner, const struct standing *s, size_t peer)
@@ -49,6 +70,12 @@ static inline const char *down(void *owner, size_t peer)
 {
     struct world *w = owner;
     return peer < PEERS && w->down[peer] ? "down" : NULL;
+}
+
+static inline size_t room(void *owner, size_t peer)
+{
+    struct world *w = owner;
+    return peer < PEERS ? rib_out_room(&w->out[peer]) : 0;
 }
 
 static inline enum status want(void *owner, size_t peer, uint32_t nlri, uint32_t attributes)
@@ -71,6 +98,7 @@ static inline void report(void *owner, const struct standing *s, size_t peer, en
     snprintf(w->log + len, sizeof(w->log) - len, "%s@p%zu:%s ", s->id, peer,
              result_kind_name(kind));
     cr_assert_not_null(why);
+    snprintf(w->why, sizeof(w->why), "%s", why);
 }
 
 static inline void ended(void *owner, const struct standing *s)
@@ -101,7 +129,7 @@ static inline struct world *world_new(void)
     }
     struct desired_options options = {
         .rib = w->rib,
-        .ops = {judge, held, down, want, announced, report, ended, forgotten, w},
+        .ops = {judge, held, down, room, want, announced, report, ended, forgotten, w},
         .orphan_max_ms = ORPHAN_MAX_MS,
     };
     w->desired = desired_new(&options);

@@ -89,7 +89,7 @@ Test(desired, another_rule_under_the_same_id_replaces_the_route)
     apply(w, mitigation(w, "m-1", 1, 1), STATUS_OK);
     apply(w, mitigation(w, "m-1", 2, 2), STATUS_OK);
     cr_assert_eq(routes(w, 0), 1);
-    cr_assert_eq(rib_nlri(w->rib, desired_find(w->desired, "m-1")->nlri).bytes[3], 2);
+    cr_assert_eq(rib_nlri(w->rib, desired_find(w->desired, "m-1")->whole.nlri).bytes[3], 2);
     cr_assert_eq(rib_nlri_count(w->rib), 1);
     world_free(w);
 }
@@ -160,8 +160,8 @@ Test(desired, of_two_with_one_match_the_later_has_it_until_it_goes)
     m->communities[0][6] = 9;
     apply(w, m, STATUS_OK);
     cr_assert_eq(routes(w, 0), 1);
-    cr_assert_eq(rib_out_announced(&w->out[0], desired_find(w->desired, "m-2")->nlri),
-                 desired_find(w->desired, "m-2")->attributes);
+    cr_assert_eq(rib_out_announced(&w->out[0], desired_find(w->desired, "m-2")->whole.nlri),
+                 desired_find(w->desired, "m-2")->whole.attributes);
     cr_assert_not_null(strstr(w->log, "m-2@p0:sent"));
     cr_assert_not_null(strstr(w->log, "m-1@p0:refused"));
     w->log[0] = '\0';
@@ -171,8 +171,8 @@ Test(desired, of_two_with_one_match_the_later_has_it_until_it_goes)
     cr_assert_not_null(strstr(w->log, "m-2@p0:withdrawn"));
     cr_assert_not_null(strstr(w->log, "m-1@p0:sent"));
     cr_assert_eq(routes(w, 0), 1);
-    cr_assert_eq(rib_out_announced(&w->out[0], desired_find(w->desired, "m-1")->nlri),
-                 desired_find(w->desired, "m-1")->attributes);
+    cr_assert_eq(rib_out_announced(&w->out[0], desired_find(w->desired, "m-1")->whole.nlri),
+                 desired_find(w->desired, "m-1")->whole.attributes);
     world_free(w);
 }
 
@@ -261,7 +261,7 @@ Test(desired, an_nlri_that_fits_no_message_is_refused)
     struct world *w = world_new();
     apply(w, mitigation(w, "m-1", 1, 1), STATUS_OK);
     w->log[0] = '\0';
-    desired_unfit(w->desired, 0, desired_find(w->desired, "m-1")->nlri);
+    desired_unfit(w->desired, 0, desired_find(w->desired, "m-1")->whole.nlri);
     expect_log(w, "m-1@p0:refused ");
     world_free(w);
 }

@@ -1,0 +1,22 @@
+#ifndef SPEAKER_PARTS_H
+#define SPEAKER_PARTS_H
+
+#include "flowspec/split.h"
+#include "speaker/desired.h"
+
+/*
+ * A mitigation's route as a peer's profile takes it: as it is, or as the parts that profile_split
+ * makes of it, each with its own octets and, where a rate is divided, with its own communities.
+ */
+struct parts_scratch {
+    struct flow_rule whole, rules[DESIRED_PARTS_MAX]; /* large */
+};
+
+/* OK: count 0 where the profile takes it as it is. REFUSED, and `why`: neither so nor in parts. */
+enum status parts_make(struct parts_scratch *scratch, struct rib *rib,
+                       const struct router_profile *profile, const struct standing *s,
+                       struct desired_parts *ret_parts, char why[REASON_MAX]);
+/* For parts that nobody was given. */
+void parts_release(struct rib *rib, struct desired_parts *parts);
+
+#endif
