@@ -15,7 +15,7 @@ Test(sendable, keeps_the_meaning_of_what_only_peers_write)
         {ADDR_IPV4, "0604a600011170", "match port true"},
         {ADDR_IPV4, "0604a500011170", "match port true"},
         {ADDR_IPV4, "0604a30000ffff", "match port >=65535"},
-        {ADDR_IPV4, "06030206d40100", "match protocol >tcp&true"},
+        {ADDR_IPV4, "06030206d40100", "match protocol >6&true"},
         {ADDR_IPV6, "060da10fffffff", "match ipv6 flow-label false"},
         {ADDR_IPV6, "060aa100011170", "match ipv6 packet-length =70000"},
         {ADDR_IPV4, "03098000", "match tcp-flags fin&!fin"},
