@@ -11,7 +11,7 @@ const struct target element_targets[TARGET_COUNT] = {
 #undef X
 };
 
-enum { ELEMENTS_END = 354 };
+enum { ELEMENTS_END = 410 };
 
 /* clang-format off */
 static const struct element_rule rules[ELEMENTS_END] = {
@@ -57,6 +57,7 @@ static const struct element_rule rules[ELEMENTS_END] = {
     [86] = {TARGET_PACKETS, 1, 0},         /* packetTotalCount */
     [88] = {TARGET_FRAGMENT_OFFSET, 0, 0}, /* fragmentOffset */
     [89] = {TARGET_FORWARDING, 0, 0},      /* forwardingStatus */
+    [104] = {TARGET_SECTION_FRAME, 1, 0},  /* layer2packetSectionData, which 315 replaces */
     [139] = {TARGET_ICMP, 0, 0},           /* icmpTypeCodeIPv6 */
     [141] = {TARGET_LINE_CARD, 0, 0},      /* lineCardId */
     [145] = {TARGET_TEMPLATE_ID, 0, 0},    /* templateId */
@@ -109,6 +110,8 @@ static const struct element_rule rules[ELEMENTS_END] = {
     [325] = {TARGET_END, 1, UNIT_NANO},
     [352] = {TARGET_BYTES, 2, 0}, /* layer2OctetDeltaCount */
     [353] = {TARGET_BYTES, 3, 0}, /* layer2OctetTotalCount */
+    [408] = {TARGET_FRAME_TYPE, 0, 0},     /* dataLinkFrameType */
+    [409] = {TARGET_SECTION_OFFSET, 0, 0}, /* sectionOffset */
 };
 /* clang-format on */
 

@@ -13,7 +13,7 @@ enum target_kind {
     KIND_UINT,    /* reduced-size integers of 1 to 8 octets, saturating */
     KIND_EITHER,  /* the same; several fields may fill it, the first that is not 0 wins */
     KIND_ADDR,    /* 4 or 16 octets; several fields, the first that is not all zero wins */
-    KIND_FLOAT,   /* 8 octets */
+    KIND_FLOAT,   /* 4 or 8 octets */
     KIND_SECTION, /* any length: octets of a packet */
 };
 
@@ -68,6 +68,8 @@ enum target_kind {
     X(REVERSE_PACKETS, extra.reverse_packets, UINT, 0, NEED_REVERSE)                               \
     X(REVERSE_TCP_FLAGS, extra.reverse_tcp_flags, UINT, 0, NEED_REVERSE)                           \
     X(FRAME_LEN, extra.frame_len, UINT, 0, NEED_SECTION)                                           \
+    X(SECTION_OFFSET, extra.section_offset, UINT, 0, NEED_SECTION)                                 \
+    X(FRAME_TYPE, extra.frame_type, UINT, 0, NEED_SECTION)                                         \
     X(SECTION_IP, extra.section, SECTION, 0, NEED_SECTION)                                         \
     X(SECTION_FRAME, extra.section, SECTION, 0, NEED_SECTION)
 

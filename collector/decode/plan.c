@@ -84,6 +84,20 @@ static uint64_t load_member(const uint8_t *at, uint8_t width)
     return value;
 }
 
+/* float64, or reduced to float32: RFC 7011, 6.2 */
+static void store_float(uint8_t *to, const uint8_t *from, size_t len)
+{
+    double value;
+    if (len == 4) {
+        float reduced;
+        memcpy(&reduced, &(uint32_t){load_u32(from)}, 4);
+        value = (double)reduced;
+    } else {
+        memcpy(&value, &(uint64_t){load_u64(from)}, 8);
+    }
+    memcpy(to, &value, 8);
+}
+
 static bool all_zero(const uint8_t *at, size_t len)
 {
     for (size_t i = 0; i < len; i++)
@@ -168,7 +182,7 @@ static inline void run_step(const struct plan_step *step, const uint8_t *segment
             store_addr((struct ip_addr *)to, from, step->len);
         break;
     case OP_FLOAT:
-        memcpy(to, &(uint64_t){load_u64(from)}, 8);
+        store_float(to, from, step->len);
         break;
     case OP_SECTION_IP:
         store_section(record, SECTION_IP, from, step->len);
@@ -195,7 +209,7 @@ static bool len_fits(const struct target *target, size_t len)
     case KIND_ADDR:
         return len == 4 || len == 16;
     case KIND_FLOAT:
-        return len == 8;
+        return len == 4 || len == 8;
     case KIND_SECTION:
         return len >= 1;
     }

@@ -56,7 +56,9 @@ struct plan_extra {
     uint64_t boot_ms;                       /* 160 */
     const uint8_t *section;                 /* 313, 315; lent as the datagram is */
     uint32_t section_len;
-    uint32_t frame_len; /* 312 */
+    uint32_t frame_len;      /* 312 */
+    uint16_t section_offset; /* 409: octets of the packet that stand before the section */
+    uint16_t frame_type;     /* 408: of a frame's section; 0: not told, 1: Ethernet */
     uint32_t active_timeout_s;
     uint32_t line_card;   /* 141 */
     uint32_t template_id; /* 145 */

@@ -23,7 +23,8 @@ static void tidy_icmp(struct flow_record *flow)
 {
     const uint32_t both = FLOW_SRC_PORT | FLOW_DST_PORT;
     /* Older exporters write type and code into the destination port. Both ports 0 may be an echo
-     * reply or nothing said, so nothing is taken from that. */
+     * reply or nothing said, so nothing is taken from that. A field of 0 is believed: beside it an
+     * ASA has ICMP's identifier in the port. */
     if (!(flow->has & FLOW_ICMP) && (flow->has & both) == both && flow->src_port == 0 &&
         flow->dst_port != 0) {
         flow->icmp_type = (uint8_t)(flow->dst_port >> 8);
@@ -130,12 +131,16 @@ static void finish_time(const struct decode_context *context, const struct decod
     struct flow_record *flow = &record->flow;
     const struct plan_extra *extra = &record->extra;
 
-    if (plan->has_end && extra->end != 0) {
+    /* A time of 0 is one that was not told; no time since the export is one. */
+    bool has_end = plan->has_end && (extra->end != 0 || plan->unit == UNIT_DELTA);
+    bool has_start = plan->has_start && (extra->start != 0 || plan->unit == UNIT_DELTA);
+
+    if (has_end) {
         flow->time_ms = time_to_ms(context, extra, plan->unit, extra->end);
         if (flow->time_ms != 0)
             flow->has |= FLOW_TIME;
     }
-    if (plan->has_start && plan->has_end && extra->start != 0 && extra->end != 0) {
+    if (has_start && has_end) {
         if (plan->unit == UNIT_UPTIME)
             flow->duration_ms = uptime_before((uint32_t)extra->end, extra->start);
         else
@@ -177,6 +182,7 @@ static void finish_fragment(struct plan_record *record)
 /* A packet inside the record: it says what the record's own fields do not. */
 static void finish_section(struct decode_context *context, struct plan_record *record)
 {
+    enum { FRAME_ETHERNET = 1 };
     struct flow_record *flow = &record->flow;
     const struct plan_extra *extra = &record->extra;
     struct flow_record packet = {0};
@@ -184,10 +190,13 @@ static void finish_section(struct decode_context *context, struct plan_record *r
     if (extra->section_kind == SECTION_NONE)
         return;
     struct wire_reader r = wire_reader_of(extra->section, extra->section_len);
-    bool found = extra->section_kind == SECTION_IP ? packet_parse_ip(&r, &packet)
-                                                   : packet_parse_ethernet(&r, &packet);
-    if (!found)
-        state_refuse(context, DECODE_PACKET);
+    /* Neither the middle of a packet nor a frame of another medium says where its header is. */
+    if (extra->section_offset == 0 && extra->frame_type <= FRAME_ETHERNET) {
+        bool found = extra->section_kind == SECTION_IP ? packet_parse_ip(&r, &packet)
+                                                       : packet_parse_ethernet(&r, &packet);
+        if (!found)
+            state_refuse(context, DECODE_PACKET);
+    }
     packet_complete(flow, &packet);
     if (!(flow->has & (FLOW_BYTES | FLOW_PACKETS))) {
         flow->bytes = extra->frame_len > 0 ? extra->frame_len : packet.ip_length;
