@@ -1,5 +1,7 @@
 #include "collector/out_exporters.h"
 
+#include "collector/exporter_domains.h"
+
 #include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/base/metrics.h"
@@ -15,7 +17,8 @@
 enum {
     FIELDS_MAX = 24 + DECODE_REASON_COUNT + TALLY_REASON_COUNT,
     VALUE_MAX = 64,
-    LABELS_MAX = 1000
+    LABELS_MAX = 1000,
+    DOMAINS_EVERY_MS = 5000 /* they are long */
 };
 
 static struct metric_family sequence_gaps = {
@@ -47,6 +50,7 @@ static struct metric_family two_senders = {
 /* What the metrics have been told of an exporter. */
 struct told {
     uint64_t datagrams, sequence_lost, sampling_changes, sampling_contradictions;
+    uint64_t domains_ms; /* when its hash was given its domains; 0: never */
 };
 
 struct out_exporters {
@@ -55,6 +59,7 @@ struct out_exporters {
     struct table *told; /* by address: struct told */
     uint64_t told_ms;
     struct log_limiter change_limiter, contradiction_limiter;
+    struct text domains;
     /* While telling. */
     const struct tally *tally;
     uint64_t now_ms, wall_ms;
@@ -85,6 +90,7 @@ enum status out_exporters_new(struct out_exporters **ret_out,
         free(out);
         return STATUS_NO_MEMORY;
     }
+    text_init(&out->domains, 0);
     log_limiter_init(&out->change_limiter, 60000);
     log_limiter_init(&out->contradiction_limiter, 60000);
     *ret_out = out;
@@ -96,13 +102,14 @@ void out_exporters_free(struct out_exporters *out)
     if (out == NULL)
         return;
     table_free(out->told);
+    text_done(&out->domains);
     free(out);
 }
 
 /* --- the hash --- */
 
 struct fields {
-    struct redis_arg args[2 + 2 * FIELDS_MAX];
+    struct redis_arg args[2 + 2 * (FIELDS_MAX + 1)];
     char values[FIELDS_MAX][VALUE_MAX], names[FIELDS_MAX][32];
     size_t arg_count, count;
 };
@@ -177,6 +184,23 @@ static void add_sampling(struct fields *f, const struct decode_exporter_info *in
     }
 }
 
+/* Not with every second's: for most of them nothing but counts has changed. */
+static void add_domains(struct out_exporters *out, struct fields *f,
+                        const struct decode_exporter_info *info)
+{
+    struct told *told = table_find(out->told, &info->addr, sizeof(info->addr));
+    if (told == NULL ||
+        (told->domains_ms != 0 && out->now_ms - told->domains_ms < DOMAINS_EVERY_MS))
+        return;
+    text_clear(&out->domains);
+    exporter_domains_add(&out->domains, info, (int64_t)out->wall_ms - (int64_t)out->now_ms);
+    if (out->domains.failed)
+        return;
+    told->domains_ms = out->now_ms;
+    f->args[f->arg_count++] = (struct redis_arg){"domain_list", strlen("domain_list")};
+    f->args[f->arg_count++] = (struct redis_arg){out->domains.at, out->domains.len};
+}
+
 static void write_hash(struct out_exporters *out, const struct decode_exporter_info *info,
                        const struct tally_exporter *exporter, const char *address)
 {
@@ -205,6 +229,7 @@ static void write_hash(struct out_exporters *out, const struct decode_exporter_i
     if (info->active_timeout_ms > 0)
         add_number(&f, "active_timeout_ms", info->active_timeout_ms);
     add_number(&f, "last_seen", out->wall_ms - (out->now_ms - (uint64_t)info->last_ms));
+    add_domains(out, &f, info);
     /* What cannot be written now is written with the next second's. */
     if (redis_command(out->options.redis, f.args, f.arg_count, NULL, NULL) == STATUS_OK)
         (void)redis_commandf(out->options.redis, NULL, NULL, "PEXPIRE %s %d", key,
@@ -250,7 +275,8 @@ static void tell_metrics(struct out_exporters *out, const struct decode_exporter
     add_since(&exporter_datagrams, address, info->counts.datagrams, told->datagrams);
     add_since(&sequence_gaps, address, info->counts.sequence_lost, told->sequence_lost);
     log_sampling(out, info, told, address);
-    *told = (struct told){.sampling_changes = info->sampling.changes,
+    *told = (struct told){.domains_ms = told->domains_ms,
+                          .sampling_changes = info->sampling.changes,
                           .sampling_contradictions = info->sampling.contradictions,
                           .datagrams = info->counts.datagrams,
                           .sequence_lost = info->counts.sequence_lost};

@@ -18,6 +18,7 @@
  *   sampling_changes  how often a sampler's rate, or that of headers, became another
  *   sampling_contradictions   how often two sources said different rates for the same records
  *   sampling_contradiction    the last one: "override 100, options 1000"; the first was used
+ *   domain_list       its domains as a JSON array, at least every 5 s: exporter_domains.h
  *   domains, templates, samplers, datagrams, records
  *   refused           parts of datagrams and records that were refused, in all
  *   refused_<REASON>  the same by reason; only those that happened

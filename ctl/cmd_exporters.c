@@ -11,15 +11,29 @@ static bool is_rate_unknown(const json_t *exporter)
     return strcmp(show_string(exporter, "sampling_source"), "default") == 0;
 }
 
+/* A text that is JSON becomes that; what is none goes. */
+static void read_domains(json_t *exporter)
+{
+    if (show_member(exporter, "domain_list") == NULL)
+        return;
+    json_t *list = json_loads(show_string(exporter, "domain_list"), 0, NULL);
+    if (json_is_array(list))
+        (void)json_object_set(exporter, "domain_list", list);
+    else
+        (void)json_object_del(exporter, "domain_list");
+    json_decref(list);
+}
+
 /* What collectors wrote of one exporter; the address is the key's part. */
 static json_t *exporter_of(const struct redis_reply *hash, const char *address)
 {
-    static const char *const texts[] = {"name", "collector", "formats", "sampling_source",
-                                        "sampling_contradiction"};
+    static const char *const texts[] = {
+        "name", "collector", "formats", "sampling_source", "sampling_contradiction", "domain_list"};
     json_t *object = noun_plain(hash);
     noun_numbers(object, texts, sizeof texts / sizeof texts[0], true);
     (void)json_object_set_new(object, "address", show_json_text(address));
     (void)json_object_set_new(object, "heard", json_true());
+    read_domains(object);
     if (show_member(object, "sampling_rate") != NULL)
         (void)json_object_set_new(object, "sampling_known", json_boolean(!is_rate_unknown(object)));
     return object;
@@ -150,6 +164,73 @@ static void print(const json_t *list, uint64_t now_ms)
     grid_print(&grid, stdout);
 }
 
+/* "NO_TEMPLATE 3, RECORD 1" */
+static void add_refusals(struct grid *grid, const json_t *domain)
+{
+    struct text text;
+    const char *reason;
+    json_t *count, *refused = json_object_get(domain, "refused");
+    text_init(&text, 0);
+    json_object_foreach(refused, reason, count)
+        text_addf(&text, "%s%s %.0f", text.len > 0 ? ", " : "", reason, json_number_value(count));
+    grid_add(grid, text.len > 0 ? text_str(&text) : "0");
+    text_done(&text);
+}
+
+/* The template told longest ago: the next refresh should make it younger. */
+static void add_oldest(struct grid *grid, const json_t *domain, uint64_t now_ms)
+{
+    char age[TEXT_QUANTITY_MAX];
+    uint64_t oldest_ms = 0;
+    size_t i;
+    json_t *t;
+    json_array_foreach(json_object_get(domain, "template_list"), i, t)
+    {
+        uint64_t told_ms = show_u64(t, "told");
+        if (oldest_ms == 0 || told_ms < oldest_ms)
+            oldest_ms = told_ms;
+    }
+    grid_add(grid, oldest_ms != 0 ? show_age(oldest_ms, now_ms, age) : "");
+}
+
+static void add_domain(struct grid *grid, const json_t *exporter, const json_t *domain,
+                       uint64_t now_ms)
+{
+    char age[TEXT_QUANTITY_MAX];
+    const char *agent = show_string(domain, "agent");
+    double rate = show_number(domain, "sampling_rate");
+    grid_add(grid, show_string(exporter, "address"));
+    grid_add(grid, show_string(domain, "format"));
+    grid_addf(grid, "%s%s%.0f", agent, agent[0] != '\0' ? " " : "", show_number(domain, "domain"));
+    if (rate > 0)
+        grid_addf(grid, "1:%g (%s)", rate, show_string(domain, "sampling_source"));
+    else
+        grid_add(grid, show_number(domain, "records") > 0 ? "unknown, as 1:1" : "");
+    add_number(grid, domain, "templates");
+    add_oldest(grid, domain, now_ms);
+    add_number(grid, domain, "records");
+    grid_addf(grid, "%.0f %s", show_number(domain, "sequence_lost"),
+              show_string(domain, "sequence_unit"));
+    add_refusals(grid, domain);
+    grid_add(grid, show_age(show_u64(domain, "last_seen"), now_ms, age));
+}
+
+static void print_domains(const json_t *list, uint64_t now_ms)
+{
+    static const char *const heads[] = {"EXPORTER", "FORMAT",   "DOMAIN", "SAMPLING", ">TEMPLATES",
+                                        ">OLDEST",  ">RECORDS", ">LOST",  "REFUSED",  ">SEEN"};
+    struct grid grid;
+    size_t i, j;
+    json_t *exporter, *domain;
+    grid_init(&grid, sizeof heads / sizeof heads[0], heads);
+    json_array_foreach(list, i, exporter)
+    {
+        json_array_foreach(json_object_get(exporter, "domain_list"), j, domain)
+            add_domain(&grid, exporter, domain, now_ms);
+    }
+    grid_print(&grid, stdout);
+}
+
 /* The registry of exporters is on the first telemetry server. */
 static bool collect(struct session *session, json_t *list, uint64_t *ret_now_ms)
 {
@@ -175,7 +256,9 @@ int exporters_run(const struct command_context *context, int argc, char **argv)
 {
     struct session session;
     uint64_t now_ms = 0;
-    if (!command_options(context, &argc, argv, NULL, 0))
+    bool domains = false;
+    const struct command_option options[] = {COMMAND_FLAG("--domains", domains)};
+    if (!command_options(context, &argc, argv, options, 1))
         return EXIT_USAGE;
     if (argc > 1)
         return command_usage_error(context, "takes no argument: %s", argv[1]);
@@ -187,6 +270,8 @@ int exporters_run(const struct command_context *context, int argc, char **argv)
         add_silent(session.config, list);
     if (good && context->json)
         (void)show_json(json_incref(list));
+    else if (good && json_array_size(list) > 0 && domains)
+        print_domains(list, now_ms);
     else if (good && json_array_size(list) > 0)
         print(list, now_ms);
     else if (good)

@@ -28,9 +28,13 @@ static const struct command commands[] = {
      "  --policy P  only what this policy counts\n"
      "  --once      one shot\n",
      top_run},
-    {"exporters", "", "who sends flow export: formats, sampling and its source, losses, refusals",
+    {"exporters", "[--domains]",
+     "who sends flow export: formats, sampling and its source, losses, refusals",
      "With those of the configuration that nobody hears. LOST: by the sequence numbers of the\n"
-     "format, records or datagrams that did not arrive. REFUSED: weir exporters --json says why.\n",
+     "format, records or datagrams that did not arrive. REFUSED: weir exporters --json says "
+     "why.\n\n"
+     "  --domains  the observation domains of each, with refusals by reason; of an exporter the\n"
+     "             8 heard last\n",
      exporters_run},
     {"alarms", "[--all]", "the alarms that have not ended",
      "  --all  also those that have, as long as Redis has them (7 days)\n", alarms_run},

@@ -128,7 +128,9 @@ struct decode_domain_info {
 };
 
 /* What is known of an exporter, for people. */
+struct decode_exporter;
 struct decode_exporter_info {
+    const struct decode_exporter *self; /* for decode_domains(), during the callback */
     struct ip_addr addr;
     int64_t last_ms;
     uint32_t formats; /* bit i: enum flow_format i */
@@ -144,5 +146,18 @@ struct decode_exporter_info {
 void decode_exporters(const struct decode *decode, uint64_t since_ms, uint64_t now_ms,
                       void (*on_exporter)(void *owner, const struct decode_exporter_info *info),
                       void *owner);
+
+struct decode_template_info {
+    uint16_t id, fields;
+    bool options;
+    int64_t told_ms; /* on the clock of now_ms; below 0: before it began */
+};
+/* Calls for an exporter's domains, at most domains_max from the one heard last, each with its
+ * templates, as many as fit from the one used last. */
+enum { DECODE_TEMPLATES_TOLD = 16 };
+void decode_domains(const struct decode_exporter *exporter, size_t domains_max,
+                    void (*on_domain)(void *owner, const struct decode_domain_info *domain,
+                                      const struct decode_template_info *templates, size_t count),
+                    void *owner);
 
 #endif

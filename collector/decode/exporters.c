@@ -21,6 +21,7 @@ static void add_events(struct decode_sampling_events *sum,
 static struct decode_exporter_info info_of(const struct decode_exporter *exporter, uint64_t now_ms)
 {
     struct decode_exporter_info info = {
+        .self = exporter,
         .addr = exporter->addr,
         .counts = exporter->gone,
         .domains = exporter->domain_count,
@@ -60,5 +61,27 @@ void decode_exporters(const struct decode *decode, uint64_t since_ms, uint64_t n
             break;                     /* the list runs from the most recently heard */
         if (info.counts.datagrams > 0) /* else it stands in a snapshot only */
             on_exporter(owner, &info);
+    }
+}
+
+void decode_domains(const struct decode_exporter *exporter, size_t domains_max,
+                    void (*on_domain)(void *owner, const struct decode_domain_info *domain,
+                                      const struct decode_template_info *templates, size_t count),
+                    void *owner)
+{
+    struct decode_template_info told[DECODE_TEMPLATES_TOLD];
+    for (struct chain *l = exporter->domains.next; l != &exporter->domains && domains_max-- > 0;
+         l = l->next) {
+        const struct decode_domain *domain = CHAIN_OWNER(l, struct decode_domain, of_exporter);
+        size_t count = 0;
+        for (struct chain *at = domain->templates.next;
+             at != &domain->templates && count < DECODE_TEMPLATES_TOLD; at = at->next) {
+            const struct decode_template *t = CHAIN_OWNER(at, struct decode_template, used);
+            told[count++] = (struct decode_template_info){.id = t->id,
+                                                          .fields = t->field_count,
+                                                          .options = t->options,
+                                                          .told_ms = t->told_ms};
+        }
+        on_domain(owner, &domain->info, told, count);
     }
 }

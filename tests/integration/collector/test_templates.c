@@ -142,6 +142,11 @@ Test(collector_templates, after_kill_9_the_first_data_counts_with_its_rate)
     SITE_UNTIL(strcmp(cli("HGET weir:exporter:127.0.0.1 sampling_rate"), "512") == 0);
     cr_assert_str_eq(cli("HGET weir:exporter:127.0.0.1 sampling_source"), "options");
     cr_assert_str_eq(cli("HGET weir:exporter:127.0.0.1 refused"), "0");
+    SITE_UNTIL(strstr(cli("HGET weir:exporter:127.0.0.1 domain_list"), "\"domain\":7") != NULL);
+    const char *domains = cli("HGET weir:exporter:127.0.0.1 domain_list");
+    cr_assert_not_null(strstr(domains, "\"sampling_rate\":512"), "%s", domains);
+    cr_assert_not_null(strstr(domains, "\"sequence_unit\":\"datagrams\""));
+    cr_assert_not_null(strstr(domains, "{\"id\":256,\"options\":false,\"fields\":5,\"told\":"));
 }
 
 Test(collector_templates, a_clean_end_saves_what_came_last)

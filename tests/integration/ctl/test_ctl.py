@@ -164,6 +164,19 @@ class KnownState(unittest.TestCase):
         self.assertEqual((listed["192.0.2.78"]["sampling_known"], listed["192.0.2.1"]["sampling_known"]), (False, True))
         self.assertEqual(listed["192.0.2.78"]["sampling_contradictions"], 3)
 
+    def test_the_domains_of_an_exporter(self):
+        domains = [{"format": "ipfix", "domain": 7, "sampling_rate": 512, "sampling_source": "options", "records": 12, "sequence_lost": 3,
+                    "sequence_unit": "records", "templates": 1, "last_seen": 1767323045000, "refused": {"NO_TEMPLATE": 2},
+                    "template_list": [{"id": 256, "options": False, "fields": 9, "told": 1767323000000}]}]
+        for text, want in ((json.dumps(domains), domains), ("[{", None), ("7", None)):
+            self.world.redis("t1", "HSET", "weir:exporter:192.0.2.79", "formats", "ipfix", "domain_list", text)
+            out, listed = self.world.text("exporters", "--domains"), {e["address"]: e for e in self.world.json("exporters")}
+            self.world.redis("t1", "DEL", "weir:exporter:192.0.2.79")
+            self.assertEqual(listed["192.0.2.79"].get("domain_list"), want)
+            if want:
+                for part in ("ipfix", "1:512 (options)", "3 records", "NO_TEMPLATE 2"):
+                    self.assertIn(part, next(line for line in out.splitlines() if line.startswith("192.0.2.79")))
+
     def test_what_an_exporter_s_hash_does_not_say_is_unknown(self):
         for fields in (("records", "7"), ("sampling_rate", "often", "last_seen", "never")):
             self.world.redis("t1", "HSET", "weir:exporter:192.0.2.77", *fields)
