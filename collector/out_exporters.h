@@ -15,7 +15,7 @@
  *   formats           "netflow9 ipfix"
  *   sampling_rate     of its last record: 1 in so many; "1" where nobody said it
  *   sampling_source   override sample header record options exporter default
- *   sampling_changes  how often a sampler's rate, or that of headers, became another
+ *   sampling_changes  how often the rate of a sampler, of headers or of an sFlow source changed
  *   sampling_contradictions   how often two sources said different rates for the same records
  *   sampling_contradiction    the last one: "override 100, options 1000"; the first was used
  *   domain_list       its domains as a JSON array, at least every 5 s: exporter_domains.h

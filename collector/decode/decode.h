@@ -81,7 +81,7 @@ struct decode_counters {
     uint64_t discards[DISCARD_REASON_COUNT];
     uint64_t counter_samples, discard_samples, reverse_records;
     uint64_t records_without_volume; /* NAT and firewall events among them */
-    uint64_t sampling_changes;       /* a sampler's rate, or that of headers, became another */
+    uint64_t sampling_changes;       /* a sampler's, headers', an sFlow source's became another */
     uint64_t sampling_contradictions;
     uint64_t sequence_lost, sequence_late, sequence_resets;
     uint64_t held_sets;    /* data sets before their template that were kept */

@@ -105,6 +105,32 @@ void sampling_own(struct decode_context *context, struct flow_record *flow, doub
     set_rate(flow, rate, source);
 }
 
+static bool make_source_rates(struct decode_context *context)
+{
+    struct decode_domain *domain = context->domain;
+    const size_t bytes = SOURCE_RATES * sizeof(*domain->source_rates);
+    domain->source_rates = calloc(1, bytes);
+    if (domain->source_rates == NULL)
+        return false;
+    domain->bytes += bytes;
+    context->decode->bytes += bytes;
+    state_trim(context->decode, domain);
+    return true;
+}
+
+void sampling_note_source(struct decode_context *context, uint64_t source, uint32_t rate)
+{
+    struct decode_domain *domain = context->domain;
+    if (domain->source_rates == NULL && !make_source_rates(context))
+        return;
+    struct source_rate *known = &domain->source_rates[source % SOURCE_RATES];
+    if (known->rate == rate && known->source == source)
+        return;
+    if (known->source == source && known->rate != 0 && rate != 0)
+        note_change(context, known->rate, rate);
+    *known = (struct source_rate){.source = source, .rate = rate};
+}
+
 static struct decode_sampler *find(const struct decode_domain *domain, enum sampler_kind kind,
                                    uint32_t id)
 {

@@ -76,13 +76,15 @@ static inline __attribute__((always_inline)) void read_flow_sample(struct decode
         state_refuse(context, DECODE_SAMPLE);
         return;
     }
-    wire_skip(&head, expanded ? 12 : 8);
+    wire_skip(&head, 4);
+    uint64_t source = expanded ? wire_u64(&head) : wire_u32(&head);
     uint32_t rate = wire_u32(&head);
     wire_skip(&head, 8);
     uint32_t in = read_interface(&head, expanded, &in_format);
     uint32_t out = read_interface(&head, expanded, &out_format);
     uint32_t records = wire_u32(&head);
     set_interfaces(&flow, in_format, in, out_format, out);
+    sampling_note_source(context, source, rate);
     sampling_own(context, &flow, rate, SAMPLING_SAMPLE);
     sflow_read_records(context, r, records, &flow);
     record_tidy(&flow);

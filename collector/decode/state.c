@@ -72,6 +72,8 @@ void state_clear_domain(struct decode *decode, struct decode_domain *domain)
     decode->bytes -= domain->bytes; /* what is left: samplers */
     free(domain->samplers);
     domain->samplers = NULL;
+    free(domain->source_rates);
+    domain->source_rates = NULL;
     domain->bytes = domain->info.samplers = domain->sampler_room = domain->place_samplers = 0;
     domain->only_rate = 0;
     decode->changes++;

@@ -45,6 +45,13 @@ struct decode_sampler {
     int64_t last_ms;
 };
 
+/* The rate of an sFlow data source as its last sample said it. */
+enum { SOURCE_RATES = 64 };
+struct source_rate {
+    uint64_t source;
+    uint32_t rate; /* 0: none yet */
+};
+
 enum { TEMPLATE_BUCKETS = 32 };
 
 struct decode_domain {
@@ -55,11 +62,12 @@ struct decode_domain {
     struct chain templates;
     struct decode_sampler *samplers;
     uint32_t sampler_room;
-    uint32_t place_samplers; /* of interfaces, line cards and templates */
-    double only_rate;        /* the rate that all samplers agree on; 0: none or several */
-    uint64_t boot_ms;        /* systemInitTimeMilliseconds from options; 0: not told */
-    uint64_t started_ms;     /* Unix time at which a NetFlow 9 header's uptime began; 0: not told */
-    size_t bytes;            /* of templates and samplers */
+    struct source_rate *source_rates; /* SOURCE_RATES of them; NULL until a sample came */
+    uint32_t place_samplers;          /* of interfaces, line cards and templates */
+    double only_rate;                 /* the rate that all samplers agree on; 0: none or several */
+    uint64_t boot_ms;                 /* systemInitTimeMilliseconds from options; 0: not told */
+    uint64_t started_ms; /* Unix time at which a NetFlow 9 header's uptime began; 0: not told */
+    size_t bytes;        /* of templates and samplers */
     struct sequence sequence;
     bool restored;             /* from a snapshot, and not heard since */
     bool saved_sequence_known; /* of a restored one: where its sequence stood */

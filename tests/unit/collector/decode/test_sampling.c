@@ -271,3 +271,25 @@ Test(sampling, options_that_say_another_rate_serve_at_once)
     cr_assert_eq(decode_counters(b.decode)->sampling_changes, 1);
     bench_done(&b);
 }
+
+static void put_sample(struct bench *b, uint32_t source, uint32_t rate)
+{
+    PUT32(b, 1, 32, 0, source, rate, 0, 0, 1, 2, 0);
+}
+
+Test(sampling, a_source_of_sflow_that_says_another_rate_is_a_change)
+{
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){0});
+    for (uint32_t round = 0; round < 3; round++) {
+        b.w = wire_writer_of(b.bytes, sizeof(b.bytes));
+        PUT32(&b, 5, 1, 0xc0000201, 0, round, UPTIME_MS, 2);
+        put_sample(&b, 7, 1000);
+        put_sample(&b, 8, round < 2 ? 2000 : 4000);
+        cr_assert_eq(bench_send(&b), DECODE_OK);
+        cr_assert_eq(b.flow_count, 2);
+        cr_assert_eq(decode_counters(b.decode)->sampling_changes, round < 2 ? 0 : 1,
+                     "two sources have two rates");
+    }
+    bench_done(&b);
+}
