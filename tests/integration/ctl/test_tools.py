@@ -437,6 +437,18 @@ class Decode(Tools):
         self.assertIn("octet 52: no IPFIX message begins here", err)
         self.assertEqual(len(records), 1)
 
+    def test_data_before_its_template(self):
+        whole = ipfix_file(2)
+        message, template = whole[:52], whole[16:36]
+        early = struct.pack("!HH", 10, 32) + message[4:16] + message[36:]
+        told = struct.pack("!HH", 10, 36) + message[4:16] + template
+        records, err = self.decode(early + told)
+        self.assertEqual(records, [])
+        self.assertIn("(NO_TEMPLATE)", err)
+        records, err = self.decode(early + told, "--hold-back")
+        self.assertEqual([r["octets"] for r in records], [1000])
+        self.assertIn("1 data sets before their template that were decoded when it came", err)
+
     def test_cut_and_foreign_files(self):
         whole = pcap([ethernet(ipv4(udp(netflow5(1))))] * 2)
         records, err = self.decode(whole[:-10], want=1)

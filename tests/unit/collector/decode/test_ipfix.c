@@ -37,6 +37,43 @@ Test(ipfix, a_biflow_is_two_records)
     bench_done(&b);
 }
 
+/* RFC 5103, 6.1: what is said of one half stays with it. */
+Test(ipfix, each_half_of_a_biflow_has_its_own_flags_and_ports)
+{
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){0});
+    ipfix_start(&b, 1);
+    TEMPLATE(&b, 256, 9, 7, 2, 11, 2, 10, 4, 14, 4, 4, 1, 6, 1, 1, 4, 0x8001, 8, 0, 29305, 0x8006,
+             1, 0, 29305);
+    set_start(&b, 256);
+    PUT16(&b, 1234, 443);
+    PUT32(&b, 11, 12);
+    wire_put_u8(&b.w, 6);
+    wire_put_u8(&b.w, 0x02);
+    PUT32(&b, 60, 0, 120);
+    wire_put_u8(&b.w, 0x12);
+    PUT16(&b, 1235, 443); /* one that nobody answered */
+    PUT32(&b, 11, 12);
+    wire_put_u8(&b.w, 6);
+    wire_put_u8(&b.w, 0x02);
+    PUT32(&b, 60, 0, 0);
+    wire_put_u8(&b.w, 0);
+    set_end(&b);
+    cr_assert_eq(ipfix_send(&b), DECODE_OK);
+    cr_assert_eq(b.flow_count, 3);
+    cr_assert_eq(b.flows[0].tcp_flags, 0x02);
+    cr_assert(b.flows[1].reverse);
+    cr_assert_eq(b.flows[1].tcp_flags, 0x12);
+    cr_assert_eq(b.flows[1].bytes, 120);
+    cr_assert_eq(b.flows[1].src_port, 443);
+    cr_assert_eq(b.flows[1].dst_port, 1234);
+    cr_assert_eq(b.flows[1].input_if, 12);
+    cr_assert_eq(b.flows[1].output_if, 11);
+    cr_assert_not(b.flows[2].reverse);
+    cr_assert_eq(b.flows[2].src_port, 1235);
+    bench_done(&b);
+}
+
 Test(ipfix, firewall_counters_are_two_records_and_an_event_has_no_volume)
 {
     struct bench b;
