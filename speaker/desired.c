@@ -372,8 +372,8 @@ void desired_set_peers(struct desired *d, const char *const names[DESIRED_PEERS_
         struct standing *s;
         while (other && (s = table_next(d->by_id, &cursor)) != NULL) {
             s->reported[peer] = 0;
-            for (struct claim *c = &s->whole; c != NULL; c = c->sibling)
-                c->winner &= ~desired_bit(peer);
+            s->over_budget &= ~desired_bit(peer);
+            claims_forget_peer(s, peer);
         }
     }
     size_t cursor = 0;

@@ -149,6 +149,18 @@ enum status claims_take_form(struct desired *d, struct standing *s, size_t peer,
     return STATUS_OK;
 }
 
+void claims_forget_peer(struct standing *s, size_t peer)
+{
+    uint64_t bit = desired_bit(peer);
+    for (struct claim *c = &s->whole; c != NULL; c = c->sibling) {
+        c->winner &= ~bit;
+        c->left &= ~bit;
+        c->peers &= ~bit;
+    }
+    if (s->whole.nlri != 0)
+        s->whole.peers |= bit;
+}
+
 /* Where it has gone from, or is another's now. */
 static uint64_t still_there(const struct desired *d, const struct claim *c)
 {

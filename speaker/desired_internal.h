@@ -34,6 +34,8 @@ enum status claims_add_whole(struct desired *d, struct standing *s, uint32_t nlr
  * it as before. */
 enum status claims_take_form(struct desired *d, struct standing *s, size_t peer,
                              const struct desired_parts *parts);
+/* The number is no peer's, or another one's, who has nothing of it yet. */
+void claims_forget_peer(struct standing *s, size_t peer);
 /* Gives up all its claims; the peers' wants are the caller's. */
 void claims_drop(struct desired *d, struct standing *s);
 /* Gives up those parts that no peer takes any more, nor still has. */

@@ -50,6 +50,14 @@ static enum result_kind judge_form(struct desired *d, struct standing *s, size_t
     return RESULT_REFUSED;
 }
 
+/* A peer that is not meant any more keeps no parts from others until the mitigation ends. */
+static void take_whole_form(struct desired *d, struct standing *s, size_t peer)
+{
+    static const struct desired_parts none;
+    if (s->whole.nlri != 0 && (s->whole.peers & desired_bit(peer)) == 0)
+        (void)claims_take_form(d, s, peer, &none); /* no parts, so there is always room */
+}
+
 void settle_judge(struct desired *d, struct standing *s, uint64_t peers)
 {
     const struct desired_ops *ops = &d->options.ops;
@@ -59,6 +67,8 @@ void settle_judge(struct desired *d, struct standing *s, uint64_t peers)
         char why[REASON_MAX] = "";
         bool target = is_target(d, s, peer);
         set_bit(&s->targets, peer, target);
+        if (!target)
+            take_whole_form(d, s, peer);
         enum result_kind kind = RESULT_SENT;
         if (target && desired_stands(s))
             kind = judge_form(d, s, peer, why);

@@ -336,3 +336,35 @@ Test(desired_parts, what_ends_by_time_takes_its_parts_along_and_is_forgotten)
     cr_assert_eq(desired_part_count(w->desired), 0);
     world_free(w);
 }
+
+Test(desired_parts, a_removed_peer_gives_up_its_parts_while_the_rule_stands)
+{
+    static const char *const none[DESIRED_PEERS_MAX] = {NULL, "p1"};
+    struct world *w = split_world(3);
+    apply(w, mitigation(w, "m-1", 1, 1), STATUS_OK);
+    cr_assert_eq(desired_part_count(w->desired), 3);
+    rib_out_done(&w->out[0]);
+    rib_out_init(&w->out[0], w->rib, 3, 0);
+    desired_set_peers(w->desired, none);
+    cr_assert_eq(desired_part_count(w->desired), 0);
+    expect_routes(w, 1, "1/0 ");
+    world_free(w);
+}
+
+Test(desired_parts, a_peer_that_is_not_meant_any_more_gives_up_its_parts)
+{
+    struct world *w = split_world(3);
+    apply(w, mitigation(w, "m-1", 1, 1), STATUS_OK);
+    struct mitigation *m = mitigation(w, "m-1", 1, 2);
+    m->peer_count = 1;
+    snprintf(m->peers[0], sizeof(m->peers[0]), "p1");
+    apply(w, m, STATUS_OK);
+    expect_routes(w, 0, "");
+    expect_routes(w, 1, "1/0 ");
+    pass(w, 1000, true);
+    cr_assert_eq(desired_part_count(w->desired), 0);
+    m = mitigation(w, "m-1", 1, 3);
+    apply(w, m, STATUS_OK);
+    expect_routes(w, 0, "11/1 12/1 13/1 ");
+    world_free(w);
+}
