@@ -135,6 +135,8 @@ static void report_peer(struct desired *d, struct standing *s, size_t peer)
         else if ((c->peers & bit) != 0)
             other = winner->owner;
     }
+    if (count == 0)
+        return; /* it is leaving this rule for another one, and that is what it is answered by */
     const char *down = wins && !sent ? ops->down(ops->owner, peer) : NULL;
     if ((s->whole.peers & bit) == 0)
         (void)snprintf(form, sizeof(form), "as %zu rule%s", count, count == 1 ? "" : "s");

@@ -265,3 +265,18 @@ Test(desired, an_nlri_that_fits_no_message_is_refused)
     expect_log(w, "m-1@p0:refused ");
     world_free(w);
 }
+
+Test(desired, a_rule_that_is_left_for_another_is_not_said_to_be_sent)
+{
+    struct world *w = world_new();
+    for (size_t p = 0; p < PEERS; p++) {
+        rib_out_down(&w->out[p]);
+        w->down[p] = true;
+    }
+    apply(w, mitigation(w, "m-1", 1, 1), STATUS_OK);
+    expect_log(w, "m-1@p0:peer-down m-1@p1:peer-down ");
+    apply(w, mitigation(w, "m-1", 2, 2), STATUS_OK);
+    expect_log(w, "m-1@p0:peer-down m-1@p1:peer-down ");
+    cr_assert_not(desired_find(w->desired, "m-1")->deployed);
+    world_free(w);
+}
