@@ -125,9 +125,14 @@ static void take_lease(struct desired *d, struct standing *s, const struct mitig
     s->lease_ends_ms = m->lease_ms == 0 ? 0 : ends_ms == 0 ? 1 : ends_ms;
 }
 
+static size_t peer_count_of(const struct mitigation *m)
+{
+    return m->peer_count <= MITIGATION_PEERS_MAX ? m->peer_count : MITIGATION_PEERS_MAX;
+}
+
 static enum status take_peers(struct standing *s, const struct mitigation *m)
 {
-    size_t count = m->peer_count <= MITIGATION_PEERS_MAX ? m->peer_count : MITIGATION_PEERS_MAX;
+    size_t count = peer_count_of(m);
     char(*peers)[NAME_MAX_LEN + 1] = NULL;
     if (count > 0) {
         peers = calloc(count, sizeof(*peers));
@@ -227,24 +232,44 @@ static bool says_something_new(const struct standing *s, const struct mitigation
     return m->state == MITIGATION_ANNOUNCING && s->state != MITIGATION_ANNOUNCING;
 }
 
+/* Whom it is for, what dry runs and holds go by, and who comes first of two with one NLRI. */
+static bool is_meant_otherwise(const struct standing *s, const struct mitigation *m)
+{
+    if (s->peer_count != peer_count_of(m))
+        return true;
+    for (size_t i = 0; i < s->peer_count; i++)
+        if (strcmp(s->peers[i], m->peers[i]) != 0)
+            return true;
+    return s->family != m->family || s->created_ms != m->created_ms ||
+           strcmp(s->alarm, m->alarm) != 0 || strcmp(s->method, m->method) != 0 ||
+           strcmp(s->policy, m->policy) != 0;
+}
+
 static enum status take(struct desired *d, struct standing *s, const struct mitigation *m,
                         struct desired_time now)
 {
     uint32_t nlri_before = s->whole.nlri, attributes_before = s->whole.attributes;
+    bool is_renewal = desired_stands(s) && !s->over && !s->torn && !is_meant_otherwise(s, m);
     enum status status = take_peers(s, m);
     if (status == STATUS_OK)
         status = take_route(d, s, m);
-    if (status != STATUS_OK)
+    s->torn = status != STATUS_OK;
+    if (s->torn)
         return status;
-    if (says_something_new(s, m, nlri_before, attributes_before))
+    if (says_something_new(s, m, nlri_before, attributes_before)) {
         memset(s->reported, 0, sizeof(s->reported));
+        is_renewal = false;
+    }
     take_words(s, m);
     take_lease(d, s, m, now);
     s->epoch = m->epoch;
     s->revision = m->revision;
-    s->over_budget = 0;
     s->over = false;
-    (void)look_at_time(d, s, now);
+    if (!look_at_time(d, s, now) && is_renewal) {
+        settle_refused(d, s);
+        return STATUS_OK;
+    }
+    s->over_budget = 0;
     judge_and_settle(d, s);
     return STATUS_OK;
 }

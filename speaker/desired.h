@@ -57,6 +57,7 @@ struct standing {
     uint8_t family;             /* ADDR_IPV4, ADDR_IPV6 */
     bool dry_run, missing;      /* missing: the state server has lost it */
     bool over;                  /* policy has ended it, too: nobody waits for an answer */
+    bool torn;                  /* a revision was taken in part only: the next is judged */
     bool deployed;              /* some peer was sent it, and the owner was told of that */
     uint8_t reported[DESIRED_PEERS_MAX]; /* enum result_kind + 1 of this revision; 0: none yet */
 };

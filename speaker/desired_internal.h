@@ -50,6 +50,9 @@ struct claim *claims_winner(const struct desired *d, uint32_t nlri, size_t peer)
 void settle_judge(struct desired *d, struct standing *s, uint64_t peers);
 /* Gives each peer the routes of the claims that win there, and says what became of the others. */
 void settle(struct desired *d, struct standing *s, uint64_t peers);
+/* Tries again where it was refused, which may have been for want of room; what it was allowed
+ * stays so until desired_rejudge. */
+void settle_refused(struct desired *d, struct standing *s);
 /* Everybody's claims of one NLRI. */
 void settle_nlri(struct desired *d, uint32_t nlri);
 

@@ -229,6 +229,20 @@ void settle(struct desired *d, struct standing *s, uint64_t peers)
     claims_prune(d, s);
 }
 
+/* A dry run does not end but by a word of policy or of the configuration. */
+void settle_refused(struct desired *d, struct standing *s)
+{
+    uint64_t refused = 0;
+    for (uint64_t todo = s->targets & ~s->allowed; todo != 0; todo &= todo - 1) {
+        size_t peer = (size_t)__builtin_ctzll(todo);
+        set_bit(&refused, peer, s->reported[peer] != RESULT_DRY_RUN + 1);
+    }
+    settle_judge(d, s, refused);
+    uint64_t again = refused | s->over_budget;
+    if (again != 0)
+        settle(d, s, again);
+}
+
 void settle_nlri(struct desired *d, uint32_t nlri)
 {
     for (size_t peer = 0; peer < DESIRED_PEERS_MAX; peer++) {

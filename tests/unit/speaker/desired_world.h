@@ -28,6 +28,7 @@ struct world {
     char refuse[ID_TEXT_MAX]; /* the judge says no to this id */
     char hold[ID_TEXT_MAX];   /* and this one is held */
     struct world_split splits[PEERS];
+    size_t judged;        /* how often the judge was asked */
     char why[REASON_MAX]; /* of the last report */
     char log[4096];       /* "m-1@p0:sent m-1@p0:withdrawn …" */
     char ended[256], forgotten[256];
@@ -38,6 +39,7 @@ static inline enum result_kind judge(void *owner, const struct standing *s, size
                                      struct desired_parts *ret_parts, char why[REASON_MAX])
 {
     struct world *w = owner;
+    w->judged++;
     if (s->dry_run)
         return RESULT_DRY_RUN;
     if (strcmp(s->id, w->refuse) == 0) {

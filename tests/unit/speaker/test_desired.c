@@ -266,6 +266,100 @@ Test(desired, an_nlri_that_fits_no_message_is_refused)
     world_free(w);
 }
 
+Test(desired, a_renewal_that_changes_no_word_is_not_judged_again)
+{
+    struct world *w = world_new();
+    struct mitigation *m = mitigation(w, "m-1", 1, 1);
+    m->lease_ms = 60000;
+    apply(w, m, STATUS_OK);
+    uint64_t ends_ms = desired_find(w->desired, "m-1")->lease_ends_ms;
+    w->log[0] = '\0';
+    w->judged = 0;
+    pass(w, 20000, true);
+    m->state = MITIGATION_ACTIVE;
+    for (m->revision = 2; m->revision < 5; m->revision++) {
+        m->renewed_ms = w->now.redis_ms;
+        apply(w, m, STATUS_OK);
+    }
+    cr_assert_eq(w->judged, 0);
+    expect_log(w, "");
+    const struct standing *s = desired_find(w->desired, "m-1");
+    cr_assert_eq(s->revision, 4);
+    cr_assert_eq(s->state, MITIGATION_ACTIVE);
+    cr_assert_gt(s->lease_ends_ms, ends_ms);
+    cr_assert_eq(routes(w, 0), 1);
+    pass(w, 50000, true);
+    cr_assert(desired_stands(s), "the renewed lease counts");
+    world_free(w);
+}
+
+Test(desired, a_revision_that_means_something_else_is_judged)
+{
+    struct world *w = world_new();
+    struct mitigation *m = mitigation(w, "m-1", 1, 1);
+    apply(w, m, STATUS_OK);
+    for (int change = 0; change < 6; change++) {
+        w->judged = 0;
+        m->revision++;
+        if (change == 0)
+            m->created_ms++;
+        else if (change == 1)
+            snprintf(m->method, sizeof(m->method), "other");
+        else if (change == 2)
+            snprintf(m->alarm, sizeof(m->alarm), "a-2");
+        else if (change == 3)
+            snprintf(m->policy, sizeof(m->policy), "other");
+        else if (change == 4)
+            m->communities[0][6] = 5;
+        else
+            snprintf(m->peers[m->peer_count++], sizeof(m->peers[0]), "p1");
+        apply(w, m, STATUS_OK);
+        cr_assert_gt(w->judged, 0, "change %d", change);
+    }
+    cr_assert_eq(routes(w, 0), 0);
+    cr_assert_eq(routes(w, 1), 1);
+    world_free(w);
+}
+
+Test(desired, a_renewal_tries_again_what_was_refused_but_no_dry_run)
+{
+    struct world *w = world_new();
+    snprintf(w->refuse, sizeof(w->refuse), "m-1");
+    struct mitigation *m = mitigation(w, "m-1", 1, 1);
+    apply(w, m, STATUS_OK);
+    expect_log(w, "m-1@p0:refused m-1@p1:refused ");
+    m->revision = 2;
+    apply(w, m, STATUS_OK);
+    expect_log(w, "");
+    w->refuse[0] = '\0';
+    m->revision = 3;
+    apply(w, m, STATUS_OK);
+    expect_log(w, "m-1@p0:sent m-1@p1:sent ");
+    m = mitigation(w, "m-2", 2, 1);
+    m->dry_run = true;
+    apply(w, m, STATUS_OK);
+    w->judged = 0;
+    m->revision = 2;
+    apply(w, m, STATUS_OK);
+    cr_assert_eq(w->judged, 0);
+    world_free(w);
+}
+
+Test(desired, a_renewal_tries_again_what_the_budget_refused)
+{
+    struct world *w = world_new();
+    rib_out_set_limits(&w->out[0], 0, 0);
+    struct mitigation *m = mitigation(w, "m-1", 1, 1);
+    apply(w, m, STATUS_OK);
+    cr_assert_not_null(strstr(w->log, "m-1@p0:refused"));
+    w->log[0] = '\0';
+    rib_out_set_limits(&w->out[0], 3, 0);
+    m->revision = 2;
+    apply(w, m, STATUS_OK);
+    expect_log(w, "m-1@p0:sent ");
+    world_free(w);
+}
+
 Test(desired, a_rule_that_is_left_for_another_is_not_said_to_be_sent)
 {
     struct world *w = world_new();
@@ -278,5 +372,32 @@ Test(desired, a_rule_that_is_left_for_another_is_not_said_to_be_sent)
     apply(w, mitigation(w, "m-1", 2, 2), STATUS_OK);
     expect_log(w, "m-1@p0:peer-down m-1@p1:peer-down ");
     cr_assert_not(desired_find(w->desired, "m-1")->deployed);
+    world_free(w);
+}
+
+Test(desired, after_a_revision_that_was_not_taken_whole_the_next_is_judged)
+{
+    struct world *w = world_new();
+    struct mitigation *m = mitigation(w, "m-1", 1, 1);
+    apply(w, m, STATUS_OK);
+    uint32_t id[1000];
+    size_t count = 0;
+    for (; count < 1000; count++) {
+        uint8_t nlri[5] = {4, 1, 16, (uint8_t)(count >> 8), (uint8_t)count};
+        if (rib_hold_nlri(w->rib, BGP_FLOW4, nlri, 5, &id[count]) != STATUS_OK)
+            break;
+    }
+    m = mitigation(w, "m-1", 2, 2);
+    m->peer_count = 1;
+    snprintf(m->peers[0], sizeof(m->peers[0]), "p1");
+    apply(w, m, STATUS_LIMIT); /* its peers are known, its rule is not */
+    while (count > 0)
+        rib_release_nlri(w->rib, id[--count]);
+    m = mitigation(w, "m-1", 1, 3);
+    m->peer_count = 1;
+    snprintf(m->peers[0], sizeof(m->peers[0]), "p1");
+    apply(w, m, STATUS_OK);
+    cr_assert_eq(routes(w, 0), 0);
+    cr_assert_eq(routes(w, 1), 1);
     world_free(w);
 }
