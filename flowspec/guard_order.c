@@ -92,19 +92,27 @@ void guard_judge_standing(const struct guard_context *context, const struct flow
     struct encoded ours, theirs;
     bool over = !actions->terminal && rule_covers(rule, standing->rule) &&
                 !(standing->may_be_hidden && guard_does_as_much(actions, standing->actions));
-    bool under = !standing->actions->terminal && rule_covers(standing->rule, rule);
+    bool under =
+        !standing->actions->terminal && !standing->not_at_all && rule_covers(standing->rule, rule);
     if ((!over && !under) || rule_equal(rule, standing->rule))
         return;
     encode(rule, &ours);
     encode(standing->rule, &theirs);
     if (ours.len == 0 || theirs.len == 0)
         return;
+    unsigned first = 0, last = 0; /* orders in which it is tried before the other, and after */
     for (unsigned left = orders_of(context); left != 0; left &= left - 1) {
-        enum guard_order order = (enum guard_order)(left & -left);
-        int first = compare(order, rule->family, &ours, &theirs);
-        if ((first < 0 && over) || (first > 0 && under))
-            refuse_shadow(standing, actions, first < 0, order, verdict);
+        unsigned order = left & -left;
+        if (compare((enum guard_order)order, rule->family, &ours, &theirs) < 0)
+            first |= order;
+        else
+            last |= order;
     }
+    if (over && first != 0)
+        refuse_shadow(standing, actions, true, (enum guard_order)(first & -first), verdict);
+    else if (under && last != 0 &&
+             !(standing->in_part_will_do && (first != 0 || standing->not_at_all)))
+        refuse_shadow(standing, actions, false, (enum guard_order)(last & -last), verdict);
 }
 
 void guard_judge_shadow(const struct guard_context *context, const struct flow_rule *rule,

@@ -1,3 +1,4 @@
+#include "flowspec/sets.h"
 #include "policy/engine/engine_internal.h"
 
 #include <stdlib.h>
@@ -121,18 +122,22 @@ static bool is_automatic(const struct mitigation *m)
 }
 
 /* Of two rules of which one covers the other the first octets of the destination agree; so few of
- * many are looked at closely. Length octet, type and prefix length come before it. */
+ * many are looked at closely. Before them come a length octet, the type, the prefix length and, in
+ * IPv6, the offset. */
 static bool may_cover(const struct mitigation *a, const struct mitigation *b)
 {
-    enum { TYPE_AT = 1, LEN_AT = 2, FIRST_AT = 3 };
-    if (a->family != ADDR_IPV4 || a->nlri_len <= FIRST_AT || b->nlri_len <= FIRST_AT ||
-        a->nlri[0] >= 0xf0 || b->nlri[0] >= 0xf0 || a->nlri[TYPE_AT] != COMPONENT_DESTINATION ||
-        b->nlri[TYPE_AT] != COMPONENT_DESTINATION)
+    enum { TYPE_AT = 1, LEN_AT = 2, OFFSET_AT = 3 };
+    bool is_ipv6 = a->family == ADDR_IPV6;
+    size_t first_at = is_ipv6 ? OFFSET_AT + 1 : LEN_AT + 1;
+    if (a->nlri_len <= first_at || b->nlri_len <= first_at || a->nlri[0] >= 0xf0 ||
+        b->nlri[0] >= 0xf0 || a->nlri[TYPE_AT] != COMPONENT_DESTINATION ||
+        b->nlri[TYPE_AT] != COMPONENT_DESTINATION ||
+        (is_ipv6 && (a->nlri[OFFSET_AT] != 0 || b->nlri[OFFSET_AT] != 0)))
         return true;
     size_t shorter =
         a->nlri[LEN_AT] < b->nlri[LEN_AT] ? a->nlri[LEN_AT] / 8U : b->nlri[LEN_AT] / 8U;
-    return FIRST_AT + shorter > a->nlri_len || FIRST_AT + shorter > b->nlri_len ||
-           memcmp(a->nlri + FIRST_AT, b->nlri + FIRST_AT, shorter) == 0;
+    return first_at + shorter > a->nlri_len || first_at + shorter > b->nlri_len ||
+           memcmp(a->nlri + first_at, b->nlri + first_at, shorter) == 0;
 }
 
 void beside_judge_shadows(const struct engine *e, const struct start *start,
@@ -142,19 +147,23 @@ void beside_judge_shadows(const struct engine *e, const struct start *start,
     struct flow_rule other;
     struct flow_actions does;
     size_t cursor = 0;
+    if (verdict->count != 0)
+        return; /* it is refused anyway, and this is the dearest question */
     for (struct live_mitigation **at = table_next(e->mitigations, &cursor); at != NULL;
          at = table_next(e->mitigations, &cursor)) {
         const struct live_mitigation *live = *at;
-        if (!is_beside(live, m) || !same_shares_a_peer(&live->m, m) ||
-            belongs_to(e, live, start->alarm) || !may_cover(&live->m, m) ||
-            !decode(&live->m, &other, &does))
+        if (!is_beside(live, m) || !may_cover(&live->m, m) || !same_shares_a_peer(&live->m, m) ||
+            belongs_to(e, live, start->alarm) || !decode(&live->m, &other, &does) ||
+            (!rule_covers(rule, &other) && !rule_covers(&other, rule)))
             continue;
         const struct guard_context context = {.orders = orders_of(e, m, &live->m)};
         const struct guard_standing standing = {.rule = &other,
                                                 .actions = &does,
                                                 .name = live->m.id,
                                                 .may_be_hidden =
-                                                    is_automatic(m) && is_automatic(&live->m)};
+                                                    is_automatic(m) && is_automatic(&live->m),
+                                                .in_part_will_do = is_automatic(m),
+                                                .not_at_all = !same_has_peers_of(&live->m, m)};
         guard_judge_standing(&context, rule, actions, &standing, verdict);
     }
 }

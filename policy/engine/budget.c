@@ -1,7 +1,9 @@
 #include "flowspec/guard_budget.h"
 #include "policy/engine/engine_internal.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -175,29 +177,57 @@ static bool takes_hosts_away(const struct mitigation *m, struct ip_prefix *ret_d
     return true;
 }
 
-/* What stands is looked at only for a rule that is one itself. The same destination on another
- * platform takes nothing more away. */
+/* Of one family, or of both. Merged prefixes do not overlap. */
+static double hosts_of(const struct ip_prefix *merged, size_t count, int family)
+{
+    double hosts = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (family == ADDR_NONE || merged[i].addr.family == family)
+            hosts += guard_hosts(&merged[i]);
+    }
+    return hosts;
+}
+
+/* Destinations without a service as long as these stand. What is only a dry run takes nothing away
+ * from a rule that is sent. */
+static size_t blackholes_beside(const struct engine *e, const struct mitigation *m,
+                                struct ip_prefix *ret_prefixes)
+{
+    size_t cursor = 0, count = 0;
+    for (struct live_mitigation **at = table_next(e->mitigations, &cursor); at != NULL;
+         at = table_next(e->mitigations, &cursor)) {
+        if (mitigations_stands(*at) && (m->dry_run || !(*at)->m.dry_run) &&
+            takes_hosts_away(&(*at)->m, &ret_prefixes[count]))
+            count++;
+    }
+    return prefixes_merge(ret_prefixes, count);
+}
+
+/* What stands is looked at only for a rule that is one itself. A host counts once, whatever number
+ * of platforms and wider rules it is in; what is taken away already is not taken away again. */
 static void count_blackholes(const struct engine *e, const struct mitigation *m,
                              struct guard_budget *budget)
 {
-    struct ip_prefix fresh, standing;
-    size_t cursor = 0;
+    struct ip_prefix fresh;
     if (!takes_hosts_away(m, &fresh))
         return;
-    budget->blackhole_adds = guard_hosts(&fresh);
     budget->blackhole_max = e->model->config->policy.budgets.blackholed_hosts;
     budget->blackhole_share_max = e->model->config->policy.budgets.blackholed_share;
     budget->family_hosts =
         m->family == ADDR_IPV4 ? e->model->networks.hosts4 : e->model->networks.hosts6;
-    for (struct live_mitigation **at = table_next(e->mitigations, &cursor); at != NULL;
-         at = table_next(e->mitigations, &cursor)) {
-        if (!mitigations_stands(*at) || !takes_hosts_away(&(*at)->m, &standing) ||
-            prefix_equal(&standing, &fresh))
-            continue;
-        budget->blackhole_now += guard_hosts(&standing);
-        if ((*at)->m.family == m->family)
-            budget->blackhole_family_now += guard_hosts(&standing);
+    struct ip_prefix *all = calloc(table_count(e->mitigations) + 1, sizeof(*all));
+    if (all == NULL) { /* nothing is known of what stands, so nothing more is taken away */
+        budget->blackhole_adds = guard_hosts(&fresh);
+        budget->blackhole_now = budget->blackhole_family_now = INFINITY;
+        return;
     }
+    size_t count = blackholes_beside(e, m, all);
+    budget->blackhole_now = hosts_of(all, count, ADDR_NONE);
+    budget->blackhole_family_now = hosts_of(all, count, m->family);
+    all[count] = fresh;
+    count = prefixes_merge(all, count + 1);
+    budget->blackhole_adds = hosts_of(all, count, ADDR_NONE) - budget->blackhole_now;
+    free(all);
 }
 
 /* The live mitigation that would give way, or NULL. */

@@ -217,6 +217,26 @@ Test(beside, an_equal_match_is_a_replacement_and_a_dry_run_hides_nothing)
     teardown(b);
 }
 
+Test(beside, an_alarms_rule_that_does_something_at_some_routers_is_not_refused_for_the_others)
+{
+    struct bench *b = setup(PLACE("junos") POLICY(""));
+    cr_assert(announce(b, "match destination " VICTIM "/32 then rate-limit 1Gbps", NULL, NULL)->ok);
+    const struct reply *reply = announce(b, DNS, NULL, NULL);
+    cr_assert_not(reply->ok, "a person is told, and can name the routers");
+    b->count = 0;
+    run(b, VICTIM, 200e6, 1000);
+    cr_assert_eq(count_of(b, "announce"), 1, "p2 tries the narrower one first: %s",
+                 b->alarm.not_mitigated);
+    teardown(b);
+
+    b = setup(PLACE("junos") POLICY(""));
+    cr_assert(announce(b, "match destination " VICTIM "/32 then rate-limit 1Gbps", "p1", NULL)->ok);
+    b->count = 0;
+    run(b, VICTIM, 200e6, 1000);
+    cr_assert_eq(count_of(b, "announce"), 1, "p2 does not have it: %s", b->alarm.not_mitigated);
+    teardown(b);
+}
+
 Test(beside, the_order_is_that_of_the_peers_that_both_have)
 {
     struct bench *b = setup(PLACE("junos") POLICY(""));

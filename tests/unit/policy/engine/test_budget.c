@@ -232,6 +232,39 @@ Test(budget, people_too_take_only_so_many_hosts_off_the_network)
     teardown(b);
 }
 
+#define TWO_PLATFORMS                                                                              \
+    "dry_run: false\n"                                                                             \
+    "networks: {ours: [198.51.100.0/24]}\n"                                                        \
+    "exporters: [{address: 192.0.2.1, name: r1, active_timeout: 2s}]\n"                            \
+    "speaker: {name: sp1, router_id: 192.0.2.9, local_as: 64500}\n"                                \
+    "peers:\n"                                                                                     \
+    "  - {name: p1, address: 192.0.2.1, remote_as: 64500, profile: gobgp}\n"                       \
+    "  - {name: p2, address: 192.0.2.2, remote_as: 64500, profile: gobgp}\n"                       \
+    "platforms:\n"                                                                                 \
+    "  - {name: a, peers: [p1], max_rules: 100, widest: [/24, /48]}\n"                             \
+    "  - {name: b, peers: [p2], max_rules: 100, widest: [/24, /48]}\n"
+
+Test(budget, a_host_is_off_the_network_once_whatever_number_of_platforms_it_is_on)
+{
+    struct bench *b =
+        setup(TWO_PLATFORMS "policy: {budgets: {blackholed_hosts: 2, blackholed_share: 100%}}\n"
+                            "methods: [{name: hole, match: {destination: infer}, action: {discard: "
+                            "true}}]\n");
+    const char *one[] = {"method", "hole", "destination", "198.51.100.50", NULL};
+    const char *second[] = {"method", "hole", "destination", "198.51.100.51", NULL};
+    const char *third[] = {"method", "hole", "destination", "198.51.100.52", NULL};
+    const char *dry[] = {"method", "hole", "destination", "198.51.100.60", "dry_run", "1", NULL};
+    cr_assert(ask(b, "mitigate", dry)->ok);
+    cr_assert(ask(b, "mitigate", one)->ok);
+    const struct reply *reply = ask(b, "mitigate", second);
+    cr_assert(reply->ok, "%s", reply->text);
+    cr_assert_eq(reply->id_count, 2, "one a platform");
+    reply = ask(b, "mitigate", third);
+    cr_assert_not(reply->ok);
+    cr_assert_not_null(strstr(reply->text, "3 hosts"), "%s", reply->text);
+    teardown(b);
+}
+
 Test(budget, of_own_space_a_share_may_be_off_the_network_and_one_host_always)
 {
     struct bench *b = setup(HEAD "policy: {budgets: {blackholed_share: 0.5%}}\n" LADDER);
