@@ -218,6 +218,7 @@ static bool enter(struct decode_context *context, const struct saved_domain *sav
             return false;
         }
         state_clear_domain(context->decode, domain);
+        sampling_forget(domain);
     }
     domain->restored = true;
     domain->info.last_ms = domain->saved_heard_ms = saved->heard_ms;

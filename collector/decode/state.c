@@ -1,6 +1,7 @@
 #include "collector/decode/state.h"
 
 #include "collector/decode/held.h"
+#include "collector/decode/sampling.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -82,6 +83,7 @@ void state_clear_domain(struct decode *decode, struct decode_domain *domain)
 static void domain_remove(struct decode *decode, struct decode_domain *domain)
 {
     state_clear_domain(decode, domain);
+    sampling_forget(domain); /* what other domains took from it */
     state_add_counts(&domain->exporter->gone, &domain->info.counts);
     domain->exporter->domain_count--;
     chain_drop(&domain->used);

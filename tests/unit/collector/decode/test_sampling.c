@@ -150,6 +150,26 @@ Test(sampling, options_that_come_late_serve_from_then_on)
     bench_done(&b);
 }
 
+Test(sampling, a_domain_that_is_forgotten_takes_its_rate_along)
+{
+    static const struct way system = {
+        .name = "", .fields = {144, 4, 34, 4}, .field_count = 2, .values = {9, 1000}};
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){.domains_per_exporter = 2});
+    ipfix_start(&b, 9);
+    put_options(&b, &system);
+    cr_assert_eq(ipfix_send(&b), DECODE_OK);
+    for (uint32_t domain = 10; domain < 12; domain++) {
+        b.flow_count = 0;
+        ipfix_start(&b, domain);
+        put_data_template(&b, 400);
+        put_data(&b, 400);
+        cr_assert_eq(ipfix_send(&b), DECODE_OK);
+        cr_assert_eq(b.flows[0].sampling_rate, domain == 10 ? 1000 : 0, "domain %u", domain);
+    }
+    bench_done(&b);
+}
+
 /* --- the order of trust --- */
 
 static void put_rate_in_record(struct bench *b, uint32_t rate)
