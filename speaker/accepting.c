@@ -2,15 +2,19 @@
 
 #include <stdlib.h>
 
-/* A rule that keeps a BGP session from those behind it. */
-static bool accepts(const struct speaker *speaker, const struct standing *s)
+bool accepting_attributes(const struct speaker *speaker, uint32_t attributes)
 {
     struct flow_actions actions;
     struct rule_error error;
-    struct communities c = rib_attributes(speaker->rib, s->whole.attributes);
-    return s->whole.nlri != 0 &&
-           actions_decode_all(&actions, c.at, c.count, c.ipv6, c.ipv6_count, &error) == STATUS_OK &&
+    struct communities c = rib_attributes(speaker->rib, attributes);
+    return actions_decode_all(&actions, c.at, c.count, c.ipv6, c.ipv6_count, &error) == STATUS_OK &&
            guard_accepts(&actions);
+}
+
+/* A rule that keeps a BGP session from those behind it. */
+static bool accepts(const struct speaker *speaker, const struct standing *s)
+{
+    return s->whole.nlri != 0 && accepting_attributes(speaker, s->whole.attributes);
 }
 
 /* People announce one a session and direction; more than this are not looked at. */
@@ -56,18 +60,19 @@ struct accepting *accepting_at(const struct speaker *speaker, const struct peer 
     return all;
 }
 
-void accepting_note(struct speaker *speaker, const struct standing *s)
+void accepting_note(struct speaker *speaker, size_t peer)
 {
-    if (speaker->config->session_count != 0 && accepts(speaker, s))
-        speaker->accepting_changed = true;
+    if (speaker->config->session_count != 0)
+        speaker->accepting_changed |= UINT64_C(1) << peer;
 }
 
-void accepting_tick(struct speaker *speaker)
+void accepting_apply(struct speaker *speaker)
 {
-    if (!speaker->accepting_changed)
-        return;
-    speaker->accepting_changed = false;
+    uint64_t changed = speaker->accepting_changed;
+    speaker->accepting_changed = 0;
+    if (speaker->stopping)
+        return; /* everything goes, and nothing is refused any more */
     for (size_t number = 0; number < DESIRED_PEERS_MAX; number++)
-        if (speaker->peers[number] != NULL)
+        if ((changed >> number & 1) != 0 && speaker->peers[number] != NULL)
             desired_rejudge(speaker->desired, number);
 }

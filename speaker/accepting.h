@@ -13,9 +13,14 @@
 struct accepting;
 struct accepting *accepting_at(const struct speaker *speaker, const struct peer *peer,
                                uint8_t family, struct guard_context *context);
-/* Something has happened to this rule at a peer: where it accepts, others may need it, or have
- * needed it, and are judged anew at the next tick. */
-void accepting_note(struct speaker *speaker, const struct standing *s);
-void accepting_tick(struct speaker *speaker);
+/* Do routes with these attributes let through what they match? */
+bool accepting_attributes(const struct speaker *speaker, uint32_t attributes);
+/* A rule that accepts has come, gone or changed at this peer: others may need it, or have needed
+ * it.
+ */
+void accepting_note(struct speaker *speaker, size_t peer);
+/* Judges these others anew. Before anything is sent, so that what needed a rule that goes leaves
+ * with it. */
+void accepting_apply(struct speaker *speaker);
 
 #endif

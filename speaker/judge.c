@@ -54,9 +54,15 @@ static bool is_in(const struct config *config, const struct config_platform *pla
 /* --- guard and profile --------------------------------------------------------------------------
  */
 
+/* Why the guard refuses a route; of_session: a rule that accepts could change that. */
+struct refusal {
+    char *why; /* REASON_MAX */
+    bool of_session;
+};
+
 static bool route_passes(const struct speaker *speaker, const struct guard_context *context,
                          const struct standing *s, uint32_t nlri_id, uint32_t attributes,
-                         char why[REASON_MAX])
+                         struct refusal *ret_refusal)
 {
     struct guard_verdict verdict;
     struct rib_nlri nlri = rib_nlri(speaker->rib, nlri_id);
@@ -65,7 +71,9 @@ static bool route_passes(const struct speaker *speaker, const struct guard_conte
                       &verdict);
     if (verdict.count == 0)
         return true;
-    (void)snprintf(why, REASON_MAX, "guard: %s: %s%.170s",
+    for (size_t i = 0; i < verdict.count; i++)
+        ret_refusal->of_session |= verdict.refusals[i].invariant == GUARD_SESSION;
+    (void)snprintf(ret_refusal->why, REASON_MAX, "guard: %s: %s%.170s",
                    guard_label(verdict.refusals[0].invariant),
                    nlri_id != s->whole.nlri ? "of a part: " : "", verdict.refusals[0].text);
     return false;
@@ -74,11 +82,13 @@ static bool route_passes(const struct speaker *speaker, const struct guard_conte
 /* The rule as it is, and each part on its own octets. */
 static bool all_pass(const struct speaker *speaker, const struct guard_context *context,
                      const struct standing *s, const struct desired_parts *parts,
-                     char why[REASON_MAX])
+                     struct refusal *ret_refusal)
 {
-    bool passes = route_passes(speaker, context, s, s->whole.nlri, s->whole.attributes, why);
+    bool passes =
+        route_passes(speaker, context, s, s->whole.nlri, s->whole.attributes, ret_refusal);
     for (size_t i = 0; i < parts->count && passes; i++)
-        passes = route_passes(speaker, context, s, parts->at[i].nlri, parts->at[i].attributes, why);
+        passes = route_passes(speaker, context, s, parts->at[i].nlri, parts->at[i].attributes,
+                              ret_refusal);
     return passes;
 }
 
@@ -94,10 +104,11 @@ static bool guard_passes(const struct speaker *speaker, const struct config_plat
      * because of another one. */
     context.standing_count = 0;
     context.rules_max = 0;
-    bool passes = all_pass(speaker, &context, s, parts, why);
-    if (!passes && context.session_count != 0) {
+    struct refusal refusal = {.why = why};
+    bool passes = all_pass(speaker, &context, s, parts, &refusal);
+    if (!passes && refusal.of_session) {
         struct accepting *accepting = accepting_at(speaker, peer, s->family, &context);
-        passes = all_pass(speaker, &context, s, parts, why);
+        passes = all_pass(speaker, &context, s, parts, &refusal);
         free(accepting);
     }
     return passes;
@@ -212,10 +223,17 @@ static size_t room(void *owner, size_t number)
 
 static enum status want(void *owner, size_t number, uint32_t nlri, uint32_t attributes)
 {
-    const struct speaker *speaker = owner;
+    struct speaker *speaker = owner;
     if (peer_at(speaker, number) == NULL)
         return STATUS_NOT_FOUND;
-    return rib_out_want(&speaker->peers[number]->rib_out, nlri, attributes);
+    struct rib_out *out = &speaker->peers[number]->rib_out;
+    uint32_t before = rib_out_wanted(out, nlri);
+    if (attributes != 0 && accepting_attributes(speaker, attributes))
+        rib_set_guarding(speaker->rib, attributes);
+    if (before != attributes && ((before != 0 && rib_is_guarding(speaker->rib, before)) ||
+                                 (attributes != 0 && rib_is_guarding(speaker->rib, attributes))))
+        accepting_note(speaker, number);
+    return rib_out_want(out, nlri, attributes);
 }
 
 static uint32_t announced(void *owner, size_t number, uint32_t nlri)
@@ -231,7 +249,6 @@ static void report(void *owner, const struct standing *s, size_t number, enum re
     if (peer_at(speaker, number) == NULL)
         return;
     speaker_metrics_result(kind, why);
-    accepting_note(speaker, s);
     if (kind == RESULT_SENT && !s->deployed) {
         uint64_t now_ms = speaker_time(speaker).redis_ms;
         bool known = s->crossed_ms != 0 && now_ms > s->crossed_ms;
@@ -252,7 +269,7 @@ static void ended(void *owner, const struct standing *s)
         [DESIRED_UNTIL] = "its time is over",
         [DESIRED_LEASE] = "policy did not renew it",
         [DESIRED_ORPHAN] = "orphan_max: no contact with policy or the state server"};
-    accepting_note(owner, s);
+    (void)owner;
     speaker_metrics_ended((enum desired_end)s->end);
     if (s->end == DESIRED_UNTIL)
         log_info("mitigation ended here", "mitigation=%s reason=\"%s\"", s->id, reasons[s->end]);

@@ -195,7 +195,7 @@ static void add_peer_fields(struct command *c, const struct peer *peer)
     add_number(c, "routes_ipv4", out->announced[BGP_FLOW4]);
     add_number(c, "routes_ipv6", out->announced[BGP_FLOW6]);
     add_number(c, "wanted", out->wanted[BGP_FLOW4] + out->wanted[BGP_FLOW6]);
-    add_number(c, "pending", out->withdrawals.count + out->announcements.count);
+    add_number(c, "pending", rib_out_pending(out));
     add_number(c, "refused", peer->refused);
     add_number(c, "flaps", peer->flaps);
     add_number(c, "updates_sent", peer->updates_sent);

@@ -52,6 +52,7 @@ struct peer *speaker_peer_by_addr(const struct speaker *speaker, const struct ip
 
 void speaker_flush(struct speaker *speaker)
 {
+    accepting_apply(speaker);
     for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
         if (speaker->peers[i] != NULL)
             out_updates_drain(speaker, speaker->peers[i]);
@@ -129,7 +130,6 @@ static void on_tick(uv_timer_t *timer)
         return;
     }
     in_jobs_tick(speaker->in_jobs, now_ms);
-    accepting_tick(speaker);
     if (now_ms >= speaker->second_at) {
         speaker->second_at = now_ms + SECOND_MS;
         every_second(speaker, now_ms);

@@ -40,8 +40,9 @@ struct speaker {
     struct conns conns;
     struct peer *peers[DESIRED_PEERS_MAX];
     struct journal *journal;
-    struct timebase timebase; /* as the journal had it */
-    uint64_t epoch;           /* the highest of policy that was seen */
+    uint64_t accepting_changed; /* bits of peers: accepting_apply() */
+    struct timebase timebase;   /* as the journal had it */
+    uint64_t epoch;             /* the highest of policy that was seen */
     char jobs_cursor[48], stops_cursor[48];
     struct listeners *listeners;
     struct in_jobs *in_jobs;
@@ -51,7 +52,7 @@ struct speaker {
     struct parts_scratch *parts_scratch; /* of the judge */
     uv_timer_t tick;
     uv_fs_t sync;
-    bool syncing, complete, journal_failed, accepting_changed;
+    bool syncing, complete, journal_failed;
     bool stopping, withdrawing, ended;
     uint64_t second_at, saved_at, stop_at, compact_at; /* monotonic ms */
     uint64_t journal_failures;                         /* writes that the disk did not take */

@@ -14,6 +14,7 @@ struct item {
     size_t len;
     uint32_t refs, next; /* next: of the same hash while in use, of the free ones else */
     uint8_t kind;
+    bool guarding; /* of attributes */
 };
 
 struct pool {
@@ -220,6 +221,17 @@ void rib_release_nlri(struct rib *rib, uint32_t id)
 void rib_release_attributes(struct rib *rib, uint32_t id)
 {
     pool_release(&rib->attributes, id);
+}
+
+void rib_set_guarding(struct rib *rib, uint32_t id)
+{
+    (void)pool_item(&rib->attributes, id);
+    rib->attributes.items[id].guarding = true;
+}
+
+bool rib_is_guarding(const struct rib *rib, uint32_t id)
+{
+    return pool_item(&rib->attributes, id)->guarding;
 }
 
 struct rib_nlri rib_nlri(const struct rib *rib, uint32_t id)

@@ -37,6 +37,11 @@ void rib_hold_attributes_again(struct rib *rib, uint32_t id);
 void rib_release_nlri(struct rib *rib, uint32_t id);
 void rib_release_attributes(struct rib *rib, uint32_t id);
 
+/* Routes with these attributes guard others: a peer is sent them before those of other attributes,
+ * and they are withdrawn after them. Said before the first rib_out_want() of the number. */
+void rib_set_guarding(struct rib *rib, uint32_t id);
+bool rib_is_guarding(const struct rib *rib, uint32_t id);
+
 struct rib_nlri rib_nlri(const struct rib *rib, uint32_t id);
 struct communities rib_attributes(const struct rib *rib, uint32_t id);
 

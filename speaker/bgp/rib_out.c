@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLAG_IN_WITHDRAWALS = 1, FLAG_IN_ANNOUNCEMENTS = 2, FLAG_RESEND = 4 };
+/* The lowest bits say in which of the queues it is. */
+enum { FLAG_RESEND = 1 << RIB_OUT_QUEUES };
 
 /* How far ahead an announcement looks for others of equal attributes to share its message. */
 enum { WINDOW = 256 };
@@ -31,8 +32,8 @@ void rib_out_done(struct rib_out *out)
     for (uint32_t id = 1; id < out->entry_room; id++)
         (void)rib_out_want(out, id, 0);
     free(out->entries);
-    free(out->withdrawals.ids);
-    free(out->announcements.ids);
+    for (size_t q = 0; q < RIB_OUT_QUEUES; q++)
+        free(out->queues[q].ids);
     *out = (struct rib_out){0};
 }
 
@@ -58,16 +59,19 @@ static enum status make_room(struct rib_out *out, uint32_t nlri)
     if (entries == NULL)
         return STATUS_NO_MEMORY;
     out->entries = entries;
-    if (!grow_ids(&out->withdrawals, room) || !grow_ids(&out->announcements, room))
-        return STATUS_NO_MEMORY;
+    for (size_t q = 0; q < RIB_OUT_QUEUES; q++)
+        if (!grow_ids(&out->queues[q], room))
+            return STATUS_NO_MEMORY;
     memset(entries + out->entry_room, 0, (room - out->entry_room) * sizeof(*entries));
     out->entry_room = room;
     return STATUS_OK;
 }
 
-static void push(struct rib_out_queue *queue, struct rib_out_entry *entry, uint8_t flag,
-                 uint32_t nlri)
+static void push(struct rib_out *out, enum rib_out_order order, uint32_t nlri)
 {
+    struct rib_out_queue *queue = &out->queues[order];
+    struct rib_out_entry *entry = &out->entries[nlri];
+    uint8_t flag = (uint8_t)(1U << order);
     if ((entry->flags & flag) != 0)
         return;
     assert(queue->count < queue->room);
@@ -86,16 +90,32 @@ static bool must_announce(const struct rib_out_entry *entry)
            (entry->wanted != entry->announced || (entry->flags & FLAG_RESEND) != 0);
 }
 
+/* The queue that it belongs to now; RIB_OUT_QUEUES: nothing is due. One that stands in another
+ * queue, too, leaves that one when its turn comes there. */
+static enum rib_out_order order_of(const struct rib_out *out, const struct rib_out_entry *entry)
+{
+    if (must_withdraw(entry))
+        return rib_is_guarding(out->rib, entry->announced) ? RIB_OUT_GUARDING_WITHDRAWALS
+                                                           : RIB_OUT_WITHDRAWALS;
+    if (must_announce(entry))
+        return rib_is_guarding(out->rib, entry->wanted) ? RIB_OUT_GUARDING_ANNOUNCEMENTS
+                                                        : RIB_OUT_ANNOUNCEMENTS;
+    return RIB_OUT_QUEUES;
+}
+
+static bool withdraws(enum rib_out_order order)
+{
+    return order <= RIB_OUT_GUARDING_WITHDRAWALS;
+}
+
 static void enqueue(struct rib_out *out, uint32_t nlri)
 {
-    struct rib_out_entry *entry = &out->entries[nlri];
-    if (must_withdraw(entry)) {
-        push(&out->withdrawals, entry, FLAG_IN_WITHDRAWALS, nlri);
-    } else if (out->up && must_announce(entry)) {
-        enum bgp_family family = rib_nlri(out->rib, nlri).family;
-        if ((out->families >> family & 1) != 0)
-            push(&out->announcements, entry, FLAG_IN_ANNOUNCEMENTS, nlri);
-    }
+    enum rib_out_order order = order_of(out, &out->entries[nlri]);
+    if (order == RIB_OUT_QUEUES)
+        return;
+    enum bgp_family family = rib_nlri(out->rib, nlri).family;
+    if (withdraws(order) || (out->up && (out->families >> family & 1) != 0))
+        push(out, order, nlri);
 }
 
 static void set_announced(struct rib_out *out, uint32_t nlri, uint32_t attributes)
@@ -162,9 +182,12 @@ uint32_t rib_out_announced(const struct rib_out *out, uint32_t nlri)
     return nlri < out->entry_room ? out->entries[nlri].announced : 0;
 }
 
-bool rib_out_pending(const struct rib_out *out)
+size_t rib_out_pending(const struct rib_out *out)
 {
-    return out->withdrawals.count > 0 || out->announcements.count > 0;
+    size_t count = 0;
+    for (size_t q = 0; q < RIB_OUT_QUEUES; q++)
+        count += out->queues[q].count;
+    return count;
 }
 
 void rib_out_up(struct rib_out *out, unsigned int families, uint64_t now_us)
@@ -183,8 +206,8 @@ void rib_out_down(struct rib_out *out)
     out->up = false;
     out->families = 0;
     out->end_of_rib_owed = 0;
-    out->withdrawals.count = 0;
-    out->announcements.count = 0;
+    for (size_t q = 0; q < RIB_OUT_QUEUES; q++)
+        out->queues[q].count = 0;
     for (uint32_t id = 1; id < out->entry_room; id++) {
         out->entries[id].flags = 0;
         if (out->entries[id].announced != 0)
@@ -219,14 +242,14 @@ struct drain {
     size_t room;
     struct rib_out_batch *batch;
     struct update_builder builder;
-    bool withdraws, begun, stop, unfit;
+    enum rib_out_order order;
+    bool begun, stop, unfit;
     uint32_t attributes;
 };
 
 static bool due(const struct drain *d, uint32_t nlri)
 {
-    const struct rib_out_entry *entry = &d->out->entries[nlri];
-    return d->withdraws ? must_withdraw(entry) : must_announce(entry);
+    return order_of(d->out, &d->out->entries[nlri]) == d->order;
 }
 
 static void add(struct drain *d, uint32_t nlri)
@@ -244,7 +267,7 @@ static void begin(struct drain *d, uint32_t nlri)
     d->begun = true;
     d->batch->family = value.family;
     d->attributes = d->out->entries[nlri].wanted;
-    if (d->withdraws) {
+    if (withdraws(d->order)) {
         update_begin_unreach(&d->builder, d->bytes, d->room, value.family);
     } else {
         struct communities communities = rib_attributes(d->out->rib, d->attributes);
@@ -278,28 +301,32 @@ static bool take(struct drain *d, uint32_t nlri)
     return true;
 }
 
-static void take_from(struct drain *d, struct rib_out_queue *queue, uint8_t flag)
+/* True when the queue is empty now. */
+static bool take_from(struct drain *d, enum rib_out_order order)
 {
+    struct rib_out_queue *queue = &d->out->queues[order];
+    d->order = order;
     size_t kept = 0, at = 0;
     for (; at < queue->count && !d->stop && kept < WINDOW; at++) {
         uint32_t nlri = queue->ids[at];
         if (take(d, nlri))
-            d->out->entries[nlri].flags &= (uint8_t)~flag;
+            d->out->entries[nlri].flags &= (uint8_t) ~(1U << order);
         else
             queue->ids[kept++] = nlri;
     }
     if (kept != at)
         memmove(queue->ids + kept, queue->ids + at, (queue->count - at) * sizeof(queue->ids[0]));
     queue->count -= at - kept;
+    return queue->count == 0;
 }
 
-/* False: the queue held nothing that is due. */
-static bool drain(struct drain *d, bool withdraws)
+/* Two queues, the second when nothing is left in the first: what both hold may share a message.
+ * False: neither held anything that is due. */
+static bool drain(struct drain *d, enum rib_out_order first)
 {
     struct rib_out *out = d->out;
-    d->withdraws = withdraws;
-    take_from(d, withdraws ? &out->withdrawals : &out->announcements,
-              withdraws ? FLAG_IN_WITHDRAWALS : FLAG_IN_ANNOUNCEMENTS);
+    if (take_from(d, first) && !d->stop)
+        (void)take_from(d, first + 1);
     if (!d->begun)
         return false;
     for (size_t i = 0; i < d->batch->count; i++)
@@ -309,7 +336,7 @@ static bool drain(struct drain *d, bool withdraws)
         (void)rib_out_want(out, d->batch->nlri[0], 0);
         return true;
     }
-    d->batch->kind = withdraws ? RIB_OUT_WITHDRAW : RIB_OUT_ANNOUNCE;
+    d->batch->kind = withdraws(first) ? RIB_OUT_WITHDRAW : RIB_OUT_ANNOUNCE;
     d->batch->len = update_end(&d->builder);
     for (size_t i = 0; i < d->batch->count; i++) {
         struct rib_out_entry *entry = &out->entries[d->batch->nlri[i]];
@@ -355,13 +382,15 @@ void rib_out_next(struct rib_out *out, const struct update_path *path, uint64_t 
     ret_batch->kind = RIB_OUT_NONE;
     ret_batch->count = 0;
     ret_batch->len = 0;
-    if (!out->up || drain(&d, true))
+    if (!out->up || drain(&d, RIB_OUT_WITHDRAWALS))
         return;
-    if (out->announcements.count > 0 && !may_go(out, now_us, &ret_batch->at_us)) {
+    bool announces = out->queues[RIB_OUT_GUARDING_ANNOUNCEMENTS].count > 0 ||
+                     out->queues[RIB_OUT_ANNOUNCEMENTS].count > 0;
+    if (announces && !may_go(out, now_us, &ret_batch->at_us)) {
         ret_batch->kind = RIB_OUT_WAIT;
         return;
     }
-    if (drain(&d, false)) {
+    if (drain(&d, RIB_OUT_GUARDING_ANNOUNCEMENTS)) {
         if (ret_batch->kind == RIB_OUT_ANNOUNCE)
             spend(out, now_us);
         return;

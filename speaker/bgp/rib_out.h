@@ -6,7 +6,8 @@
 
 /*
  * What one peer must have, what it was sent, and in which order the difference goes out:
- * withdrawals first and at once, then announcements at the peer's pace, then End-of-RIB. A later
+ * withdrawals first and at once, then announcements at the peer's pace, then End-of-RIB. Routes
+ * that guard others (rib_set_guarding) are the last withdrawn and the first announced. A later
  * change of a route replaces an earlier one that did not go yet.
  *
  *   rib_out_init() → rib_out_want() …  rib_out_up() → rib_out_next() until NONE … rib_out_down()
@@ -23,11 +24,20 @@ struct rib_out_queue {
     size_t count, room;
 };
 
+/* In the order in which they go out. */
+enum rib_out_order {
+    RIB_OUT_WITHDRAWALS,
+    RIB_OUT_GUARDING_WITHDRAWALS,
+    RIB_OUT_GUARDING_ANNOUNCEMENTS,
+    RIB_OUT_ANNOUNCEMENTS,
+    RIB_OUT_QUEUES
+};
+
 struct rib_out {
     struct rib *rib;               /* lent */
     struct rib_out_entry *entries; /* by number of NLRI */
     size_t entry_room;
-    struct rib_out_queue withdrawals, announcements;
+    struct rib_out_queue queues[RIB_OUT_QUEUES];
     size_t wanted[BGP_FAMILIES], announced[BGP_FAMILIES];
     size_t max_routes;
     uint32_t updates_per_second;  /* 0: as fast as the session takes them */
@@ -48,7 +58,7 @@ enum status rib_out_want(struct rib_out *out, uint32_t nlri, uint32_t attributes
 size_t rib_out_room(const struct rib_out *out); /* NLRI more that may be wanted */
 uint32_t rib_out_wanted(const struct rib_out *out, uint32_t nlri);    /* 0: not wanted */
 uint32_t rib_out_announced(const struct rib_out *out, uint32_t nlri); /* 0: peer has it not */
-bool rib_out_pending(const struct rib_out *out);
+size_t rib_out_pending(const struct rib_out *out); /* routes that wait for their turn */
 
 /* A session is up: everything wanted of these families is sent, and then End-of-RIB. */
 void rib_out_up(struct rib_out *out, unsigned int families, uint64_t now_us);

@@ -310,3 +310,48 @@ Test(rib_out, a_thousand_random_changes_end_where_they_should)
         cr_assert_eq(at_peer[n], rib_out_wanted(&w->out, w->nlri[n]));
     world_free(w);
 }
+
+/* What a peer must not have alone goes after its guard on the way up and before it on the way down,
+ * whatever was wanted first. */
+Test(rib_out, guarding_routes_come_first_and_go_last)
+{
+    struct world *w = world_new(0);
+    rib_set_guarding(w->rib, w->limit);
+    want(w, 0, w->discard);
+    want(w, 2, w->limit);
+    rib_out_up(&w->out, both, 0);
+    cr_assert_eq(next(w), RIB_OUT_ANNOUNCE);
+    cr_assert_eq(w->batch.nlri[0], w->nlri[2]);
+    cr_assert_eq(rib_out_announced(&w->out, w->nlri[0]), 0, "the guard goes alone");
+    cr_assert_eq(next(w), RIB_OUT_ANNOUNCE);
+    cr_assert_eq(w->batch.nlri[0], w->nlri[0]);
+
+    want(w, 2, 0);
+    want(w, 0, 0);
+    cr_assert_eq(next(w), RIB_OUT_WITHDRAW);
+    cr_assert_eq(w->count, 2, "one message takes both");
+    cr_assert_eq(w->batch.nlri[0], w->nlri[0]);
+    cr_assert_eq(w->batch.nlri[1], w->nlri[2]);
+    cr_assert_eq(rib_out_pending(&w->out), 0);
+    world_free(w);
+}
+
+/* A route that stops guarding while it waits goes with the others, once. */
+Test(rib_out, a_route_changes_its_place_while_it_waits)
+{
+    struct world *w = world_new(0);
+    rib_set_guarding(w->rib, w->limit);
+    rib_out_up(&w->out, both, 0);
+    want(w, 0, w->limit);
+    want(w, 2, w->limit);
+    want(w, 0, w->discard);
+    cr_assert_eq(next(w), RIB_OUT_ANNOUNCE);
+    cr_assert_eq(w->count, 1);
+    cr_assert_eq(w->batch.nlri[0], w->nlri[2]);
+    cr_assert_eq(next(w), RIB_OUT_ANNOUNCE);
+    cr_assert_eq(w->count, 1);
+    cr_assert_eq(rib_out_announced(&w->out, w->nlri[0]), w->discard);
+    cr_assert_eq(next(w), RIB_OUT_NONE);
+    cr_assert_eq(rib_out_pending(&w->out), 0);
+    world_free(w);
+}
