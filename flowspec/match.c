@@ -332,18 +332,37 @@ static void judge_block(const struct match_program *program, struct block *block
     block->yes &= block->possible;
 }
 
+static inline struct verdict judge(const struct match_program *program,
+                                   const struct match_step *step, const struct flow_facts *facts)
+{
+    switch ((enum step_kind)step->kind) {
+    case STEP_PREFIX:
+        return judge_prefix(program, step, facts);
+    case STEP_OCTET:
+        return judge_octet(program, step, facts);
+    case STEP_PORT:
+        return judge_port(program, step, facts);
+    case STEP_EITHER:
+        return judge_either(program, step, facts);
+    case STEP_LABEL:
+        return judge_label(program, step, facts);
+    case STEP_LENGTH:
+        return judge_length(program, step, facts);
+    case STEP_FLAGS:
+        return judge_flags(program, step, facts);
+    case STEP_FRAGMENT:
+        return judge_fragment(program, step, facts);
+    }
+    return (struct verdict){false, false};
+}
+
 enum match match_facts(const struct match_program *program, const struct flow_facts *facts)
 {
-    static const judge_fn judges[] = {
-        [STEP_PREFIX] = judge_prefix,     [STEP_OCTET] = judge_octet, [STEP_PORT] = judge_port,
-        [STEP_EITHER] = judge_either,     [STEP_LABEL] = judge_label, [STEP_LENGTH] = judge_length,
-        [STEP_FRAGMENT] = judge_fragment, [STEP_FLAGS] = judge_flags};
     bool yes = facts->family == program->family;
     if (!yes && facts->family != ADDR_NONE)
         return MATCH_NO;
     for (size_t i = 0; i < program->step_count; i++) {
-        const struct match_step *step = &program->steps[i];
-        struct verdict verdict = judges[step->kind](program, step, facts);
+        struct verdict verdict = judge(program, &program->steps[i], facts);
         if (!verdict.possible)
             return MATCH_NO;
         yes &= verdict.yes;
