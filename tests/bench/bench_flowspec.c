@@ -1,6 +1,8 @@
 #include "common/base/clock.h"
 #include "flowspec/match.h"
 
+#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +49,20 @@ static size_t compare(struct sample *s)
     return nlri_compare(ADDR_IPV4, s->a, s->a_len, s->b, s->b_len) < 0;
 }
 
+/* Of a table in Markdown. */
+static void row(bool done, double ns, double limit_ns, const char *what, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void row(bool done, double ns, double limit_ns, const char *what, ...)
+{
+    va_list args;
+    va_start(args, what);
+    printf("| ");
+    vprintf(what, args);
+    va_end(args);
+    printf(" | %.1f | %.0f |%s\n", ns, limit_ns, done ? "" : " nothing was done");
+}
+
 static void run(const char *name, double limit_ns, size_t (*call)(struct sample *s),
                 struct sample *s)
 {
@@ -60,8 +76,7 @@ static void run(const char *name, double limit_ns, size_t (*call)(struct sample 
         double ns = (double)(clock_mono_us(&clock) - start_us) * 1e3 / CALLS;
         best_ns = ns < best_ns ? ns : best_ns;
     }
-    printf("flowspec %-8s %6.1f ns a call (at most %.0f)%s\n", name, best_ns, limit_ns,
-           sum == 0 ? " nothing done" : "");
+    row(sum != 0, best_ns, limit_ns, "%s, five components", name);
 }
 
 /* --- match --- */
@@ -125,15 +140,14 @@ static void run_match(const char *text)
         ms = cpu_ms() - start_ms;
         single_ms = ms < single_ms ? ms : single_ms;
     }
-    printf("flowspec match    %6.1f ms for %d records, %.1f ns each (at most 60, 15); "
-           "one by one, at hand, %.1f ns; %zu yes, %zu unknown%s: %s\n",
-           many_ms, RECORDS, many_ms * 1e6 / RECORDS, single_ms * 1e6 / RECORDS, counts.yes,
-           counts.unknown, yes == 0 ? ", nothing done" : "", text);
+    row(counts.yes != 0, many_ms * 1e6 / RECORDS, 15, "match, 4 million records, `%s`", text);
+    row(yes != 0, single_ms * 1e6 / RECORDS, 15, "the same, one by one, from the cache");
 }
 
 int main(void)
 {
     struct sample s = {.a_len = 0};
+    printf("| | ns | at most |\n|---|---|---|\n");
     read_rule(&rule, "match destination 203.0.113.45/32 source 198.51.100.0/24 protocol =udp "
                      "source-port =53,=123 packet-length >=500&<=1500");
     read_rule(&other, "match destination 203.0.113.45/32 source 198.51.100.0/24 protocol =udp "
