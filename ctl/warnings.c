@@ -137,6 +137,25 @@ static void warn_of_clear(struct warnings *w, const struct config_policy *policy
                  text_format_duration_ms(least_ms, least));
 }
 
+/* The source of what comes from outside is whatever the attacker wrote. */
+static void warn_of_inferred_source(struct warnings *w, const struct config_policy *policy,
+                                    const struct config_threshold *threshold)
+{
+    bool outgoing =
+        policy->direction.value != NULL && strcmp(policy->direction.value, "outgoing") == 0;
+    if (outgoing || w->model == NULL)
+        return;
+    for (size_t i = 0; i < threshold->mitigate_count; i++) {
+        const struct model_method *method = &w->model->methods[threshold->mitigate[i].method];
+        if (method->infer_source && !method->config->allows_spoofable_source)
+            warnings_add(w->list,
+                         "policy %s, %s: method %s infers a source, and the guard refuses one that "
+                         "is not of networks without `allow: spoofable-source`",
+                         policy->name, config_severity_name(threshold->severity),
+                         method->config->name);
+    }
+}
+
 static void warn_of_policies(struct warnings *w)
 {
     const struct config *c = w->config;
@@ -146,6 +165,7 @@ static void warn_of_policies(struct warnings *w)
             const struct config_threshold *threshold = &policy->thresholds[j];
             char text[TEXT_QUANTITY_MAX];
             warn_of_clear(w, policy, threshold);
+            warn_of_inferred_source(w, policy, threshold);
             for (size_t k = 0; k < threshold->rate_count; k++)
                 if (threshold->rates[k].kind == RATE_BPS && threshold->rates[k].limit < LOW_BPS)
                     warnings_add(w->list,

@@ -106,6 +106,24 @@ Test(warnings, each_danger_is_told)
         must_warn(cases[i][0], cases[i][1]);
 }
 
+Test(warnings, a_source_that_an_attacker_may_choose_is_refused_and_that_is_told)
+{
+#define SOURCES(direction, allow)                                                                  \
+    GOOD NETWORKS PEERS PLATFORMS                                                                  \
+        "policies: [{name: x, direction: " direction ", key: [src_addr], window: 2s, thresholds: " \
+        "[{severity: major, any: {bps: 1G}, clear: {after: 61s}, mitigate: [{method: m}]}]}]\n"    \
+        "methods: [{name: m, match: {destination: 198.51.100.45/32, source: infer, protocol: "     \
+        "[udp]}, action: {discard: true}" allow "}]\n"
+    const char *want = "policy x, major: method m infers a source, and the guard refuses one that "
+                       "is not of networks without `allow: spoofable-source`";
+    must_warn(SOURCES("incoming", ""), want);
+    json_t *list = warnings(SOURCES("incoming", ", allow: spoofable-source"));
+    for (size_t i = 0; i < json_array_size(list); i++)
+        cr_expect_str_neq(json_string_value(json_array_get(list, i)), want);
+    json_decref(list);
+#undef SOURCES
+}
+
 Test(warnings, are_bounded_and_said_once)
 {
     json_t *list = json_array();
