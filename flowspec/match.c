@@ -7,15 +7,20 @@
  * all components so far say yes, and for which none says no. A component looks only at records that
  * are still possible, and a block that has none left is done.
  */
+#define STEP_LIST(X)                                                                               \
+    X(PREFIX, prefix)                                                                              \
+    X(OCTET, octet)   /* protocol, ICMP type and code, DSCP */                                     \
+    X(PORT, port)     /* one side */                                                               \
+    X(EITHER, either) /* the component `port` */                                                   \
+    X(LABEL, label)                                                                                \
+    X(LENGTH, length)                                                                              \
+    X(FLAGS, flags)                                                                                \
+    X(FRAGMENT, fragment)
+
 enum step_kind {
-    STEP_PREFIX,
-    STEP_OCTET,  /* protocol, ICMP type and code, DSCP */
-    STEP_PORT,   /* one side */
-    STEP_EITHER, /* the component `port` */
-    STEP_LABEL,
-    STEP_LENGTH,
-    STEP_FLAGS,
-    STEP_FRAGMENT
+#define X(kind, name) STEP_##kind,
+    STEP_LIST(X)
+#undef X
 };
 
 enum { BLOCK = 64 };
@@ -303,30 +308,12 @@ static void judge_block(const struct match_program *program, struct block *block
     for (size_t i = 0; i < program->step_count && block->possible != 0; i++) {
         const struct match_step *step = &program->steps[i];
         switch ((enum step_kind)step->kind) {
-        case STEP_PREFIX:
-            narrow(program, step, block, judge_prefix);
-            break;
-        case STEP_OCTET:
-            narrow(program, step, block, judge_octet);
-            break;
-        case STEP_PORT:
-            narrow(program, step, block, judge_port);
-            break;
-        case STEP_EITHER:
-            narrow(program, step, block, judge_either);
-            break;
-        case STEP_LABEL:
-            narrow(program, step, block, judge_label);
-            break;
-        case STEP_LENGTH:
-            narrow(program, step, block, judge_length);
-            break;
-        case STEP_FLAGS:
-            narrow(program, step, block, judge_flags);
-            break;
-        case STEP_FRAGMENT:
-            narrow(program, step, block, judge_fragment);
-            break;
+#define X(kind, name)                                                                              \
+    case STEP_##kind:                                                                              \
+        narrow(program, step, block, judge_##name);                                                \
+        break;
+            STEP_LIST(X)
+#undef X
         }
     }
     block->yes &= block->possible;
@@ -336,22 +323,11 @@ static inline struct verdict judge(const struct match_program *program,
                                    const struct match_step *step, const struct flow_facts *facts)
 {
     switch ((enum step_kind)step->kind) {
-    case STEP_PREFIX:
-        return judge_prefix(program, step, facts);
-    case STEP_OCTET:
-        return judge_octet(program, step, facts);
-    case STEP_PORT:
-        return judge_port(program, step, facts);
-    case STEP_EITHER:
-        return judge_either(program, step, facts);
-    case STEP_LABEL:
-        return judge_label(program, step, facts);
-    case STEP_LENGTH:
-        return judge_length(program, step, facts);
-    case STEP_FLAGS:
-        return judge_flags(program, step, facts);
-    case STEP_FRAGMENT:
-        return judge_fragment(program, step, facts);
+#define X(kind, name)                                                                              \
+    case STEP_##kind:                                                                              \
+        return judge_##name(program, step, facts);
+        STEP_LIST(X)
+#undef X
     }
     return (struct verdict){false, false};
 }

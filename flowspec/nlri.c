@@ -190,13 +190,7 @@ static enum status decode_prefix(struct decoder *d, struct flow_rule *rule, enum
     /* Bits after the length do not matter; a peer may have set them. */
     struct ip_addr addr = addr_from_octets(rule->family, octets);
     struct ip_prefix prefix = {.addr = addr_masked(&addr, len), .len = len};
-    if (c == COMPONENT_DESTINATION) {
-        rule_set_destination(rule, &prefix);
-        rule->destination_offset = offset;
-    } else {
-        rule_set_source(rule, &prefix);
-        rule->source_offset = offset;
-    }
+    rule_set_prefix(rule, c, &prefix, offset);
     return STATUS_OK;
 }
 

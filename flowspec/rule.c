@@ -87,6 +87,19 @@ void rule_set_source(struct flow_rule *rule, const struct ip_prefix *prefix)
     rule->present |= 1U << COMPONENT_SOURCE;
 }
 
+void rule_set_prefix(struct flow_rule *rule, enum component c, const struct ip_prefix *prefix,
+                     uint8_t offset)
+{
+    assert(c == COMPONENT_DESTINATION || c == COMPONENT_SOURCE);
+    if (c == COMPONENT_DESTINATION) {
+        rule_set_destination(rule, prefix);
+        rule->destination_offset = offset;
+    } else {
+        rule_set_source(rule, prefix);
+        rule->source_offset = offset;
+    }
+}
+
 enum status rule_push_op(struct flow_rule *rule, enum component c, uint8_t bits, uint32_t value)
 {
     if (component_is_prefix(c) || component_max(c, rule->family) == 0)

@@ -71,6 +71,9 @@ struct rule_error {
 void rule_init(struct flow_rule *ret_rule, enum addr_family family);
 void rule_set_destination(struct flow_rule *rule, const struct ip_prefix *prefix);
 void rule_set_source(struct flow_rule *rule, const struct ip_prefix *prefix);
+/* Either of them, with its offset (IPv6, RFC 8956 3.1). */
+void rule_set_prefix(struct flow_rule *rule, enum component c, const struct ip_prefix *prefix,
+                     uint8_t offset);
 /*
  * Adds one operator to a component; those of one component follow each other, components may come
  * in any order. RANGE: the component cannot hold the value (or the mask is 0); MALFORMED: no such

@@ -101,7 +101,7 @@ static enum status join_prefix(const struct json_reading *r, struct flow_rule *r
                               "%s: the wire holds one prefix, and two with different offsets are "
                               "not one",
                               component_name(c));
-    if (*offset == other_offset && prefix_covers(prefix, other)) {
+    if (prefix_covers(prefix, other)) {
         *prefix = *other;
         return STATUS_OK;
     }
@@ -133,13 +133,7 @@ static enum status read_prefix(const struct json_reading *r, struct flow_rule *r
         if (s != STATUS_OK)
             return s;
     }
-    if (c == COMPONENT_DESTINATION) {
-        rule_set_destination(rule, &prefix);
-        rule->destination_offset = offset;
-    } else {
-        rule_set_source(rule, &prefix);
-        rule->source_offset = offset;
-    }
+    rule_set_prefix(rule, c, &prefix, offset);
     return STATUS_OK;
 }
 

@@ -51,13 +51,7 @@ static enum status parse_address(struct cursor *cursor, struct flow_rule *rule, 
     if (prefix.addr.family != rule->family)
         return cursor_fail(&before, STATUS_MALFORMED, "%s is of the other family",
                            component_name(c));
-    if (c == COMPONENT_DESTINATION) {
-        rule_set_destination(rule, &prefix);
-        rule->destination_offset = offset;
-    } else {
-        rule_set_source(rule, &prefix);
-        rule->source_offset = offset;
-    }
+    rule_set_prefix(rule, c, &prefix, offset);
     return STATUS_OK;
 }
 

@@ -1,20 +1,8 @@
 #include "flowspec/flatten.h"
+#include "tests/support/naive_op.h"
 #include "tests/unit/flowspec/random_rule.h"
 
 #include <string.h>
-
-static bool holds(bool is_bits, const struct rule_op *op, uint32_t value)
-{
-    if (is_bits) {
-        uint32_t common = value & op->value;
-        bool any = (op->bits & OP_MATCH) != 0 ? common == op->value : common != 0;
-        return any != ((op->bits & OP_NOT) != 0);
-    }
-    return ((op->bits & OP_LT) != 0 && value < op->value) ||
-           ((op->bits & OP_GT) != 0 && value > op->value) ||
-           ((op->bits & OP_EQ) != 0 && value == op->value) ||
-           (op->bits & (OP_LT | OP_GT | OP_EQ)) == (OP_LT | OP_GT | OP_EQ);
-}
 
 static bool matches(const struct op_list *list, bool is_bits, uint32_t value)
 {
@@ -24,7 +12,7 @@ static bool matches(const struct op_list *list, bool is_bits, uint32_t value)
             any = any || (i > 0 && all);
             all = true;
         }
-        all = all && holds(is_bits, &list->at[i], value);
+        all = all && naive_op_holds(is_bits, &list->at[i], value);
     }
     return any || all;
 }
