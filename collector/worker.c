@@ -1,12 +1,10 @@
 #include "collector/worker.h"
 
-#include "collector/decode/decode.h"
-#include "collector/in_udp.h"
 #include "collector/out_deltas.h"
 #include "collector/out_exporters.h"
 #include "collector/snapshot_file.h"
+#include "collector/worker_input.h"
 #include "collector/worker_metrics.h"
-#include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/redis/redis.h"
 
@@ -19,11 +17,8 @@
 enum {
     URGENT_PAUSE_MS = 5, /* at least between two urgent flushes; the promise is 10 */
     HEARTBEAT_MS = 1000,
-    STALL_MS = 50,        /* the loop turns once a tick at least; that much later, it stood still */
-    BEHIND_MAX_MS = 2000, /* as long as reading what waited may take */
     STOP_POLL_MS = 10,
-    STOP_LIMIT_MS = 3000,  /* of the five seconds that the process has */
-    STOP_DATAGRAMS = 16384 /* read from each socket at the end */
+    STOP_LIMIT_MS = 3000 /* of the five seconds that the process has */
 };
 
 struct server {
@@ -38,23 +33,15 @@ struct worker {
     uv_loop_t loop;
     uv_async_t wake;
     uv_timer_t tick, urgent;
-    struct in_udp *inputs;
-    struct in_udp_buffers *buffers;
+    struct worker_input input;
     struct server *servers;
     struct redis **redis; /* as out_deltas wants them */
     size_t server_count;
-    struct decode *decode;
-    struct tally *tally;
     struct out_deltas *out;
     struct out_exporters *exporters;
     struct snapshot_file *snapshot;
     struct worker_metrics metrics;
     uint64_t urgent_ms, heartbeat_ms, stop_deadline_ms;
-    uint64_t turned_ms; /* the loop's last turn */
-    uint64_t stalled_from_ms, stalled_until_ms;
-    struct tally_exporter *sender; /* of the datagram being decoded */
-    bool has_records;              /* it gave some */
-    uint64_t since_ms;             /* it came then, or later */
     bool stopping, closing;
     /* The mailbox. */
     uv_mutex_t lock;
@@ -70,99 +57,25 @@ static uint64_t mono_ms(const struct worker *w)
     return clock_mono_ms(&w->options.clock);
 }
 
-static struct tally_options tally_options_of(const struct worker *w, const struct config *config,
-                                             const struct model *model)
-{
-    const struct config_collector *c = &config->collector;
-    return (struct tally_options){
-        .model = model,
-        .max_keys = c->tally.max_keys / w->options.workers,
-        .live_workers = w->options.workers,
-        .urgent_share = c->flush.urgent_share,
-        .max_rows = c->flush.max_rows,
-        .ipv6_host_len = c->tally.ipv6_host_len,
-        .exporters_max = c->limits.exporters,
-        .seed = hash_random_seed(),
-    };
-}
-
 /* --- input --- */
-
-/* While the loop stands still (a machine that stops, a process that is stopped), datagrams wait in
- * the sockets. What they say came at some time since then, and counts so: all of it at once would
- * look like an attack. */
-static void note_stall(struct worker *w, uint64_t now_ms)
-{
-    if (now_ms - w->turned_ms > w->options.config->collector.flush.every_ms + STALL_MS) {
-        w->stalled_from_ms = w->turned_ms;
-        w->stalled_until_ms = now_ms;
-        for (size_t i = 0; i < w->options.fd_count; i++)
-            w->inputs[i].is_behind = true;
-    }
-    w->turned_ms = now_ms;
-}
-
-static uint64_t came_since(const struct worker *w, const struct in_udp *in, uint64_t now_ms)
-{
-    bool waited = in->is_behind && now_ms - w->stalled_until_ms < BEHIND_MAX_MS;
-    return waited ? w->stalled_from_ms : now_ms;
-}
-
-static void on_record(void *owner, const struct flow_record *flow)
-{
-    struct worker *w = owner;
-    w->has_records = true;
-    tally_add(w->tally, w->sender, flow, w->since_ms);
-}
-
-static void on_late(void *owner, const struct flow_record *flow, uint64_t came_ms)
-{
-    struct worker *w = owner;
-    w->has_records = true;
-    tally_add(w->tally, w->sender, flow, came_ms);
-}
-
-static void on_datagram(void *owner, const struct in_udp *in, const struct ip_addr *from,
-                        const uint8_t *bytes, size_t len)
-{
-    struct worker *w = owner;
-    uint64_t now_ms = mono_ms(w);
-    note_stall(w, now_ms);
-    w->since_ms = came_since(w, in, now_ms);
-    w->sender = tally_exporter(w->tally, from, now_ms);
-    if (w->sender == NULL)
-        return; /* counted there */
-    const struct config_exporter *config = w->sender->config;
-    struct decode_source source = {.addr = *from};
-    struct decode_sink sink = {.on_record = on_record, .on_late = on_late, .owner = w};
-    if (config != NULL) {
-        source.sampling_override = config->sampling;
-        source.sampling_default = config->default_sampling;
-    }
-    w->has_records = false;
-    enum decode_reason reason = decode_datagram(w->decode, &source, bytes, len, now_ms, &sink);
-    if (reason == DECODE_NO_TEMPLATE && !w->has_records)
-        tally_exporter_unheard(w->sender);
-}
 
 static void flush_urgent(struct worker *w)
 {
     w->urgent_ms = mono_ms(w);
-    out_deltas_flush(w->out, w->tally, w->options.model, OUT_URGENT);
+    out_deltas_flush(w->out, w->input.tally, w->options.model, OUT_URGENT);
 }
 
 static void on_urgent(uv_timer_t *timer)
 {
     struct worker *w = timer->data;
-    if (tally_has_urgent(w->tally))
+    if (tally_has_urgent(w->input.tally))
         flush_urgent(w);
 }
 
 static void on_turn_end(void *owner)
 {
     struct worker *w = owner;
-    tally_settle(w->tally);
-    if (w->stopping || !tally_has_urgent(w->tally) || uv_is_active((uv_handle_t *)&w->urgent))
+    if (w->stopping || !tally_has_urgent(w->input.tally) || uv_is_active((uv_handle_t *)&w->urgent))
         return;
     uint64_t since_ms = mono_ms(w) - w->urgent_ms;
     if (since_ms >= URGENT_PAUSE_MS)
@@ -175,11 +88,13 @@ static void on_turn_end(void *owner)
 
 static void tell_metrics(struct worker *w)
 {
-    struct worker_totals totals = {.decode = w->decode, .tally = w->tally, .out = w->out};
-    for (size_t i = 0; i < w->options.fd_count; i++) {
-        in_udp_ask_drops(&w->inputs[i]);
-        totals.kernel_drops += w->inputs[i].kernel_drops;
-        totals.receive_errors += w->inputs[i].receive_errors;
+    struct worker_totals totals = {
+        .decode = w->input.decode, .tally = w->input.tally, .out = w->out};
+    for (size_t i = 0; i < w->input.socket_count; i++) {
+        struct in_udp *socket = &w->input.sockets[i];
+        in_udp_ask_drops(socket);
+        totals.kernel_drops += socket->kernel_drops;
+        totals.receive_errors += socket->receive_errors;
     }
     worker_metrics_tell(&w->metrics, &totals);
 }
@@ -188,15 +103,15 @@ static void on_tick(uv_timer_t *timer)
 {
     struct worker *w = timer->data;
     uint64_t now_ms = mono_ms(w);
-    note_stall(w, now_ms);
+    worker_input_turned(&w->input, now_ms);
     if (now_ms - w->heartbeat_ms < HEARTBEAT_MS) {
-        out_deltas_flush(w->out, w->tally, w->options.model, OUT_TICK);
+        out_deltas_flush(w->out, w->input.tally, w->options.model, OUT_TICK);
         return;
     }
     w->heartbeat_ms = now_ms;
-    out_deltas_flush(w->out, w->tally, w->options.model, OUT_HEARTBEAT);
-    out_exporters_tell(w->exporters, w->decode, w->tally);
-    snapshot_file_tick(w->snapshot, w->decode);
+    out_deltas_flush(w->out, w->input.tally, w->options.model, OUT_HEARTBEAT);
+    out_exporters_tell(w->exporters, w->input.decode, w->input.tally);
+    snapshot_file_tick(w->snapshot, w->input.decode);
     tell_metrics(w);
 }
 
@@ -208,19 +123,13 @@ static void on_redis_closed(void *owner)
     server->redis = NULL;
 }
 
-static void on_input_closed(void *owner)
-{
-    (void)owner;
-}
-
 /* The loop ends when the last handle has closed. */
 static void close_handles(struct worker *w)
 {
     if (w->closing)
         return;
     w->closing = true;
-    for (size_t i = 0; w->inputs != NULL && i < w->options.fd_count; i++)
-        in_udp_close(&w->inputs[i]);
+    worker_input_close_sockets(&w->input);
     uv_close((uv_handle_t *)&w->tick, NULL);
     uv_close((uv_handle_t *)&w->urgent, NULL);
     uv_close((uv_handle_t *)&w->wake, NULL);
@@ -248,13 +157,10 @@ static void stop(struct worker *w)
     w->stopping = true;
     w->stop_deadline_ms = mono_ms(w) + STOP_LIMIT_MS;
     uv_timer_stop(&w->urgent);
-    for (size_t i = 0; i < w->options.fd_count; i++) {
-        in_udp_stop(&w->inputs[i]);
-        in_udp_drain(&w->inputs[i], STOP_DATAGRAMS);
-    }
-    out_deltas_flush(w->out, w->tally, w->options.model, OUT_ALL);
-    out_exporters_tell(w->exporters, w->decode, w->tally);
-    snapshot_file_end(w->snapshot, w->decode);
+    worker_input_drain(&w->input);
+    out_deltas_flush(w->out, w->input.tally, w->options.model, OUT_ALL);
+    out_exporters_tell(w->exporters, w->input.decode, w->input.tally);
+    snapshot_file_end(w->snapshot, w->input.decode);
     uv_timer_start(&w->tick, on_stop_poll, 0, STOP_POLL_MS);
 }
 
@@ -263,10 +169,12 @@ static void stop(struct worker *w)
 static enum status take_config(struct worker *w, const struct config *config,
                                const struct model *model)
 {
-    struct tally_options options = tally_options_of(w, config, model);
+    struct worker_options options = w->options;
+    options.config = config;
+    options.model = model;
     /* Rows of counts that go leave now; what is left of the others stays in the tally. */
-    out_deltas_flush(w->out, w->tally, w->options.model, OUT_HEARTBEAT);
-    enum status status = tally_reload(w->tally, &options);
+    out_deltas_flush(w->out, w->input.tally, w->options.model, OUT_HEARTBEAT);
+    enum status status = worker_input_reload(&w->input, &options);
     if (status != STATUS_OK)
         return status;
     snapshot_file_reload(w->snapshot, config);
@@ -352,13 +260,14 @@ static enum status open_servers(struct worker *w, const struct credentials *cred
 static enum status open_outputs(struct worker *w)
 {
     const struct worker_options *o = &w->options;
-    enum status status = out_deltas_new(&w->out, &(struct out_deltas_options){.config = o->config,
-                                                                              .tally = w->tally,
-                                                                              .telemetry = w->redis,
-                                                                              .epoch = o->epoch,
-                                                                              .worker = o->index,
-                                                                              .workers = o->workers,
-                                                                              .clock = o->clock});
+    enum status status =
+        out_deltas_new(&w->out, &(struct out_deltas_options){.config = o->config,
+                                                             .tally = w->input.tally,
+                                                             .telemetry = w->redis,
+                                                             .epoch = o->epoch,
+                                                             .worker = o->index,
+                                                             .workers = o->workers,
+                                                             .clock = o->clock});
     if (status != STATUS_OK)
         return status;
     return out_exporters_new(
@@ -369,43 +278,6 @@ static enum status open_outputs(struct worker *w)
                                         .worker = o->index,
                                         .exporters_max = o->config->collector.limits.exporters,
                                         .clock = o->clock});
-}
-
-static enum status open_counting(struct worker *w)
-{
-    const struct config_collector *c = &w->options.config->collector;
-    struct decode_limits limits = {.exporters = c->limits.exporters,
-                                   .domains_per_exporter = c->limits.domains_per_exporter,
-                                   .templates_per_domain = c->limits.templates_per_domain,
-                                   .fields_per_template = c->limits.fields_per_template,
-                                   .samplers_per_domain = c->limits.samplers_per_domain,
-                                   .held_bytes = c->limits.hold_back_bytes};
-    struct tally_options options = tally_options_of(w, w->options.config, w->options.model);
-    w->decode = decode_new(&limits, hash_random_seed());
-    w->tally = tally_new(&options);
-    if (w->decode == NULL || w->tally == NULL)
-        return STATUS_NO_MEMORY;
-    return snapshot_file_new(&w->snapshot, w->decode, &w->loop, &w->options);
-}
-
-static enum status open_inputs(struct worker *w, const int *fds)
-{
-    enum status status = STATUS_OK;
-    w->buffers = in_udp_buffers_new();
-    w->inputs = calloc(w->options.fd_count + 1, sizeof(*w->inputs));
-    if (w->buffers == NULL || w->inputs == NULL)
-        return STATUS_NO_MEMORY;
-    for (size_t i = 0; status == STATUS_OK && i < w->options.fd_count; i++) {
-        status = in_udp_init(&w->inputs[i], &w->loop, w->buffers,
-                             &(struct in_udp_options){.fd = fds[i],
-                                                      .on_datagram = on_datagram,
-                                                      .on_turn_end = on_turn_end,
-                                                      .on_closed = on_input_closed,
-                                                      .owner = w});
-        if (status == STATUS_OK)
-            status = in_udp_start(&w->inputs[i]);
-    }
-    return status;
 }
 
 static void run(void *arg)
@@ -425,10 +297,7 @@ static void worker_free(struct worker *w)
     out_deltas_free(w->out);
     out_exporters_free(w->exporters);
     snapshot_file_free(w->snapshot);
-    decode_free(w->decode);
-    tally_free(w->tally);
-    in_udp_buffers_free(w->buffers);
-    free(w->inputs);
+    worker_input_done(&w->input);
     free(w->servers);
     free(w->redis);
     uv_mutex_destroy(&w->lock);
@@ -464,15 +333,18 @@ enum status worker_start(struct worker **ret_worker, const struct worker_options
     enum status status = worker_new(&w, options);
     if (status != STATUS_OK)
         return status;
-    status = open_counting(w);
+    status = worker_input_open(&w->input, &w->options);
+    if (status == STATUS_OK)
+        status = snapshot_file_new(&w->snapshot, w->input.decode, &w->loop, &w->options);
     if (status == STATUS_OK)
         status = open_servers(w, options->credentials);
     if (status == STATUS_OK)
         status = open_outputs(w);
     if (status == STATUS_OK)
-        status = open_inputs(w, options->fds);
+        status = worker_input_start(&w->input, &w->loop, options->fds, options->fd_count,
+                                    on_turn_end, w);
     if (status == STATUS_OK) {
-        w->heartbeat_ms = w->turned_ms = mono_ms(w);
+        w->heartbeat_ms = mono_ms(w);
         uv_timer_start(&w->tick, on_tick, options->config->collector.flush.every_ms,
                        options->config->collector.flush.every_ms);
         for (size_t i = 0; i < w->server_count; i++)

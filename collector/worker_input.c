@@ -1,0 +1,178 @@
+#include "collector/worker_input.h"
+
+#include "common/base/hash.h"
+
+#include <stdlib.h>
+
+enum {
+    STALL_MS = 50,        /* the loop turns once a tick at least; that much later, it stood still */
+    BEHIND_MAX_MS = 2000, /* as long as reading what waited may take */
+    DRAIN_DATAGRAMS = 16384 /* read from each socket at the end */
+};
+
+/* --- records --- */
+
+static void on_record(void *owner, const struct flow_record *flow)
+{
+    struct worker_input *in = owner;
+    in->has_records = true;
+    tally_add(in->tally, in->sender, flow, in->since_ms);
+}
+
+static void on_late(void *owner, const struct flow_record *flow, uint64_t came_ms)
+{
+    struct worker_input *in = owner;
+    in->has_records = true;
+    tally_add(in->tally, in->sender, flow, came_ms);
+}
+
+/* --- datagrams --- */
+
+/* While the loop stands still (a machine that stops, a process that is stopped), datagrams wait in
+ * the sockets. What they say came at some time since then, and counts so: all of it at once would
+ * look like an attack. */
+void worker_input_turned(struct worker_input *in, uint64_t now_ms)
+{
+    if (now_ms - in->turned_ms > in->flush_every_ms + STALL_MS) {
+        in->stalled_from_ms = in->turned_ms;
+        in->stalled_until_ms = now_ms;
+        for (size_t i = 0; i < in->socket_count; i++)
+            in->sockets[i].is_behind = true;
+    }
+    in->turned_ms = now_ms;
+}
+
+static uint64_t came_since(const struct worker_input *in, const struct in_udp *socket,
+                           uint64_t now_ms)
+{
+    bool waited = socket->is_behind && now_ms - in->stalled_until_ms < BEHIND_MAX_MS;
+    return waited ? in->stalled_from_ms : now_ms;
+}
+
+static void on_datagram(void *owner, const struct in_udp *socket, const struct ip_addr *from,
+                        const uint8_t *bytes, size_t len)
+{
+    struct worker_input *in = owner;
+    uint64_t now_ms = clock_mono_ms(&in->clock);
+    worker_input_turned(in, now_ms);
+    in->since_ms = came_since(in, socket, now_ms);
+    in->sender = tally_exporter(in->tally, from, now_ms);
+    if (in->sender == NULL)
+        return; /* counted there */
+    const struct config_exporter *config = in->sender->config;
+    struct decode_source source = {.addr = *from};
+    struct decode_sink sink = {.on_record = on_record, .on_late = on_late, .owner = in};
+    if (config != NULL) {
+        source.sampling_override = config->sampling;
+        source.sampling_default = config->default_sampling;
+    }
+    in->has_records = false;
+    enum decode_reason reason = decode_datagram(in->decode, &source, bytes, len, now_ms, &sink);
+    if (reason == DECODE_NO_TEMPLATE && !in->has_records)
+        tally_exporter_unheard(in->sender);
+}
+
+static void on_turn_end(void *owner)
+{
+    struct worker_input *in = owner;
+    tally_settle(in->tally);
+    in->on_turn_end(in->owner);
+}
+
+/* --- life --- */
+
+static struct tally_options tally_options_of(const struct worker_options *options)
+{
+    const struct config_collector *c = &options->config->collector;
+    return (struct tally_options){
+        .model = options->model,
+        .max_keys = c->tally.max_keys / options->workers,
+        .live_workers = options->workers,
+        .urgent_share = c->flush.urgent_share,
+        .max_rows = c->flush.max_rows,
+        .ipv6_host_len = c->tally.ipv6_host_len,
+        .exporters_max = c->limits.exporters,
+        .seed = hash_random_seed(),
+    };
+}
+
+enum status worker_input_open(struct worker_input *in, const struct worker_options *options)
+{
+    const struct config_collector *c = &options->config->collector;
+    struct decode_limits limits = {.exporters = c->limits.exporters,
+                                   .domains_per_exporter = c->limits.domains_per_exporter,
+                                   .templates_per_domain = c->limits.templates_per_domain,
+                                   .fields_per_template = c->limits.fields_per_template,
+                                   .samplers_per_domain = c->limits.samplers_per_domain,
+                                   .held_bytes = c->limits.hold_back_bytes};
+    struct tally_options tally = tally_options_of(options);
+    in->clock = options->clock;
+    in->flush_every_ms = c->flush.every_ms;
+    in->turned_ms = clock_mono_ms(&in->clock);
+    in->decode = decode_new(&limits, hash_random_seed());
+    in->tally = tally_new(&tally);
+    return in->decode == NULL || in->tally == NULL ? STATUS_NO_MEMORY : STATUS_OK;
+}
+
+static void on_socket_closed(void *owner)
+{
+    (void)owner; /* the loop's end is what the worker waits for */
+}
+
+enum status worker_input_start(struct worker_input *in, uv_loop_t *loop, const int *fds,
+                               size_t fd_count, void (*on_end)(void *owner), void *owner)
+{
+    enum status status = STATUS_OK;
+    in->on_turn_end = on_end;
+    in->owner = owner;
+    in->buffers = in_udp_buffers_new();
+    in->sockets = calloc(fd_count + 1, sizeof(*in->sockets));
+    if (in->buffers == NULL || in->sockets == NULL)
+        return STATUS_NO_MEMORY;
+    in->turned_ms = clock_mono_ms(&in->clock);
+    for (size_t i = 0; status == STATUS_OK && i < fd_count; i++) {
+        status = in_udp_init(&in->sockets[i], loop, in->buffers,
+                             &(struct in_udp_options){.fd = fds[i],
+                                                      .on_datagram = on_datagram,
+                                                      .on_turn_end = on_turn_end,
+                                                      .on_closed = on_socket_closed,
+                                                      .owner = in});
+        if (status != STATUS_OK)
+            break;
+        in->socket_count++;
+        status = in_udp_start(&in->sockets[i]);
+    }
+    return status;
+}
+
+enum status worker_input_reload(struct worker_input *in, const struct worker_options *options)
+{
+    struct tally_options tally = tally_options_of(options);
+    enum status status = tally_reload(in->tally, &tally);
+    if (status == STATUS_OK)
+        in->flush_every_ms = options->config->collector.flush.every_ms;
+    return status;
+}
+
+void worker_input_drain(struct worker_input *in)
+{
+    for (size_t i = 0; i < in->socket_count; i++) {
+        in_udp_stop(&in->sockets[i]);
+        in_udp_drain(&in->sockets[i], DRAIN_DATAGRAMS);
+    }
+}
+
+void worker_input_close_sockets(struct worker_input *in)
+{
+    for (size_t i = 0; i < in->socket_count; i++)
+        in_udp_close(&in->sockets[i]);
+}
+
+void worker_input_done(struct worker_input *in)
+{
+    decode_free(in->decode);
+    tally_free(in->tally);
+    in_udp_buffers_free(in->buffers);
+    free(in->sockets);
+    *in = (struct worker_input){0};
+}
