@@ -208,6 +208,18 @@ enum status snapshot_file_new(struct snapshot_file **ret_file, struct decode *de
 
 /* --- writing --- */
 
+/* The rename itself is on the disk only with the folder that it changed. */
+static int sync_dir(const char *dir)
+{
+    int error = 0, fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    if (fsync(fd) != 0 && errno != EINVAL) /* a file system that has nothing to sync */
+        error = errno;
+    close(fd);
+    return error;
+}
+
 static int write_whole(const struct snapshot_file *file)
 {
     size_t done = 0;
@@ -228,12 +240,13 @@ static int write_whole(const struct snapshot_file *file)
         error = errno;
     if (error == 0 && rename(file->tmp, file->path) != 0)
         error = errno;
-    if (error != 0)
+    if (error != 0) {
         (void)unlink(file->tmp);
-    return error;
+        return error;
+    }
+    return sync_dir(file->dir);
 }
 
-/* A rename that is not yet on the disk leaves the file before it, which is whole too. */
 static void on_work(uv_work_t *work)
 {
     struct snapshot_file *file = work->data;

@@ -9,7 +9,8 @@
 /*
  * A worker's snapshot in the state folder, templates-<collector>-<worker>.bin. All workers' files
  * are read at the start, whatever their number was, and each worker takes the exporters that are
- * steered to it now. Files are written by libuv's threads: beside, synced, then renamed.
+ * steered to it now. Files are written by libuv's threads: beside, synced, then renamed, and the
+ * folder synced, so that a loss of power leaves the one or the other whole.
  *
  *   new → tick … → end → (the loop ends) → free
  */
