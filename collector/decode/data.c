@@ -56,7 +56,7 @@ static void read_set(struct decode_context *context, struct wire_reader *set, ui
     }
 }
 
-void set_read_all(struct decode_context *context, struct wire_reader *message)
+static void read_sets(struct decode_context *context, struct wire_reader *message)
 {
     while (message->left >= 4) {
         uint16_t id = wire_u16(message), len = wire_u16(message);
@@ -70,4 +70,10 @@ void set_read_all(struct decode_context *context, struct wire_reader *message)
         }
         read_set(context, &set, id);
     }
+}
+
+void set_read_all(struct decode_context *context, struct wire_reader *message)
+{
+    read_sets(context, message);
+    held_decode(context);
 }

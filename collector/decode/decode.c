@@ -51,7 +51,7 @@ struct decode *decode_new(const struct decode_limits *limits, uint64_t seed)
         .max = (size_t)decode->limits.exporters * decode->limits.domains_per_exporter,
         .seed = seed,
     });
-    decode->held = held_pool_new(&decode->limits);
+    decode->held = held_pool_new(&decode->limits, seed);
     if (decode->exporters == NULL || decode->domains == NULL || decode->held == NULL) {
         decode_free(decode);
         return NULL;

@@ -1,6 +1,7 @@
 #include "collector/decode/held.h"
 
 #include "collector/decode/template.h"
+#include "common/base/hash.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,9 @@
 enum {
     HELD_MS = 10000, /* an older set says little of the traffic of now */
     BLOCK_OCTETS = 508,
-    SET_MAX = 65535
+    SET_MAX = 65535,
+    BUCKETS_MIN = 16,
+    TOLD_MAX = 64 /* templates of one datagram whose sets wait for its end; more do not wait */
 };
 
 struct held_block {
@@ -19,7 +22,7 @@ static const uint32_t no_block = UINT32_MAX;
 
 /* A set is known by the index of its first block. */
 struct held_set {
-    struct chain all, of_exporter; /* from the newest to the oldest */
+    struct chain all, of_exporter, of_domain, of_bucket; /* from the newest to the oldest */
     struct decode_domain *domain;
     uint64_t came_ms, export_ms; /* what its datagram's header said, to read times with */
     uint32_t uptime_ms;
@@ -32,21 +35,41 @@ struct held_pool {
     uint32_t exporter_blocks_max, free_count, free_first;
     struct held_set *sets;
     struct held_block *blocks;
+    /* By domain and template id, under a secret seed: whoever chooses ids cannot fill one bucket.
+     */
+    struct chain *buckets;
+    size_t bucket_count; /* a power of two, at least one for each set that there may be */
+    uint64_t seed, steps;
+    uint16_t told[TOLD_MAX]; /* templates of the datagram at hand that sets wait for */
+    size_t told_count;
     uint8_t whole[SET_MAX]; /* a set put together again */
 };
 
-struct held_pool *held_pool_new(const struct decode_limits *limits)
+static size_t bucket_count_for(size_t sets)
+{
+    size_t count = BUCKETS_MIN;
+    while (count < sets)
+        count *= 2;
+    return count;
+}
+
+struct held_pool *held_pool_new(const struct decode_limits *limits, uint64_t seed)
 {
     struct held_pool *pool = calloc(1, sizeof(*pool));
     size_t count = limits->held_bytes / sizeof(struct held_block);
     if (pool == NULL)
         return NULL;
+    pool->seed = seed;
+    pool->bucket_count = bucket_count_for(count);
     pool->sets = calloc(count + 1, sizeof(*pool->sets));
     pool->blocks = calloc(count + 1, sizeof(*pool->blocks));
-    if (pool->sets == NULL || pool->blocks == NULL) {
+    pool->buckets = calloc(pool->bucket_count, sizeof(*pool->buckets));
+    if (pool->sets == NULL || pool->blocks == NULL || pool->buckets == NULL) {
         held_pool_free(pool);
         return NULL;
     }
+    for (size_t i = 0; i < pool->bucket_count; i++)
+        chain_init(&pool->buckets[i]);
     chain_init(&pool->all);
     pool->exporter_blocks_max =
         (uint32_t)(limits->held_bytes_per_exporter / sizeof(struct held_block));
@@ -63,7 +86,23 @@ void held_pool_free(struct held_pool *pool)
         return;
     free(pool->sets);
     free(pool->blocks);
+    free(pool->buckets);
     free(pool);
+}
+
+uint64_t held_steps(const struct held_pool *pool)
+{
+    return pool->steps;
+}
+
+static struct chain *bucket_of(struct held_pool *pool, const struct decode_domain *domain,
+                               uint16_t id)
+{
+    const struct {
+        const void *domain;
+        uint64_t id;
+    } key = {domain, id};
+    return &pool->buckets[hash_seeded(&key, sizeof(key), pool->seed) & (pool->bucket_count - 1)];
 }
 
 static void drop(struct held_pool *pool, struct held_set *set)
@@ -77,6 +116,8 @@ static void drop(struct held_pool *pool, struct held_set *set)
     set->domain->exporter->held_blocks -= set->blocks;
     chain_drop(&set->all);
     chain_drop(&set->of_exporter);
+    chain_drop(&set->of_domain);
+    chain_drop(&set->of_bucket);
 }
 
 static void drop_counted(struct decode *decode, struct held_set *set)
@@ -90,7 +131,6 @@ static struct held_set *oldest_of(const struct decode_exporter *exporter)
     return CHAIN_OWNER(exporter->held.prev, struct held_set, of_exporter);
 }
 
-/* Sets of an exporter are few: its limit in blocks bounds every walk over them. */
 static void make_room(struct decode *decode, struct decode_exporter *exporter, uint32_t blocks,
                       uint64_t now_ms)
 {
@@ -150,6 +190,8 @@ void held_keep(struct decode_context *context, uint16_t id, const struct wire_re
                              .id = id};
     chain_push(&pool->all, &set->all);
     chain_push(&exporter->held, &set->of_exporter);
+    chain_push(&context->domain->held, &set->of_domain);
+    chain_push(bucket_of(pool, context->domain, id), &set->of_bucket);
     exporter->held_blocks += blocks;
     decode->counters.held_sets++;
 }
@@ -184,25 +226,28 @@ static void on_late_record(void *owner, const struct flow_record *flow)
         late->sink->on_record(late->sink->owner, flow);
 }
 
-static struct held_set *oldest_for(const struct decode_domain *domain, uint16_t id)
+static struct held_set *oldest_for(struct held_pool *pool, const struct decode_domain *domain,
+                                   uint16_t id)
 {
-    const struct chain *held = &domain->exporter->held;
-    for (struct chain *l = held->prev; l != held; l = l->prev) {
-        struct held_set *set = CHAIN_OWNER(l, struct held_set, of_exporter);
+    const struct chain *bucket = bucket_of(pool, domain, id);
+    for (struct chain *l = bucket->prev; l != bucket; l = l->prev) {
+        struct held_set *set = CHAIN_OWNER(l, struct held_set, of_bucket);
+        pool->steps++;
         if (set->domain == domain && set->id == id)
             return set;
     }
     return NULL;
 }
 
-void held_decode(struct decode_context *context, uint16_t id)
+static void decode_all(struct decode_context *context, uint16_t id)
 {
     struct decode *decode = context->decode;
     struct decode_domain *domain = context->domain;
     struct held_set *set;
 
     /* A record of options can push out what it likes, so nothing is remembered between turns. */
-    while (template_find(domain, id) != NULL && (set = oldest_for(domain, id)) != NULL) {
+    while (template_find(domain, id) != NULL &&
+           (set = oldest_for(decode->held, domain, id)) != NULL) {
         if (context->now_ms - set->came_ms > HELD_MS) {
             drop_counted(decode, set);
             continue;
@@ -221,23 +266,35 @@ void held_decode(struct decode_context *context, uint16_t id)
     }
 }
 
-static void drop_some(struct decode *decode, struct decode_domain *domain, uint16_t id, bool every)
+void held_note_template(struct decode_context *context, uint16_t id, bool options)
 {
-    struct chain *newer;
-    for (struct chain *l = domain->exporter->held.prev; l != &domain->exporter->held; l = newer) {
-        struct held_set *set = CHAIN_OWNER(l, struct held_set, of_exporter);
-        newer = l->prev;
-        if (set->domain == domain && (every || set->id == id))
-            drop_counted(decode, set);
-    }
+    struct held_pool *pool = context->decode->held;
+
+    if (context->domain->held.next == &context->domain->held)
+        return;
+    if (options || pool->told_count == TOLD_MAX)
+        decode_all(context, id);
+    else
+        pool->told[pool->told_count++] = id;
+}
+
+void held_decode(struct decode_context *context)
+{
+    struct held_pool *pool = context->decode->held;
+    for (size_t i = 0; i < pool->told_count; i++)
+        decode_all(context, pool->told[i]);
+    pool->told_count = 0;
 }
 
 void held_drop(struct decode *decode, struct decode_domain *domain, uint16_t id)
 {
-    drop_some(decode, domain, id, false);
+    struct held_set *set;
+    while ((set = oldest_for(decode->held, domain, id)) != NULL)
+        drop_counted(decode, set);
 }
 
 void held_drop_domain(struct decode *decode, struct decode_domain *domain)
 {
-    drop_some(decode, domain, 0, true);
+    while (domain->held.next != &domain->held)
+        drop_counted(decode, CHAIN_OWNER(domain->held.prev, struct held_set, of_domain));
 }

@@ -13,17 +13,23 @@
 struct held_pool;
 
 /* Its part of the limits was judged before. NULL: no memory. */
-struct held_pool *held_pool_new(const struct decode_limits *limits);
+struct held_pool *held_pool_new(const struct decode_limits *limits, uint64_t seed);
 void held_pool_free(struct held_pool *pool);
 
 /* Keeps what is left of the set. */
 void held_keep(struct decode_context *context, uint16_t id, const struct wire_reader *set);
-/* The template was just told: what waited for it is decoded, in the order in which it came, and
- * given to the sink with the time at which it came. */
-void held_decode(struct decode_context *context, uint16_t id);
+/* A template was just told: what waited for it is decoded, in the order in which it came, and given
+ * to the sink with the time at which it came. Options are read at once, flows when the datagram
+ * ends: what it says of sampling behind the template holds for them too. */
+void held_note_template(struct decode_context *context, uint16_t id, bool options);
+/* The datagram ends. */
+void held_decode(struct decode_context *context);
 
 /* The template was withdrawn: what came before can never be read. */
 void held_drop(struct decode *decode, struct decode_domain *domain, uint16_t id);
 void held_drop_domain(struct decode *decode, struct decode_domain *domain);
+
+/* Sets that lookups have passed so far, by which tests see that they do not walk over them all. */
+uint64_t held_steps(const struct held_pool *pool);
 
 #endif

@@ -159,6 +159,7 @@ static struct decode_domain *domain_new(struct decode_context *context, const ui
     domain->exporter = exporter;
     exporter->domain_count++;
     chain_init(&domain->templates);
+    chain_init(&domain->held);
     chain_push(&decode->domains_used, &domain->used);
     chain_push(&exporter->domains, &domain->of_exporter);
     domain->info.format = context->format;

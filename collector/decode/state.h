@@ -60,6 +60,7 @@ struct decode_domain {
     struct decode_exporter *exporter;
     struct decode_template *buckets[TEMPLATE_BUCKETS];
     struct chain templates;
+    struct chain held; /* its data sets before their template */
     struct decode_sampler *samplers;
     uint32_t sampler_room;
     struct source_rate *source_rates; /* SOURCE_RATES of them; NULL until a sample came */
@@ -79,7 +80,7 @@ struct decode_domain {
 struct decode_exporter {
     struct chain used;
     struct chain domains;
-    struct chain held; /* its data sets before their template */
+    struct chain held; /* data sets of all its domains before their template */
     uint32_t held_blocks;
     struct ip_addr addr;
     uint32_t domain_count;

@@ -128,7 +128,7 @@ static void define(struct decode_context *context, const struct definition *def)
     if (reason != DECODE_OK)
         state_refuse(context, reason);
     else
-        held_decode(context, def->id);
+        held_note_template(context, def->id, def->options);
 }
 
 /* RFC 7011, 8.1: a template without fields withdraws its id; the set's own id withdraws them all.

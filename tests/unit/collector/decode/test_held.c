@@ -1,3 +1,4 @@
+#include "collector/decode/held.h"
 #include "tests/unit/collector/decode/datagram.h"
 
 enum { HOLD = 1 << 20, BLOCK = 512, TEN_SECONDS_MS = 10000 };
@@ -53,14 +54,14 @@ Test(held, data_before_its_template_is_decoded_when_the_template_comes)
     wire_put_uint_at(b.bytes + 8, 4, EXPORT_SECONDS + 3);
     cr_assert_eq(bench_send(&b), DECODE_OK);
     cr_assert_eq(b.flow_count, 3);
-    cr_assert_eq(b.flows[0].bytes, 100, "in the order in which they came");
-    cr_assert_eq(b.came_ms[0], 5000);
-    cr_assert_eq(b.flows[1].bytes, 200);
-    cr_assert_eq(b.came_ms[1], 6000);
-    cr_assert_eq(b.flows[2].bytes, 300);
-    cr_assert_eq(b.came_ms[2], 0, "nothing that waited");
-    cr_assert_eq(b.flows[0].time_ms, EXPORT_SECONDS * 1000ULL, "by its own header");
-    cr_assert_eq(b.flows[0].duration_ms, 500);
+    cr_assert_eq(b.flows[0].bytes, 300);
+    cr_assert_eq(b.came_ms[0], 0, "nothing that waited");
+    cr_assert_eq(b.flows[1].bytes, 100, "behind the datagram's own, in the order of their coming");
+    cr_assert_eq(b.came_ms[1], 5000);
+    cr_assert_eq(b.flows[2].bytes, 200);
+    cr_assert_eq(b.came_ms[2], 6000);
+    cr_assert_eq(b.flows[1].time_ms, EXPORT_SECONDS * 1000ULL, "by its own header");
+    cr_assert_eq(b.flows[1].duration_ms, 500);
     cr_assert_eq(counters(&b)->held_sets, 2);
     cr_assert_eq(counters(&b)->held_decoded, 2);
     cr_assert_eq(counters(&b)->held_records, 2);
@@ -90,6 +91,76 @@ Test(held, options_before_their_template_are_read_when_it_comes)
     cr_assert_eq(b.flow_count, 1);
     cr_assert_eq(b.flows[0].sampling_rate, 1000);
     bench_done(&b);
+}
+
+Test(held, a_rate_behind_the_template_in_its_datagram_holds_for_what_waited)
+{
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){.held_bytes = HOLD});
+    send_data(&b, 7, 256, 100);
+    v9_start(&b, 7);
+    put_template(&b, 256);
+    set_start(&b, 1);
+    PUT16(&b, 300, 4, 4, 1, 4, 34, 4);
+    set_end(&b);
+    set_start(&b, 300);
+    PUT32(&b, 0, 1000);
+    set_end(&b);
+    put_data(&b, 256, 200);
+    cr_assert_eq(bench_send(&b), DECODE_OK);
+    cr_assert_eq(b.flow_count, 2);
+    cr_assert_eq(b.flows[0].bytes, 200);
+    cr_assert_eq(b.flows[1].bytes, 100);
+    cr_assert_eq(b.flows[1].sampling_rate, 1000);
+    cr_assert_eq(b.flows[1].sampling_source, SAMPLING_OPTIONS);
+    bench_done(&b);
+}
+
+Test(held, many_templates_in_one_datagram_find_all_that_waits)
+{
+    enum { TEMPLATES = 100 };
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){.held_bytes = HOLD});
+    for (uint16_t i = 0; i < TEMPLATES; i++)
+        send_data(&b, 7, (uint16_t)(256 + i), 1);
+    for (uint16_t from = 0; from < TEMPLATES; from = (uint16_t)(from + KEPT_MAX)) {
+        v9_start(&b, 7);
+        for (uint16_t i = from; i < TEMPLATES && i < from + KEPT_MAX; i++)
+            put_template(&b, (uint16_t)(256 + i));
+        cr_assert_eq(bench_send(&b), DECODE_OK);
+    }
+    cr_assert_eq(counters(&b)->held_decoded, TEMPLATES);
+    bench_done(&b);
+}
+
+Test(held, what_waits_is_found_without_a_walk_over_all_of_it)
+{
+    enum { SETS = 20000 };
+    struct decode_limits limits = {.held_bytes = SETS * BLOCK, .held_bytes_per_exporter = HOLD};
+    struct held_pool *pool = held_pool_new(&limits, 7);
+    struct decode decode = {.limits = limits, .held = pool};
+    static struct decode_exporter exporters[SETS / 2000];
+    static struct decode_domain domains[SETS / 2000];
+    static const uint8_t octets[4];
+    cr_assert_not_null(pool);
+    for (size_t e = 0; e < SETS / 2000; e++) {
+        chain_init(&exporters[e].held);
+        chain_init(&domains[e].held);
+        domains[e].exporter = &exporters[e];
+        struct decode_context context = {.decode = &decode, .domain = &domains[e]};
+        struct wire_reader set = wire_reader_of(octets, sizeof(octets));
+        for (uint16_t i = 0; i < 2000; i++)
+            held_keep(&context, (uint16_t)(256 + i), &set);
+    }
+    cr_assert_eq(decode.counters.held_sets, SETS);
+    uint64_t before = held_steps(pool);
+    for (size_t e = 0; e < SETS / 2000; e++)
+        for (uint16_t i = 0; i < 4000; i++) /* half of them wait for nothing */
+            held_drop(&decode, &domains[e], (uint16_t)(256 + i));
+    cr_assert_eq(decode.counters.held_dropped, SETS);
+    cr_assert_leq(held_steps(pool) - before, 4ULL * 2 * SETS, "%llu steps",
+                  (unsigned long long)(held_steps(pool) - before));
+    held_pool_free(pool);
 }
 
 Test(held, only_its_own_domain_and_id_are_decoded)
