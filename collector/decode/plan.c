@@ -286,7 +286,7 @@ bool plan_next(const struct decode_plan *plan, struct wire_reader *set, struct p
 /* --- compiling --- */
 
 struct choice {
-    uint8_t unit;
+    uint8_t start_unit, end_unit;
     uint8_t rank[TARGET_COUNT];    /* the lowest there is */
     uint16_t fields[TARGET_COUNT]; /* of that rank */
 };
@@ -301,32 +301,45 @@ static bool usable(const struct template_field *field, struct element_rule *ret_
             len_fits(&element_targets[ret_rule->target], field->len));
 }
 
-/* The unit in which both start and end are told; else that of an end. */
-static uint8_t choose_unit(const struct template_field *fields, size_t count)
+static uint8_t first_unit(unsigned int units)
 {
-    unsigned int starts = 0, ends = 0;
+    for (uint8_t unit = UNIT_MILLI; unit < UNIT_COUNT; unit++)
+        if (units & 1U << unit)
+            return unit;
+    return UNIT_NONE;
+}
+
+/* One unit for both where there is one; else each in its own. */
+static void choose_units(struct choice *choice, const struct template_field *fields, size_t count)
+{
+    unsigned int starts = 0, ends = 0, observed = 0;
     struct element_rule rule;
     for (size_t i = 0; i < count; i++) {
         if (!usable(&fields[i], &rule) || rule.unit == UNIT_NONE)
             continue;
-        *(rule.target == TARGET_START ? &starts : &ends) |= 1U << rule.unit;
+        unsigned int bit = 1U << rule.unit;
+        *(rule.target == TARGET_START ? &starts : rule.rank == 0 ? &ends : &observed) |= bit;
     }
-    for (uint8_t unit = UNIT_MILLI; unit < UNIT_COUNT; unit++)
-        if (starts & ends & 1U << unit)
-            return unit;
-    for (uint8_t unit = UNIT_MILLI; unit < UNIT_COUNT; unit++)
-        if (ends & 1U << unit)
-            return unit;
-    return UNIT_NONE;
+    if (ends == 0)
+        ends = observed;
+    unsigned int both = starts & ends;
+    choice->start_unit = first_unit(both != 0 ? both : starts);
+    choice->end_unit = first_unit(both != 0 ? both : ends);
+}
+
+static bool is_chosen_unit(const struct choice *choice, const struct element_rule *rule)
+{
+    return rule->unit == UNIT_NONE ||
+           rule->unit == (rule->target == TARGET_START ? choice->start_unit : choice->end_unit);
 }
 
 static void choose(struct choice *choice, const struct template_field *fields, size_t count)
 {
     struct element_rule rule;
     memset(choice, 0, sizeof(*choice));
-    choice->unit = choose_unit(fields, count);
+    choose_units(choice, fields, count);
     for (size_t i = 0; i < count; i++) {
-        if (!usable(&fields[i], &rule) || (rule.unit != UNIT_NONE && rule.unit != choice->unit))
+        if (!usable(&fields[i], &rule) || !is_chosen_unit(choice, &rule))
             continue;
         uint8_t to = rule.target;
         if (choice->fields[to] == 0 || rule.rank < choice->rank[to]) {
@@ -345,7 +358,7 @@ static uint8_t field_target(const struct choice *choice, const struct template_f
 {
     struct element_rule rule;
     if (!usable(field, &rule) || rule.rank != choice->rank[rule.target] ||
-        (rule.unit != UNIT_NONE && rule.unit != choice->unit))
+        !is_chosen_unit(choice, &rule))
         return TARGET_NONE;
     uint8_t kind = element_targets[rule.target].kind;
     if (taken[rule.target] && kind != KIND_EITHER && kind != KIND_ADDR)
@@ -377,7 +390,8 @@ static void plan_fill(struct decode_plan *plan, const struct template_field *fie
     struct plan_segment *segment = plan->segments;
 
     choose(&choice, fields, count);
-    plan->unit = choice.unit;
+    plan->start_unit = choice.start_unit;
+    plan->end_unit = choice.end_unit;
     plan->has_start = choice.fields[TARGET_START] > 0;
     plan->has_end = choice.fields[TARGET_END] > 0;
     for (size_t i = 0; i < count; i++) {

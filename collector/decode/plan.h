@@ -45,7 +45,7 @@ enum plan_need {
 
 /* What steps write beside the flow record, for record.c and options.c to make sense of. */
 struct plan_extra {
-    uint64_t start, end; /* in the plan's unit */
+    uint64_t start, end; /* in the plan's units */
     uint64_t duration_ms, duration_us;
     uint64_t reverse_bytes, reverse_packets;
     uint64_t interval;                      /* 34 */
@@ -93,9 +93,9 @@ struct plan_segment {
 };
 
 struct decode_plan {
-    uint32_t has;  /* FLOW_* that every record gives */
-    uint32_t need; /* NEED_* */
-    uint8_t unit;  /* enum plan_unit of start and end */
+    uint32_t has;                 /* FLOW_* that every record gives */
+    uint32_t need;                /* NEED_* */
+    uint8_t start_unit, end_unit; /* enum plan_unit */
     bool has_start, has_end;
     uint32_t len_min; /* octets of the shortest record */
     size_t bytes;     /* of this allocation */

@@ -125,33 +125,46 @@ static uint32_t duration_of(uint64_t start, uint64_t end)
     return end - start > UINT32_MAX ? UINT32_MAX : (uint32_t)(end - start);
 }
 
+/* A time of 0 is one that was not told; no time since the export is one. */
+static bool is_told(bool has, uint8_t unit, uint64_t value)
+{
+    return has && (value != 0 || unit == UNIT_DELTA);
+}
+
+static void set_duration(struct flow_record *flow, uint32_t duration_ms)
+{
+    flow->duration_ms = duration_ms;
+    flow->has |= FLOW_DURATION;
+}
+
 static void finish_time(const struct decode_context *context, const struct decode_plan *plan,
                         struct plan_record *record)
 {
     struct flow_record *flow = &record->flow;
     const struct plan_extra *extra = &record->extra;
-
-    /* A time of 0 is one that was not told; no time since the export is one. */
-    bool has_end = plan->has_end && (extra->end != 0 || plan->unit == UNIT_DELTA);
-    bool has_start = plan->has_start && (extra->start != 0 || plan->unit == UNIT_DELTA);
+    bool has_start = is_told(plan->has_start, plan->start_unit, extra->start);
+    bool has_end = is_told(plan->has_end, plan->end_unit, extra->end);
 
     if (has_end) {
-        flow->time_ms = time_to_ms(context, extra, plan->unit, extra->end);
+        flow->time_ms = time_to_ms(context, extra, plan->end_unit, extra->end);
         if (flow->time_ms != 0)
             flow->has |= FLOW_TIME;
     }
     if (has_start && has_end) {
-        if (plan->unit == UNIT_UPTIME)
-            flow->duration_ms = uptime_before((uint32_t)extra->end, extra->start);
-        else
-            flow->duration_ms =
-                duration_of(time_to_ms(context, extra, plan->unit, extra->start), flow->time_ms);
-        flow->has |= FLOW_DURATION;
-    } else if (extra->duration_ms != 0 || extra->duration_us != 0) {
-        uint64_t ms = extra->duration_ms != 0 ? extra->duration_ms : extra->duration_us / 1000;
-        flow->duration_ms = duration_of(0, ms);
-        flow->has |= FLOW_DURATION;
+        if (plan->start_unit == UNIT_UPTIME && plan->end_unit == UNIT_UPTIME) {
+            set_duration(flow, uptime_before((uint32_t)extra->end, extra->start));
+            return;
+        }
+        uint64_t start_ms = time_to_ms(context, extra, plan->start_unit, extra->start);
+        /* One alone may lack the time that its uptime counts from. */
+        if (plan->start_unit == plan->end_unit || (start_ms != 0 && flow->time_ms != 0)) {
+            set_duration(flow, duration_of(start_ms, flow->time_ms));
+            return;
+        }
     }
+    if (extra->duration_ms != 0 || extra->duration_us != 0)
+        set_duration(flow, duration_of(0, extra->duration_ms != 0 ? extra->duration_ms
+                                                                  : extra->duration_us / 1000));
 }
 
 static void finish_icmp(const struct decode_plan *plan, struct plan_record *record)

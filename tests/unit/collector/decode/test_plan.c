@@ -171,7 +171,21 @@ Test(plan, a_time_is_read_where_start_and_end_are_told_in_one_unit)
     static const struct template_field fields[] = {
         {0, 150, 4}, {0, 22, 4}, {0, 21, 4}, {0, 153, 8}};
     struct decode_plan *plan = compile(fields, 4);
-    cr_assert_eq(plan->unit, UNIT_UPTIME);
+    cr_assert_eq(plan->start_unit, UNIT_UPTIME);
+    cr_assert_eq(plan->end_unit, UNIT_UPTIME);
+    cr_assert(plan->has_start && plan->has_end);
+    free(plan);
+}
+
+Test(plan, the_time_of_an_observation_ends_a_flow_only_where_nothing_else_does)
+{
+    static const struct template_field fields[] = {{0, 152, 8}, {0, 323, 8}, {0, 21, 4}};
+    struct decode_plan *plan = compile(fields, 3);
+    cr_assert_eq(plan->start_unit, UNIT_MILLI);
+    cr_assert_eq(plan->end_unit, UNIT_UPTIME);
+    free(plan);
+    plan = compile(fields, 2);
+    cr_assert_eq(plan->end_unit, UNIT_MILLI);
     cr_assert(plan->has_start && plan->has_end);
     free(plan);
 }
