@@ -82,7 +82,7 @@ struct guard_standing {
     const char *name;     /* what people stop it by; NULL: only its text is said */
     bool may_be_hidden;   /* by a rule that does as much */
     bool in_part_will_do; /* the new rule may be hidden at some peers if it is not at others */
-    bool not_at_all;      /* peers of the new rule do not have this one: there it hides nothing */
+    bool not_at_all; /* some peers of the new rule do not have this one: there it hides nothing */
 };
 
 /* The order in which the peers try rules; none: RFC 8955 alone. */

@@ -92,8 +92,7 @@ void guard_judge_standing(const struct guard_context *context, const struct flow
     struct encoded ours, theirs;
     bool over = !actions->terminal && rule_covers(rule, standing->rule) &&
                 !(standing->may_be_hidden && guard_does_as_much(actions, standing->actions));
-    bool under =
-        !standing->actions->terminal && !standing->not_at_all && rule_covers(standing->rule, rule);
+    bool under = !standing->actions->terminal && rule_covers(standing->rule, rule);
     if ((!over && !under) || rule_equal(rule, standing->rule))
         return;
     encode(rule, &ours);

@@ -252,6 +252,9 @@ Test(beside, the_order_is_that_of_the_peers_that_both_have)
     cr_assert(announce(b, UDP("then discard"), "p1", NULL)->ok);
     reply = announce(b, DNS, "p2", NULL);
     cr_expect(reply->ok, "they share no router: %s", reply->text);
+    reply = announce(b, DNS, NULL, NULL);
+    cr_expect_not(reply->ok, "p1 would never reach it, and a person is told that");
+    cr_expect_not_null(strstr(reply->text, "shadow: "), "%s", reply->text);
     teardown(b);
 }
 
