@@ -55,7 +55,7 @@ static bool prefixes_are_halves(const struct ip_prefix *a, const struct ip_prefi
     return addr_equal(&parent_a, &parent_b);
 }
 
-size_t prefixes_merge(struct ip_prefix *prefixes, size_t count)
+static size_t prefixes_tidy(struct ip_prefix *prefixes, size_t count, bool joins_halves)
 {
     size_t kept = 0;
     if (count > 1)
@@ -64,12 +64,23 @@ size_t prefixes_merge(struct ip_prefix *prefixes, size_t count)
         if (kept > 0 && prefix_covers(&prefixes[kept - 1], &prefixes[i]))
             continue;
         prefixes[kept++] = prefixes[i];
-        while (kept > 1 && prefixes_are_halves(&prefixes[kept - 2], &prefixes[kept - 1])) {
+        while (joins_halves && kept > 1 &&
+               prefixes_are_halves(&prefixes[kept - 2], &prefixes[kept - 1])) {
             kept--;
             prefixes[kept - 1].len--;
         }
     }
     return kept;
+}
+
+size_t prefixes_merge(struct ip_prefix *prefixes, size_t count)
+{
+    return prefixes_tidy(prefixes, count, true);
+}
+
+size_t prefixes_outermost(struct ip_prefix *prefixes, size_t count)
+{
+    return prefixes_tidy(prefixes, count, false);
 }
 
 static void prefixes_add(struct text *t, const struct ip_prefix *prefixes, size_t count)

@@ -80,6 +80,8 @@ enum status count_bytes(const struct count_spec *spec, struct text *ret_bytes);
 enum status count_id(const struct count_spec *spec, uint64_t *ret_id);
 /* Sorts, drops what another covers, joins halves. In place; gives the new number. */
 size_t prefixes_merge(struct ip_prefix *prefixes, size_t count);
+/* The same, but halves stay two: for who counts what is in them. */
+size_t prefixes_outermost(struct ip_prefix *prefixes, size_t count);
 /* What names a network in keys (DIM_DST_NETWORK): the hash of its merged prefixes' bytes. */
 enum status prefixes_id(uint64_t *ret_id, const struct ip_prefix *merged, size_t count);
 

@@ -177,13 +177,14 @@ static bool takes_hosts_away(const struct mitigation *m, struct ip_prefix *ret_d
     return true;
 }
 
-/* Of one family, or of both. Merged prefixes do not overlap. */
-static double hosts_of(const struct ip_prefix *merged, size_t count, int family)
+/* Of one family, or of both. The prefixes do not overlap; two IPv6 hosts are not joined to one
+ * prefix, which would count as one. */
+static double hosts_of(const struct ip_prefix *prefixes, size_t count, int family)
 {
     double hosts = 0;
     for (size_t i = 0; i < count; i++) {
-        if (family == ADDR_NONE || merged[i].addr.family == family)
-            hosts += guard_hosts(&merged[i]);
+        if (family == ADDR_NONE || prefixes[i].addr.family == family)
+            hosts += guard_hosts(&prefixes[i]);
     }
     return hosts;
 }
@@ -200,7 +201,7 @@ static size_t blackholes_beside(const struct engine *e, const struct mitigation 
             takes_hosts_away(&(*at)->m, &ret_prefixes[count]))
             count++;
     }
-    return prefixes_merge(ret_prefixes, count);
+    return prefixes_outermost(ret_prefixes, count);
 }
 
 /* What stands is looked at only for a rule that is one itself. A host counts once, whatever number
@@ -225,7 +226,7 @@ static void count_blackholes(const struct engine *e, const struct mitigation *m,
     budget->blackhole_now = hosts_of(all, count, ADDR_NONE);
     budget->blackhole_family_now = hosts_of(all, count, m->family);
     all[count] = fresh;
-    count = prefixes_merge(all, count + 1);
+    count = prefixes_outermost(all, count + 1);
     budget->blackhole_adds = hosts_of(all, count, ADDR_NONE) - budget->blackhole_now;
     free(all);
 }

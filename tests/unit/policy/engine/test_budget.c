@@ -265,6 +265,19 @@ Test(budget, a_host_is_off_the_network_once_whatever_number_of_platforms_it_is_o
     teardown(b);
 }
 
+/* Neighbours are as many hosts as strangers. */
+Test(budget, hosts_side_by_side_count_each)
+{
+    struct bench *b = setup(HEAD "policy: {budgets: {blackholed_hosts: 2, blackholed_share: "
+                                 "100%}}\n" LADDER);
+    cr_assert(announce(b, "match destination 2001:db8::2/128 then discard")->ok);
+    cr_assert(announce(b, "match destination 2001:db8::3/128 then discard")->ok);
+    const struct reply *reply = announce(b, "match destination 2001:db8::4/128 then discard");
+    cr_assert_not(reply->ok);
+    cr_assert_not_null(strstr(reply->text, "3 hosts"), "%s", reply->text);
+    teardown(b);
+}
+
 Test(budget, of_own_space_a_share_may_be_off_the_network_and_one_host_always)
 {
     struct bench *b = setup(HEAD "policy: {budgets: {blackholed_share: 0.5%}}\n" LADDER);
