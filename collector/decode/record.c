@@ -277,7 +277,7 @@ void record_of_template(struct decode_context *context, const struct decode_plan
         finish_fragment(record);
     if (plan->need & NEED_SECTION)
         finish_section(context, record);
-    if (plan->need & (NEED_RATE | NEED_SAMPLER) || context->domain->place_samplers > 0)
+    if (plan->need & (NEED_RATE | NEED_SAMPLER) || context->domain->samplers.places > 0)
         sampling_of_record(context, plan, record);
     flow->dropped = flow->has & FLOW_FORWARDING && flow->forwarding_status >> 6 == 2; /* RFC 7270 */
     record_tidy(flow);

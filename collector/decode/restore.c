@@ -1,7 +1,5 @@
 #include "collector/decode/restore.h"
 
-#include "collector/decode/sampling.h"
-
 #include <stdlib.h>
 
 enum {
@@ -37,7 +35,6 @@ void restore_judge_header(struct decode_context *context, uint32_t sequence)
     context->decode->counters.restored_dropped += domain->info.templates + domain->info.samplers;
     state_clear_domain(context->decode, domain);
     domain->boot_ms = 0;
-    sampling_forget(domain);
 }
 
 static bool is_padding(const uint8_t *octets, size_t len)

@@ -64,9 +64,43 @@ static void note_change(struct decode_context *context, double from, double to)
     events->changed_to = to;
 }
 
+static double common_rate(double common, double rate)
+{
+    return common == 0 || common == rate ? rate : -1;
+}
+
+/* What holds where a record names no sampler: the rate of all, else the one that all agree on. */
+static double rate_of_samplers(const struct samplers *samplers)
+{
+    const struct decode_sampler *all = samplers_find(samplers, SAMPLER_ALL, 0);
+    double common = 0;
+    for (uint32_t i = 0; all == NULL && i < samplers->count && common >= 0; i++)
+        common = common_rate(common, samplers->items[i].rate);
+    return all != NULL ? all->rate : common > 0 ? common : 0;
+}
+
+/* Options may change at each record: so this is done where it is asked for, not where they do. */
+static void settle(struct decode_exporter *exporter)
+{
+    double common = 0;
+    struct chain *head = &exporter->domains;
+    for (struct chain *l = head->next; l != head; l = l->next) {
+        struct decode_domain *d = CHAIN_OWNER(l, struct decode_domain, of_exporter);
+        if (d->rate_stale)
+            d->only_rate = rate_of_samplers(&d->samplers);
+        d->rate_stale = false;
+        if (d->samplers.count > 0 && common >= 0)
+            common = d->only_rate > 0 ? common_rate(common, d->only_rate) : -1;
+    }
+    exporter->only_rate = common > 0 ? common : 0;
+    exporter->rate_stale = false;
+}
+
 void sampling_base(struct decode_context *context, struct flow_record *flow)
 {
     const struct decode_domain *domain = context->domain;
+    if (domain->exporter->rate_stale)
+        settle(domain->exporter);
     const struct decode_source *source = context->source;
     double rate = domain->info.samplers > 0 ? domain->only_rate : domain->exporter->only_rate;
 
@@ -131,39 +165,30 @@ void sampling_note_source(struct decode_context *context, uint64_t source, uint3
     *known = (struct source_rate){.source = source, .rate = rate};
 }
 
-static struct decode_sampler *find(const struct decode_domain *domain, enum sampler_kind kind,
-                                   uint32_t id)
-{
-    for (uint32_t i = 0; i < domain->info.samplers; i++)
-        if (domain->samplers[i].kind == kind && domain->samplers[i].id == id)
-            return &domain->samplers[i];
-    return NULL;
-}
-
 /* What options say of this record; NULL: nothing. */
 static const struct decode_sampler *sampler_of(const struct decode_context *context,
                                                const struct decode_plan *plan,
                                                const struct plan_record *record)
 {
     const struct flow_record *flow = &record->flow;
-    const struct decode_domain *domain = context->domain;
+    const struct samplers *samplers = &context->domain->samplers;
     const struct decode_sampler *sampler = NULL;
 
-    if (domain->info.samplers == 0)
+    if (samplers->count == 0)
         return NULL;
     if (flow->has & FLOW_SAMPLER)
-        sampler = find(domain, SAMPLER_ID, flow->sampler);
-    if (domain->place_samplers > 0) {
+        sampler = samplers_find(samplers, SAMPLER_ID, flow->sampler);
+    if (samplers->places > 0) {
         if (sampler == NULL && flow->has & FLOW_INPUT_IF)
-            sampler = find(domain, SAMPLER_INTERFACE, flow->input_if);
+            sampler = samplers_find(samplers, SAMPLER_INTERFACE, flow->input_if);
         if (sampler == NULL && flow->has & FLOW_OUTPUT_IF)
-            sampler = find(domain, SAMPLER_OUTPUT, flow->output_if);
+            sampler = samplers_find(samplers, SAMPLER_OUTPUT, flow->output_if);
         if (sampler == NULL && plan->need & NEED_LINE_CARD)
-            sampler = find(domain, SAMPLER_LINE_CARD, record->extra.line_card);
+            sampler = samplers_find(samplers, SAMPLER_LINE_CARD, record->extra.line_card);
         if (sampler == NULL)
-            sampler = find(domain, SAMPLER_TEMPLATE, context->template_id);
+            sampler = samplers_find(samplers, SAMPLER_TEMPLATE, context->template_id);
     }
-    return sampler != NULL ? sampler : find(domain, SAMPLER_ALL, 0);
+    return sampler != NULL ? sampler : samplers_find(samplers, SAMPLER_ALL, 0);
 }
 
 void sampling_of_record(struct decode_context *context, const struct decode_plan *plan,
@@ -196,81 +221,39 @@ void sampling_of_record(struct decode_context *context, const struct decode_plan
 
 /* --- options --- */
 
-static double common_rate(double common, double rate)
+/* What others took from this domain is worked out anew before the next record. */
+static void make_stale(struct decode_domain *domain)
 {
-    return common == 0 || common == rate ? rate : -1;
-}
-
-/* What holds where a record names no sampler: the rate of all, else the one that all agree on. */
-static void settle(struct decode_domain *domain)
-{
-    const struct decode_sampler *all = find(domain, SAMPLER_ALL, 0);
-    double common = 0;
-
-    domain->place_samplers = 0;
-    for (uint32_t i = 0; i < domain->info.samplers && common >= 0; i++)
-        common = common_rate(common, domain->samplers[i].rate);
-    for (uint32_t i = 0; i < domain->info.samplers; i++)
-        domain->place_samplers += domain->samplers[i].kind >= SAMPLER_INTERFACE;
-    domain->only_rate = all != NULL ? all->rate : common > 0 ? common : 0;
-
-    common = 0;
-    struct chain *head = &domain->exporter->domains;
-    for (struct chain *l = head->next; l != head && common >= 0; l = l->next) {
-        const struct decode_domain *d = CHAIN_OWNER(l, struct decode_domain, of_exporter);
-        if (d->info.samplers > 0)
-            common = d->only_rate > 0 ? common_rate(common, d->only_rate) : -1;
-    }
-    domain->exporter->only_rate = common > 0 ? common : 0;
-}
-
-static struct decode_sampler *add(struct decode_context *context)
-{
-    struct decode_domain *domain = context->domain;
-    struct decode *decode = context->decode;
-
-    if (domain->info.samplers >= decode->limits.samplers_per_domain) {
-        struct decode_sampler *oldest = &domain->samplers[0];
-        for (uint32_t i = 1; i < domain->info.samplers; i++)
-            if (domain->samplers[i].last_ms < oldest->last_ms)
-                oldest = &domain->samplers[i];
-        decode->counters.evicted_samplers++;
-        return oldest;
-    }
-    if (domain->info.samplers == domain->sampler_room) {
-        uint32_t room = domain->sampler_room == 0 ? 4 : domain->sampler_room * 2;
-        struct decode_sampler *grown = realloc(domain->samplers, room * sizeof(*grown));
-        if (grown == NULL)
-            return NULL;
-        size_t more = (room - domain->sampler_room) * sizeof(*grown);
-        domain->samplers = grown;
-        domain->sampler_room = room;
-        domain->bytes += more;
-        decode->bytes += more;
-        state_trim(decode, domain);
-    }
-    return &domain->samplers[domain->info.samplers++];
+    domain->rate_stale = domain->exporter->rate_stale = true;
 }
 
 static void put(struct decode_context *context, enum sampler_kind kind, uint32_t id, double rate)
 {
-    struct decode_sampler *sampler = find(context->domain, kind, id);
-    bool changed = sampler == NULL || sampler->rate != rate;
-
-    if (sampler != NULL && changed)
-        note_change(context, sampler->rate, rate);
-    if (sampler == NULL)
-        sampler = add(context);
+    struct decode_domain *domain = context->domain;
+    struct decode *decode = context->decode;
+    size_t bytes = samplers_bytes(&domain->samplers);
+    bool evicted;
+    struct decode_sampler *sampler =
+        samplers_enter(&domain->samplers, kind, id, decode->limits.samplers_per_domain, &evicted);
     if (sampler == NULL) {
         state_refuse(context, DECODE_NO_MEMORY);
         return;
     }
-    *sampler = (struct decode_sampler){
-        .kind = (uint8_t)kind, .id = id, .rate = rate, .last_ms = (int64_t)context->now_ms};
-    if (changed) {
-        context->decode->changes++;
-        settle(context->domain);
+    decode->counters.evicted_samplers += evicted;
+    domain->info.samplers = domain->samplers.count;
+    if (sampler->rate != rate) {
+        if (sampler->rate != 0)
+            note_change(context, sampler->rate, rate);
+        decode->changes++;
+        make_stale(domain);
     }
+    sampler->rate = rate;
+    sampler->last_ms = (int64_t)context->now_ms;
+    bytes = samplers_bytes(&domain->samplers) - bytes;
+    domain->bytes += bytes;
+    decode->bytes += bytes;
+    if (bytes > 0)
+        state_trim(decode, domain);
 }
 
 void sampling_restore(struct decode_context *context, const struct decode_sampler *saved)
@@ -278,15 +261,17 @@ void sampling_restore(struct decode_context *context, const struct decode_sample
     if (saved->kind >= SAMPLER_KINDS || judged(saved->rate) == 0)
         return;
     put(context, (enum sampler_kind)saved->kind, saved->id, saved->rate);
-    struct decode_sampler *sampler = find(context->domain, saved->kind, saved->id);
+    struct decode_sampler *sampler =
+        samplers_find(&context->domain->samplers, saved->kind, saved->id);
     if (sampler != NULL)
         sampler->last_ms = saved->last_ms;
 }
 
 void sampling_forget(struct decode_domain *domain)
 {
+    samplers_clear(&domain->samplers);
     domain->info.samplers = 0;
-    settle(domain);
+    make_stale(domain);
 }
 
 /* Each way of saying a rate alone: those that are there must agree. */

@@ -102,8 +102,9 @@ static void put_domain(struct wire_writer *w, const struct snapshot_times *times
         put_template(w, times, CHAIN_OWNER(l, struct decode_template, used),
                      domain->info.format == FORMAT_NETFLOW9);
     wire_put_u16(w, (uint16_t)domain->info.samplers);
-    for (uint32_t i = 0; i < domain->info.samplers; i++)
-        put_sampler(w, times, &domain->samplers[i]);
+    for (const struct decode_sampler *s = samplers_next(&domain->samplers, NULL); s != NULL;
+         s = samplers_next(&domain->samplers, s))
+        put_sampler(w, times, s);
     wire_fill_len(w, len_at, 4);
 }
 
@@ -218,7 +219,6 @@ static bool enter(struct decode_context *context, const struct saved_domain *sav
             return false;
         }
         state_clear_domain(context->decode, domain);
-        sampling_forget(domain);
     }
     domain->restored = true;
     domain->info.last_ms = domain->saved_heard_ms = saved->heard_ms;

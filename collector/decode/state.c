@@ -9,9 +9,23 @@
 
 /* --- templates --- */
 
+/* Ids are a stranger's choice, so where they go is a secret. */
 static struct decode_template **bucket_of(struct decode_domain *domain, uint16_t id)
 {
-    return &domain->buckets[id % TEMPLATE_BUCKETS];
+    return &domain->buckets[(uint32_t)(id * domain->secret) >> (32 - TEMPLATE_BUCKET_BITS)];
+}
+
+void template_put(struct decode *decode, struct decode_domain *domain, struct decode_template *t)
+{
+    struct decode_template **bucket = bucket_of(domain, t->id);
+    t->next_in_bucket = *bucket;
+    *bucket = t;
+    chain_push(&domain->templates, &t->used);
+    chain_push(&domain->of_kind[t->options], &t->of_kind);
+    domain->info.templates++;
+    decode->changes++;
+    domain->bytes += t->bytes;
+    decode->bytes += t->bytes;
 }
 
 struct decode_template *template_find(struct decode_domain *domain, uint16_t id)
@@ -32,6 +46,7 @@ void template_remove(struct decode *decode, struct decode_domain *domain,
         at = &(*at)->next_in_bucket;
     *at = gone->next_in_bucket;
     chain_drop(&gone->used);
+    chain_drop(&gone->of_kind);
     domain->info.templates--;
     decode->changes++;
     domain->bytes -= gone->bytes;
@@ -42,13 +57,9 @@ void template_remove(struct decode *decode, struct decode_domain *domain,
 
 void template_remove_all(struct decode *decode, struct decode_domain *domain, bool options)
 {
-    struct chain *next;
-    for (struct chain *l = domain->templates.next; l != &domain->templates; l = next) {
-        next = l->next;
-        struct decode_template *t = CHAIN_OWNER(l, struct decode_template, used);
-        if (t->options == options)
-            template_remove(decode, domain, t);
-    }
+    const struct chain *head = &domain->of_kind[options];
+    while (head->next != head)
+        template_remove(decode, domain, CHAIN_OWNER(head->next, struct decode_template, of_kind));
 }
 
 /* --- domains and exporters --- */
@@ -71,19 +82,16 @@ void state_clear_domain(struct decode *decode, struct decode_domain *domain)
                         CHAIN_OWNER(domain->templates.next, struct decode_template, used));
     held_drop_domain(decode, domain);
     decode->bytes -= domain->bytes; /* what is left: samplers */
-    free(domain->samplers);
-    domain->samplers = NULL;
+    sampling_forget(domain);
     free(domain->source_rates);
     domain->source_rates = NULL;
-    domain->bytes = domain->info.samplers = domain->sampler_room = domain->place_samplers = 0;
-    domain->only_rate = 0;
+    domain->bytes = 0;
     decode->changes++;
 }
 
 static void domain_remove(struct decode *decode, struct decode_domain *domain)
 {
     state_clear_domain(decode, domain);
-    sampling_forget(domain); /* what other domains took from it */
     state_add_counts(&domain->exporter->gone, &domain->info.counts);
     domain->exporter->domain_count--;
     chain_drop(&domain->used);
@@ -160,6 +168,10 @@ static struct decode_domain *domain_new(struct decode_context *context, const ui
     exporter->domain_count++;
     chain_init(&domain->templates);
     chain_init(&domain->held);
+    chain_init(&domain->of_kind[false]);
+    chain_init(&domain->of_kind[true]);
+    domain->secret = (uint32_t)decode->secret;
+    samplers_init(&domain->samplers, decode->secret);
     chain_push(&decode->domains_used, &domain->used);
     chain_push(&exporter->domains, &domain->of_exporter);
     domain->info.format = context->format;

@@ -4,6 +4,7 @@
 #include "collector/decode/chain.h"
 #include "collector/decode/decode.h"
 #include "collector/decode/plan.h"
+#include "collector/decode/samplers.h"
 #include "collector/decode/sequence.h"
 #include "common/base/table.h"
 
@@ -15,7 +16,8 @@
 enum { STATE_EXPORTER_KEY = 17, STATE_DOMAIN_KEY = 17 + 1 + 4 + 17 };
 
 struct decode_template {
-    struct chain used; /* in its domain */
+    struct chain used;    /* in its domain */
+    struct chain of_kind; /* the same, flow or options templates */
     struct decode_template *next_in_bucket;
     uint16_t id;
     uint16_t field_count, scope_count;
@@ -29,22 +31,6 @@ struct decode_template {
     struct decode_plan *plan;
 };
 
-enum sampler_kind {
-    SAMPLER_ALL,
-    SAMPLER_ID, /* sampler or selector */
-    SAMPLER_INTERFACE,
-    SAMPLER_OUTPUT, /* an egress interface */
-    SAMPLER_LINE_CARD,
-    SAMPLER_TEMPLATE,
-    SAMPLER_KINDS
-};
-struct decode_sampler {
-    uint8_t kind; /* enum sampler_kind */
-    uint32_t id;
-    double rate;
-    int64_t last_ms;
-};
-
 /* The rate of an sFlow data source as its last sample said it. */
 enum { SOURCE_RATES = 64 };
 struct source_rate {
@@ -52,7 +38,7 @@ struct source_rate {
     uint32_t rate; /* 0: none yet */
 };
 
-enum { TEMPLATE_BUCKETS = 32 };
+enum { TEMPLATE_BUCKET_BITS = 5, TEMPLATE_BUCKETS = 1 << TEMPLATE_BUCKET_BITS };
 
 struct decode_domain {
     struct chain used;        /* among all domains */
@@ -60,12 +46,13 @@ struct decode_domain {
     struct decode_exporter *exporter;
     struct decode_template *buckets[TEMPLATE_BUCKETS];
     struct chain templates;
-    struct chain held; /* its data sets before their template */
-    struct decode_sampler *samplers;
-    uint32_t sampler_room;
+    struct chain held;       /* its data sets before their template */
+    struct chain of_kind[2]; /* [true]: options templates */
+    uint32_t secret;         /* odd */
+    struct samplers samplers;
     struct source_rate *source_rates; /* SOURCE_RATES of them; NULL until a sample came */
-    uint32_t place_samplers;          /* of interfaces, line cards and templates */
     double only_rate;                 /* the rate that all samplers agree on; 0: none or several */
+    bool rate_stale;                  /* samplers have changed since only_rate was worked out */
     uint64_t boot_ms;                 /* systemInitTimeMilliseconds from options; 0: not told */
     uint64_t started_ms; /* Unix time at which a NetFlow 9 header's uptime began; 0: not told */
     size_t bytes;        /* of templates and samplers */
@@ -87,6 +74,7 @@ struct decode_exporter {
     uint32_t active_timeout_ms;
     struct decode_counts gone; /* of domains that were evicted */
     double only_rate; /* the rate that its domains with samplers agree on; 0: none or several */
+    bool rate_stale;  /* some domain's is */
     uint64_t two_senders_ms; /* when evidence was last seen */
     bool two_senders_seen;
 };
@@ -96,6 +84,7 @@ struct decode {
     struct table *exporters, *domains;
     struct chain exporters_used, domains_used;
     struct held_pool *held;
+    uint64_t secret; /* odd: what ids are multiplied with, so that nobody chooses their places */
     size_t bytes;
     uint64_t changes; /* of what a snapshot holds */
     struct decode_counters counters;
@@ -135,6 +124,8 @@ void state_add_counts(struct decode_counts *sum, const struct decode_counts *mor
 /* Forgets what a domain was told: templates and samplers. */
 void state_clear_domain(struct decode *decode, struct decode_domain *domain);
 
+/* Takes over `t`, whose id, kind and bytes are set. */
+void template_put(struct decode *decode, struct decode_domain *domain, struct decode_template *t);
 struct decode_template *template_find(struct decode_domain *domain, uint16_t id);
 void template_remove(struct decode *decode, struct decode_domain *domain,
                      struct decode_template *gone);

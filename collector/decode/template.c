@@ -51,13 +51,7 @@ static bool keep_template(struct decode_context *context, const struct definitio
     t->spec_len = spec_len;
     memcpy(t->spec, spec, spec_len);
     t->bytes = sizeof(*t) + spec_len + plan->bytes;
-    t->next_in_bucket = domain->buckets[t->id % TEMPLATE_BUCKETS];
-    domain->buckets[t->id % TEMPLATE_BUCKETS] = t;
-    chain_push(&domain->templates, &t->used);
-    domain->info.templates++;
-    decode->changes++;
-    domain->bytes += t->bytes;
-    decode->bytes += t->bytes;
+    template_put(decode, domain, t);
     state_trim(decode, domain);
     return true;
 }

@@ -1,0 +1,57 @@
+#ifndef COLLECTOR_DECODE_SAMPLERS_H
+#define COLLECTOR_DECODE_SAMPLERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The sampling rates that options have said of an observation domain, each by what it is said of.
+ * Every record may ask for several, and options may change each time, so neither walks over them
+ * all: they are found under a secret, and chained by when they were told.
+ */
+enum sampler_kind {
+    SAMPLER_ALL,
+    SAMPLER_ID, /* sampler or selector */
+    SAMPLER_INTERFACE,
+    SAMPLER_OUTPUT, /* an egress interface */
+    SAMPLER_LINE_CARD,
+    SAMPLER_TEMPLATE,
+    SAMPLER_KINDS
+};
+
+/* Numbers of samplers count from 1; 0 is none. */
+struct decode_sampler {
+    uint8_t kind; /* enum sampler_kind */
+    uint32_t id;
+    double rate;
+    int64_t last_ms;
+    uint32_t next_in_bucket, older, newer;
+};
+
+struct samplers {
+    struct decode_sampler *items;
+    uint32_t *buckets; /* room of them, behind the items in the same allocation */
+    uint32_t count, room;
+    uint32_t places; /* of interfaces, line cards and templates */
+    uint32_t oldest, newest;
+    uint64_t secret; /* odd */
+};
+
+void samplers_init(struct samplers *samplers, uint64_t secret); /* odd */
+void samplers_clear(struct samplers *samplers);                 /* gives the memory back too */
+size_t samplers_bytes(const struct samplers *samplers);
+
+/* NULL: nothing was told of it. */
+struct decode_sampler *samplers_find(const struct samplers *samplers, enum sampler_kind kind,
+                                     uint32_t id);
+/* The same, which is now the newest; one that was not there has rate 0, and where there are `max`
+ * already the oldest makes room for it (*ret_evicted). NULL: out of memory. */
+struct decode_sampler *samplers_enter(struct samplers *samplers, enum sampler_kind kind,
+                                      uint32_t id, uint32_t max, bool *ret_evicted);
+
+/* From the oldest: start with NULL; NULL at the end. */
+const struct decode_sampler *samplers_next(const struct samplers *samplers,
+                                           const struct decode_sampler *sampler);
+
+#endif
