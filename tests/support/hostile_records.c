@@ -1,0 +1,205 @@
+#include "tests/support/hostile_writer.h"
+
+/* Data sets: records as short, as wide and as hard to sample as they come. */
+
+static void records(struct hostile *h, enum flow_format format, const struct hostile_field *fields,
+                    size_t count, const uint8_t *record, size_t len)
+{
+    struct wire_writer w = hostile_begin_sets(h, format, 1);
+    hostile_define(&w, format, FIRST_ID, fields, count);
+    hostile_fill_with(&w, FIRST_ID, record, len);
+    hostile_end_sets(h, &w, 1);
+}
+
+/* --- records as short as they come --- */
+
+static void make_octets(struct hostile *h)
+{
+    records(h, FORMAT_NETFLOW9, (struct hostile_field[]){{1, 1, 0}}, 1, (uint8_t[]){60}, 1);
+}
+
+static void make_protocols(struct hostile *h)
+{
+    records(h, FORMAT_IPFIX, (struct hostile_field[]){{4, 1, 0}}, 1, (uint8_t[]){6}, 1);
+}
+
+static void make_reverse(struct hostile *h)
+{
+    records(h, FORMAT_IPFIX, (struct hostile_field[]){{1, 1, REVERSE}}, 1, (uint8_t[]){60}, 1);
+}
+
+static void make_empty_strings(struct hostile *h)
+{
+    records(h, FORMAT_IPFIX, (struct hostile_field[]){{82, VARIABLE, 0}}, 1, (uint8_t[]){0}, 1);
+}
+
+static void make_times(struct hostile *h)
+{
+    records(h, FORMAT_IPFIX, (struct hostile_field[]){{154, 1, 0}, {155, 1, 0}}, 2,
+            (uint8_t[]){1, 2}, 2);
+}
+
+static void make_sections(struct hostile *h)
+{
+    records(h, FORMAT_IPFIX, (struct hostile_field[]){{315, 1, 0}}, 1, (uint8_t[]){0x45}, 1);
+}
+
+static void make_rates(struct hostile *h)
+{
+    struct hostile_field fields[] = {{309, 1, 0}, {310, 1, 0}, {305, 1, 0}, {50, 1, 0}, {34, 1, 0}};
+    records(h, FORMAT_IPFIX, fields, 5, (uint8_t[]){2, 1, 2, 0, 0}, 5);
+}
+
+/* Fields that several may fill, all but the last of them zero. */
+static void make_wide(struct hostile *h)
+{
+    enum { FIELDS = 256 };
+    struct hostile_field fields[FIELDS];
+    uint8_t record[FIELDS] = {[FIELDS - 1] = 1};
+    for (size_t i = 0; i < FIELDS; i++)
+        fields[i] = (struct hostile_field){i % 2 == 0 ? 9 : 13, 1, 0};
+    records(h, FORMAT_NETFLOW9, fields, FIELDS, record, sizeof(record));
+}
+
+static void make_wide_variable(struct hostile *h)
+{
+    enum { FIELDS = 256 };
+    struct hostile_field fields[FIELDS];
+    uint8_t record[FIELDS * 2];
+    for (size_t i = 0; i < FIELDS; i++) {
+        fields[i] = (struct hostile_field){i % 2 == 0 ? 9 : 13, VARIABLE, 0};
+        record[i * 2] = 1;
+        record[i * 2 + 1] = 0;
+    }
+    records(h, FORMAT_IPFIX, fields, FIELDS, record, sizeof(record));
+}
+
+static void make_addresses(struct hostile *h)
+{
+    enum { FIELDS = 255 };
+    struct hostile_field fields[FIELDS];
+    static const uint8_t record[FIELDS * 4];
+    for (size_t i = 0; i < FIELDS; i++)
+        fields[i] = (struct hostile_field){i % 2 == 0 ? 8 : 12, 4, 0};
+    records(h, FORMAT_NETFLOW9, fields, FIELDS, record, sizeof(record));
+}
+
+/* --- samplers --- */
+
+static const struct hostile_field sampler_options[] = {{302, 2, 0}, {34, 2, 0}};
+
+/* As many samplers as a domain may have, of a kind that each record is searched for. */
+static void tell_samplers(struct hostile *h, enum flow_format format, uint16_t scope)
+{
+    struct wire_writer w = hostile_begin_sets(h, format, 1);
+    size_t set = hostile_begin_set(&w, format == FORMAT_IPFIX ? 3 : 1);
+    struct hostile_field fields[] = {{scope, 2, 0}, {34, 2, 0}};
+    hostile_put_options_template(&w, format, FIRST_ID + 1, fields, 2);
+    hostile_end_set(&w, set);
+    set = hostile_begin_set(&w, FIRST_ID + 1);
+    for (uint16_t i = 0; i < 256; i++) {
+        wire_put_u16(&w, (uint16_t)(1000 + i));
+        wire_put_u16(&w, (uint16_t)(2 + i));
+    }
+    hostile_end_set(&w, set);
+    hostile_end_sets(h, &w, 1);
+}
+
+static void make_sampled(struct hostile *h)
+{
+    tell_samplers(h, FORMAT_IPFIX, 302);
+    records(h, FORMAT_IPFIX, (struct hostile_field[]){{302, 1, 0}}, 1, (uint8_t[]){7}, 1);
+}
+
+static void make_sampled_places(struct hostile *h)
+{
+    tell_samplers(h, FORMAT_NETFLOW9, 2); /* the scope of an interface */
+    records(h, FORMAT_NETFLOW9, (struct hostile_field[]){{48, 1, 0}, {10, 1, 0}, {14, 1, 0}}, 3,
+            (uint8_t[]){7, 8, 9}, 3);
+}
+
+/* Each record is a sampler that was not known, or says another rate than before. */
+static void fill_with_samplers(struct wire_writer *w, bool always_new)
+{
+    size_t set = hostile_begin_set(w, FIRST_ID + 1);
+    for (uint16_t i = 0; hostile_left(w) >= 4; i++) {
+        wire_put_u16(w, always_new ? i : i % 256);
+        wire_put_u16(w, (uint16_t)(2 + i));
+    }
+    hostile_end_set(w, set);
+}
+
+static void make_samplers(struct hostile *h, bool always_new)
+{
+    struct wire_writer w = hostile_begin_sets(h, FORMAT_IPFIX, 1);
+    size_t set = hostile_begin_set(&w, 3);
+    hostile_put_options_template(&w, FORMAT_IPFIX, FIRST_ID + 1, sampler_options, 2);
+    hostile_end_set(&w, set);
+    fill_with_samplers(&w, always_new);
+    hostile_end_sets(h, &w, 1);
+}
+
+static void make_new_samplers(struct hostile *h)
+{
+    make_samplers(h, true);
+}
+
+static void make_changing_samplers(struct hostile *h)
+{
+    make_samplers(h, false);
+}
+
+/* Samplers change while the exporter has as many domains as it may have, each with one. */
+static void make_samplers_of_domains(struct hostile *h)
+{
+    for (uint32_t domain = 2; domain < 65; domain++) {
+        struct wire_writer w = hostile_begin_sets(h, FORMAT_IPFIX, domain);
+        size_t set = hostile_begin_set(&w, 3);
+        hostile_put_options_template(&w, FORMAT_IPFIX, FIRST_ID + 1, sampler_options, 2);
+        hostile_end_set(&w, set);
+        set = hostile_begin_set(&w, FIRST_ID + 1);
+        wire_put_u32(&w, 0x00010064);
+        hostile_end_set(&w, set);
+        hostile_end_sets(h, &w, 1);
+    }
+    make_samplers(h, false);
+}
+
+/* Sets of one record each, and samplers that change between them. */
+static void make_samplers_and_data(struct hostile *h)
+{
+    struct wire_writer w = hostile_begin_sets(h, FORMAT_IPFIX, 1);
+    tell_samplers(h, FORMAT_IPFIX, 302);
+    w = hostile_begin_sets(h, FORMAT_IPFIX, 1);
+    hostile_define(&w, FORMAT_IPFIX, FIRST_ID, (struct hostile_field[]){{4, 1, 0}}, 1);
+    for (uint16_t i = 0; hostile_left(&w) >= 13; i++) {
+        size_t set = hostile_begin_set(&w, FIRST_ID + 1);
+        wire_put_u16(&w, (uint16_t)(1000 + i % 256));
+        wire_put_u16(&w, (uint16_t)(2 + i));
+        hostile_end_set(&w, set);
+        set = hostile_begin_set(&w, FIRST_ID);
+        wire_put_u8(&w, 6);
+        hostile_end_set(&w, set);
+    }
+    hostile_end_sets(h, &w, 1);
+}
+
+static const struct hostile_case cases[] = {
+    {FORMAT_NETFLOW9, "records of one octet", make_octets, 0},
+    {FORMAT_NETFLOW9, "records of 256 fields of one octet", make_wide, 0},
+    {FORMAT_NETFLOW9, "records of 255 addresses", make_addresses, 0},
+    {FORMAT_NETFLOW9, "records that 256 samplers of places are asked for", make_sampled_places, 0},
+    {FORMAT_IPFIX, "records of one octet", make_protocols, 0},
+    {FORMAT_IPFIX, "records of one octet, reverse", make_reverse, 0},
+    {FORMAT_IPFIX, "records of one empty string", make_empty_strings, 0},
+    {FORMAT_IPFIX, "records of two times", make_times, 0},
+    {FORMAT_IPFIX, "records of five kinds of rate", make_rates, 0},
+    {FORMAT_IPFIX, "records of a packet of one octet", make_sections, 0},
+    {FORMAT_IPFIX, "records of 256 variable fields", make_wide_variable, 0},
+    {FORMAT_IPFIX, "records that 256 samplers are asked for", make_sampled, 0},
+    {FORMAT_IPFIX, "options that are always new", make_new_samplers, 0},
+    {FORMAT_IPFIX, "options that always change", make_changing_samplers, 0},
+    {FORMAT_IPFIX, "options that change beside 63 domains", make_samplers_of_domains, 0},
+    {FORMAT_IPFIX, "options that change between sets", make_samplers_and_data, 0},
+};
+const struct hostile_list hostile_records = {cases, sizeof(cases) / sizeof(cases[0])};
