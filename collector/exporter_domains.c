@@ -63,10 +63,10 @@ static void on_domain(void *owner, const struct decode_domain_info *domain,
     text_addf(text,
               ",\"datagrams\":%" PRIu64 ",\"records\":%" PRIu64 ",\"sequence_lost\":%" PRIu64
               ",\"sequence_unit\":\"%s\",\"sequence_late\":%" PRIu64 ",\"sequence_resets\":%" PRIu64
-              ",\"sampling_contradictions\":%" PRIu64 ",\"templates\":%" PRIu32
-              ",\"samplers\":%" PRIu32 ",\"last_seen\":%" PRId64,
+              ",\"restarts\":%" PRIu64 ",\"sampling_contradictions\":%" PRIu64
+              ",\"templates\":%" PRIu32 ",\"samplers\":%" PRIu32 ",\"last_seen\":%" PRId64,
               c->datagrams, c->records, c->sequence_lost, unit_of(domain->format), c->sequence_late,
-              c->sequence_resets, domain->sampling.contradictions, domain->templates,
+              c->sequence_resets, c->restarts, domain->sampling.contradictions, domain->templates,
               domain->samplers, domain->last_ms + adding->wall_less_mono_ms);
     add_refused(text, c);
     add_templates(adding, templates, count);

@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum {
-    FIELDS_MAX = 24 + DECODE_REASON_COUNT + TALLY_REASON_COUNT,
+    FIELDS_MAX = 32 + DECODE_REASON_COUNT + TALLY_REASON_COUNT,
     VALUE_MAX = 64,
     LABELS_MAX = 1000,
     DOMAINS_EVERY_MS = 5000 /* they are long */
@@ -225,6 +225,7 @@ static void write_hash(struct out_exporters *out, const struct decode_exporter_i
     add_number(&f, "sequence_lost", info->counts.sequence_lost);
     add_number(&f, "sequence_late", info->counts.sequence_late);
     add_number(&f, "sequence_resets", info->counts.sequence_resets);
+    add_number(&f, "restarts", info->counts.restarts);
     add_number(&f, "two_senders", info->two_senders);
     if (info->active_timeout_ms > 0)
         add_number(&f, "active_timeout_ms", info->active_timeout_ms);

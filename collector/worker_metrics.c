@@ -45,7 +45,7 @@ COUNTER(options_records, "options_records_total", "Options records");
 COUNTER(counter_samples, "counter_samples_total", "Counter samples of sFlow");
 COUNTER(restored, "restored_total", "Templates and samplers taken up from before the start");
 COUNTER(restored_dropped, "restored_dropped_total",
-        "Of those, the ones that what the exporter sends contradicts");
+        "Of those, and of templates told before an exporter's restart, what it contradicts");
 COUNTER_BY(discard_samples, "discard_samples_total", "Discarded packets that sFlow agents told of",
            DISCARD_REASON_COUNT, "reason");
 COUNTER(sampling_changes, "sampling_changes_total", "Times a sampler's rate became another");
@@ -63,6 +63,8 @@ COUNTER(delta_merged, "delta_merged_total", "Batches never sent that merged whil
 COUNTER(delta_dropped, "delta_dropped_total", "Batches that were lost");
 COUNTER(delta_dropped_rows, "delta_dropped_rows_total", "Rows of batches that were lost");
 COUNTER(sequence_late, "sequence_late_total", "Datagrams that were overtaken");
+COUNTER(restarts, "exporter_restarts_total",
+        "Observation domains whose headers show that their exporter started again");
 COUNTER(sequence_resets, "sequence_resets_total", "Sequences that began anew");
 
 static const char *format_label(unsigned int format)
@@ -100,6 +102,7 @@ void worker_metrics_declare(void)
         &template_changes,
         &sequence_late,
         &sequence_resets,
+        &restarts,
         &keys,
         &waiting,
         &memory,
@@ -160,6 +163,7 @@ static void tell_decode(const struct decode_counters *now, const struct decode_c
     more(&sampling_changes, now->sampling_changes, before->sampling_changes);
     more(&sampling_contradictions, now->sampling_contradictions, before->sampling_contradictions);
     more(&sequence_late, now->sequence_late, before->sequence_late);
+    more(&restarts, now->restarts, before->restarts);
     more(&sequence_resets, now->sequence_resets, before->sequence_resets);
     more_at(&held, "kept", now->held_sets, before->held_sets);
     more_at(&held, "decoded", now->held_decoded, before->held_decoded);

@@ -10,7 +10,7 @@
 void data_read_set(struct decode_context *context, struct wire_reader *set, uint16_t id)
 {
     struct decode_template *t = template_find(context->domain, id);
-    if (t != NULL && t->restored && !restore_judge_data(context, t, set))
+    if (t != NULL && t->on_trial && !restore_judge_data(context, t, set))
         t = NULL;
     if (t == NULL) {
         context->undecoded = true;
@@ -40,6 +40,8 @@ void data_read_set(struct decode_context *context, struct wire_reader *set, uint
         context->undecoded = true;
         state_refuse(context, DECODE_RECORD);
     }
+    if (set->left > 0 && !restore_is_padding(set))
+        t->misfits = true;
 }
 
 static void read_set(struct decode_context *context, struct wire_reader *set, uint16_t id)

@@ -84,11 +84,14 @@ struct decode_counters {
     uint64_t sampling_changes;       /* a sampler's, headers', an sFlow source's became another */
     uint64_t sampling_contradictions;
     uint64_t sequence_lost, sequence_late, sequence_resets;
+    uint64_t restarts;     /* domains whose headers show that their exporter started again */
     uint64_t held_sets;    /* data sets before their template that were kept */
     uint64_t held_decoded; /* of these, decoded when the template came */
     uint64_t held_dropped; /* of these, too old, too many or withdrawn; and sets too long to keep */
     uint64_t held_records; /* that the decoded ones gave */
-    uint64_t restored, restored_dropped; /* templates and samplers of a snapshot; contradicted */
+    uint64_t restored;     /* templates and samplers of a snapshot */
+    uint64_t
+        restored_dropped; /* of these and of those before an exporter's restart: contradicted */
     uint64_t evicted_exporters, evicted_domains, evicted_templates, evicted_samplers;
 };
 const struct decode_counters *decode_counters(const struct decode *decode);
@@ -98,7 +101,7 @@ uint64_t decode_changes(const struct decode *decode); /* grows when what a snaps
 /* Counts since it was first seen. */
 struct decode_counts {
     uint64_t datagrams, records, refused[DECODE_REASON_COUNT];
-    uint64_t sequence_lost, sequence_late, sequence_resets;
+    uint64_t sequence_lost, sequence_late, sequence_resets, restarts;
 };
 
 /* Two that say a rate for the same records, and not the same one. */

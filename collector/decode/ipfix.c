@@ -23,8 +23,7 @@ void ipfix_read(struct decode_context *context, struct wire_reader *r)
     }
     if (!state_enter(context, &(struct domain_id){.domain = context->domain_number}))
         return;
-    if (context->domain->restored)
-        restore_judge_header(context, sequence);
+    restore_judge_header(context, sequence);
     /* What stands here is read even where the header promises more. */
     bool length_fits = len >= HEADER_LEN && len <= HEADER_LEN + r->left;
     if (!length_fits)

@@ -21,8 +21,7 @@ void netflow9_read(struct decode_context *context, struct wire_reader *r)
     }
     if (!state_enter(context, &(struct domain_id){.domain = context->domain_number}))
         return;
-    if (context->domain->restored)
-        restore_judge_header(context, sequence);
+    restore_judge_header(context, sequence);
     set_read_all(context, r);
     state_sequence(context, sequence, 1, LATE_DATAGRAMS);
 }

@@ -3,12 +3,20 @@
 
 #include "collector/decode/state.h"
 
-/* What a snapshot gave is on trial: these judge it by what the exporter sends now. */
+/*
+ * What was told before a restart. When we start again, snapshot.c takes up what a snapshot holds;
+ * when an exporter does, its templates and samplers of before may not be those of now. Both serve
+ * on trial: data that does not fit drops a template, a new definition replaces it, and a sampler
+ * gives way to those that are told anew.
+ */
 
-/* At the first header of a restored domain. */
+/* Each header of NetFlow 9 and IPFIX, before its sets are read. The first one of a domain that is
+ * taken up drops all where it shows that the exporter started again meanwhile. */
 void restore_judge_header(struct decode_context *context, uint32_t sequence);
-/* A set of data for a restored template; false: it does not fit, and the template is gone. */
+/* A set of data for a template on trial. False: it does not fit, and the template is gone. */
 bool restore_judge_data(struct decode_context *context, struct decode_template *t,
                         const struct wire_reader *set);
+/* Whether what is left of a set behind its last record is what exporters fill up with. */
+bool restore_is_padding(const struct wire_reader *left);
 
 #endif

@@ -26,6 +26,22 @@ static struct decode_sampler *at(const struct samplers *samplers, uint32_t numbe
     return &samplers->items[number - 1];
 }
 
+void samplers_put_on_trial(struct samplers *samplers)
+{
+    samplers->restarts++;
+    samplers->fresh = 0;
+}
+
+static bool is_fresh(const struct samplers *samplers, const struct decode_sampler *s)
+{
+    return s->restarts == samplers->restarts;
+}
+
+bool samplers_is_in_force(const struct samplers *samplers, const struct decode_sampler *s)
+{
+    return is_fresh(samplers, s) || samplers->fresh == 0;
+}
+
 static uint32_t *bucket_of(const struct samplers *samplers, uint8_t kind, uint32_t id)
 {
     uint64_t key = (uint64_t)kind << 32 | id;
@@ -110,6 +126,7 @@ static uint32_t take(struct samplers *samplers, uint32_t max, bool *ret_evicted)
         take_from_bucket(samplers, number);
         unchain(samplers, at(samplers, number));
         samplers->places -= is_place(at(samplers, number)->kind);
+        samplers->fresh -= is_fresh(samplers, at(samplers, number));
         return number;
     }
     if (samplers->count == samplers->room && !grow(samplers))
@@ -125,13 +142,16 @@ struct decode_sampler *samplers_enter(struct samplers *samplers, enum sampler_ki
     if (s != NULL) {
         unchain(samplers, s);
         chain_newest(samplers, (uint32_t)(s - samplers->items) + 1);
+        samplers->fresh += !is_fresh(samplers, s);
+        s->restarts = samplers->restarts;
         return s;
     }
     uint32_t number = take(samplers, max, ret_evicted);
     if (number == 0)
         return NULL;
     s = at(samplers, number);
-    *s = (struct decode_sampler){.kind = (uint8_t)kind, .id = id};
+    *s = (struct decode_sampler){.kind = (uint8_t)kind, .id = id, .restarts = samplers->restarts};
+    samplers->fresh++;
     put_in_bucket(samplers, number);
     chain_newest(samplers, number);
     samplers->places += is_place(s->kind);

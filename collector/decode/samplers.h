@@ -26,6 +26,7 @@ struct decode_sampler {
     uint32_t id;
     double rate;
     int64_t last_ms;
+    uint32_t restarts; /* of its exporter before it was told */
     uint32_t next_in_bucket, older, newer;
 };
 
@@ -33,7 +34,9 @@ struct samplers {
     struct decode_sampler *items;
     uint32_t *buckets; /* room of them, behind the items in the same allocation */
     uint32_t count, room;
-    uint32_t places; /* of interfaces, line cards and templates */
+    uint32_t places;   /* of interfaces, line cards and templates */
+    uint32_t restarts; /* of the exporter that were seen */
+    uint32_t fresh;    /* told since the last of them */
     uint32_t oldest, newest;
     uint64_t secret; /* odd */
 };
@@ -49,6 +52,10 @@ struct decode_sampler *samplers_find(const struct samplers *samplers, enum sampl
  * already the oldest makes room for it (*ret_evicted). NULL: out of memory. */
 struct decode_sampler *samplers_enter(struct samplers *samplers, enum sampler_kind kind,
                                       uint32_t id, uint32_t max, bool *ret_evicted);
+
+/* The exporter started again: those of now are a guess, which serves until any are told anew. */
+void samplers_put_on_trial(struct samplers *samplers);
+bool samplers_is_in_force(const struct samplers *samplers, const struct decode_sampler *sampler);
 
 /* From the oldest: start with NULL; NULL at the end. */
 const struct decode_sampler *samplers_next(const struct samplers *samplers,

@@ -69,13 +69,20 @@ static double common_rate(double common, double rate)
     return common == 0 || common == rate ? rate : -1;
 }
 
+static const struct decode_sampler *sampler_of_all(const struct samplers *samplers)
+{
+    const struct decode_sampler *all = samplers_find(samplers, SAMPLER_ALL, 0);
+    return all != NULL && samplers_is_in_force(samplers, all) ? all : NULL;
+}
+
 /* What holds where a record names no sampler: the rate of all, else the one that all agree on. */
 static double rate_of_samplers(const struct samplers *samplers)
 {
-    const struct decode_sampler *all = samplers_find(samplers, SAMPLER_ALL, 0);
+    const struct decode_sampler *all = sampler_of_all(samplers);
     double common = 0;
     for (uint32_t i = 0; all == NULL && i < samplers->count && common >= 0; i++)
-        common = common_rate(common, samplers->items[i].rate);
+        if (samplers_is_in_force(samplers, &samplers->items[i]))
+            common = common_rate(common, samplers->items[i].rate);
     return all != NULL ? all->rate : common > 0 ? common : 0;
 }
 
@@ -188,7 +195,7 @@ static const struct decode_sampler *sampler_of(const struct decode_context *cont
         if (sampler == NULL)
             sampler = samplers_find(samplers, SAMPLER_TEMPLATE, context->template_id);
     }
-    return sampler != NULL ? sampler : samplers_find(samplers, SAMPLER_ALL, 0);
+    return sampler != NULL ? sampler : sampler_of_all(samplers);
 }
 
 void sampling_of_record(struct decode_context *context, const struct decode_plan *plan,
@@ -232,6 +239,7 @@ static void put(struct decode_context *context, enum sampler_kind kind, uint32_t
     struct decode_domain *domain = context->domain;
     struct decode *decode = context->decode;
     size_t bytes = samplers_bytes(&domain->samplers);
+    uint32_t fresh = domain->samplers.fresh;
     bool evicted;
     struct decode_sampler *sampler =
         samplers_enter(&domain->samplers, kind, id, decode->limits.samplers_per_domain, &evicted);
@@ -246,6 +254,8 @@ static void put(struct decode_context *context, enum sampler_kind kind, uint32_t
             note_change(context, sampler->rate, rate);
         decode->changes++;
         make_stale(domain);
+    } else if (fresh != domain->samplers.fresh) {
+        make_stale(domain); /* those that are not told again count no more */
     }
     sampler->rate = rate;
     sampler->last_ms = (int64_t)context->now_ms;
@@ -265,6 +275,12 @@ void sampling_restore(struct decode_context *context, const struct decode_sample
         samplers_find(&context->domain->samplers, saved->kind, saved->id);
     if (sampler != NULL)
         sampler->last_ms = saved->last_ms;
+}
+
+void sampling_put_on_trial(struct decode_domain *domain)
+{
+    samplers_put_on_trial(&domain->samplers);
+    make_stale(domain);
 }
 
 void sampling_forget(struct decode_domain *domain)

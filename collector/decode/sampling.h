@@ -31,6 +31,8 @@ void sampling_read_options(struct decode_context *context, const struct decode_p
 
 /* One of a snapshot; ignored where its values make no sense. */
 void sampling_restore(struct decode_context *context, const struct decode_sampler *saved);
+/* Its exporter started again: those of before serve until it tells any. */
+void sampling_put_on_trial(struct decode_domain *domain);
 /* Forgets a domain's samplers. */
 void sampling_forget(struct decode_domain *domain);
 

@@ -58,6 +58,12 @@ struct sequence_verdict sequence_judge(struct sequence *s, uint32_t got, uint32_
     return verdict;
 }
 
+bool sequence_is_reset(const struct sequence *s, uint32_t got, uint32_t tolerance)
+{
+    return s->known && got - s->expected > GAP_MAX && !within(s->expected, got, tolerance) &&
+           !(s->other_known && within(got, s->other, tolerance));
+}
+
 void sequence_forget(struct sequence *s)
 {
     s->known = false;

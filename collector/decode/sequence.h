@@ -33,6 +33,8 @@ struct sequence_verdict {
 /* tolerance: how many units back a number may be that is only late. */
 struct sequence_verdict sequence_judge(struct sequence *sequence, uint32_t got, uint32_t units,
                                        uint32_t tolerance, uint64_t now_ms);
+/* Whether that would be a reset; nothing changes. */
+bool sequence_is_reset(const struct sequence *sequence, uint32_t got, uint32_t tolerance);
 /* The number of units was not known this time: the next datagram starts anew. */
 void sequence_forget(struct sequence *sequence);
 

@@ -246,7 +246,7 @@ static bool read_templates(const struct reading *reading, struct decode_context 
         struct decode_template *t = template_find(context->domain, wire_u16(&ahead));
         if (t == NULL)
             continue; /* over a limit, or no template: the decoder judges it as from the wire */
-        t->restored = true;
+        t->on_trial = true;
         t->told_ms = then(reading, age_ms);
     }
     return !r->failed;
@@ -266,6 +266,7 @@ static bool read_samplers(const struct reading *reading, struct decode_context *
         if (age_ms <= reading->times->max_age_ms)
             sampling_restore(context, &sampler);
     }
+    sampling_put_on_trial(context->domain);
     return !r->failed;
 }
 

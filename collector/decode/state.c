@@ -73,6 +73,7 @@ void state_add_counts(struct decode_counts *sum, const struct decode_counts *mor
     sum->sequence_lost += more->sequence_lost;
     sum->sequence_late += more->sequence_late;
     sum->sequence_resets += more->sequence_resets;
+    sum->restarts += more->restarts;
 }
 
 void state_clear_domain(struct decode *decode, struct decode_domain *domain)

@@ -22,8 +22,10 @@ struct decode_template {
     uint16_t id;
     uint16_t field_count, scope_count;
     bool options;
-    bool restored;   /* from a snapshot, and neither said again nor borne out by data since */
-    uint8_t fitting; /* sets of data that a restored one fitted */
+    bool on_trial;   /* told before a restart, ours or the exporter's, and neither told again nor
+                        borne out by data since */
+    bool misfits;    /* what stood behind its records was no padding: data proves nothing of it */
+    uint8_t fitting; /* sets of data that one on trial fitted */
     int64_t told_ms; /* when the exporter last said it; below 0: before the clock began */
     size_t bytes;    /* of this allocation with all that hangs on it */
     size_t spec_len;
@@ -39,6 +41,14 @@ struct source_rate {
 };
 
 enum { TEMPLATE_BUCKET_BITS = 5, TEMPLATE_BUCKETS = 1 << TEMPLATE_BUCKET_BITS };
+
+/* What the newest header of a domain said, by which the next one is known to go on from it. */
+struct header_seen {
+    bool known;
+    uint32_t sequence, uptime_ms;
+    uint64_t export_ms, came_ms;
+    uint64_t restart_ms; /* when it was last seen to start again; 0: never */
+};
 
 struct decode_domain {
     struct chain used;        /* among all domains */
@@ -57,6 +67,7 @@ struct decode_domain {
     uint64_t started_ms; /* Unix time at which a NetFlow 9 header's uptime began; 0: not told */
     size_t bytes;        /* of templates and samplers */
     struct sequence sequence;
+    struct header_seen seen;
     bool restored;             /* from a snapshot, and not heard since */
     bool saved_sequence_known; /* of a restored one: where its sequence stood */
     uint32_t saved_sequence;

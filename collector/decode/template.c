@@ -101,7 +101,7 @@ static void define(struct decode_context *context, const struct definition *def)
         old->spec_len == def->fields.left &&
         memcmp(old->spec, def->fields.pos, old->spec_len) == 0) {
         old->told_ms = (int64_t)context->now_ms;
-        old->restored = false;
+        old->on_trial = false;
         return;
     }
     if (old != NULL) {
