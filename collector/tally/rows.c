@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SKETCH_WIDTH = 1 << 14, SKETCH_DEPTH = 4, CANDIDATES = 8 };
+/* A key stands out of a sweep whose volume is less than its own times the sketch's width. It takes
+ * 4 MiB, of which nothing is touched until a count is full. */
+enum { SKETCH_WIDTH = 1 << 17, SKETCH_DEPTH = 4, CANDIDATES = 8, FORGET_AFTER_HALVINGS = 40 };
 
 /* A score in whole numbers for the sketch: the urgent volume is 2^40. */
 static const double score_unit = 1099511627776.0;
@@ -222,6 +224,11 @@ static void add_row(struct row *to, const struct row *from)
         to->first_ms = from->first_ms;
 }
 
+static uint8_t standing(const struct row *row)
+{
+    return row->admitted > row->bucket ? row->admitted : row->bucket;
+}
+
 static struct row *smallest_of_some(struct rows *rows, const struct row_count *count)
 {
     struct row *smallest = NULL;
@@ -229,7 +236,7 @@ static struct row *smallest_of_some(struct rows *rows, const struct row_count *c
         struct row *row = count->rows[next_chance(rows) % count->row_count];
         if (row->other || row->urgent)
             continue;
-        if (smallest == NULL || row->bucket < smallest->bucket)
+        if (smallest == NULL || standing(row) < standing(smallest))
             smallest = row;
     }
     return smallest;
@@ -237,14 +244,20 @@ static struct row *smallest_of_some(struct rows *rows, const struct row_count *c
 
 /* Whether a key that is not there may come in where its count is full; makes the room. */
 static bool admit(struct rows *rows, const struct identity *identity, uint64_t hash,
-                  const struct volume *volume)
+                  const struct volume *volume, uint8_t *ret_admitted)
 {
     struct row_count *count = &rows->counts[identity->count];
-    if (count->row_count - count->others < count->quota)
+    bool is_full = count->row_count - count->others >= count->quota;
+    count->was_full |= is_full;
+    if (!count->was_full)
         return true;
     uint64_t seen = sketch_add(rows->seen, hash, score_amount(volume_score(count, volume)));
+    *ret_admitted = rows_bucket((double)seen / score_unit);
+    if (!is_full)
+        return true;
     struct row *smallest = smallest_of_some(rows, count);
-    if (smallest == NULL || seen <= score_amount(rows_score(rows, smallest)))
+    if (smallest == NULL || *ret_admitted < standing(smallest) ||
+        seen <= score_amount(rows_score(rows, smallest)))
         return false;
     struct row *other = other_row(rows, smallest->count, smallest->exporter, smallest->first_ms);
     if (other == NULL)
@@ -261,8 +274,12 @@ void rows_add(struct rows *rows, const struct identity *identity, uint64_t hash,
 {
     struct row *row =
         table_find_guessed(rows->table, guess, hash, identity, identity_len(identity));
-    if (row == NULL && admit(rows, identity, hash, volume))
+    uint8_t admitted = 0;
+    if (row == NULL && admit(rows, identity, hash, volume, &admitted)) {
         row = insert(rows, identity, hash, at_ms);
+        if (row != NULL)
+            row->admitted = admitted;
+    }
     if (row == NULL) {
         rows->counters->other++;
         row = other_row(rows, identity->count, identity->exporter, at_ms);
@@ -271,6 +288,28 @@ void rows_add(struct rows *rows, const struct identity *identity, uint64_t hash,
     }
     fill(row, volume);
     rank(rows, row);
+}
+
+void rows_remember(struct rows *rows, const struct row *row)
+{
+    const struct row_count *count = &rows->counts[row->count];
+    size_t len;
+    const void *identity = table_key(row, &len);
+    if (count->was_full && !row->other)
+        (void)sketch_add(rows->seen, table_hash(rows->table, identity, len),
+                         score_amount(rows_score(rows, row)));
+}
+
+void rows_halve(struct rows *rows)
+{
+    bool any_full = false;
+    for (size_t i = 0; i < rows->count_count; i++) {
+        any_full |= rows->counts[i].was_full;
+        rows->counts[i].was_full = false;
+    }
+    rows->halvings = any_full ? FORGET_AFTER_HALVINGS : rows->halvings - (rows->halvings > 0);
+    if (rows->halvings > 0)
+        sketch_halve(rows->seen);
 }
 
 void rows_move(struct rows *to, struct rows *from, const uint16_t *map)

@@ -315,6 +315,7 @@ static void give(struct flushing *flushing, struct row *row)
     flushing->on_row(flushing->owner,
                      key_slot(tally->options.model->counts[row->count].id, &out.key), &out);
     flushing->given++;
+    rows_remember(&tally->rows, row);
     rows_remove(&tally->rows, row);
 }
 
@@ -387,7 +388,7 @@ size_t tally_flush(struct tally *tally, enum tally_flush_kind kind, uint64_t now
     else if (kind == TALLY_FLUSH_TICK)
         give_largest(&flushing, tally->options.max_rows);
     if (now_ms - tally->halved_ms >= HALVE_MS) {
-        sketch_halve(tally->rows.seen);
+        rows_halve(&tally->rows);
         tally->halved_ms = now_ms;
     }
     tally->counters.rows_flushed += flushing.given;
