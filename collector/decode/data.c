@@ -5,7 +5,46 @@
 #include "collector/decode/restore.h"
 #include "collector/decode/sampling.h"
 
-#include <string.h>
+static const struct plan_extra no_extra;
+
+/* Gives how many records were read: 0 at the set's end. */
+static size_t read_some(const struct decode_plan *plan, struct wire_reader *set,
+                        const struct flow_record *base, struct plan_record records[PLAN_BATCH])
+{
+    size_t left = plan_is_fixed(plan) ? set->left / plan->len_min : 1;
+    size_t count = left >= PLAN_BATCH ? PLAN_BATCH : left >= PLAN_BATCH / 2 ? PLAN_BATCH / 2 : left;
+    for (size_t i = 0; i < count; i++) {
+        records[i].flow = *base;
+        if (plan->need & NEED_CLEAR)
+            records[i].extra = no_extra;
+    }
+    if (!plan_is_fixed(plan))
+        return plan_next(plan, set, records);
+    plan_next_some(plan, set, records, count);
+    return count;
+}
+
+static void read_records(struct decode_context *context, const struct decode_template *t,
+                         struct wire_reader *set)
+{
+    const struct decode_plan *plan = t->plan;
+    struct flow_record base = {.format = context->format, .domain = context->domain_number};
+    struct plan_record records[PLAN_BATCH];
+    size_t count, at_most = plan_is_fixed(plan) ? set->left / plan->len_min : 1;
+
+    sampling_base(context, &base);
+    for (size_t i = 0; i < at_most && i < PLAN_BATCH; i++)
+        records[i].extra = no_extra;
+    while ((count = read_some(plan, set, &base, records)) > 0) {
+        context->units += (uint32_t)count;
+        for (size_t i = 0; i < count; i++) {
+            if (t->options)
+                sampling_read_options(context, plan, &records[i]);
+            else
+                record_of_template(context, plan, &records[i]);
+        }
+    }
+}
 
 void data_read_set(struct decode_context *context, struct wire_reader *set, uint16_t id)
 {
@@ -18,24 +57,8 @@ void data_read_set(struct decode_context *context, struct wire_reader *set, uint
         held_keep(context, id, set);
         return;
     }
-    const struct decode_plan *plan = t->plan;
-    struct flow_record base = {.format = context->format, .domain = context->domain_number};
-    struct plan_record record;
-    sampling_base(context, &base);
     context->template_id = id;
-    memset(&record.extra, 0, sizeof(record.extra));
-    for (;;) {
-        record.flow = base;
-        if (plan->need & NEED_CLEAR)
-            memset(&record.extra, 0, sizeof(record.extra));
-        if (!plan_next(plan, set, &record))
-            break;
-        context->units++;
-        if (t->options)
-            sampling_read_options(context, plan, &record);
-        else
-            record_of_template(context, plan, &record);
-    }
+    read_records(context, t, set);
     if (set->failed) {
         context->undecoded = true;
         state_refuse(context, DECODE_RECORD);

@@ -2,6 +2,7 @@
 
 #include "collector/decode/element.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,11 +107,14 @@ static bool all_zero(const uint8_t *at, size_t len)
     return true;
 }
 
+/* In halves, as they are read: a load that needs two stores would wait for both. */
 static void store_addr4(struct ip_addr *to, const uint8_t *from)
 {
+    uint8_t half[8] = {0};
     to->family = ADDR_IPV4;
-    memcpy(to->octets, from, 4);
-    memset(to->octets + 4, 0, 12);
+    memcpy(half, from, 4);
+    memcpy(to->octets, half, 8);
+    memset(to->octets + 8, 0, 8);
 }
 
 static void store_addr16(struct ip_addr *to, const uint8_t *from)
@@ -135,46 +139,16 @@ static void store_section(struct plan_record *record, enum plan_section kind, co
     record->extra.section_kind = (uint8_t)kind;
 }
 
-static inline void run_step(const struct plan_step *step, const uint8_t *segment,
-                            struct plan_record *record)
+/* What is rare, or depends on the fields before it. */
+static void run_general(const struct plan_step *step, const uint8_t *from,
+                        struct plan_record *record)
 {
-    const uint8_t *from = segment + step->from;
     uint8_t *to = (uint8_t *)record + step->to;
 
     switch ((enum step_op)step->op) {
-    case OP_U8:
-        *to = *from;
-        break;
-    case OP_U16:
-        memcpy(to, &(uint16_t){load_u16(from)}, 2);
-        break;
-    case OP_U32:
-        memcpy(to, &(uint32_t){load_u32(from)}, 4);
-        break;
-    case OP_U64:
-        memcpy(to, &(uint64_t){load_u64(from)}, 8);
-        break;
-    case OP_U32_TO_U64:
-        memcpy(to, &(uint64_t){load_u32(from)}, 8);
-        break;
-    case OP_U16_TO_U32:
-        memcpy(to, &(uint32_t){load_u16(from)}, 4);
-        break;
-    case OP_U8_TO_U16:
-        memcpy(to, &(uint16_t){*from}, 2);
-        break;
-    case OP_UINT:
-        store_uint(to, step->width, load_uint(from, step->len));
-        break;
     case OP_EITHER:
         if (load_member(to, step->width) == 0)
             store_uint(to, step->width, load_uint(from, step->len));
-        break;
-    case OP_ADDR4:
-        store_addr4((struct ip_addr *)to, from);
-        break;
-    case OP_ADDR16:
-        store_addr16((struct ip_addr *)to, from);
         break;
     case OP_ADDR_EITHER:
         if (*to == ADDR_NONE || (all_zero(to + 1, sizeof(((struct ip_addr *)NULL)->octets)) &&
@@ -190,7 +164,57 @@ static inline void run_step(const struct plan_step *step, const uint8_t *segment
     case OP_SECTION_FRAME:
         store_section(record, SECTION_FRAME, from, step->len);
         break;
+    default:
+        store_uint(to, step->width, load_uint(from, step->len));
+        break;
     }
+}
+
+/* One step of `count` records, which lie len_bytes apart: which step it is is asked once for all of
+ * them. Where the count is a constant, that is all there is to ask. */
+static inline __attribute__((always_inline)) void run_step(const struct plan_step *step,
+                                                           const uint8_t *segment, size_t len_bytes,
+                                                           struct plan_record *records,
+                                                           size_t count)
+{
+    const uint8_t *from = segment + step->from;
+    uint8_t *to = (uint8_t *)records + step->to;
+
+#define EACH(store)                                                                                \
+    for (size_t i = 0; i < count; i++, from += len_bytes, to += sizeof(struct plan_record))        \
+        store;                                                                                     \
+    break
+
+    switch ((enum step_op)step->op) {
+    case OP_U8:
+        EACH(*to = *from);
+    case OP_U16:
+        EACH(memcpy(to, &(uint16_t){load_u16(from)}, 2));
+    case OP_U32:
+        EACH(memcpy(to, &(uint32_t){load_u32(from)}, 4));
+    case OP_U64:
+        EACH(memcpy(to, &(uint64_t){load_u64(from)}, 8));
+    case OP_U32_TO_U64:
+        EACH(memcpy(to, &(uint64_t){load_u32(from)}, 8));
+    case OP_U16_TO_U32:
+        EACH(memcpy(to, &(uint32_t){load_u16(from)}, 4));
+    case OP_U8_TO_U16:
+        EACH(memcpy(to, &(uint16_t){*from}, 2));
+    case OP_ADDR4:
+        EACH(store_addr4((struct ip_addr *)to, from));
+    case OP_ADDR16:
+        EACH(store_addr16((struct ip_addr *)to, from));
+    case OP_UINT:
+    case OP_EITHER:
+    case OP_ADDR_EITHER:
+    case OP_FLOAT:
+    case OP_SECTION_IP:
+    case OP_SECTION_FRAME:
+        for (size_t i = 0; i < count; i++, from += len_bytes)
+            run_general(step, from, &records[i]);
+        break;
+    }
+#undef EACH
 }
 
 /* The length of a field that carries it: one octet, or 255 and two more. RFC 7011, 7 */
@@ -220,6 +244,10 @@ static enum step_op op_for(uint8_t to, size_t len, bool only)
 {
     const struct target *target = &element_targets[to];
     switch ((enum target_kind)target->kind) {
+    case KIND_EITHER:
+        if (!only)
+            return OP_EITHER;
+        __attribute__((fallthrough));
     case KIND_UINT:
         if (len == target->width)
             return len == 1 ? OP_U8 : len == 2 ? OP_U16 : len == 4 ? OP_U32 : OP_U64;
@@ -228,8 +256,6 @@ static enum step_op op_for(uint8_t to, size_t len, bool only)
         if (len == 2 && target->width == 4)
             return OP_U16_TO_U32;
         return len == 1 && target->width == 2 ? OP_U8_TO_U16 : OP_UINT;
-    case KIND_EITHER:
-        return OP_EITHER;
     case KIND_ADDR:
         return !only ? OP_ADDR_EITHER : len == 4 ? OP_ADDR4 : OP_ADDR16;
     case KIND_FLOAT:
@@ -255,7 +281,7 @@ static void run_variable(uint8_t to, const uint8_t *from, size_t len, struct pla
                              .op = (uint8_t)op_for(to, len, false),
                              .len = (uint16_t)len,
                              .width = target->width};
-    run_step(&step, from, record);
+    run_step(&step, from, 0, record, 1);
 }
 
 bool plan_next(const struct decode_plan *plan, struct wire_reader *set, struct plan_record *record)
@@ -270,7 +296,7 @@ bool plan_next(const struct decode_plan *plan, struct wire_reader *set, struct p
         if (at == NULL)
             return false;
         for (const struct plan_step *end = step + segment->step_count; step < end; step++)
-            run_step(step, at, record);
+            run_step(step, at, 0, record, 1);
         if (!segment->variable)
             continue;
         size_t len = variable_len(set);
@@ -281,6 +307,28 @@ bool plan_next(const struct decode_plan *plan, struct wire_reader *set, struct p
             run_variable(segment->variable_to, at, len, record);
     }
     return true;
+}
+
+bool plan_is_fixed(const struct decode_plan *plan)
+{
+    return plan->segment_count == 1;
+}
+
+void plan_next_some(const struct decode_plan *plan, struct wire_reader *set,
+                    struct plan_record *records, size_t count)
+{
+    const size_t len_bytes = plan->len_min;
+    const uint8_t *at = wire_take(set, count * len_bytes);
+    const struct plan_step *step = plan->steps, *end = step + plan->step_count;
+    assert(plan_is_fixed(plan) && at != NULL);
+    for (size_t i = 0; i < count; i++)
+        records[i].flow.has |= plan->has;
+    for (; count == PLAN_BATCH && step < end; step++)
+        run_step(step, at, len_bytes, records, PLAN_BATCH);
+    for (; count == PLAN_BATCH / 2 && step < end; step++)
+        run_step(step, at, len_bytes, records, PLAN_BATCH / 2);
+    for (; step < end; step++)
+        run_step(step, at, len_bytes, records, count);
 }
 
 /* --- compiling --- */
@@ -394,15 +442,18 @@ static void plan_fill(struct decode_plan *plan, const struct template_field *fie
     plan->end_unit = choice.end_unit;
     plan->has_start = choice.fields[TARGET_START] > 0;
     plan->has_end = choice.fields[TARGET_END] > 0;
+    plan->has_uptimes = plan->has_start && plan->has_end && plan->start_unit == UNIT_UPTIME &&
+                        plan->end_unit == UNIT_UPTIME;
     for (size_t i = 0; i < count; i++) {
         uint8_t to = field_target(&choice, &fields[i], taken);
         const struct target *target = &element_targets[to];
         plan->need |= target->need;
+        bool is_variable = fields[i].len == FIELD_VARIABLE, only = choice.fields[to] == 1;
         /* All else in the record's extra part is written anew by each record. */
         bool is_extra = target->offset >= offsetof(struct plan_record, extra);
-        if ((target->kind == KIND_EITHER && is_extra) || fields[i].len == FIELD_VARIABLE)
+        if (is_extra && (is_variable || (target->kind == KIND_EITHER && !only)))
             plan->need |= NEED_CLEAR;
-        if (fields[i].len == FIELD_VARIABLE) {
+        if (is_variable) {
             segment->variable = true;
             segment->variable_to = to;
             segment++;
@@ -413,7 +464,7 @@ static void plan_fill(struct decode_plan *plan, const struct template_field *fie
             plan->steps[plan->step_count++] =
                 (struct plan_step){.from = segment->fixed_len,
                                    .to = target->offset,
-                                   .op = (uint8_t)op_for(to, fields[i].len, choice.fields[to] == 1),
+                                   .op = (uint8_t)op_for(to, fields[i].len, only),
                                    .len = fields[i].len,
                                    .width = target->width};
             segment->step_count++;

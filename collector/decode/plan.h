@@ -97,6 +97,7 @@ struct decode_plan {
     uint32_t need;                /* NEED_* */
     uint8_t start_unit, end_unit; /* enum plan_unit */
     bool has_start, has_end;
+    bool has_uptimes; /* both, and both in UNIT_UPTIME */
     uint32_t len_min; /* octets of the shortest record */
     size_t bytes;     /* of this allocation */
     uint16_t segment_count;
@@ -115,5 +116,15 @@ enum decode_reason plan_compile(const struct template_field *fields, size_t coun
  * False at the set's end; what is left then is padding unless set->failed: the record ran past it.
  */
 bool plan_next(const struct decode_plan *plan, struct wire_reader *set, struct plan_record *record);
+
+/*
+ * All records are len_min octets long. Then several are read at once, for less each, least for
+ * PLAN_BATCH and for half of it: `count`, which the set must hold. So many stay in the nearest
+ * cache.
+ */
+enum { PLAN_BATCH = 8 };
+bool plan_is_fixed(const struct decode_plan *plan);
+void plan_next_some(const struct decode_plan *plan, struct wire_reader *set,
+                    struct plan_record *records, size_t count);
 
 #endif

@@ -189,3 +189,45 @@ Test(plan, the_time_of_an_observation_ends_a_flow_only_where_nothing_else_does)
     cr_assert(plan->has_start && plan->has_end);
     free(plan);
 }
+
+Test(plan, records_of_fixed_length_read_at_once_are_what_they_are_one_by_one)
+{
+    enum { MOST = 2 * PLAN_BATCH, OCTETS = 8192 };
+    /* Each way to store a field, fields that one target shares, and fields that are skipped. */
+    static const struct template_field fields[] = {
+        {0, 8, 4},   {0, 12, 4}, {0, 27, 16}, {0, 28, 16}, {0, 62, 16}, {0, 1, 8},
+        {0, 2, 4},   {0, 10, 2}, {0, 14, 4},  {0, 7, 2},   {0, 11, 3},  {0, 6, 1},
+        {0, 4, 1},   {0, 9, 1},  {0, 29, 1},  {0, 13, 1},  {0, 32, 2},  {0, 139, 2},
+        {0, 311, 8}, {0, 22, 4}, {0, 21, 4},  {0, 999, 7}, {0, 313, 20}};
+    static struct plan_record one, some[MOST];
+    static uint8_t bytes[OCTETS];
+    struct decode_plan *plan = compile(fields, sizeof(fields) / sizeof(fields[0]));
+    uint32_t state = 1;
+
+    cr_assert(plan_is_fixed(plan));
+    for (size_t i = 0; i < OCTETS; i++) {
+        state = state * 1664525 + 1013904223;
+        bytes[i] = state & 0x80000000 ? (uint8_t)(state >> 20) : 0; /* zeros matter */
+    }
+    for (size_t count = 0; count <= MOST; count++) {
+        struct wire_reader singly = wire_reader_of(bytes, count * plan->len_min), at_once = singly;
+        memset(some, 0, sizeof(some));
+        plan_next_some(plan, &at_once, some, count);
+        cr_assert_eq(at_once.left, 0);
+        for (size_t i = 0; i < count; i++) {
+            memset(&one, 0, sizeof(one));
+            cr_assert(plan_next(plan, &singly, &one));
+            cr_assert_arr_eq(&one, &some[i], sizeof(one), "%zu of %zu", i, count);
+        }
+    }
+    free(plan);
+}
+
+Test(plan, a_record_with_a_length_of_its_own_is_not_fixed)
+{
+    static const struct template_field fields[] = {{0, 8, 4}, {0, 82, FIELD_VARIABLE}};
+    struct decode_plan *plan = compile(fields, 2);
+    cr_assert_not(plan_is_fixed(plan));
+    cr_assert_not(plan->need & NEED_CLEAR); /* it is stepped over */
+    free(plan);
+}
