@@ -1,54 +1,142 @@
 #include "tests/fuzz/datagrams.h"
 
+#include "collector/decode/snapshot.h"
 #include "common/base/wire.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MEMORY_MAX = 4096, SAMPLERS_ROOM = 1024 };
+enum {
+    MEMORY_MAX = 4096,
+    SAMPLERS_ROOM = 1024,
+    HELD = 4096,
+    CONTROL_RATE = 1 << 4,
+    CONTROL_SNAPSHOT = 1 << 5,
+    CONTROL_ASK = 1 << 6
+};
+
+struct feeding {
+    struct decode *decode;
+    uint64_t now_ms, records, sum;
+};
 
 static void on_record(void *owner, const struct flow_record *flow)
 {
-    uint64_t *sum = owner;
+    struct feeding *f = owner;
 
     if (flow->has & FLOW_FRAGMENT && flow->fragment & FRAGMENT_LATER)
         assert(!(flow->has & (FLOW_SRC_PORT | FLOW_DST_PORT)));
     if (flow->has & FLOW_SRC_ADDR)
         assert(flow->src_addr.family == ADDR_IPV4 || flow->src_addr.family == ADDR_IPV6);
     assert(flow->sampling_rate == 0 || flow->sampling_rate >= 1);
-    *sum += flow->bytes + flow->time_ms + flow->duration_ms;
+    f->records++;
+    f->sum += flow->bytes + flow->time_ms + flow->duration_ms;
 }
 
-void datagrams_feed(const uint8_t *data, size_t size, const uint8_t *version, size_t version_len)
+static void on_late(void *owner, const struct flow_record *flow, uint64_t came_ms)
 {
-    struct wire_reader r = wire_reader_of(data, size);
-    uint64_t sum = 0, now_ms = 0;
-    struct decode_sink sink = {.on_record = on_record, .on_discard = on_record, .owner = &sum};
+    const struct feeding *f = owner;
+    assert(came_ms <= f->now_ms && f->now_ms - came_ms <= 10000);
+    on_record(owner, flow);
+}
+
+static void on_interface(void *owner, const struct decode_interface *interface)
+{
+    struct feeding *f = owner;
+    f->sum += interface->in_octets + interface->index;
+}
+
+static struct decode *new_decode(void)
+{
     struct decode *decode = decode_new(&(struct decode_limits){.exporters = 2,
                                                                .domains_per_exporter = 2,
                                                                .templates_per_domain = 3,
                                                                .fields_per_template = 20,
                                                                .samplers_per_domain = 3,
-                                                               .held_bytes = 4096,
+                                                               .held_bytes = HELD,
+                                                               .held_bytes_per_exporter = HELD,
                                                                .memory_bytes = MEMORY_MAX},
                                        1);
     if (decode == NULL)
         abort();
-    while (r.left > 2) {
-        uint16_t head = wire_u16(&r);
-        size_t len = head & 0x3fff;
-        struct wire_reader part = wire_sub(&r, len < r.left ? len : r.left);
-        struct decode_source source = {.addr = addr_from_ipv4(0xc0000200U + (head >> 14))};
-        /* A block of its own, so that a read one octet past the end is seen. */
-        uint8_t *datagram = malloc(part.left > 0 ? part.left : 1);
-        if (datagram == NULL)
-            abort();
+    return decode;
+}
+
+static void through_snapshot(struct feeding *f)
+{
+    struct snapshot_times times = {
+        .mono_ms = f->now_ms, .wall_ms = 1ull << 40, .max_age_ms = 3600000};
+    size_t room = snapshot_room(f->decode), len, left_out;
+    uint8_t *bytes = malloc(room);
+    if (bytes == NULL || !snapshot_write(f->decode, &times, bytes, room, &len, &left_out))
+        abort();
+    assert(left_out == 0);
+    decode_free(f->decode);
+    f->decode = new_decode();
+    assert(snapshot_read(f->decode, &times, &(struct snapshot_filter){0}, bytes, len) == STATUS_OK);
+    free(bytes);
+}
+
+static void on_domain(void *owner, const struct decode_domain_info *domain,
+                      const struct decode_template_info *templates, size_t count)
+{
+    struct feeding *f = owner;
+    assert(count <= DECODE_TEMPLATES_TOLD && domain->templates >= count);
+    for (size_t i = 0; i < count; i++)
+        assert(templates[i].id >= 256 && templates[i].fields > 0);
+    f->sum += domain->number;
+}
+
+static void on_exporter(void *owner, const struct decode_exporter_info *info)
+{
+    assert(info->domains <= 2);
+    decode_domains(info->self, 2, on_domain, owner);
+}
+
+/* A block of its own, so that a read one octet past the end is seen. */
+static void feed(struct feeding *f, const struct decode_source *source, struct wire_reader part,
+                 const uint8_t *version, size_t version_len)
+{
+    struct decode_sink sink = {.on_record = on_record,
+                               .on_discard = on_record,
+                               .on_interface = on_interface,
+                               .on_late = on_late,
+                               .owner = f};
+    uint8_t *datagram = malloc(part.left > 0 ? part.left : 1);
+    if (datagram == NULL)
+        abort();
+    if (part.left > 0)
         memcpy(datagram, part.pos, part.left);
-        memcpy(datagram, version, version_len < part.left ? version_len : part.left);
-        decode_datagram(decode, &source, datagram, part.left, now_ms++, &sink);
-        free(datagram);
-        assert(decode_memory(decode) <= MEMORY_MAX + SAMPLERS_ROOM);
+    memcpy(datagram, version, version_len < part.left ? version_len : part.left);
+    f->records = 0;
+    decode_datagram(f->decode, source, datagram, part.left, f->now_ms, &sink);
+    /* A record takes an octet at least, and may give one of each direction. */
+    assert(f->records <= 2 * (part.left + HELD));
+    assert(decode_memory(f->decode) <= MEMORY_MAX + SAMPLERS_ROOM);
+    free(datagram);
+}
+
+void datagrams_feed(const uint8_t *data, size_t size, const uint8_t *version, size_t version_len)
+{
+    static const uint64_t steps_ms[] = {0, 1, 500, 11000};
+    struct wire_reader r = wire_reader_of(data, size);
+    struct feeding f = {.decode = new_decode(), .now_ms = 1000};
+
+    while (r.left > 3) {
+        uint8_t control = wire_u8(&r);
+        size_t len = wire_u16(&r);
+        struct decode_source source = {.addr = addr_from_ipv4(0xc0000200U + (control & 3))};
+        if (control & CONTROL_RATE) {
+            source.sampling_override = (control & 1) != 0 ? 100 : 0;
+            source.sampling_default = 1000;
+        }
+        f.now_ms += steps_ms[control >> 2 & 3];
+        if (control & CONTROL_SNAPSHOT)
+            through_snapshot(&f);
+        feed(&f, &source, wire_sub(&r, len < r.left ? len : r.left), version, version_len);
+        if (control & CONTROL_ASK)
+            decode_exporters(f.decode, 0, f.now_ms, on_exporter, &f);
     }
-    decode_free(decode);
+    decode_free(f.decode);
 }
