@@ -135,8 +135,10 @@ static const struct command commands[] = {
     {"decode", "FILE|- [--text] [--hold-back]",
      "flow records of a capture or IPFIX file as JSON, one a line",
      "FILE is pcap, pcapng or IPFIX messages; - is standard input. What was refused is counted on\n"
-     "standard error by reason. Octets and packets are as exported, before scaling. With --config\n"
-     "the sampling rates that it says for exporters count.\n\n"
+     "standard error by reason. Octets and packets are as exported, before scaling; "
+     "counted_octets\n"
+     "and counted_packets beside them are what counts where earlier records of the flow told a\n"
+     "part of them. With --config the sampling rates that it says for exporters count.\n\n"
      "  --text       a line for people\n"
      "  --hold-back  data before its template waits for it, as in the collector\n",
      decode_run},

@@ -95,6 +95,19 @@ static void put_origin(struct object *o, const struct flow_record *f,
         put_word(o, "time", clock_format_wall(f->time_ms, time));
 }
 
+/* As exported; beside it, where earlier records told a part of it, what counts. */
+static void put_volume(struct object *o, const struct flow_record *f)
+{
+    if (f->has & FLOW_BYTES)
+        put_number(o, "octets", f->bytes + f->told_bytes);
+    if (f->has & FLOW_PACKETS)
+        put_number(o, "packets", f->packets + f->told_packets);
+    if (f->told_bytes > 0)
+        put_number(o, "counted_octets", f->bytes);
+    if (f->told_packets > 0)
+        put_number(o, "counted_packets", f->packets);
+}
+
 static void put_packet(struct object *o, const struct flow_record *f)
 {
     if (f->has & FLOW_SRC_ADDR)
@@ -111,10 +124,7 @@ static void put_packet(struct object *o, const struct flow_record *f)
         put_number(o, "tcp_flags", f->tcp_flags);
     if (f->has & FLOW_TOS)
         put_number(o, "tos", f->tos);
-    if (f->has & FLOW_BYTES)
-        put_number(o, "octets", f->bytes);
-    if (f->has & FLOW_PACKETS)
-        put_number(o, "packets", f->packets);
+    put_volume(o, f);
     if (f->has & FLOW_ICMP) {
         put_number(o, "icmp_type", f->icmp_type);
         put_number(o, "icmp_code", f->icmp_code);
@@ -200,9 +210,11 @@ void flow_show_text(const struct flow_record *f, const struct ip_addr *exporter,
     if (f->has & FLOW_ICMP)
         text_addf(out, " icmp %u/%u", f->icmp_type, f->icmp_code);
     if (f->has & FLOW_BYTES)
-        text_addf(out, " %" PRIu64 " octets", f->bytes);
+        text_addf(out, " %" PRIu64 " octets", f->bytes + f->told_bytes);
     if (f->has & FLOW_PACKETS)
-        text_addf(out, " %" PRIu64 " packets", f->packets);
+        text_addf(out, " %" PRIu64 " packets", f->packets + f->told_packets);
+    if ((f->told_bytes | f->told_packets) > 0)
+        text_add(out, " (told again)");
     if (f->has & (FLOW_INPUT_IF | FLOW_OUTPUT_IF))
         text_addf(out, " if %" PRIu32 ">%" PRIu32, f->input_if, f->output_if);
     if (f->sampling_rate > 0)

@@ -84,9 +84,10 @@ struct flow_record {
     uint32_t input_if, output_if, src_as, dst_as, flow_label;
     uint32_t sampler;
     uint32_t duration_ms;
-    double sampling_rate; /* 1 in N; may be fractional; 0: not known */
-    uint64_t bytes, packets;
-    uint64_t time_ms; /* Unix time of the flow's end as exported */
+    double sampling_rate;              /* 1 in N; may be fractional; 0: not known */
+    uint64_t bytes, packets;           /* to be counted */
+    uint64_t told_bytes, told_packets; /* said as well, but by earlier records of the flow too */
+    uint64_t time_ms;                  /* Unix time of the flow's end as exported */
 };
 
 #endif

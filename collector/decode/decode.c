@@ -2,6 +2,7 @@
 
 #include "collector/decode/format.h"
 #include "collector/decode/held.h"
+#include "collector/decode/totals.h"
 #include "common/base/hash.h"
 
 #include <stdlib.h>
@@ -23,6 +24,8 @@ static struct decode_limits limits_or_defaults(const struct decode_limits *given
         l.fields_per_template = FIELDS_CEILING;
     if (l.samplers_per_domain == 0)
         l.samplers_per_domain = 256;
+    if (l.flow_totals == 0)
+        l.flow_totals = 65536;
     if (l.held_bytes_per_exporter == 0)
         l.held_bytes_per_exporter = l.held_bytes / HELD_SHARE;
     if (l.held_bytes_per_exporter > l.held_bytes)
@@ -68,6 +71,7 @@ void decode_free(struct decode *decode)
         return;
     state_free_all(decode);
     held_pool_free(decode->held);
+    totals_free(decode->totals);
     free(decode);
 }
 

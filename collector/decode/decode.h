@@ -24,6 +24,7 @@ struct decode_limits {              /* 0: the default in brackets */
     uint32_t templates_per_domain;  /* 512 */
     uint32_t fields_per_template;   /* 256 */
     uint32_t samplers_per_domain;   /* 256 */
+    uint32_t flow_totals;           /* 65536: flows whose octets are told more than once */
     size_t held_bytes;              /* of data sets that wait for their template; 0: none waits */
     size_t held_bytes_per_exporter; /* an eighth of that */
     size_t memory_bytes; /* 64 MiB: of templates and samplers together, whatever the rest allows */
@@ -93,6 +94,7 @@ struct decode_counters {
     uint64_t
         restored_dropped; /* of these and of those before an exporter's restart: contradicted */
     uint64_t evicted_exporters, evicted_domains, evicted_templates, evicted_samplers;
+    uint64_t evicted_totals;
 };
 const struct decode_counters *decode_counters(const struct decode *decode);
 size_t decode_memory(const struct decode *decode);    /* octets of templates and samplers now */

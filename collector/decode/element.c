@@ -15,8 +15,8 @@ enum { ELEMENTS_END = 410 };
 
 /* clang-format off */
 static const struct element_rule rules[ELEMENTS_END] = {
-    [1] = {TARGET_BYTES, 0, 0},            /* octetDeltaCount */
-    [2] = {TARGET_PACKETS, 0, 0},          /* packetDeltaCount */
+    [1] = {TARGET_BYTES, RANK_DELTA, 0},            /* octetDeltaCount */
+    [2] = {TARGET_PACKETS, RANK_DELTA, 0},          /* packetDeltaCount */
     [4] = {TARGET_PROTOCOL, 0, 0},         /* protocolIdentifier */
     [5] = {TARGET_TOS, 0, 0},              /* ipClassOfService */
     [6] = {TARGET_TCP_FLAGS, 0, 0},        /* tcpControlBits */
@@ -53,14 +53,15 @@ static const struct element_rule rules[ELEMENTS_END] = {
     [61] = {TARGET_DIRECTION, 0, 0},       /* flowDirection */
     [62] = {TARGET_NEXT_HOP, 0, 0},        /* ipNextHopIPv6Address */
     [63] = {TARGET_NEXT_HOP, 1, 0},        /* bgpNextHopIPv6Address */
-    [85] = {TARGET_BYTES, 1, 0},           /* octetTotalCount */
-    [86] = {TARGET_PACKETS, 1, 0},         /* packetTotalCount */
+    [85] = {TARGET_BYTES, RANK_TOTAL, 0},           /* octetTotalCount */
+    [86] = {TARGET_PACKETS, RANK_TOTAL, 0},         /* packetTotalCount */
     [88] = {TARGET_FRAGMENT_OFFSET, 0, 0}, /* fragmentOffset */
     [89] = {TARGET_FORWARDING, 0, 0},      /* forwardingStatus */
     [104] = {TARGET_SECTION_FRAME, 1, 0},  /* layer2packetSectionData, which 315 replaces */
     [139] = {TARGET_ICMP, 0, 0},           /* icmpTypeCodeIPv6 */
     [141] = {TARGET_LINE_CARD, 0, 0},      /* lineCardId */
     [145] = {TARGET_TEMPLATE_ID, 0, 0},    /* templateId */
+    [148] = {TARGET_FLOW_ID, 0, 0},        /* flowId */
     [150] = {TARGET_START, 0, UNIT_SECOND},
     [151] = {TARGET_END, 0, UNIT_SECOND},
     [152] = {TARGET_START, 0, UNIT_MILLI},
@@ -87,13 +88,14 @@ static const struct element_rule rules[ELEMENTS_END] = {
     [192] = {TARGET_TTL, 0, 0},            /* ipTTL */
     [197] = {TARGET_FRAGMENT_FLAGS, 0, 0}, /* fragmentFlags */
     [224] = {TARGET_IP_LENGTH, 0, 0},      /* ipTotalLength */
-    [231] = {TARGET_BYTES, 4, 0},          /* initiatorOctets */
-    [232] = {TARGET_REVERSE_BYTES, 4, 0},  /* responderOctets */
+    [231] = {TARGET_BYTES, RANK_INITIATOR, 0},          /* initiatorOctets */
+    [232] = {TARGET_REVERSE_BYTES, RANK_INITIATOR, 0},  /* responderOctets */
+    [233] = {TARGET_EVENT, 0, 0},          /* firewallEvent */
     [243] = {TARGET_VLAN, 1, 0},           /* dot1qVlanId */
     [252] = {TARGET_INPUT_IF, 1, 0},       /* ingressPhysicalInterface */
     [253] = {TARGET_OUTPUT_IF, 1, 0},      /* egressPhysicalInterface */
-    [298] = {TARGET_PACKETS, 4, 0},        /* initiatorPackets */
-    [299] = {TARGET_REVERSE_PACKETS, 4, 0}, /* responderPackets */
+    [298] = {TARGET_PACKETS, RANK_INITIATOR, 0},        /* initiatorPackets */
+    [299] = {TARGET_REVERSE_PACKETS, RANK_INITIATOR, 0}, /* responderPackets */
     [302] = {TARGET_SAMPLER, 0, 0},         /* selectorId */
     [305] = {TARGET_PACKET_INTERVAL, 0, 0}, /* samplingPacketInterval */
     [306] = {TARGET_PACKET_SPACE, 0, 0},    /* samplingPacketSpace */
@@ -108,17 +110,36 @@ static const struct element_rule rules[ELEMENTS_END] = {
     [323] = {TARGET_END, 1, UNIT_MILLI},
     [324] = {TARGET_END, 1, UNIT_MICRO},
     [325] = {TARGET_END, 1, UNIT_NANO},
-    [352] = {TARGET_BYTES, 2, 0}, /* layer2OctetDeltaCount */
-    [353] = {TARGET_BYTES, 3, 0}, /* layer2OctetTotalCount */
+    [352] = {TARGET_BYTES, RANK_LAYER2_DELTA, 0}, /* layer2OctetDeltaCount */
+    [353] = {TARGET_BYTES, RANK_LAYER2_TOTAL, 0}, /* layer2OctetTotalCount */
     [408] = {TARGET_FRAME_TYPE, 0, 0},     /* dataLinkFrameType */
     [409] = {TARGET_SECTION_OFFSET, 0, 0}, /* sectionOffset */
 };
 /* clang-format on */
 
+bool element_len_fits(const struct target *target, size_t len)
+{
+    switch ((enum target_kind)target->kind) {
+    case KIND_UINT:
+    case KIND_EITHER:
+        return len >= 1 && len <= 8;
+    case KIND_ADDR:
+        return len == 4 || len == 16;
+    case KIND_FLOAT:
+        return len == 4 || len == 8;
+    case KIND_SECTION:
+        return len >= 1;
+    }
+    return false;
+}
+
 struct element_rule element_rule_of(uint32_t enterprise, uint16_t element)
 {
     static const struct element_rule none = {TARGET_NONE, 0, 0};
 
+    /* NF_F_FW_EVENT of Cisco's firewalls before 233 was given out */
+    if (enterprise == 0 && element == 40005)
+        return rules[233];
     if (element >= ELEMENTS_END)
         return none;
     if (enterprise == 0)

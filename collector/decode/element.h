@@ -67,6 +67,8 @@ enum target_kind {
     X(REVERSE_BYTES, extra.reverse_bytes, UINT, 0, NEED_REVERSE)                                   \
     X(REVERSE_PACKETS, extra.reverse_packets, UINT, 0, NEED_REVERSE)                               \
     X(REVERSE_TCP_FLAGS, extra.reverse_tcp_flags, UINT, 0, NEED_REVERSE)                           \
+    X(EVENT, extra.event, UINT, 0, NEED_EVENT)                                                     \
+    X(FLOW_ID, extra.flow_id, UINT, 0, NEED_FLOW_ID)                                               \
     X(FRAME_LEN, extra.frame_len, UINT, 0, NEED_SECTION)                                           \
     X(SECTION_OFFSET, extra.section_offset, UINT, 0, NEED_SECTION)                                 \
     X(FRAME_TYPE, extra.frame_type, UINT, 0, NEED_SECTION)                                         \
@@ -89,11 +91,21 @@ struct target {
 };
 extern const struct target element_targets[TARGET_COUNT];
 
+/* Ranks of the elements that count octets and packets. */
+enum counter_rank {
+    RANK_DELTA,
+    RANK_TOTAL, /* since the flow began */
+    RANK_LAYER2_DELTA,
+    RANK_LAYER2_TOTAL,
+    RANK_INITIATOR /* a firewall's, whose events say which of the two it is */
+};
+
 struct element_rule {
     uint8_t target; /* enum plan_target */
     uint8_t rank;   /* of several elements for one target the lowest counts */
     uint8_t unit;   /* enum plan_unit, of START and END */
 };
+bool element_len_fits(const struct target *target, size_t len);
 /* target TARGET_NONE: an element that we step over. */
 struct element_rule element_rule_of(uint32_t enterprise, uint16_t element);
 

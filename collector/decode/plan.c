@@ -1,6 +1,6 @@
 #include "collector/decode/plan.h"
 
-#include "collector/decode/element.h"
+#include "collector/decode/choose.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -224,22 +224,6 @@ static size_t variable_len(struct wire_reader *set)
     return len == 255 ? wire_u16(set) : len;
 }
 
-static bool len_fits(const struct target *target, size_t len)
-{
-    switch ((enum target_kind)target->kind) {
-    case KIND_UINT:
-    case KIND_EITHER:
-        return len >= 1 && len <= 8;
-    case KIND_ADDR:
-        return len == 4 || len == 16;
-    case KIND_FLOAT:
-        return len == 4 || len == 8;
-    case KIND_SECTION:
-        return len >= 1;
-    }
-    return false;
-}
-
 static enum step_op op_for(uint8_t to, size_t len, bool only)
 {
     const struct target *target = &element_targets[to];
@@ -269,7 +253,7 @@ static enum step_op op_for(uint8_t to, size_t len, bool only)
 static void run_variable(uint8_t to, const uint8_t *from, size_t len, struct plan_record *record)
 {
     const struct target *target = &element_targets[to];
-    if (!len_fits(target, len))
+    if (!element_len_fits(target, len))
         return;
     record->flow.has |= target->has;
     if (target->kind == KIND_SECTION) {
@@ -333,88 +317,6 @@ void plan_next_some(const struct decode_plan *plan, struct wire_reader *set,
 
 /* --- compiling --- */
 
-struct choice {
-    uint8_t start_unit, end_unit;
-    uint8_t rank[TARGET_COUNT];    /* the lowest there is */
-    uint16_t fields[TARGET_COUNT]; /* of that rank */
-};
-
-static bool usable(const struct template_field *field, struct element_rule *ret_rule)
-{
-    if (field->len == 0)
-        return false; /* says nothing, and takes no room */
-    *ret_rule = element_rule_of(field->enterprise, field->element);
-    return ret_rule->target != TARGET_NONE &&
-           (field->len == FIELD_VARIABLE ||
-            len_fits(&element_targets[ret_rule->target], field->len));
-}
-
-static uint8_t first_unit(unsigned int units)
-{
-    for (uint8_t unit = UNIT_MILLI; unit < UNIT_COUNT; unit++)
-        if (units & 1U << unit)
-            return unit;
-    return UNIT_NONE;
-}
-
-/* One unit for both where there is one; else each in its own. */
-static void choose_units(struct choice *choice, const struct template_field *fields, size_t count)
-{
-    unsigned int starts = 0, ends = 0, observed = 0;
-    struct element_rule rule;
-    for (size_t i = 0; i < count; i++) {
-        if (!usable(&fields[i], &rule) || rule.unit == UNIT_NONE)
-            continue;
-        unsigned int bit = 1U << rule.unit;
-        *(rule.target == TARGET_START ? &starts : rule.rank == 0 ? &ends : &observed) |= bit;
-    }
-    if (ends == 0)
-        ends = observed;
-    unsigned int both = starts & ends;
-    choice->start_unit = first_unit(both != 0 ? both : starts);
-    choice->end_unit = first_unit(both != 0 ? both : ends);
-}
-
-static bool is_chosen_unit(const struct choice *choice, const struct element_rule *rule)
-{
-    return rule->unit == UNIT_NONE ||
-           rule->unit == (rule->target == TARGET_START ? choice->start_unit : choice->end_unit);
-}
-
-static void choose(struct choice *choice, const struct template_field *fields, size_t count)
-{
-    struct element_rule rule;
-    memset(choice, 0, sizeof(*choice));
-    choose_units(choice, fields, count);
-    for (size_t i = 0; i < count; i++) {
-        if (!usable(&fields[i], &rule) || !is_chosen_unit(choice, &rule))
-            continue;
-        uint8_t to = rule.target;
-        if (choice->fields[to] == 0 || rule.rank < choice->rank[to]) {
-            choice->rank[to] = rule.rank;
-            choice->fields[to] = 0;
-        }
-        if (rule.rank == choice->rank[to])
-            choice->fields[to]++;
-    }
-}
-
-/* The target of a field in this template, or TARGET_NONE; of equals, the first in the template
- * counts, which is the outer header where a tunnel's template repeats its fields. */
-static uint8_t field_target(const struct choice *choice, const struct template_field *field,
-                            bool taken[TARGET_COUNT])
-{
-    struct element_rule rule;
-    if (!usable(field, &rule) || rule.rank != choice->rank[rule.target] ||
-        !is_chosen_unit(choice, &rule))
-        return TARGET_NONE;
-    uint8_t kind = element_targets[rule.target].kind;
-    if (taken[rule.target] && kind != KIND_EITHER && kind != KIND_ADDR)
-        return TARGET_NONE;
-    taken[rule.target] = true;
-    return rule.target;
-}
-
 static struct decode_plan *plan_alloc(const struct template_field *fields, size_t count)
 {
     size_t segments = 1;
@@ -437,15 +339,17 @@ static void plan_fill(struct decode_plan *plan, const struct template_field *fie
     bool taken[TARGET_COUNT] = {false};
     struct plan_segment *segment = plan->segments;
 
-    choose(&choice, fields, count);
+    choose_fields(&choice, fields, count);
     plan->start_unit = choice.start_unit;
     plan->end_unit = choice.end_unit;
+    plan->counted_again = choice.counted_again;
+    plan->need |= choice.counted_again != 0 ? NEED_TOTAL : 0U;
     plan->has_start = choice.fields[TARGET_START] > 0;
     plan->has_end = choice.fields[TARGET_END] > 0;
     plan->has_uptimes = plan->has_start && plan->has_end && plan->start_unit == UNIT_UPTIME &&
                         plan->end_unit == UNIT_UPTIME;
     for (size_t i = 0; i < count; i++) {
-        uint8_t to = field_target(&choice, &fields[i], taken);
+        uint8_t to = choose_target(&choice, &fields[i], taken);
         const struct target *target = &element_targets[to];
         plan->need |= target->need;
         bool is_variable = fields[i].len == FIELD_VARIABLE, only = choice.fields[to] == 1;

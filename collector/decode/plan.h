@@ -40,14 +40,22 @@ enum plan_need {
     NEED_SECTION = 1 << 6,
     NEED_CLEAR = 1 << 7, /* struct plan_extra must be zero before each record */
     NEED_LINE_CARD = 1 << 8,
-    NEED_TEMPLATE_ID = 1 << 9
+    NEED_TEMPLATE_ID = 1 << 9,
+    NEED_TOTAL = 1 << 10, /* counters that tell again what earlier records told */
+    NEED_EVENT = 1 << 11, /* of a firewall: the same, by the event's kind */
+    NEED_FLOW_ID = 1 << 12
 };
+
+/* The counters of a record: octets, packets, and both of its reverse half. */
+enum { PLAN_COUNTERS = 4 };
 
 /* What steps write beside the flow record, for record.c and options.c to make sense of. */
 struct plan_extra {
     uint64_t start, end; /* in the plan's units */
     uint64_t duration_ms, duration_us;
     uint64_t reverse_bytes, reverse_packets;
+    uint64_t reverse_told_bytes, reverse_told_packets;
+    uint64_t flow_id;                       /* 148 */
     uint64_t interval;                      /* 34 */
     uint64_t random_interval;               /* 50 */
     uint64_t packet_interval, packet_space; /* 305, 306 */
@@ -68,6 +76,7 @@ struct plan_extra {
     uint16_t reverse_tcp_flags;
     uint8_t fragment_flags;
     uint8_t section_kind; /* enum plan_section */
+    uint8_t event;        /* 233, 40005 */
 };
 
 enum plan_section { SECTION_NONE, SECTION_IP, SECTION_FRAME };
@@ -97,9 +106,10 @@ struct decode_plan {
     uint32_t need;                /* NEED_* */
     uint8_t start_unit, end_unit; /* enum plan_unit */
     bool has_start, has_end;
-    bool has_uptimes; /* both, and both in UNIT_UPTIME */
-    uint32_t len_min; /* octets of the shortest record */
-    size_t bytes;     /* of this allocation */
+    bool has_uptimes;      /* both, and both in UNIT_UPTIME */
+    uint8_t counted_again; /* bit i: counter i is one of NEED_TOTAL or NEED_EVENT */
+    uint32_t len_min;      /* octets of the shortest record */
+    size_t bytes;          /* of this allocation */
     uint16_t segment_count;
     uint16_t step_count;
     struct plan_step *steps; /* behind the segments, in the same allocation */

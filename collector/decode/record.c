@@ -2,6 +2,7 @@
 
 #include "collector/decode/packet.h"
 #include "collector/decode/sampling.h"
+#include "collector/decode/totals.h"
 
 #include <netinet/in.h>
 
@@ -266,7 +267,8 @@ static __attribute__((noinline)) void give_reverse(struct decode_context *contex
     struct flow_record back = record->flow;
     const struct plan_extra *extra = &record->extra;
 
-    if (extra->reverse_bytes == 0 && extra->reverse_packets == 0)
+    if ((extra->reverse_bytes | extra->reverse_packets | extra->reverse_told_bytes |
+         extra->reverse_told_packets) == 0)
         return;
     back.reverse = true;
     SWAP(back.src_addr, back.dst_addr);
@@ -285,8 +287,11 @@ static __attribute__((noinline)) void give_reverse(struct decode_context *contex
                             FLOW_FLOW_LABEL | FLOW_ICMP | FLOW_BYTES | FLOW_PACKETS);
     back.bytes = extra->reverse_bytes;
     back.packets = extra->reverse_packets;
+    back.told_bytes = extra->reverse_told_bytes;
+    back.told_packets = extra->reverse_told_packets;
     back.tcp_flags = extra->reverse_tcp_flags;
-    back.has |= (back.bytes > 0 ? FLOW_BYTES : 0U) | (back.packets > 0 ? FLOW_PACKETS : 0U) |
+    back.has |= ((back.bytes | back.told_bytes) > 0 ? FLOW_BYTES : 0U) |
+                ((back.packets | back.told_packets) > 0 ? FLOW_PACKETS : 0U) |
                 (back.tcp_flags > 0 ? FLOW_TCP_FLAGS : 0U);
     record_give(context, &back);
 }
@@ -318,6 +323,8 @@ void record_of_template(struct decode_context *context, const struct decode_plan
         finish_rest(context, plan, record);
     flow->dropped = flow->has & FLOW_FORWARDING && flow->forwarding_status >> 6 == 2; /* RFC 7270 */
     tidy(flow);
+    if (plan->need & NEED_TOTAL)
+        totals_settle(context, plan, record);
     give(context, flow);
     if (plan->need & NEED_REVERSE)
         give_reverse(context, record);

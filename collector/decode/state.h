@@ -95,6 +95,7 @@ struct decode {
     struct table *exporters, *domains;
     struct chain exporters_used, domains_used;
     struct held_pool *held;
+    struct totals *totals; /* NULL until a record needs them */
     uint64_t secret; /* odd: what ids are multiplied with, so that nobody chooses their places */
     size_t bytes;
     uint64_t changes; /* of what a snapshot holds */

@@ -81,6 +81,11 @@ static const struct config_key limit_keys[] = {
      "fields of one template", 0},
     {"samplers_per_domain", read_u32, AT(limits.samplers_per_domain), &few_range, "256",
      "samplers and selectors of one domain", 0},
+    {"flow_totals", read_u32, AT(limits.flow_totals), &limit_range, "65536",
+     "flows of a worker whose octets are told again and again as totals, or by a firewall's "
+     "events: "
+     "64 octets each, where there are any",
+     0},
     {"hold_back", read_size, AT(limits.hold_back_bytes), &hold_range, "1MiB",
      "of a worker's memory for data that came before its template: it waits up to 10 seconds; one "
      "exporter may hold an eighth; 0B: none waits",

@@ -53,6 +53,27 @@ Test(flow_show, a_full_record_is_valid_json_with_the_documented_names)
     text_done(&out);
 }
 
+Test(flow_show, octets_are_as_exported_and_beside_them_what_counts)
+{
+    struct flow_record f = {.format = FORMAT_NETFLOW9,
+                            .has = FLOW_BYTES | FLOW_PACKETS,
+                            .bytes = 500,
+                            .told_bytes = 1000,
+                            .packets = 3,
+                            .told_packets = 10};
+    struct ip_addr nobody = {0};
+    struct text out;
+    text_init(&out, 0);
+    flow_show_json(&f, &nobody, &out);
+    cr_assert_not_null(strstr(text_str(&out), "\"octets\": 1500, \"packets\": 13, "
+                                              "\"counted_octets\": 500, \"counted_packets\": 3"),
+                       "%s", text_str(&out));
+    text_clear(&out);
+    flow_show_text(&f, &nobody, &out);
+    cr_assert_not_null(strstr(text_str(&out), " 1500 octets 13 packets (told again)"));
+    text_done(&out);
+}
+
 Test(flow_show, what_the_stream_does_not_say_is_left_out)
 {
     struct flow_record f = {.format = FORMAT_NETFLOW9, .domain = 7};
