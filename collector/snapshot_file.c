@@ -1,6 +1,7 @@
 #include "collector/snapshot_file.h"
 
 #include "collector/steering.h"
+#include "collector/worker_input.h"
 #include "common/base/log.h"
 #include "common/base/metrics.h"
 
@@ -31,10 +32,10 @@ static struct metric_family failed = {
     .name = "weir_collector_snapshot_errors_total",
     .help = "Snapshots of templates and sampling that could not be written or read",
     .type = METRIC_COUNTER};
-static struct metric_family left_out = {
-    .name = "weir_collector_snapshot_left_out_total",
-    .help = "Observation domains that had no room in a snapshot, those heard longest ago",
-    .type = METRIC_COUNTER};
+static struct metric_family left_out = {.name = "weir_collector_snapshot_left_out_total",
+                                        .help =
+                                            "Observation domains that had no room in a snapshot",
+                                        .type = METRIC_COUNTER};
 
 struct writing {
     uint8_t *bytes; /* NULL: nothing to write */
@@ -118,10 +119,19 @@ static uint8_t *read_whole(const char *path, size_t *ret_len)
     return bytes;
 }
 
-static bool is_ours(void *owner, const struct ip_addr *exporter)
+struct wanting {
+    const struct snapshot_file *file;
+    const struct model *model;
+};
+
+/* A sender that is not listed any more gets no memory. */
+static bool is_ours(void *owner, const struct ip_addr *exporter, enum decode_trust *ret_trust)
 {
-    const struct snapshot_file *file = owner;
-    return steering_worker(exporter, file->workers) == file->worker;
+    const struct wanting *wanting = owner;
+    const struct model *model = wanting->model;
+    *ret_trust = worker_trust(model_exporter(model, exporter));
+    return steering_worker(exporter, wanting->file->workers) == wanting->file->worker &&
+           (model->exporters == NULL || *ret_trust != DECODE_UNLISTED);
 }
 
 static const char *why_not(enum status status)
@@ -149,8 +159,10 @@ static void refuse(const struct snapshot_file *file, const char *path, const cha
              "file=%s reason=\"%s\"", path, reason);
 }
 
-static void load_one(struct snapshot_file *file, struct decode *decode, const char *path)
+static void load_one(struct snapshot_file *file, struct decode *decode, const struct model *model,
+                     const char *path)
 {
+    struct wanting wanting = {.file = file, .model = model};
     size_t len;
     struct snapshot_times times = times_of(file);
     uint8_t *bytes = read_whole(path, &len);
@@ -160,18 +172,18 @@ static void load_one(struct snapshot_file *file, struct decode *decode, const ch
         return;
     }
     enum status status = snapshot_read(
-        decode, &times, &(struct snapshot_filter){.wants = is_ours, .owner = file}, bytes, len);
+        decode, &times, &(struct snapshot_filter){.wants = is_ours, .owner = &wanting}, bytes, len);
     if (status != STATUS_OK)
         refuse(file, path, why_not(status));
     free(bytes);
 }
 
-static void load(struct snapshot_file *file, struct decode *decode)
+static void load(struct snapshot_file *file, struct decode *decode, const struct model *model)
 {
     char path[PATH_MAX];
     for (uint32_t i = 0; i < FILES_MAX; i++)
         if (path_of(path, file, i, ""))
-            load_one(file, decode, path);
+            load_one(file, decode, model, path);
     uint64_t restored = decode_counters(decode)->restored;
     if (restored > 0)
         log_info("templates and samplers of before the start are on trial", "worker=%u count=%llu",
@@ -201,7 +213,7 @@ enum status snapshot_file_new(struct snapshot_file **ret_file, struct decode *de
     }
     file->work.data = file;
     file->started_ms = clock_mono_ms(&options->clock);
-    load(file, decode);
+    load(file, decode, options->model);
     *ret_file = file;
     return STATUS_OK;
 }

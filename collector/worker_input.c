@@ -28,6 +28,13 @@ static void on_late(void *owner, const struct flow_record *flow, uint64_t came_m
 
 /* --- datagrams --- */
 
+enum decode_trust worker_trust(const struct config_exporter *config)
+{
+    if (config == NULL)
+        return DECODE_UNLISTED;
+    return model_is_host(config) ? DECODE_BY_ADDRESS : DECODE_BY_PREFIX;
+}
+
 /* While the loop stands still (a machine that stops, a process that is stopped), datagrams wait in
  * the sockets. What they say came at some time since then, and counts so: all of it at once would
  * look like an attack. */
@@ -60,7 +67,7 @@ static void on_datagram(void *owner, const struct in_udp *socket, const struct i
     if (in->sender == NULL)
         return; /* counted there */
     const struct config_exporter *config = in->sender->config;
-    struct decode_source source = {.addr = *from};
+    struct decode_source source = {.addr = *from, .trust = worker_trust(config)};
     struct decode_sink sink = {.on_record = on_record, .on_late = on_late, .owner = in};
     if (config != NULL) {
         source.sampling_override = config->sampling;

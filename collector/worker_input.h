@@ -30,6 +30,9 @@ struct worker_input {
     void *owner;
 };
 
+/* How well the operator knows who an entry of the list is for; NULL: not listed. */
+enum decode_trust worker_trust(const struct config_exporter *config);
+
 /* Decoder and tally; after a failure done must be called all the same. */
 enum status worker_input_open(struct worker_input *in, const struct worker_options *options);
 /* Sockets; fds are lent until they are closed. on_end comes after the datagrams of one turn of

@@ -37,7 +37,8 @@ COUNTER_BY(held, "held_sets_total", "Data sets that came before their template",
 GAUGE_BY(keys, "keys", "Rows not yet flushed", WORKERS_MAX, "worker");
 GAUGE_BY(waiting, "batches_waiting", "Batches that the telemetry server has not confirmed",
          WORKERS_MAX, "worker");
-GAUGE_BY(memory, "template_bytes", "Memory of templates and samplers", WORKERS_MAX, "worker");
+GAUGE_BY(memory, "template_bytes", "Memory of observation domains, templates and samplers",
+         WORKERS_MAX, "worker");
 COUNTER(receive_errors, "receive_errors_total", "Datagrams that could not be received whole");
 COUNTER(templates, "templates_total", "Template definitions, repeated ones too");
 COUNTER(template_changes, "template_changes_total", "Templates that were defined anew");

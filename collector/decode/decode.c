@@ -43,8 +43,12 @@ struct decode *decode_new(const struct decode_limits *limits, uint64_t seed)
     decode->limits = limits_or_defaults(limits);
     /* The seed itself may be a small number, as in tests: products would all be near to 0. */
     decode->secret = hash_seeded("ids", 3, seed) | 1;
-    chain_init(&decode->exporters_used);
-    chain_init(&decode->domains_used);
+    for (unsigned int t = 0; t < DECODE_TRUSTS; t++) {
+        chain_init(&decode->exporters_used[t]);
+        chain_init(&decode->domains_used[t]);
+        for (unsigned int c = 0; c < SIZE_CLASSES; c++)
+            chain_init(&decode->holders[t][c]);
+    }
     decode->exporters = table_new(&(struct table_options){
         .entry_size = sizeof(struct decode_exporter),
         .key_max = STATE_EXPORTER_KEY,

@@ -27,12 +27,17 @@ struct decode_limits {              /* 0: the default in brackets */
     uint32_t flow_totals;           /* 65536: flows whose octets are told more than once */
     size_t held_bytes;              /* of data sets that wait for their template; 0: none waits */
     size_t held_bytes_per_exporter; /* an eighth of that */
-    size_t memory_bytes; /* 64 MiB: of templates and samplers together, whatever the rest allows */
+    size_t memory_bytes; /* 64 MiB: of domains, templates and samplers, whatever the rest allows */
 };
+
+/* How well the operator knows a sender. Where there is no room for all, one that is known less well
+ * makes room, or gets none. */
+enum decode_trust { DECODE_UNLISTED, DECODE_BY_PREFIX, DECODE_BY_ADDRESS, DECODE_TRUSTS };
 
 /* What the operator says about the sender of a datagram. */
 struct decode_source {
     struct ip_addr addr;
+    enum decode_trust trust;
     uint32_t sampling_override; /* 0: none */
     uint32_t sampling_default;  /* where the stream says nothing; 0: none */
 };
@@ -97,7 +102,7 @@ struct decode_counters {
     uint64_t evicted_totals;
 };
 const struct decode_counters *decode_counters(const struct decode *decode);
-size_t decode_memory(const struct decode *decode);    /* octets of templates and samplers now */
+size_t decode_memory(const struct decode *decode);    /* octets of domains, templates, samplers */
 uint64_t decode_changes(const struct decode *decode); /* grows when what a snapshot holds changes */
 
 /* Counts since it was first seen. */
@@ -137,6 +142,7 @@ struct decode_exporter;
 struct decode_exporter_info {
     const struct decode_exporter *self; /* for decode_domains(), during the callback */
     struct ip_addr addr;
+    enum decode_trust trust;
     int64_t last_ms;
     uint32_t formats; /* bit i: enum flow_format i */
     struct decode_counts counts;
@@ -147,7 +153,8 @@ struct decode_exporter_info {
     bool two_senders;           /* two interleaved sequences were seen within the last minute */
     uint32_t active_timeout_ms; /* as its options say; 0: they do not */
 };
-/* Calls for each exporter heard since since_ms; the callback must not call decode_datagram. */
+/* Calls for each exporter heard since since_ms, those that the operator knows best first; the
+ * callback must not call decode_datagram. */
 void decode_exporters(const struct decode *decode, uint64_t since_ms, uint64_t now_ms,
                       void (*on_exporter)(void *owner, const struct decode_exporter_info *info),
                       void *owner);

@@ -23,6 +23,7 @@ static struct decode_exporter_info info_of(const struct decode_exporter *exporte
     struct decode_exporter_info info = {
         .self = exporter,
         .addr = exporter->addr,
+        .trust = (enum decode_trust)exporter->trust,
         .counts = exporter->gone,
         .domains = exporter->domain_count,
         .active_timeout_ms = exporter->active_timeout_ms,
@@ -54,13 +55,16 @@ void decode_exporters(const struct decode *decode, uint64_t since_ms, uint64_t n
                       void (*on_exporter)(void *owner, const struct decode_exporter_info *info),
                       void *owner)
 {
-    for (struct chain *l = decode->exporters_used.next; l != &decode->exporters_used; l = l->next) {
-        const struct decode_exporter *exporter = CHAIN_OWNER(l, struct decode_exporter, used);
-        struct decode_exporter_info info = info_of(exporter, now_ms);
-        if (info.last_ms < (int64_t)since_ms)
-            break;                     /* the list runs from the most recently heard */
-        if (info.counts.datagrams > 0) /* else it stands in a snapshot only */
-            on_exporter(owner, &info);
+    for (unsigned int t = DECODE_TRUSTS; t-- > 0;) {
+        const struct chain *head = &decode->exporters_used[t];
+        for (struct chain *l = head->next; l != head; l = l->next) {
+            const struct decode_exporter *exporter = CHAIN_OWNER(l, struct decode_exporter, used);
+            struct decode_exporter_info info = info_of(exporter, now_ms);
+            if (info.last_ms < (int64_t)since_ms)
+                break;                     /* the list runs from the most recently heard */
+            if (info.counts.datagrams > 0) /* else it stands in a snapshot only */
+                on_exporter(owner, &info);
+        }
     }
 }
 

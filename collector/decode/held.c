@@ -31,7 +31,7 @@ struct held_set {
 };
 
 struct held_pool {
-    struct chain all;
+    struct chain all[DECODE_TRUSTS]; /* by how well their senders were known */
     uint32_t exporter_blocks_max, free_count, free_first;
     struct held_set *sets;
     struct held_block *blocks;
@@ -70,7 +70,8 @@ struct held_pool *held_pool_new(const struct decode_limits *limits, uint64_t see
     }
     for (size_t i = 0; i < pool->bucket_count; i++)
         chain_init(&pool->buckets[i]);
-    chain_init(&pool->all);
+    for (unsigned int t = 0; t < DECODE_TRUSTS; t++)
+        chain_init(&pool->all[t]);
     pool->exporter_blocks_max =
         (uint32_t)(limits->held_bytes_per_exporter / sizeof(struct held_block));
     pool->free_count = (uint32_t)count;
@@ -131,21 +132,33 @@ static struct held_set *oldest_of(const struct decode_exporter *exporter)
     return CHAIN_OWNER(exporter->held.prev, struct held_set, of_exporter);
 }
 
-static void make_room(struct decode *decode, struct decode_exporter *exporter, uint32_t blocks,
-                      uint64_t now_ms)
+static void drop_old(struct decode *decode, const struct chain *head, uint64_t now_ms)
 {
-    struct held_pool *pool = decode->held;
-
-    while (pool->all.prev != &pool->all) {
-        struct held_set *oldest = CHAIN_OWNER(pool->all.prev, struct held_set, all);
+    while (head->prev != head) {
+        struct held_set *oldest = CHAIN_OWNER(head->prev, struct held_set, all);
         if (now_ms - oldest->came_ms <= HELD_MS)
             break;
         drop_counted(decode, oldest);
     }
+}
+
+/* What of those that are known no better came first goes first. False: all is of better known ones.
+ */
+static bool make_room(struct decode *decode, struct decode_exporter *exporter, uint32_t blocks,
+                      uint64_t now_ms)
+{
+    struct held_pool *pool = decode->held;
+
+    for (unsigned int t = 0; t < DECODE_TRUSTS; t++)
+        drop_old(decode, &pool->all[t], now_ms);
     while (exporter->held_blocks + blocks > pool->exporter_blocks_max)
         drop_counted(decode, oldest_of(exporter));
-    while (pool->free_count < blocks)
-        drop_counted(decode, CHAIN_OWNER(pool->all.prev, struct held_set, all));
+    for (unsigned int t = 0; t <= exporter->trust; t++) {
+        const struct chain *head = &pool->all[t];
+        while (pool->free_count < blocks && head->prev != head)
+            drop_counted(decode, CHAIN_OWNER(head->prev, struct held_set, all));
+    }
+    return pool->free_count >= blocks;
 }
 
 static uint32_t take_blocks(struct held_pool *pool, const uint8_t *octets, size_t len)
@@ -175,11 +188,11 @@ void held_keep(struct decode_context *context, uint16_t id, const struct wire_re
 
     if (octets->left == 0 || octets->left > SET_MAX || decode->limits.held_bytes == 0)
         return;
-    if (blocks > pool->exporter_blocks_max) {
+    if (blocks > pool->exporter_blocks_max ||
+        !make_room(decode, exporter, blocks, context->now_ms)) {
         decode->counters.held_dropped++;
         return;
     }
-    make_room(decode, exporter, blocks, context->now_ms);
     struct held_set *set = &pool->sets[take_blocks(pool, octets->pos, octets->left)];
     *set = (struct held_set){.domain = context->domain,
                              .came_ms = context->now_ms,
@@ -188,7 +201,7 @@ void held_keep(struct decode_context *context, uint16_t id, const struct wire_re
                              .len = (uint32_t)octets->left,
                              .blocks = blocks,
                              .id = id};
-    chain_push(&pool->all, &set->all);
+    chain_push(&pool->all[exporter->trust], &set->all);
     chain_push(&exporter->held, &set->of_exporter);
     chain_push(&context->domain->held, &set->of_domain);
     chain_push(bucket_of(pool, context->domain, id), &set->of_bucket);

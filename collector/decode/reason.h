@@ -21,6 +21,7 @@
     X(SAMPLE, "a sample breaks the format's rules")                                                \
     X(SAMPLE_KIND, "a sample of a kind that carries no flow")                                      \
     X(PACKET, "a sampled header is no packet that we can read")                                    \
+    X(EXPORTERS, "more exporters at once than the limit, and the others are known better")         \
     X(NO_MEMORY, "out of memory")
 
 enum decode_reason {

@@ -1,5 +1,7 @@
 #include "collector/decode/sampling.h"
 
+#include "collector/decode/room.h"
+
 #include <stdlib.h>
 
 /* Beyond this no router samples; such a number is a forged or broken one. */
@@ -153,9 +155,8 @@ static bool make_source_rates(struct decode_context *context)
     domain->source_rates = calloc(1, bytes);
     if (domain->source_rates == NULL)
         return false;
-    domain->bytes += bytes;
-    context->decode->bytes += bytes;
-    state_trim(context->decode, domain);
+    room_take(context->decode, domain, bytes);
+    room_trim(context->decode, domain);
     return true;
 }
 
@@ -260,10 +261,9 @@ static void put(struct decode_context *context, enum sampler_kind kind, uint32_t
     sampler->rate = rate;
     sampler->last_ms = (int64_t)context->now_ms;
     bytes = samplers_bytes(&domain->samplers) - bytes;
-    domain->bytes += bytes;
-    decode->bytes += bytes;
+    room_take(decode, domain, bytes);
     if (bytes > 0)
-        state_trim(decode, domain);
+        room_trim(decode, domain);
 }
 
 void sampling_restore(struct decode_context *context, const struct decode_sampler *saved)

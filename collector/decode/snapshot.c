@@ -39,8 +39,11 @@ static bool is_worth_it(const struct decode_domain *domain)
 size_t snapshot_room(const struct decode *decode)
 {
     size_t room = HEAD_LEN + CHECK_LEN;
-    for (struct chain *l = decode->domains_used.next; l != &decode->domains_used; l = l->next)
-        room += domain_len(CHAIN_OWNER(l, struct decode_domain, used));
+    for (unsigned int t = 0; t < DECODE_TRUSTS; t++) {
+        const struct chain *head = &decode->domains_used[t];
+        for (struct chain *l = head->next; l != head; l = l->next)
+            room += domain_len(CHAIN_OWNER(l, struct decode_domain, used));
+    }
     return room;
 }
 
@@ -108,30 +111,35 @@ static void put_domain(struct wire_writer *w, const struct snapshot_times *times
     wire_fill_len(w, len_at, 4);
 }
 
-/* The last domain, from the most recently heard, for which there is still room. */
-static struct chain *last_that_fits(const struct decode *decode, size_t room, size_t *ret_left_out)
+/* Of each kind of senders, those that are known best first, the last domain from the most recently
+ * heard for which there is still room; NULL: none. */
+static void last_that_fit(const struct decode *decode, size_t room,
+                          struct chain *ret_last[DECODE_TRUSTS], size_t *ret_left_out)
 {
     size_t len = HEAD_LEN + CHECK_LEN;
-    struct chain *l = decode->domains_used.next;
-    const struct chain *head = &decode->domains_used;
-    struct chain *last = NULL;
+    bool is_full = false;
     *ret_left_out = 0;
-    for (; l != head; l = l->next) {
-        len += domain_len(CHAIN_OWNER(l, struct decode_domain, used));
-        if (len > room)
-            break;
-        last = l;
+    for (unsigned int t = DECODE_TRUSTS; t-- > 0;) {
+        const struct chain *head = &decode->domains_used[t];
+        ret_last[t] = NULL;
+        for (struct chain *l = head->next; l != head; l = l->next) {
+            const struct decode_domain *domain = CHAIN_OWNER(l, struct decode_domain, used);
+            len += domain_len(domain);
+            is_full = is_full || len > room;
+            if (is_full)
+                *ret_left_out += is_worth_it(domain);
+            else
+                ret_last[t] = l;
+        }
     }
-    for (; l != head; l = l->next)
-        *ret_left_out += is_worth_it(CHAIN_OWNER(l, struct decode_domain, used));
-    return last;
 }
 
 bool snapshot_write(const struct decode *decode, const struct snapshot_times *times, uint8_t *bytes,
                     size_t room, size_t *ret_len, size_t *ret_left_out)
 {
     struct wire_writer w = wire_writer_of(bytes, room);
-    struct chain *last = last_that_fits(decode, room, ret_left_out);
+    struct chain *last[DECODE_TRUSTS];
+    last_that_fit(decode, room, last, ret_left_out);
 
     wire_put_bytes(&w, magic, sizeof(magic));
     wire_put_u16(&w, VERSION);
@@ -139,11 +147,12 @@ bool snapshot_write(const struct decode *decode, const struct snapshot_times *ti
     size_t len_at = wire_hold(&w, 4);
     wire_put_u64(&w, times->wall_ms);
     /* From the least recently heard on, so that reading makes the same order. */
-    for (struct chain *l = last; l != NULL && l != &decode->domains_used; l = l->prev) {
-        const struct decode_domain *domain = CHAIN_OWNER(l, struct decode_domain, used);
-        if (is_worth_it(domain))
-            put_domain(&w, times, domain);
-    }
+    for (unsigned int t = 0; t < DECODE_TRUSTS; t++)
+        for (struct chain *l = last[t]; l != NULL && l != &decode->domains_used[t]; l = l->prev) {
+            const struct decode_domain *domain = CHAIN_OWNER(l, struct decode_domain, used);
+            if (is_worth_it(domain))
+                put_domain(&w, times, domain);
+        }
     if (w.failed || w.len + CHECK_LEN > room)
         return false;
     wire_put_uint_at(bytes + len_at, 4, w.len + CHECK_LEN);
@@ -278,9 +287,9 @@ static bool read_domain(const struct reading *reading, const struct snapshot_fil
         return false;
     if (then(reading, reading->times->max_age_ms) > saved.heard_ms)
         return true; /* nothing in it can be younger */
-    if (filter->wants != NULL && !filter->wants(filter->owner, &saved.addr))
-        return true;
     struct decode_source source = {.addr = saved.addr};
+    if (filter->wants != NULL && !filter->wants(filter->owner, &saved.addr, &source.trust))
+        return true;
     struct decode_context context = {.decode = reading->decode,
                                      .source = &source,
                                      .format = saved.format,

@@ -28,13 +28,14 @@ struct snapshot_times {
 
 /* Room that all of it takes. */
 size_t snapshot_room(const struct decode *decode);
-/* Those heard last come first where room is too small. *ret_left_out: domains. False: not even the
- * frame fits. */
+/* Where room is too small, those come first whom the operator knows best, and of these who was
+ * heard last. *ret_left_out: domains. False: not even the frame fits. */
 bool snapshot_write(const struct decode *decode, const struct snapshot_times *times, uint8_t *bytes,
                     size_t room, size_t *ret_len, size_t *ret_left_out);
 
 struct snapshot_filter {
-    bool (*wants)(void *owner, const struct ip_addr *exporter); /* NULL: all */
+    /* Says too how well the operator knows it. NULL: all, and not at all. */
+    bool (*wants)(void *owner, const struct ip_addr *exporter, enum decode_trust *ret_trust);
     void *owner;
 };
 /*

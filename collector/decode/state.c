@@ -1,6 +1,7 @@
 #include "collector/decode/state.h"
 
 #include "collector/decode/held.h"
+#include "collector/decode/room.h"
 #include "collector/decode/sampling.h"
 
 #include <assert.h>
@@ -24,8 +25,7 @@ void template_put(struct decode *decode, struct decode_domain *domain, struct de
     chain_push(&domain->of_kind[t->options], &t->of_kind);
     domain->info.templates++;
     decode->changes++;
-    domain->bytes += t->bytes;
-    decode->bytes += t->bytes;
+    room_take(decode, domain, t->bytes);
 }
 
 struct decode_template *template_find(struct decode_domain *domain, uint16_t id)
@@ -49,8 +49,7 @@ void template_remove(struct decode *decode, struct decode_domain *domain,
     chain_drop(&gone->of_kind);
     domain->info.templates--;
     decode->changes++;
-    domain->bytes -= gone->bytes;
-    decode->bytes -= gone->bytes;
+    room_give(decode, domain, gone->bytes);
     free(gone->plan);
     free(gone);
 }
@@ -82,38 +81,35 @@ void state_clear_domain(struct decode *decode, struct decode_domain *domain)
         template_remove(decode, domain,
                         CHAIN_OWNER(domain->templates.next, struct decode_template, used));
     held_drop_domain(decode, domain);
-    decode->bytes -= domain->bytes; /* what is left: samplers */
+    room_give(decode, domain, domain->bytes - sizeof(*domain)); /* what is left: samplers */
     sampling_forget(domain);
     free(domain->source_rates);
     domain->source_rates = NULL;
-    domain->bytes = 0;
     decode->changes++;
 }
 
-static void domain_remove(struct decode *decode, struct decode_domain *domain)
+void state_remove_domain(struct decode *decode, struct decode_domain *domain)
 {
     state_clear_domain(decode, domain);
     state_add_counts(&domain->exporter->gone, &domain->info.counts);
-    domain->exporter->domain_count--;
-    chain_drop(&domain->used);
-    chain_drop(&domain->of_exporter);
+    room_leave_domain(decode, domain);
     table_remove_entry(decode->domains, domain);
 }
 
 static void exporter_remove(struct decode *decode, struct decode_exporter *exporter)
 {
     while (exporter->domains.next != &exporter->domains)
-        domain_remove(decode,
-                      CHAIN_OWNER(exporter->domains.next, struct decode_domain, of_exporter));
-    chain_drop(&exporter->used);
+        state_remove_domain(decode,
+                            CHAIN_OWNER(exporter->domains.next, struct decode_domain, of_exporter));
+    room_leave_exporter(exporter);
     table_remove_entry(decode->exporters, exporter);
 }
 
 void state_free_all(struct decode *decode)
 {
-    while (decode->exporters_used.next != &decode->exporters_used)
-        exporter_remove(decode,
-                        CHAIN_OWNER(decode->exporters_used.next, struct decode_exporter, used));
+    struct decode_exporter *exporter;
+    while ((exporter = room_exporter_to_forget(decode, DECODE_BY_ADDRESS)) != NULL)
+        exporter_remove(decode, exporter);
     table_free(decode->exporters);
     table_free(decode->domains);
 }
@@ -125,56 +121,63 @@ static uint8_t *put_addr(uint8_t *at, const struct ip_addr *addr)
     return at + sizeof(addr->octets);
 }
 
-static struct decode_exporter *exporter_enter(struct decode *decode, const struct ip_addr *addr)
+/* NULL with a reason: no room. */
+static struct decode_exporter *exporter_enter(struct decode *decode,
+                                              const struct decode_source *source,
+                                              enum decode_reason *ret_reason)
 {
     uint8_t key[STATE_EXPORTER_KEY];
     bool is_new;
 
-    put_addr(key, addr);
+    put_addr(key, &source->addr);
     struct decode_exporter *exporter = table_find(decode->exporters, key, sizeof(key));
     if (exporter != NULL)
         return exporter;
     if (table_count(decode->exporters) >= decode->limits.exporters) {
-        exporter_remove(decode,
-                        CHAIN_OWNER(decode->exporters_used.prev, struct decode_exporter, used));
+        struct decode_exporter *oldest = room_exporter_to_forget(decode, source->trust);
+        *ret_reason = DECODE_EXPORTERS;
+        if (oldest == NULL)
+            return NULL;
+        exporter_remove(decode, oldest);
         decode->counters.evicted_exporters++;
     }
+    *ret_reason = DECODE_NO_MEMORY;
     exporter = table_insert(decode->exporters, key, sizeof(key), &is_new);
     if (exporter == NULL)
         return NULL;
-    chain_push(&decode->exporters_used, &exporter->used);
     chain_init(&exporter->domains);
     chain_init(&exporter->held);
-    exporter->addr = *addr;
+    exporter->addr = source->addr;
+    room_enter_exporter(decode, exporter, source->trust);
     return exporter;
 }
 
 static struct decode_domain *domain_new(struct decode_context *context, const uint8_t *key,
-                                        const struct domain_id *id)
+                                        const struct domain_id *id, enum decode_reason *ret_reason)
 {
     bool is_new;
     struct decode *decode = context->decode;
-    struct decode_exporter *exporter = exporter_enter(decode, &context->source->addr);
+    struct decode_exporter *exporter = exporter_enter(decode, context->source, ret_reason);
     if (exporter == NULL)
         return NULL;
     if (exporter->domain_count >= decode->limits.domains_per_exporter) {
-        domain_remove(decode,
-                      CHAIN_OWNER(exporter->domains.prev, struct decode_domain, of_exporter));
+        state_remove_domain(decode,
+                            CHAIN_OWNER(exporter->domains.prev, struct decode_domain, of_exporter));
         decode->counters.evicted_domains++;
     }
+    *ret_reason = DECODE_NO_MEMORY;
     struct decode_domain *domain = table_insert(decode->domains, key, STATE_DOMAIN_KEY, &is_new);
     if (domain == NULL)
         return NULL;
     domain->exporter = exporter;
-    exporter->domain_count++;
     chain_init(&domain->templates);
     chain_init(&domain->held);
     chain_init(&domain->of_kind[false]);
     chain_init(&domain->of_kind[true]);
     domain->secret = (uint32_t)decode->secret;
     samplers_init(&domain->samplers, decode->secret);
-    chain_push(&decode->domains_used, &domain->used);
-    chain_push(&exporter->domains, &domain->of_exporter);
+    room_enter_domain(decode, domain);
+    room_trim(decode, domain);
     domain->info.format = context->format;
     domain->info.number = id->domain;
     domain->info.agent = id->agent;
@@ -184,6 +187,7 @@ static struct decode_domain *domain_new(struct decode_context *context, const ui
 bool state_enter(struct decode_context *context, const struct domain_id *id)
 {
     struct decode *decode = context->decode;
+    enum decode_reason reason = DECODE_OK;
     uint8_t key[STATE_DOMAIN_KEY];
 
     uint8_t *at = put_addr(key, &context->source->addr);
@@ -192,14 +196,13 @@ bool state_enter(struct decode_context *context, const struct domain_id *id)
     put_addr(at + 4, &id->agent);
     struct decode_domain *domain = table_find(decode->domains, key, sizeof(key));
     if (domain == NULL)
-        domain = domain_new(context, key, id);
+        domain = domain_new(context, key, id, &reason);
     if (domain == NULL) {
-        state_refuse(context, DECODE_NO_MEMORY);
+        state_refuse(context, reason);
         return false;
     }
-    chain_touch(&decode->domains_used, &domain->used);
-    chain_touch(&domain->exporter->domains, &domain->of_exporter);
-    chain_touch(&decode->exporters_used, &domain->exporter->used);
+    room_enter_exporter(decode, domain->exporter, context->source->trust);
+    room_touch(decode, domain);
     domain->info.last_ms = (int64_t)context->now_ms;
     domain->info.counts.datagrams++;
     context->domain = domain;
@@ -241,24 +244,5 @@ void state_sequence(struct decode_context *context, uint32_t got, uint32_t units
     if (verdict.two_senders) {
         domain->exporter->two_senders_seen = true;
         domain->exporter->two_senders_ms = context->now_ms;
-    }
-}
-
-void state_trim(struct decode *decode, struct decode_domain *keep)
-{
-    while (decode->bytes > decode->limits.memory_bytes) {
-        struct decode_domain *oldest =
-            CHAIN_OWNER(decode->domains_used.prev, struct decode_domain, used);
-        if (oldest != keep) {
-            domain_remove(decode, oldest);
-            decode->counters.evicted_domains++;
-        } else if (oldest->templates.prev != oldest->templates.next) {
-            template_remove(decode, oldest,
-                            CHAIN_OWNER(oldest->templates.prev, struct decode_template, used));
-            decode->counters.evicted_templates++;
-        } else {
-            return; /* its samplers are left, which have a limit of their own, and the template
-                     * that is being read */
-        }
     }
 }

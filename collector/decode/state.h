@@ -51,7 +51,7 @@ struct header_seen {
 };
 
 struct decode_domain {
-    struct chain used;        /* among all domains */
+    struct chain used;        /* among all domains of exporters known as well */
     struct chain of_exporter; /* among its exporter's */
     struct decode_exporter *exporter;
     struct decode_template *buckets[TEMPLATE_BUCKETS];
@@ -65,7 +65,7 @@ struct decode_domain {
     bool rate_stale;                  /* samplers have changed since only_rate was worked out */
     uint64_t boot_ms;                 /* systemInitTimeMilliseconds from options; 0: not told */
     uint64_t started_ms; /* Unix time at which a NetFlow 9 header's uptime began; 0: not told */
-    size_t bytes;        /* of templates and samplers */
+    size_t bytes;        /* its own, and those of templates and samplers */
     struct sequence sequence;
     struct header_seen seen;
     bool restored;             /* from a snapshot, and not heard since */
@@ -76,7 +76,10 @@ struct decode_domain {
 };
 
 struct decode_exporter {
-    struct chain used;
+    struct chain used;    /* among those known as well */
+    struct chain of_size; /* among these, with those that hold about as much */
+    uint8_t trust, size_class;
+    size_t bytes; /* of its domains */
     struct chain domains;
     struct chain held; /* data sets of all its domains before their template */
     uint32_t held_blocks;
@@ -90,10 +93,13 @@ struct decode_exporter {
     bool two_senders_seen;
 };
 
+enum { SIZE_CLASSES = 65 };
+
 struct decode {
     struct decode_limits limits;
     struct table *exporters, *domains;
-    struct chain exporters_used, domains_used;
+    struct chain exporters_used[DECODE_TRUSTS], domains_used[DECODE_TRUSTS];
+    struct chain holders[DECODE_TRUSTS][SIZE_CLASSES]; /* by doublings of what they hold */
     struct held_pool *held;
     struct totals *totals; /* NULL until a record needs them */
     uint64_t secret; /* odd: what ids are multiplied with, so that nobody chooses their places */
@@ -125,7 +131,7 @@ struct domain_id {
     struct ip_addr agent;
 };
 
-/* Finds or makes the domain and its exporter, and marks both as just used. False: no memory. */
+/* Finds or makes the domain and its exporter, and marks both as just used. False: no room. */
 bool state_enter(struct decode_context *context, const struct domain_id *id);
 void state_refuse(struct decode_context *context, enum decode_reason reason);
 /* Judges the header's sequence number once the datagram was read. */
@@ -135,6 +141,7 @@ void state_free_all(struct decode *decode);
 void state_add_counts(struct decode_counts *sum, const struct decode_counts *more);
 /* Forgets what a domain was told: templates and samplers. */
 void state_clear_domain(struct decode *decode, struct decode_domain *domain);
+void state_remove_domain(struct decode *decode, struct decode_domain *domain);
 
 /* Takes over `t`, whose id, kind and bytes are set. */
 void template_put(struct decode *decode, struct decode_domain *domain, struct decode_template *t);
@@ -143,7 +150,5 @@ void template_remove(struct decode *decode, struct decode_domain *domain,
                      struct decode_template *gone);
 /* Removes all flow templates, or all options templates. */
 void template_remove_all(struct decode *decode, struct decode_domain *domain, bool options);
-/* Keeps memory under its limit: what was used longest ago goes first, but never `keep`. */
-void state_trim(struct decode *decode, struct decode_domain *keep);
 
 #endif

@@ -1,6 +1,7 @@
 #include "collector/decode/template.h"
 
 #include "collector/decode/held.h"
+#include "collector/decode/room.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +53,7 @@ static bool keep_template(struct decode_context *context, const struct definitio
     memcpy(t->spec, spec, spec_len);
     t->bytes = sizeof(*t) + spec_len + plan->bytes;
     template_put(decode, domain, t);
-    state_trim(decode, domain);
+    room_trim(decode, domain);
     return true;
 }
 

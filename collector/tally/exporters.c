@@ -26,53 +26,71 @@ void exporters_done(struct exporters *exporters)
     *exporters = (struct exporters){0};
 }
 
-static const struct config_exporter *config_of(const struct model *model,
-                                               const struct ip_addr *addr)
+bool exporters_may_give_away(const struct exporters *exporters)
 {
-    int32_t at = model->exporters == NULL ? LPM_NONE : lpm_lookup(model->exporters, addr);
-    return at == LPM_NONE ? NULL : &model->config->exporters[at];
+    return exporters->used == exporters->max ||
+           exporters->others >= exporters->max - exporters->set_aside;
 }
 
-bool exporters_are_full(const struct exporters *exporters)
+static bool gives_way(const struct exporters *exporters, uint32_t at, bool to_host)
 {
-    return exporters->used == exporters->max;
+    return exporters->rows[at] == 0 && (to_host || !exporters->items[at]->is_host);
+}
+
+/* Those that are not listed by their own address first, then those heard longest ago. */
+static bool goes_before(const struct tally_exporter *a, const struct tally_exporter *b)
+{
+    return a->is_host != b->is_host ? b->is_host : a->heard_ms < b->heard_ms;
 }
 
 /* The number of an exporter that may go; max where all that were looked at are in use. Looking at
  * some only keeps a stranger who invents senders from making each of them expensive. */
-static uint32_t number_to_free(struct exporters *exporters)
+static uint32_t number_to_free(struct exporters *exporters, bool to_host)
 {
     enum { LOOKS = 16 };
     uint32_t found = exporters->max;
     for (int i = 0; i < LOOKS; i++) {
         uint32_t at = exporters->hand;
-        exporters->hand = (at + 1) % exporters->max;
+        exporters->hand = (at + 1) % exporters->used;
         if (exporters->items[at] == NULL)
             return at;
-        if (exporters->rows[at] > 0)
-            continue;
-        if (found == exporters->max ||
-            exporters->items[at]->heard_ms < exporters->items[found]->heard_ms)
+        if (gives_way(exporters, at, to_host) &&
+            (found == exporters->max || goes_before(exporters->items[at], exporters->items[found])))
             found = at;
     }
     return found;
 }
 
-static bool take_number(struct exporters *exporters, struct tally_counters *counters,
+static void forget(struct exporters *exporters, uint32_t number, struct tally_counters *counters)
+{
+    struct tally_exporter *gone = exporters->items[number];
+    if (gone == NULL)
+        return;
+    exporters->others -= !gone->is_host;
+    exporters->items[number] = NULL;
+    table_remove_entry(exporters->table, gone);
+    counters->evicted_exporters++;
+}
+
+static bool has_free_number(const struct exporters *exporters, bool for_host)
+{
+    return exporters->used < exporters->max &&
+           (for_host || exporters->others < exporters->max - exporters->set_aside);
+}
+
+static bool take_number(struct exporters *exporters, bool for_host, struct tally_counters *counters,
                         uint32_t *ret_number)
 {
-    if (!exporters_are_full(exporters)) {
+    if (has_free_number(exporters, for_host)) {
         *ret_number = exporters->used++;
         return true;
     }
-    uint32_t number = number_to_free(exporters);
+    if (exporters->used == 0)
+        return false;
+    uint32_t number = number_to_free(exporters, for_host);
     if (number == exporters->max)
         return false;
-    if (exporters->items[number] != NULL) {
-        table_remove_entry(exporters->table, exporters->items[number]);
-        exporters->items[number] = NULL;
-        counters->evicted_exporters++;
-    }
+    forget(exporters, number, counters);
     *ret_number = number;
     return true;
 }
@@ -88,20 +106,23 @@ struct tally_exporter *exporters_enter(struct exporters *exporters, const struct
     const struct config_exporter *config = exporter != NULL ? exporter->config : NULL;
 
     if (exporter == NULL)
-        config = config_of(model, addr);
+        config = model_exporter(model, addr);
     if (config == NULL && model->exporters != NULL) {
         *ret_reason = TALLY_UNLISTED;
         return NULL;
     }
     if (exporter == NULL) {
         *ret_reason = TALLY_EXPORTERS;
-        if (!take_number(exporters, counters, &number))
+        bool is_host = config != NULL && model_is_host(config);
+        if (!take_number(exporters, is_host, counters, &number))
             return NULL;
         exporter = table_insert(exporters->table, addr, sizeof(*addr), &is_new);
         if (exporter == NULL)
             return NULL; /* the number stays free for the next */
         exporter->addr = *addr;
         exporter->config = config;
+        exporter->is_host = is_host;
+        exporters->others += !is_host;
         exporter->index = number;
         exporters->items[number] = exporter;
     }
@@ -112,7 +133,16 @@ struct tally_exporter *exporters_enter(struct exporters *exporters, const struct
 
 void exporters_reload(struct exporters *exporters, const struct model *model)
 {
-    for (uint32_t i = 0; i < exporters->used; i++)
-        if (exporters->items[i] != NULL)
-            exporters->items[i]->config = config_of(model, &exporters->items[i]->addr);
+    exporters->set_aside = exporters->others = 0;
+    for (size_t i = 0; i < model->config->exporter_count; i++)
+        if (exporters->set_aside < exporters->max && model_is_host(&model->config->exporters[i]))
+            exporters->set_aside++;
+    for (uint32_t i = 0; i < exporters->used; i++) {
+        struct tally_exporter *exporter = exporters->items[i];
+        if (exporter == NULL)
+            continue;
+        exporter->config = model_exporter(model, &exporter->addr);
+        exporter->is_host = exporter->config != NULL && model_is_host(exporter->config);
+        exporters->others += !exporter->is_host;
+    }
 }

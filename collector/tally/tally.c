@@ -111,6 +111,7 @@ struct tally *tally_new(const struct tally_options *options)
         tally_free(tally);
         return NULL;
     }
+    exporters_reload(&tally->exporters, options->model);
     return tally;
 }
 
@@ -167,7 +168,7 @@ struct tally_exporter *tally_exporter(struct tally *tally, const struct ip_addr 
 {
     enum tally_reason reason;
     /* A sender that gives its number away may still have records waiting under it. */
-    if (exporters_are_full(&tally->exporters))
+    if (exporters_may_give_away(&tally->exporters) && tally_exporter_find(tally, addr) == NULL)
         tally_settle(tally);
     struct tally_exporter *exporter = exporters_enter(&tally->exporters, tally->options.model, addr,
                                                       now_ms, &tally->counters, &reason);

@@ -63,6 +63,7 @@ struct tally_options {
 struct tally_exporter {
     struct ip_addr addr;
     const struct config_exporter *config; /* NULL: none of the list */
+    bool is_host;                         /* listed by its own address */
     uint32_t index;                       /* in delta rows given by tally_flush */
     uint64_t heard_ms, heard_before_ms;
     uint64_t records; /* counted since tally_next_interval */

@@ -14,14 +14,23 @@ static double rate_of(const struct flow_record *flow)
     return flow->sampling_rate >= 1 ? flow->sampling_rate : 1;
 }
 
-/* The scaled bits of a record spread over its duration, at least a second: a sampled packet of a
- * flow that lasted a moment stands for many that came later. */
-static bool over_rate(const struct flow_record *flow, uint64_t max_rate_bps)
+/* As long as a record may stand for: as it says, but at least a second, since a sampled packet of a
+ * flow that lasted a moment stands for many that came later. One that does not say it may be of a
+ * flow that the exporter kept to itself for as long as it ever does; a sample of sFlow never is. */
+static double seconds_of(const struct flow_record *flow, const struct config_exporter *config)
 {
-    double seconds = flow->has & FLOW_DURATION && flow->duration_ms > 1000
-                         ? (double)flow->duration_ms / 1000
-                         : 1;
-    return (double)flow->bytes * 8 * rate_of(flow) / seconds > (double)max_rate_bps;
+    uint64_t ms = flow->duration_ms;
+    if (!(flow->has & FLOW_DURATION))
+        ms = flow->format == FORMAT_SFLOW5 ? 0 : config->active_timeout_ms;
+    return ms > 1000 ? (double)ms / 1000 : 1;
+}
+
+static bool over_rate(const struct flow_record *flow, const struct config_exporter *config)
+{
+    /* Packets without their octets have as many as the smallest do. */
+    double octets =
+        flow->has & FLOW_BYTES ? (double)flow->bytes : (double)flow->packets * PACKET_OCTETS_MIN;
+    return octets * 8 * rate_of(flow) / seconds_of(flow, config) > (double)config->max_rate_bps;
 }
 
 /* Saturates, as the counters are a stranger's. */
@@ -42,8 +51,7 @@ enum tally_reason volume_judge(const struct flow_record *flow, const struct conf
         if (flow->bytes < octets_of(flow->packets, PACKET_OCTETS_MIN))
             return TALLY_SMALL_PACKETS;
     }
-    if (config != NULL && config->max_rate_bps > 0 && flow->has & FLOW_BYTES &&
-        over_rate(flow, config->max_rate_bps))
+    if (config != NULL && config->max_rate_bps > 0 && over_rate(flow, config))
         return TALLY_MAX_RATE;
     return TALLY_REASON_COUNT;
 }

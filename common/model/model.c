@@ -18,7 +18,7 @@ static struct ip_prefix *infrastructure_of(const struct config *config, size_t *
             all[n++] = prefix_of_host(&config->peers[i].address);
     for (size_t i = 0; i < config->exporter_count; i++) {
         const struct ip_prefix *address = &config->exporters[i].address;
-        if (address->addr.family != ADDR_NONE && address->len == addr_bits(&address->addr))
+        if (model_is_host(&config->exporters[i]))
             all[n++] = *address;
     }
     *ret_count = prefixes_merge(all, n);

@@ -93,6 +93,10 @@ void model_free(struct model *model);
 /* A config_judge: judges only, and as much as can be of a config that was read only in part. */
 void model_check(const struct config *config, struct config_errors *errors);
 
+/* The entry of the list of exporters that an address falls under, the narrowest; NULL: none. */
+const struct config_exporter *model_exporter(const struct model *model, const struct ip_addr *addr);
+/* It is listed by its own address, so nobody else falls under its entry. */
+bool model_is_host(const struct config_exporter *exporter);
 const struct model_count *model_count_by_id(const struct model *model, uint64_t id);
 /* The name of the network with this id, as keys hold it; NULL: none here has these contents. */
 const char *model_network_name(const struct model *model, uint64_t id);

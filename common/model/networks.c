@@ -125,3 +125,15 @@ enum direction model_direction(const struct model *model, const struct flow_reco
         return from_us ? DIRECTION_INTERNAL : DIRECTION_INCOMING;
     return from_us ? DIRECTION_OUTGOING : DIRECTION_TRANSIT;
 }
+
+const struct config_exporter *model_exporter(const struct model *model, const struct ip_addr *addr)
+{
+    int32_t at = model->exporters == NULL ? LPM_NONE : lpm_lookup(model->exporters, addr);
+    return at == LPM_NONE ? NULL : &model->config->exporters[at];
+}
+
+bool model_is_host(const struct config_exporter *exporter)
+{
+    const struct ip_prefix *address = &exporter->address;
+    return address->addr.family != ADDR_NONE && address->len == addr_bits(&address->addr);
+}

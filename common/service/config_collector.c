@@ -213,7 +213,7 @@ static const struct config_key exporter_keys[] = {
     {"sees", read_choice, 0, &sees, "auto", "records are taken before or after its filter",
      CONFIG_LATER},
     {"max_rate", read_bit_rate, AT(max_rate_bps), &rate_range, NULL,
-     "a record that says more is refused", 0},
+     "a record that says more, over its duration, is refused", 0},
 };
 #undef AT
 static const struct config_section exporter_section = {"an exporter", CONFIG_KEYS(exporter_keys),

@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    MEMORY_MAX = 4096,
+    MEMORY_MAX = 16384,
     SAMPLERS_ROOM = 1024,
     HELD = 4096,
     CONTROL_RATE = 1 << 4,

@@ -115,8 +115,9 @@ Test(snapshot_file, file_and_folder_are_on_the_disk_before_it_counts_as_written,
 {
     struct clock_fake time = {.mono_us = 100000000, .wall_ms = 1700000000000};
     struct config config = {0};
+    const struct model nobody_listed = {0};
     struct worker_options options = {
-        .config = &config, .workers = 1, .clock = clock_of_fake(&time)};
+        .model = &nobody_listed, .config = &config, .workers = 1, .clock = clock_of_fake(&time)};
     uv_loop_t loop;
     config.state_dir = folder;
     config.collector.name = collector;

@@ -254,9 +254,10 @@ Test(snapshot, ipfix_with_enterprise_and_variable_fields)
     bench_done(&b);
 }
 
-static bool is_even(void *owner, const struct ip_addr *exporter)
+static bool is_even(void *owner, const struct ip_addr *exporter, enum decode_trust *ret_trust)
 {
     (void)owner;
+    *ret_trust = DECODE_BY_ADDRESS;
     return exporter->octets[3] % 2 == 0;
 }
 

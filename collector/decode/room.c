@@ -1,0 +1,146 @@
+#include "collector/decode/room.h"
+
+/* --- who is known how well --- */
+
+static void push_domains(struct decode *decode, struct decode_exporter *exporter)
+{
+    struct chain *head = &exporter->domains;
+    for (struct chain *l = head->prev; l != head; l = l->prev) {
+        struct decode_domain *domain = CHAIN_OWNER(l, struct decode_domain, of_exporter);
+        chain_drop(&domain->used);
+        chain_push(&decode->domains_used[exporter->trust], &domain->used);
+    }
+}
+
+static uint8_t size_class_of(size_t bytes)
+{
+    return (uint8_t)(bytes == 0 ? 0 : 64 - __builtin_clzll(bytes));
+}
+
+static void push(struct decode *decode, struct decode_exporter *exporter)
+{
+    exporter->size_class = size_class_of(exporter->bytes);
+    chain_push(&decode->exporters_used[exporter->trust], &exporter->used);
+    chain_push(&decode->holders[exporter->trust][exporter->size_class], &exporter->of_size);
+}
+
+void room_enter_exporter(struct decode *decode, struct decode_exporter *exporter,
+                         enum decode_trust trust)
+{
+    bool is_new = exporter->used.next == NULL;
+    if (!is_new && exporter->trust == trust)
+        return;
+    if (!is_new)
+        room_leave_exporter(exporter);
+    exporter->trust = (uint8_t)trust;
+    push(decode, exporter);
+    if (!is_new)
+        push_domains(decode, exporter);
+}
+
+void room_leave_exporter(struct decode_exporter *exporter)
+{
+    chain_drop(&exporter->used);
+    chain_drop(&exporter->of_size);
+}
+
+void room_enter_domain(struct decode *decode, struct decode_domain *domain)
+{
+    chain_push(&decode->domains_used[domain->exporter->trust], &domain->used);
+    chain_push(&domain->exporter->domains, &domain->of_exporter);
+    domain->exporter->domain_count++;
+    room_take(decode, domain, sizeof(*domain));
+}
+
+void room_leave_domain(struct decode *decode, struct decode_domain *domain)
+{
+    room_give(decode, domain, domain->bytes);
+    domain->exporter->domain_count--;
+    chain_drop(&domain->used);
+    chain_drop(&domain->of_exporter);
+}
+
+void room_touch(struct decode *decode, struct decode_domain *domain)
+{
+    struct decode_exporter *exporter = domain->exporter;
+    chain_touch(&decode->domains_used[exporter->trust], &domain->used);
+    chain_touch(&exporter->domains, &domain->of_exporter);
+    chain_touch(&decode->exporters_used[exporter->trust], &exporter->used);
+}
+
+struct decode_exporter *room_exporter_to_forget(const struct decode *decode,
+                                                enum decode_trust trust)
+{
+    for (unsigned int t = 0; t <= trust; t++) {
+        const struct chain *head = &decode->exporters_used[t];
+        if (head->prev != head)
+            return CHAIN_OWNER(head->prev, struct decode_exporter, used);
+    }
+    return NULL;
+}
+
+/* --- memory --- */
+
+static void refile(struct decode *decode, struct decode_exporter *exporter)
+{
+    uint8_t size_class = size_class_of(exporter->bytes);
+    if (size_class == exporter->size_class)
+        return;
+    exporter->size_class = size_class;
+    chain_drop(&exporter->of_size);
+    chain_push(&decode->holders[exporter->trust][size_class], &exporter->of_size);
+}
+
+void room_take(struct decode *decode, struct decode_domain *domain, size_t bytes)
+{
+    domain->bytes += bytes;
+    domain->exporter->bytes += bytes;
+    decode->bytes += bytes;
+    refile(decode, domain->exporter);
+}
+
+void room_give(struct decode *decode, struct decode_domain *domain, size_t bytes)
+{
+    domain->bytes -= bytes;
+    domain->exporter->bytes -= bytes;
+    decode->bytes -= bytes;
+    refile(decode, domain->exporter);
+}
+
+/* False: `keep` is all that it has, and holds no more than it must: samplers, which have a limit of
+ * their own, and the template that is being read. */
+static bool gives_way(struct decode *decode, struct decode_exporter *exporter,
+                      struct decode_domain *keep)
+{
+    struct decode_domain *oldest =
+        CHAIN_OWNER(exporter->domains.prev, struct decode_domain, of_exporter);
+    if (oldest != keep) {
+        state_remove_domain(decode, oldest);
+        decode->counters.evicted_domains++;
+        return true;
+    }
+    if (oldest->templates.prev == oldest->templates.next)
+        return false;
+    template_remove(decode, oldest,
+                    CHAIN_OWNER(oldest->templates.prev, struct decode_template, used));
+    decode->counters.evicted_templates++;
+    return true;
+}
+
+static bool make_some(struct decode *decode, struct decode_domain *keep)
+{
+    for (unsigned int trust = 0; trust <= keep->exporter->trust; trust++)
+        for (unsigned int c = SIZE_CLASSES - 1; c > 0; c--) {
+            struct chain *head = &decode->holders[trust][c];
+            for (struct chain *l = head->prev; l != head; l = l->prev)
+                if (gives_way(decode, CHAIN_OWNER(l, struct decode_exporter, of_size), keep))
+                    return true;
+        }
+    return false;
+}
+
+void room_trim(struct decode *decode, struct decode_domain *keep)
+{
+    while (decode->bytes > decode->limits.memory_bytes && make_some(decode, keep))
+        ;
+}
