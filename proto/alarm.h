@@ -167,40 +167,6 @@ struct reply {
     size_t id_count;
 };
 
-/* What hit these targets before and now: policy asks, collectors answer. */
-enum { RECALL_TARGETS_MAX = 64, RECALL_TUPLES_MAX = 4096 };
-struct recall_target {
-    uint64_t count_id;
-    struct flow_key key;
-};
-struct recall_request {
-    char id[ID_TEXT_MAX];
-    uint64_t expires_at_ms;
-    uint32_t now_ms, before_ms; /* how much of each is wanted */
-    struct recall_target targets[RECALL_TARGETS_MAX];
-    size_t target_count;
-};
-struct recall_tuple {
-    uint32_t target; /* index into the request's targets */
-    uint8_t before;  /* 0: now, 1: before */
-    uint8_t protocol, fragment, ip_version;
-    uint16_t src_port, dst_port, tcp_flags, length_class;
-    uint32_t known; /* FLOW_* bits that the records gave */
-    struct ip_prefix src;
-    uint32_t input_if;
-    double bytes, packets, weight; /* weights keep estimates unbiased */
-    uint64_t samples;
-};
-struct recall_reply {
-    char id[ID_TEXT_MAX];
-    char collector[NAME_MAX_LEN + 1];
-    uint32_t worker;
-    uint32_t covers_now_ms, covers_before_ms;
-    double rate_share; /* of the target's rate that this answer saw; 0 … 1 */
-    struct recall_tuple *tuples;
-    size_t tuple_count;
-};
-
 /*
  * Encode appends bytes. LIMIT: a string without its end, or more of anything than there is room
  * for. RANGE: what decode would not take. Decode fills and checks, and writes only on success:
@@ -223,12 +189,6 @@ enum status request_encode(const struct request *request, struct text *ret_bytes
 enum status request_decode(struct request *ret_request, const uint8_t *bytes, size_t len);
 enum status reply_encode(const struct reply *reply, struct text *ret_bytes);
 enum status reply_decode(struct reply *ret_reply, const uint8_t *bytes, size_t len);
-enum status recall_request_encode(const struct recall_request *request, struct text *ret_bytes);
-enum status recall_request_decode(struct recall_request *ret_request, const uint8_t *bytes,
-                                  size_t len);
-enum status recall_reply_encode(const struct recall_reply *reply, struct text *ret_bytes);
-enum status recall_reply_decode(struct recall_reply *ret_reply, const uint8_t *bytes, size_t len);
-void recall_reply_done(struct recall_reply *reply);
 
 /*
  * The plain fields beside `pb` in the state server's hashes and streams, for people with redis-cli:

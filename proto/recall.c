@@ -1,4 +1,4 @@
-#include "proto/alarm.h"
+#include "proto/recall.h"
 #include "proto/columns.h"
 #include "proto/map.h"
 #include "proto/message.h"
@@ -12,25 +12,26 @@
 typedef Weir__V1__RecallRequest request_message;
 typedef Weir__V1__RecallReply reply_message;
 
-/* 4096 tuples of the largest numbers take 0.5 MB. */
+/* 4096 tuples of the largest numbers take 0.7 MB. */
 enum { REPLY_LEN_MAX = 1 << 20 };
 
 static const struct map_field request_map[] = {
     MAP_TEXT(struct recall_request, id, request_message, id),
     MAP_U64(struct recall_request, expires_at_ms, request_message, expires_at_ms),
     MAP_SMALL(struct recall_request, now_ms, request_message, now_ms, UINT32_MAX),
+    MAP_SMALL(struct recall_request, gap_ms, request_message, gap_ms, UINT32_MAX),
     MAP_SMALL(struct recall_request, before_ms, request_message, before_ms, UINT32_MAX),
 };
 enum { REQUEST_MAP = sizeof(request_map) / sizeof(request_map[0]) };
 
-static const struct scan_column request_columns[] = {{5, 0}, {6, 0}};
+static const struct scan_column request_columns[] = {{9, 0}};
 
 static const struct scan_rules request_rules = {
     .type = &weir__v1__recall_request__descriptor,
     .len_max = STATE_LEN_MAX,
     .fields_max = STATE_FIELDS_MAX,
     .columns = request_columns,
-    .column_count = 2,
+    .column_count = 1,
     .group_max = {RECALL_TARGETS_MAX},
 };
 
@@ -38,15 +39,50 @@ static const struct map_field reply_map[] = {
     MAP_TEXT(struct recall_reply, id, reply_message, id),
     MAP_TEXT(struct recall_reply, collector, reply_message, collector),
     MAP_SMALL(struct recall_reply, worker, reply_message, worker, UINT32_MAX),
+    MAP_SMALL(struct recall_reply, workers, reply_message, workers, UINT32_MAX),
     MAP_SMALL(struct recall_reply, covers_now_ms, reply_message, covers_now_ms, UINT32_MAX),
     MAP_SMALL(struct recall_reply, covers_before_ms, reply_message, covers_before_ms, UINT32_MAX),
-    MAP_DOUBLE(struct recall_reply, rate_share, reply_message, rate_share),
 };
 enum { REPLY_MAP = sizeof(reply_map) / sizeof(reply_map[0]) };
 
+/* Columns of a tuple: number of the field, its name, where it stands in the noun, its limit. */
+#define SMALL_COLUMNS(X)                                                                           \
+    X(7, target, kind.target, RECALL_TARGETS_MAX - 1)                                              \
+    X(8, before, kind.before, 1)                                                                   \
+    X(9, protocol, kind.protocol, UINT8_MAX)                                                       \
+    X(10, fragment, kind.fragment, UINT8_MAX)                                                      \
+    X(11, ip_version, kind.ip_version, 6)                                                          \
+    X(12, src_port, kind.src_port, UINT16_MAX)                                                     \
+    X(13, dst_port, kind.dst_port, UINT16_MAX)                                                     \
+    X(14, tcp_flags, kind.tcp_flags, UINT16_MAX)                                                   \
+    X(15, length, kind.length, UINT16_MAX)                                                         \
+    X(16, known, kind.known, UINT32_MAX)                                                           \
+    X(18, input_if, kind.input_if, UINT32_MAX)                                                     \
+    X(23, folded, kind.folded, UINT32_MAX)                                                         \
+    X(24, tos, kind.tos, UINT8_MAX)
+#define DOUBLE_COLUMNS(X)                                                                          \
+    X(19, bytes, bytes.value)                                                                      \
+    X(26, bytes_sure, bytes.sure)                                                                  \
+    X(27, bytes_variance, bytes.variance)                                                          \
+    X(20, packets, packets.value)                                                                  \
+    X(28, packets_sure, packets.sure)                                                              \
+    X(29, packets_variance, packets.variance)                                                      \
+    X(30, connections, connections.value)                                                          \
+    X(31, connections_sure, connections.sure)                                                      \
+    X(32, connections_variance, connections.variance)                                              \
+    X(33, flows, flows)                                                                            \
+    X(34, peers, peers)
+
+enum { TUPLES, TOTALS };
+
 static const struct scan_column reply_columns[] = {
-    {7, 0},  {8, 0},  {9, 0},  {10, 0}, {11, 0}, {12, 0}, {13, 0}, {14, 0},
-    {15, 0}, {16, 0}, {18, 0}, {19, 0}, {20, 0}, {21, 0}, {22, 0},
+#define X(number, name, ...) {number, TUPLES},
+    SMALL_COLUMNS(X) DOUBLE_COLUMNS(X)
+#undef X
+        {22, TUPLES},
+    {36, TOTALS},
+    {37, TOTALS},
+    {38, TOTALS},
 };
 
 static const struct scan_rules reply_rules = {
@@ -55,19 +91,23 @@ static const struct scan_rules reply_rules = {
     .fields_max = STATE_FIELDS_MAX,
     .columns = reply_columns,
     .column_count = sizeof(reply_columns) / sizeof(reply_columns[0]),
-    .group_max = {RECALL_TUPLES_MAX},
+    .group_max = {RECALL_TUPLES_MAX, RECALL_TOTALS_MAX},
 };
 
 /* --- request -----------------------------------------------------------------------------------
  */
 
+static bool target_valid(uint32_t side, const struct ip_prefix *prefix)
+{
+    return side <= RECALL_SOURCE && prefix->addr.family != ADDR_NONE;
+}
+
 enum status recall_request_encode(const struct recall_request *request, struct text *ret_bytes)
 {
     request_message m;
-    uint64_t count_ids[RECALL_TARGETS_MAX];
-    uint32_t key_lens[RECALL_TARGETS_MAX];
-    uint8_t keys[RECALL_TARGETS_MAX * KEY_BYTES_MAX];
-    size_t keys_len = 0;
+    uint32_t sides[RECALL_TARGETS_MAX];
+    uint8_t prefixes[RECALL_TARGETS_MAX * COLUMN_PREFIX_MAX];
+    struct wire_writer w = wire_writer_of(prefixes, sizeof(prefixes));
     weir__v1__recall_request__init(&m);
     if (request->target_count > RECALL_TARGETS_MAX)
         return STATUS_LIMIT;
@@ -75,39 +115,37 @@ enum status recall_request_encode(const struct recall_request *request, struct t
     if (status != STATUS_OK)
         return status;
     for (size_t i = 0; i < request->target_count; i++) {
-        const struct recall_target *target = &request->targets[i];
-        if (key_check(target->key.bytes, target->key.len) != STATUS_OK)
+        sides[i] = request->targets[i].side;
+        columns_put_prefix(&w, &request->targets[i].prefix);
+        if (!target_valid(sides[i], &request->targets[i].prefix))
             return STATUS_RANGE;
-        count_ids[i] = target->count_id;
-        key_lens[i] = target->key.len;
-        memcpy(keys + keys_len, target->key.bytes, target->key.len);
-        keys_len += target->key.len;
     }
-    m.n_target_count_ids = m.n_target_key_len = request->target_count;
-    m.target_count_ids = count_ids;
-    m.target_key_len = key_lens;
-    m.target_keys = (ProtobufCBinaryData){keys_len, keys};
+    m.n_side = request->target_count;
+    m.side = sides;
+    m.prefixes = (ProtobufCBinaryData){w.len, prefixes};
     return message_append(&request_rules, &m.base, NULL, ret_bytes);
 }
 
 static enum status request_from_message(struct recall_request *ret_request,
                                         const request_message *m)
 {
-    struct recall_target targets[RECALL_TARGETS_MAX] = {0};
-    struct wire_reader keys = wire_reader_of(m->target_keys.data, m->target_keys.len);
+    struct recall_target targets[RECALL_TARGETS_MAX];
+    struct wire_reader r = wire_reader_of(m->prefixes.data, m->prefixes.len);
+    memset(targets, 0, sizeof(targets));
     if (map_check(request_map, REQUEST_MAP, m) != STATUS_OK)
         return STATUS_MALFORMED;
-    for (size_t i = 0; i < m->n_target_count_ids; i++) {
-        targets[i].count_id = m->target_count_ids[i];
-        if (columns_take_key(&keys, m->target_key_len[i], &targets[i].key) != STATUS_OK)
+    for (size_t i = 0; i < m->n_side; i++) {
+        if (columns_take_prefix(&r, &targets[i].prefix) != STATUS_OK ||
+            !target_valid(m->side[i], &targets[i].prefix))
             return STATUS_MALFORMED;
+        targets[i].side = (uint8_t)m->side[i];
     }
-    if (!columns_end(&keys))
+    if (!columns_end(&r))
         return STATUS_MALFORMED;
     memset(ret_request, 0, sizeof(*ret_request));
     map_to_noun(request_map, REQUEST_MAP, m, ret_request);
     memcpy(ret_request->targets, targets, sizeof(targets));
-    ret_request->target_count = m->n_target_count_ids;
+    ret_request->target_count = m->n_side;
     return STATUS_OK;
 }
 
@@ -132,99 +170,101 @@ static bool estimate_valid(double value)
     return isfinite(value) && value >= 0;
 }
 
-static bool share_valid(double share)
-{
-    return isfinite(share) && share >= 0 && share <= 1;
-}
-
 static bool tuple_valid(const reply_message *m, size_t i)
 {
-    uint32_t version = m->ip_version[i];
-    return m->target[i] < RECALL_TARGETS_MAX && m->before[i] <= 1 && m->protocol[i] <= UINT8_MAX &&
-           m->fragment[i] <= UINT8_MAX && (version == 0 || version == 4 || version == 6) &&
-           m->src_port[i] <= UINT16_MAX && m->dst_port[i] <= UINT16_MAX &&
-           m->tcp_flags[i] <= UINT16_MAX && m->length_class[i] <= UINT16_MAX &&
-           estimate_valid(m->bytes[i]) && estimate_valid(m->packets[i]) &&
-           estimate_valid(m->weight[i]);
+#define X(number, name, member, most) valid = valid && m->name[i] <= (most);
+    bool valid = m->ip_version[i] != 5 && (m->ip_version[i] == 0 || m->ip_version[i] >= 4);
+    SMALL_COLUMNS(X)
+#undef X
+#define X(number, name, member) valid = valid && estimate_valid(m->name[i]);
+    DOUBLE_COLUMNS(X)
+#undef X
+    return valid;
+}
+
+static bool total_valid(const reply_message *m, size_t i)
+{
+    return m->total_of[i] < RECALL_TOTALS_MAX && estimate_valid(m->total_peers[i]) &&
+           estimate_valid(m->total_one[i]);
 }
 
 struct reply_scratch {
-    uint32_t target[RECALL_TUPLES_MAX], before[RECALL_TUPLES_MAX], protocol[RECALL_TUPLES_MAX];
-    uint32_t fragment[RECALL_TUPLES_MAX], ip_version[RECALL_TUPLES_MAX];
-    uint32_t src_port[RECALL_TUPLES_MAX], dst_port[RECALL_TUPLES_MAX];
-    uint32_t tcp_flags[RECALL_TUPLES_MAX], length_class[RECALL_TUPLES_MAX];
-    uint32_t known[RECALL_TUPLES_MAX], input_if[RECALL_TUPLES_MAX];
-    uint8_t src[RECALL_TUPLES_MAX * COLUMN_PREFIX_MAX];
-    double bytes[RECALL_TUPLES_MAX], packets[RECALL_TUPLES_MAX], weight[RECALL_TUPLES_MAX];
+#define X(number, name, ...) uint32_t name[RECALL_TUPLES_MAX];
+    SMALL_COLUMNS(X)
+#undef X
+#define X(number, name, ...) double name[RECALL_TUPLES_MAX];
+    DOUBLE_COLUMNS(X)
+#undef X
     uint64_t samples[RECALL_TUPLES_MAX];
+    uint8_t peers_of[RECALL_TUPLES_MAX * COLUMN_PREFIX_MAX];
+    uint32_t total_of[RECALL_TOTALS_MAX];
+    double total_peers[RECALL_TOTALS_MAX], total_one[RECALL_TOTALS_MAX];
 };
 
-static void tuples_to_columns(const struct recall_reply *reply, struct reply_scratch *s)
+static struct ip_prefix peer_of(const struct recall_kind *kind)
 {
-    for (size_t i = 0; i < reply->tuple_count; i++) {
-        const struct recall_tuple *tuple = &reply->tuples[i];
-        s->target[i] = tuple->target;
-        s->before[i] = tuple->before;
-        s->protocol[i] = tuple->protocol;
-        s->fragment[i] = tuple->fragment;
-        s->ip_version[i] = tuple->ip_version;
-        s->src_port[i] = tuple->src_port;
-        s->dst_port[i] = tuple->dst_port;
-        s->tcp_flags[i] = tuple->tcp_flags;
-        s->length_class[i] = tuple->length_class;
-        s->known[i] = tuple->known;
-        s->input_if[i] = tuple->input_if;
-        s->bytes[i] = tuple->bytes;
-        s->packets[i] = tuple->packets;
-        s->weight[i] = tuple->weight;
-        s->samples[i] = tuple->samples;
-    }
+    struct ip_prefix peer = {.addr = {.family = kind->peer_family}, .len = kind->peer_len};
+    memcpy(peer.addr.octets, kind->peer, sizeof(kind->peer));
+    return peer;
 }
 
-static void lend_columns(reply_message *m, struct reply_scratch *s, size_t n)
+static void tuples_to_columns(const struct recall_reply *reply, struct reply_scratch *s,
+                              reply_message *m)
 {
-    m->n_target = m->n_before = m->n_protocol = m->n_fragment = m->n_ip_version = n;
-    m->n_src_port = m->n_dst_port = m->n_tcp_flags = m->n_length_class = m->n_known = n;
-    m->n_input_if = m->n_bytes = m->n_packets = m->n_weight = m->n_samples = n;
-    m->target = s->target;
-    m->before = s->before;
-    m->protocol = s->protocol;
-    m->fragment = s->fragment;
-    m->ip_version = s->ip_version;
-    m->src_port = s->src_port;
-    m->dst_port = s->dst_port;
-    m->tcp_flags = s->tcp_flags;
-    m->length_class = s->length_class;
-    m->known = s->known;
-    m->input_if = s->input_if;
-    m->bytes = s->bytes;
-    m->packets = s->packets;
-    m->weight = s->weight;
+    struct wire_writer w = wire_writer_of(s->peers_of, sizeof(s->peers_of));
+    for (size_t i = 0; i < reply->tuple_count; i++) {
+        const struct recall_tuple *tuple = &reply->tuples[i];
+        struct ip_prefix peer = peer_of(&tuple->kind);
+        columns_put_prefix(&w, &peer);
+#define X(number, name, member, ...) s->name[i] = tuple->member;
+        SMALL_COLUMNS(X)
+        DOUBLE_COLUMNS(X)
+#undef X
+        s->samples[i] = tuple->samples;
+    }
+#define X(number, name, ...)                                                                       \
+    m->name = s->name;                                                                             \
+    m->n_##name = reply->tuple_count;
+    SMALL_COLUMNS(X)
+    DOUBLE_COLUMNS(X)
+#undef X
     m->samples = s->samples;
+    m->n_samples = reply->tuple_count;
+    m->peer_prefixes = (ProtobufCBinaryData){w.len, s->peers_of};
+}
+
+static void totals_to_columns(const struct recall_reply *reply, struct reply_scratch *s,
+                              reply_message *m)
+{
+    for (size_t i = 0; i < reply->total_count; i++) {
+        s->total_of[i] = 2U * reply->totals[i].target + (reply->totals[i].before != 0);
+        s->total_peers[i] = reply->totals[i].peers;
+        s->total_one[i] = reply->totals[i].one;
+    }
+    m->total_of = s->total_of;
+    m->total_peers = s->total_peers;
+    m->total_one = s->total_one;
+    m->n_total_of = m->n_total_peers = m->n_total_one = reply->total_count;
 }
 
 enum status recall_reply_encode(const struct recall_reply *reply, struct text *ret_bytes)
 {
     reply_message m;
     weir__v1__recall_reply__init(&m);
-    if (reply->tuple_count > RECALL_TUPLES_MAX)
+    if (reply->tuple_count > RECALL_TUPLES_MAX || reply->total_count > RECALL_TOTALS_MAX)
         return STATUS_LIMIT;
-    if (!share_valid(reply->rate_share))
-        return STATUS_RANGE;
     enum status status = map_to_message(reply_map, REPLY_MAP, reply, &m);
     if (status != STATUS_OK)
         return status;
     struct reply_scratch *scratch = malloc(sizeof(*scratch));
     if (scratch == NULL)
         return STATUS_NO_MEMORY;
-    struct wire_writer src = wire_writer_of(scratch->src, sizeof(scratch->src));
-    for (size_t i = 0; i < reply->tuple_count; i++)
-        columns_put_prefix(&src, &reply->tuples[i].src);
-    tuples_to_columns(reply, scratch);
-    lend_columns(&m, scratch, reply->tuple_count);
-    m.src_prefixes = (ProtobufCBinaryData){src.len, scratch->src};
+    tuples_to_columns(reply, scratch, &m);
+    totals_to_columns(reply, scratch, &m);
     for (size_t i = 0; status == STATUS_OK && i < reply->tuple_count; i++)
         status = tuple_valid(&m, i) ? STATUS_OK : STATUS_RANGE;
+    for (size_t i = 0; status == STATUS_OK && i < reply->total_count; i++)
+        status = total_valid(&m, i) ? STATUS_OK : STATUS_RANGE;
     if (status == STATUS_OK)
         status = message_append(&reply_rules, &m.base, NULL, ret_bytes);
     free(scratch);
@@ -233,32 +273,43 @@ enum status recall_reply_encode(const struct recall_reply *reply, struct text *r
 
 static enum status tuples_from_columns(struct recall_tuple *tuples, const reply_message *m)
 {
-    struct wire_reader src = wire_reader_of(m->src_prefixes.data, m->src_prefixes.len);
+    struct wire_reader r = wire_reader_of(m->peer_prefixes.data, m->peer_prefixes.len);
     for (size_t i = 0; i < m->n_target; i++) {
-        if (!tuple_valid(m, i) || columns_take_prefix(&src, &tuples[i].src) != STATUS_OK)
+        struct recall_tuple *tuple = &tuples[i];
+        struct ip_prefix peer = {0};
+        if (!tuple_valid(m, i) || columns_take_prefix(&r, &peer) != STATUS_OK)
             return STATUS_MALFORMED;
-        tuples[i].target = m->target[i];
-        tuples[i].before = (uint8_t)m->before[i];
-        tuples[i].protocol = (uint8_t)m->protocol[i];
-        tuples[i].fragment = (uint8_t)m->fragment[i];
-        tuples[i].ip_version = (uint8_t)m->ip_version[i];
-        tuples[i].src_port = (uint16_t)m->src_port[i];
-        tuples[i].dst_port = (uint16_t)m->dst_port[i];
-        tuples[i].tcp_flags = (uint16_t)m->tcp_flags[i];
-        tuples[i].length_class = (uint16_t)m->length_class[i];
-        tuples[i].known = m->known[i];
-        tuples[i].input_if = m->input_if[i];
-        tuples[i].bytes = m->bytes[i];
-        tuples[i].packets = m->packets[i];
-        tuples[i].weight = m->weight[i];
-        tuples[i].samples = m->samples[i];
+#define X(number, name, member, ...) tuple->member = (__typeof__(tuple->member))m->name[i];
+        SMALL_COLUMNS(X)
+        DOUBLE_COLUMNS(X)
+#undef X
+        tuple->samples = m->samples[i];
+        tuple->kind.peer_family = peer.addr.family;
+        tuple->kind.peer_len = peer.len;
+        memcpy(tuple->kind.peer, peer.addr.octets, sizeof(tuple->kind.peer));
     }
-    return columns_end(&src) ? STATUS_OK : STATUS_MALFORMED;
+    return columns_end(&r) ? STATUS_OK : STATUS_MALFORMED;
+}
+
+static enum status totals_from_columns(struct recall_total *totals, const reply_message *m)
+{
+    for (size_t i = 0; i < m->n_total_of; i++) {
+        if (!total_valid(m, i))
+            return STATUS_MALFORMED;
+        totals[i].target = (uint8_t)(m->total_of[i] / 2);
+        totals[i].before = (uint8_t)(m->total_of[i] % 2);
+        totals[i].peers = m->total_peers[i];
+        totals[i].one = m->total_one[i];
+    }
+    return STATUS_OK;
 }
 
 static enum status reply_from_message(struct recall_reply *ret_reply, const reply_message *m)
 {
-    if (map_check(reply_map, REPLY_MAP, m) != STATUS_OK || !share_valid(m->rate_share))
+    struct recall_total totals[RECALL_TOTALS_MAX];
+    memset(totals, 0, sizeof(totals));
+    if (map_check(reply_map, REPLY_MAP, m) != STATUS_OK ||
+        totals_from_columns(totals, m) != STATUS_OK)
         return STATUS_MALFORMED;
     struct recall_tuple *tuples = calloc(m->n_target + 1, sizeof(*tuples));
     if (tuples == NULL)
@@ -272,6 +323,8 @@ static enum status reply_from_message(struct recall_reply *ret_reply, const repl
     map_to_noun(reply_map, REPLY_MAP, m, ret_reply);
     ret_reply->tuples = tuples;
     ret_reply->tuple_count = m->n_target;
+    memcpy(ret_reply->totals, totals, sizeof(totals));
+    ret_reply->total_count = m->n_total_of;
     return STATUS_OK;
 }
 

@@ -1,4 +1,5 @@
 #include "proto/alarm.h"
+#include "proto/recall.h"
 
 #include <assert.h>
 #include <string.h>

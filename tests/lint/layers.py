@@ -7,7 +7,8 @@ import sys
 
 COMMON = ["common/base", "common/service", "common/redis", "common/model"]
 PROCESSES = ["collector", "aggregator", "policy", "speaker", "console"]
-PURE = ["collector/decode", "collector/tally", "aggregator/window", "policy/engine", "speaker/bgp"]
+PURE = ["collector/decode", "collector/recall", "collector/tally", "aggregator/window", "policy/engine",
+        "speaker/bgp"]
 FOR_PURE = ["common/base", "proto", "flowspec", "common/model"]
 
 # Folder: the folders of ours it may include besides itself, and the libraries. The longest match counts.

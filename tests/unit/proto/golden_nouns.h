@@ -277,9 +277,10 @@ static inline void golden_recall_request(struct recall_request *ret_request)
     r->expires_at_ms = 1767323045070;
     r->now_ms = 5000;
     r->before_ms = 300000;
-    r->targets[0].count_id = 0x9969ce7e83c6e6bfU;
-    r->targets[0].key = golden_key("198.51.100.7", 17);
-    r->targets[1].count_id = 0x1f8e202777fa40c7U;
+    r->gap_ms = 2000;
+    (void)prefix_parse(&r->targets[0].prefix, "198.51.100.7");
+    r->targets[1].side = RECALL_SOURCE;
+    (void)prefix_parse(&r->targets[1].prefix, "2001:db8:100::/48");
     r->target_count = 2;
 }
 
@@ -294,25 +295,34 @@ static inline void golden_recall_reply(struct recall_reply *ret_reply)
     r->worker = 2;
     r->covers_now_ms = 4900;
     r->covers_before_ms = 299000;
-    r->rate_share = 0.75;
+    r->workers = 3;
     memset(golden_tuples, 0, sizeof(golden_tuples));
-    golden_tuples[0].target = 1;
-    golden_tuples[0].before = 1;
-    golden_tuples[0].protocol = 17;
-    golden_tuples[0].fragment = 2;
-    golden_tuples[0].ip_version = 4;
-    golden_tuples[0].src_port = 53;
-    golden_tuples[0].dst_port = 33000;
-    golden_tuples[0].tcp_flags = 0x12;
-    golden_tuples[0].length_class = 1400;
-    golden_tuples[0].known = 0x1f;
-    golden_tuples[0].src = prefix_of_host(&(struct ip_addr){ADDR_IPV4, {192, 0, 2, 9}});
-    golden_tuples[0].input_if = 501;
-    golden_tuples[0].bytes = 1.5e6;
-    golden_tuples[0].packets = 1000.5;
-    golden_tuples[0].weight = 2.5;
-    golden_tuples[0].samples = 12;
+    struct recall_tuple *t = &golden_tuples[0];
+    t->kind = (struct recall_kind){.known = 0x1f,
+                                   .folded = 0x200,
+                                   .input_if = 501,
+                                   .src_port = 53,
+                                   .dst_port = 33000,
+                                   .tcp_flags = 0x12,
+                                   .length = 1376,
+                                   .target = 1,
+                                   .before = 1,
+                                   .protocol = 17,
+                                   .fragment = 2,
+                                   .ip_version = 4,
+                                   .tos = 0x28,
+                                   .peer_family = ADDR_IPV4,
+                                   .peer_len = 24,
+                                   .peer = {192, 0, 2}};
+    t->bytes = (struct estimate){1.5e6, 1e6, 2.5e9};
+    t->packets = (struct estimate){1000.5, 500, 2500};
+    t->connections = (struct estimate){12.5, 2, 6.25};
+    t->flows = 40;
+    t->peers = 7.5;
+    t->samples = 12;
     golden_tuples[1].samples = 1;
+    r->totals[0] = (struct recall_total){.target = 1, .before = 1, .peers = 20.5, .one = 32768};
+    r->total_count = 1;
     r->tuples = golden_tuples;
     r->tuple_count = 2;
 }

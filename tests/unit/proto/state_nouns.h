@@ -2,6 +2,7 @@
 #define TESTS_UNIT_PROTO_STATE_NOUNS_H
 
 #include "proto/alarm.h"
+#include "proto/recall.h"
 #include "tests/unit/proto/nouns.h"
 
 /* Nouns of the state server made from a seed. All are zeroed first and filled member by member, so
@@ -178,35 +179,51 @@ static inline void chance_recall_request(uint64_t *seed, struct recall_request *
     r->expires_at_ms = chance_u64(seed);
     r->now_ms = chance_u32(seed);
     r->before_ms = chance_u32(seed);
+    r->gap_ms = chance_u32(seed);
     r->target_count = chance_below(seed, RECALL_TARGETS_MAX + 1);
     for (size_t i = 0; i < r->target_count; i++) {
-        r->targets[i].count_id = chance(seed);
-        r->targets[i].key = chance_key(seed);
+        struct ip_addr addr = chance_addr(seed);
+        r->targets[i].side = (uint8_t)chance_below(seed, 2);
+        r->targets[i].prefix.len = (uint8_t)chance_below(seed, addr_bits(&addr) + 1U);
+        r->targets[i].prefix.addr = addr_masked(&addr, r->targets[i].prefix.len);
     }
+}
+
+static inline struct estimate chance_estimate(uint64_t *seed)
+{
+    return (struct estimate){chance_double(seed), chance_double(seed), chance_double(seed)};
 }
 
 static inline void chance_recall_tuple(uint64_t *seed, struct recall_tuple *tuple)
 {
     static const uint8_t versions[] = {0, 4, 6};
-    tuple->target = (uint32_t)chance_below(seed, RECALL_TARGETS_MAX);
-    tuple->before = (uint8_t)chance_below(seed, 2);
-    tuple->protocol = (uint8_t)chance(seed);
-    tuple->fragment = (uint8_t)chance(seed);
-    tuple->ip_version = versions[chance_below(seed, 3)];
-    tuple->src_port = (uint16_t)chance(seed);
-    tuple->dst_port = (uint16_t)chance(seed);
-    tuple->tcp_flags = (uint16_t)chance(seed);
-    tuple->length_class = (uint16_t)chance(seed);
-    tuple->known = chance_u32(seed);
-    if (tuple->ip_version != 0) {
+    struct recall_kind *kind = &tuple->kind;
+    memset(tuple, 0, sizeof(*tuple));
+    kind->target = (uint8_t)chance_below(seed, RECALL_TARGETS_MAX);
+    kind->before = (uint8_t)chance_below(seed, 2);
+    kind->protocol = (uint8_t)chance(seed);
+    kind->fragment = (uint8_t)chance(seed);
+    kind->ip_version = versions[chance_below(seed, 3)];
+    kind->src_port = (uint16_t)chance(seed);
+    kind->dst_port = (uint16_t)chance(seed);
+    kind->tcp_flags = (uint16_t)chance(seed);
+    kind->length = (uint16_t)chance(seed);
+    kind->tos = (uint8_t)chance(seed);
+    kind->known = chance_u32(seed);
+    kind->folded = chance_u32(seed);
+    if (kind->ip_version != 0) {
         struct ip_addr addr = chance_addr(seed);
-        tuple->src.len = (uint8_t)chance_below(seed, addr_bits(&addr) + 1U);
-        tuple->src.addr = addr_masked(&addr, tuple->src.len);
+        kind->peer_len = (uint8_t)chance_below(seed, addr_bits(&addr) + 1U);
+        addr = addr_masked(&addr, kind->peer_len);
+        kind->peer_family = addr.family;
+        memcpy(kind->peer, addr.octets, sizeof(kind->peer));
     }
-    tuple->input_if = chance_u32(seed);
-    tuple->bytes = chance_double(seed);
-    tuple->packets = chance_double(seed);
-    tuple->weight = chance_double(seed);
+    kind->input_if = chance_u32(seed);
+    tuple->bytes = chance_estimate(seed);
+    tuple->packets = chance_estimate(seed);
+    tuple->connections = chance_estimate(seed);
+    tuple->flows = chance_double(seed);
+    tuple->peers = chance_double(seed);
     tuple->samples = chance_u64(seed);
 }
 
@@ -220,7 +237,14 @@ static inline void chance_recall_reply(uint64_t *seed, size_t tuples,
     r->worker = chance_u32(seed);
     r->covers_now_ms = chance_u32(seed);
     r->covers_before_ms = chance_u32(seed);
-    r->rate_share = (double)chance_below(seed, 1001) / 1000;
+    r->workers = chance_u32(seed);
+    r->total_count = chance_below(seed, RECALL_TOTALS_MAX + 1);
+    for (size_t i = 0; i < r->total_count; i++)
+        r->totals[i] =
+            (struct recall_total){.target = (uint8_t)chance_below(seed, RECALL_TARGETS_MAX),
+                                  .before = (uint8_t)chance_below(seed, 2),
+                                  .peers = chance_double(seed),
+                                  .one = chance_double(seed)};
     r->tuple_count = tuples;
     r->tuples = calloc(tuples + 1, sizeof(r->tuples[0]));
     for (size_t i = 0; i < tuples; i++)
@@ -230,7 +254,8 @@ static inline void chance_recall_reply(uint64_t *seed, size_t tuples,
 static inline bool recall_reply_equal(const struct recall_reply *a, const struct recall_reply *b)
 {
     return memcmp(a, b, offsetof(struct recall_reply, tuples)) == 0 &&
-           a->tuple_count == b->tuple_count &&
+           a->tuple_count == b->tuple_count && a->total_count == b->total_count &&
+           memcmp(a->totals, b->totals, a->total_count * sizeof(a->totals[0])) == 0 &&
            memcmp(a->tuples, b->tuples, a->tuple_count * sizeof(a->tuples[0])) == 0;
 }
 

@@ -1,0 +1,267 @@
+#include "collector/recall/chunk.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_ADDR_BITS = 62 };
+
+size_t chunk_bytes(uint32_t room)
+{
+    return (size_t)room * (sizeof(struct recall_item) + sizeof(uint64_t) + sizeof(uint32_t));
+}
+
+enum status chunk_init(struct recall_chunk *chunk, uint32_t room)
+{
+    atomic_init(&chunk->state, CHUNK_BUSY);
+    chunk->room = room;
+    chunk->count = 0;
+    chunk->items = calloc(room, sizeof(*chunk->items));
+    chunk->keys = calloc(room, sizeof(*chunk->keys));
+    chunk->order = calloc(room, sizeof(*chunk->order));
+    bool made = chunk->items != NULL && chunk->keys != NULL && chunk->order != NULL;
+    return made ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+void chunk_done(struct recall_chunk *chunk)
+{
+    free(chunk->items);
+    free(chunk->keys);
+    free(chunk->order);
+    chunk->items = NULL;
+    chunk->keys = NULL;
+    chunk->order = NULL;
+}
+
+/* --- who has it --- */
+
+bool chunk_pin(struct recall_chunk *chunk)
+{
+    unsigned int state = atomic_load_explicit(&chunk->state, memory_order_acquire);
+    while (state != CHUNK_BUSY)
+        if (atomic_compare_exchange_weak_explicit(&chunk->state, &state, state + 1,
+                                                  memory_order_acquire, memory_order_acquire))
+            return true;
+    return false;
+}
+
+void chunk_unpin(struct recall_chunk *chunk)
+{
+    atomic_fetch_sub_explicit(&chunk->state, 1, memory_order_release);
+}
+
+bool chunk_take(struct recall_chunk *chunk)
+{
+    unsigned int nobody = 0;
+    return atomic_compare_exchange_strong_explicit(&chunk->state, &nobody, CHUNK_BUSY,
+                                                   memory_order_acquire, memory_order_relaxed) ||
+           nobody == CHUNK_BUSY;
+}
+
+void chunk_publish(struct recall_chunk *chunk)
+{
+    atomic_store_explicit(&chunk->state, 0, memory_order_release);
+}
+
+/* --- the index --- */
+
+/* Side, family, and as much of the address as there is room for: in the order of addresses. */
+static uint64_t key_of(uint8_t side, uint8_t ip_version, const uint8_t host[16])
+{
+    uint64_t bits = 0;
+    for (size_t i = 0; i < 8; i++)
+        bits = bits << 8 | host[i];
+    return (uint64_t)(side & 1) << 63 | (uint64_t)(ip_version == 6) << 62 | bits >> 2;
+}
+
+static int by_key(const void *left, const void *right)
+{
+    const struct chunk_rank *a = left, *b = right;
+    if (a->key != b->key)
+        return a->key < b->key ? -1 : 1;
+    return a->item < b->item ? -1 : 1;
+}
+
+static void make_index(struct recall_chunk *chunk, struct chunk_sort *sort)
+{
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        const struct recall_item *item = &chunk->items[i];
+        sort->ranks[i] = (struct chunk_rank){key_of(item->side, item->ip_version, item->host), i};
+    }
+    qsort(sort->ranks, chunk->count, sizeof(*sort->ranks), by_key);
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        chunk->keys[i] = sort->ranks[i].key;
+        chunk->order[i] = sort->ranks[i].item;
+    }
+}
+
+static uint32_t first_from(const struct recall_chunk *chunk, uint64_t key)
+{
+    uint32_t low = 0, high = chunk->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (chunk->keys[middle] < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void chunk_range(const struct recall_chunk *chunk, uint8_t side, const struct ip_prefix *prefix,
+                 uint32_t *ret_begin, uint32_t *ret_end)
+{
+    unsigned int len = prefix->len < KEY_ADDR_BITS ? prefix->len : KEY_ADDR_BITS;
+    uint64_t host_bits = (UINT64_C(1) << KEY_ADDR_BITS) - 1;
+    if (len > 0)
+        host_bits >>= len;
+    uint64_t key = key_of(side, prefix->addr.family, prefix->addr.octets) & ~host_bits;
+    *ret_begin = first_from(chunk, key);
+    *ret_end =
+        key + host_bits == UINT64_MAX ? chunk->count : first_from(chunk, key + host_bits + 1);
+}
+
+/* --- of items --- */
+
+/* Priorities are positive, and the bits of a positive float are in the order of its value. */
+static uint64_t falling(float priority)
+{
+    uint32_t bits;
+    memcpy(&bits, &priority, sizeof(bits));
+    return UINT32_MAX - bits;
+}
+
+void chunk_make(struct recall_chunk *chunk, const struct recall_item *items, uint32_t count,
+                struct chunk_sort *sort)
+{
+    for (uint32_t i = 0; i < count; i++)
+        sort->ranks[i] = (struct chunk_rank){falling(items[i].priority), i};
+    qsort(sort->ranks, count, sizeof(*sort->ranks), by_key);
+    chunk->count = count;
+    for (uint32_t i = 0; i < count; i++)
+        chunk->items[i] = items[sort->ranks[i].item];
+    make_index(chunk, sort);
+}
+
+/* --- of chunks --- */
+
+struct union_host {
+    const struct recall_item *item; /* its highest; NULL: no host */
+    uint32_t count;
+    float threshold;
+};
+
+struct chunk_union {
+    uint32_t cap, mask;
+    uint64_t seed;
+    struct union_host *hosts;
+    uint32_t *host_of; /* of each item taken */
+};
+
+static uint32_t hosts_for(uint32_t room)
+{
+    uint32_t hosts = 16;
+    while (hosts < 2 * room)
+        hosts *= 2;
+    return hosts;
+}
+
+size_t chunk_union_bytes(uint32_t room)
+{
+    return hosts_for(room) * sizeof(struct union_host) + room * sizeof(uint32_t);
+}
+
+struct chunk_union *chunk_union_new(uint32_t room, uint32_t cap, uint64_t seed)
+{
+    struct chunk_union *u = calloc(1, sizeof(*u));
+    if (u == NULL)
+        return NULL;
+    *u = (struct chunk_union){.cap = cap, .mask = hosts_for(room) - 1, .seed = seed};
+    u->hosts = calloc(u->mask + 1, sizeof(*u->hosts));
+    u->host_of = calloc(room, sizeof(*u->host_of));
+    if (u->hosts == NULL || u->host_of == NULL) {
+        chunk_union_free(u);
+        return NULL;
+    }
+    return u;
+}
+
+void chunk_union_free(struct chunk_union *u)
+{
+    if (u == NULL)
+        return;
+    free(u->hosts);
+    free(u->host_of);
+    free(u);
+}
+
+static bool same_host(const struct recall_item *a, const struct recall_item *b)
+{
+    return a->side == b->side && a->ip_version == b->ip_version &&
+           memcmp(a->host, b->host, sizeof(a->host)) == 0;
+}
+
+static uint32_t host_at(const struct chunk_union *u, const struct recall_item *item)
+{
+    uint64_t a, b;
+    memcpy(&a, item->host, 8);
+    memcpy(&b, item->host + 8, 8);
+    a = (a ^ u->seed ^ item->side) * 0x9e3779b97f4a7c15U;
+    b = (b ^ a ^ a >> 29) * 0xbf58476d1ce4e5b9U;
+    uint32_t at = (uint32_t)(b >> 32) & u->mask;
+    while (u->hosts[at].item != NULL && !same_host(u->hosts[at].item, item))
+        at = (at + 1) & u->mask;
+    return at;
+}
+
+enum { UNION_MAX = 64 };
+
+/* The chunk whose next item has the highest priority of all that are left; from_count: none. */
+static size_t highest(struct recall_chunk *const *from, size_t from_count, const uint32_t *next)
+{
+    size_t best = from_count;
+    for (size_t i = 0; i < from_count; i++)
+        if (next[i] < from[i]->count &&
+            (best == from_count ||
+             from[i]->items[next[i]].priority > from[best]->items[next[best]].priority))
+            best = i;
+    return best;
+}
+
+void chunk_unite(struct recall_chunk *chunk, struct recall_chunk *const *from, size_t from_count,
+                 struct chunk_union *u, struct chunk_sort *sort)
+{
+    uint32_t next[UNION_MAX] = {0};
+    float threshold = 0;
+    size_t best;
+    memset(u->hosts, 0, sizeof(*u->hosts) * (u->mask + 1));
+    from_count = from_count < UNION_MAX ? from_count : UNION_MAX;
+    chunk->count = 0;
+    while ((best = highest(from, from_count, next)) < from_count) {
+        const struct recall_item *item = &from[best]->items[next[best]++];
+        uint32_t at = host_at(u, item);
+        struct union_host *host = &u->hosts[at];
+        if (host->count >= u->cap) {
+            host->threshold = fmaxf(host->threshold, item->priority);
+            continue;
+        }
+        if (chunk->count == chunk->room) {
+            threshold = item->priority; /* the highest that the second step refuses */
+            break;
+        }
+        if (host->item == NULL)
+            host->item = item;
+        host->count++;
+        u->host_of[chunk->count] = at;
+        chunk->items[chunk->count++] = *item;
+    }
+    chunk->threshold = threshold;
+    for (size_t i = 0; i < from_count; i++)
+        chunk->threshold = fmaxf(chunk->threshold, from[i]->threshold);
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        struct recall_item *item = &chunk->items[i];
+        item->threshold = fmaxf(item->threshold, threshold);
+        item->threshold = fmaxf(item->threshold, u->hosts[u->host_of[i]].threshold);
+    }
+    make_index(chunk, sort);
+}

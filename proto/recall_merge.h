@@ -1,0 +1,40 @@
+#ifndef PROTO_RECALL_MERGE_H
+#define PROTO_RECALL_MERGE_H
+
+#include "proto/recall.h"
+
+/*
+ * The answers of all workers as one. Their samples are independent, so that estimates add up.
+ *
+ *   recall_merge_init() → recall_merge_add() … recall_merge_end() → recall_merge_done()
+ */
+
+void recall_tuple_add(struct recall_tuple *to, const struct recall_tuple *more);
+/* The kind of what is told of in no other tuple. */
+struct recall_kind recall_kind_rest(uint8_t target, uint8_t before);
+
+struct recall_merge {
+    struct recall_tuple *tuples; /* after recall_merge_end(): by target, now first, most bytes
+                                    first */
+    size_t tuple_count, room;
+    uint32_t *slots;
+    size_t slot_count;
+    struct recall_total totals[RECALL_TOTALS_MAX];
+    size_t total_count;
+    size_t replies;
+    uint32_t covers_now_ms, covers_before_ms; /* the least of all; 0: no reply */
+};
+
+void recall_merge_init(struct recall_merge *merge);
+/* NO_MEMORY: nothing of it was taken. A reply is taken once: who answered is the caller's. */
+enum status recall_merge_add(struct recall_merge *merge, const struct recall_reply *reply);
+void recall_merge_end(struct recall_merge *merge);
+void recall_merge_done(struct recall_merge *merge);
+
+/* Of a target and time; 0: no reply said. */
+double recall_merge_one(const struct recall_merge *merge, uint8_t target, uint8_t before);
+/* Bounds of a tuple's sums, or of several tuples' of one target and time added up. */
+void recall_tuple_bounds(const struct recall_tuple *tuple, double one, double ret_bytes[2],
+                         double ret_packets[2], double ret_connections[2]);
+
+#endif

@@ -1,0 +1,96 @@
+#include "proto/recall_merge.h"
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <string.h>
+
+struct bound_case {
+    char name[48];
+    struct estimate estimate;
+    double one, low, high;
+};
+
+ParameterizedTestParameters(estimate, bounds_are_those_of_the_count)
+{
+    static struct bound_case cases[] = {
+        {"nothing seen, nothing missed", {0, 0, 0}, 0, 0, 0},
+        {"nothing seen: Poisson's 3.69", {0, 0, 0}, 1, 0, 3.69},
+        {"all kept", {500, 500, 0}, 0, 500, 500},
+        {"one seen of weight 10: 0.25 to 55.7", {10, 0, 100}, 10, 0.25, 55.7},
+        {"many: normal", {1000000, 0, 1e8}, 100, 980500, 1019700},
+        {"sure and not", {600, 500, 10000}, 100, 502.5, 1057},
+    };
+    return cr_make_param_array(struct bound_case, cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+ParameterizedTest(struct bound_case *c, estimate, bounds_are_those_of_the_count)
+{
+    double low, high, room = 0.01 * c->high + 0.5;
+    estimate_bounds(&c->estimate, c->one, &low, &high);
+    cr_assert_float_eq(low, c->low, room, "%s: %g", c->name, low);
+    cr_assert_float_eq(high, c->high, room, "%s: %g", c->name, high);
+}
+
+static struct recall_tuple tuple_of(uint8_t target, uint8_t before, uint16_t port, double bytes)
+{
+    struct recall_tuple tuple;
+    memset(&tuple, 0, sizeof(tuple));
+    tuple.kind.target = target;
+    tuple.kind.before = before;
+    tuple.kind.src_port = port;
+    tuple.bytes = (struct estimate){bytes, bytes / 2, bytes};
+    tuple.peers = bytes;
+    tuple.samples = 1;
+    return tuple;
+}
+
+Test(recall_merge, adds_up_what_is_alike_and_puts_the_heaviest_first)
+{
+    struct recall_tuple first[] = {tuple_of(0, 0, 53, 10), tuple_of(1, 0, 53, 7),
+                                   tuple_of(0, 1, 53, 5)};
+    struct recall_tuple second[] = {tuple_of(0, 0, 123, 100), tuple_of(0, 0, 53, 20)};
+    struct recall_reply a = {.tuples = first, .tuple_count = 3, .covers_now_ms = 5000};
+    struct recall_reply b = {.tuples = second, .tuple_count = 2, .covers_now_ms = 4000};
+    struct recall_merge merge;
+    a.totals[0] = (struct recall_total){.target = 0, .peers = 3, .one = 8};
+    b.totals[0] = (struct recall_total){.target = 0, .peers = 2, .one = 9};
+    a.total_count = b.total_count = 1;
+    recall_merge_init(&merge);
+    cr_assert_eq(recall_merge_add(&merge, &a), STATUS_OK);
+    cr_assert_eq(recall_merge_add(&merge, &b), STATUS_OK);
+    recall_merge_end(&merge);
+    cr_assert_eq(merge.replies, 2);
+    cr_assert_eq(merge.covers_now_ms, 4000);
+    cr_assert_eq(merge.tuple_count, 4);
+    cr_assert_eq(merge.tuples[0].kind.src_port, 123);
+    cr_assert_float_eq(merge.tuples[1].bytes.value, 30, 1e-9);
+    cr_assert_float_eq(merge.tuples[1].bytes.sure, 15, 1e-9);
+    cr_assert_float_eq(merge.tuples[1].peers, 20, 1e-9); /* perhaps the same addresses */
+    cr_assert_eq(merge.tuples[1].samples, 2);
+    cr_assert_eq(merge.tuples[2].kind.before, 1);
+    cr_assert_eq(merge.tuples[3].kind.target, 1);
+    cr_assert_float_eq(recall_merge_one(&merge, 0, 0), 9, 1e-9);
+    cr_assert_float_eq(merge.totals[0].peers, 3, 1e-9);
+    recall_merge_done(&merge);
+}
+
+Test(recall_merge, takes_many_replies)
+{
+    enum { REPLIES = 40, TUPLES = 1000 };
+    static struct recall_tuple tuples[TUPLES];
+    struct recall_merge merge;
+    recall_merge_init(&merge);
+    for (uint16_t r = 0; r < REPLIES; r++) {
+        struct recall_reply reply = {.tuples = tuples, .tuple_count = TUPLES};
+        for (uint16_t i = 0; i < TUPLES; i++)
+            tuples[i] = tuple_of(0, 0, (uint16_t)(i + 100 * r), 1);
+        cr_assert_eq(recall_merge_add(&merge, &reply), STATUS_OK);
+    }
+    recall_merge_end(&merge);
+    double sum = 0;
+    for (size_t i = 0; i < merge.tuple_count; i++)
+        sum += merge.tuples[i].bytes.value;
+    cr_assert_eq(merge.tuple_count, TUPLES + 100 * (REPLIES - 1));
+    cr_assert_float_eq(sum, REPLIES * TUPLES, 1e-6);
+    recall_merge_done(&merge);
+}
