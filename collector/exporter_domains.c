@@ -28,6 +28,20 @@ static void add_refused(struct text *text, const struct decode_counts *counts)
     text_add(text, "}");
 }
 
+static void add_sources(struct text *text, const struct decode_domain_info *domain)
+{
+    struct decode_source_info worst[DECODE_SOURCES_TOLD];
+    size_t count = decode_sources(domain, worst, DECODE_SOURCES_TOLD);
+    text_addf(text, ",\"sources\":%" PRIu32 ",\"samples_lost\":%" PRIu64 ",\"source_list\":[",
+              domain->sources, domain->counts.samples_lost);
+    for (size_t i = 0; i < count; i++)
+        text_addf(text,
+                  "%s{\"class\":%" PRIu32 ",\"index\":%" PRIu32 ",\"rate\":%" PRIu32
+                  ",\"samples_lost\":%" PRIu32 "}",
+                  i == 0 ? "" : ",", worst[i].class, worst[i].index, worst[i].rate, worst[i].lost);
+    text_add(text, "]");
+}
+
 static void add_templates(struct adding *adding, const struct decode_template_info *templates,
                           size_t count)
 {
@@ -69,6 +83,8 @@ static void on_domain(void *owner, const struct decode_domain_info *domain,
               c->sequence_resets, c->restarts, domain->sampling.contradictions, domain->templates,
               domain->samplers, domain->last_ms + adding->wall_less_mono_ms);
     add_refused(text, c);
+    if (domain->format == FORMAT_SFLOW5)
+        add_sources(text, domain);
     add_templates(adding, templates, count);
     text_add(text, "}");
 }

@@ -225,6 +225,8 @@ static void write_hash(struct out_exporters *out, const struct decode_exporter_i
     add_number(&f, "sequence_lost", info->counts.sequence_lost);
     add_number(&f, "sequence_late", info->counts.sequence_late);
     add_number(&f, "sequence_resets", info->counts.sequence_resets);
+    if (info->formats >> FORMAT_SFLOW5 & 1)
+        add_number(&f, "samples_lost", info->counts.samples_lost);
     add_number(&f, "restarts", info->counts.restarts);
     add_number(&f, "two_senders", info->two_senders);
     if (info->active_timeout_ms > 0)

@@ -111,6 +111,7 @@ enum status worker_input_open(struct worker_input *in, const struct worker_optio
                                    .templates_per_domain = c->limits.templates_per_domain,
                                    .fields_per_template = c->limits.fields_per_template,
                                    .samplers_per_domain = c->limits.samplers_per_domain,
+                                   .sources_per_domain = c->limits.sources_per_domain,
                                    .flow_totals = c->limits.flow_totals,
                                    .held_bytes = c->limits.hold_back_bytes};
     struct tally_options tally = tally_options_of(options);

@@ -75,7 +75,8 @@ static const char *format_label(unsigned int format)
 
 void worker_metrics_declare(void)
 {
-    static const char *const evictions[] = {"exporter", "domain", "template", "sampler", "total"};
+    static const char *const evictions[] = {"exporter", "domain", "template",
+                                            "sampler",  "source", "total"};
     static const char *const holdings[] = {"kept", "decoded", "dropped"};
     static struct metric_family *const all[] = {
         &datagrams,
@@ -173,6 +174,7 @@ static void tell_decode(const struct decode_counters *now, const struct decode_c
     more_at(&evicted, "domain", now->evicted_domains, before->evicted_domains);
     more_at(&evicted, "template", now->evicted_templates, before->evicted_templates);
     more_at(&evicted, "sampler", now->evicted_samplers, before->evicted_samplers);
+    more_at(&evicted, "source", now->evicted_sources, before->evicted_sources);
     more_at(&evicted, "total", now->evicted_totals, before->evicted_totals);
 }
 

@@ -193,6 +193,18 @@ static void add_oldest(struct grid *grid, const json_t *domain, uint64_t now_ms)
     grid_add(grid, oldest_ms != 0 ? show_age(oldest_ms, now_ms, age) : "");
 }
 
+/* "3 datagrams, 12 samples": those within datagrams that came are missed by sFlow's sources only.
+ */
+static void add_lost(struct grid *grid, const json_t *domain)
+{
+    double lost = show_number(domain, "sequence_lost");
+    const char *unit = show_string(domain, "sequence_unit");
+    if (show_member(domain, "samples_lost") != NULL)
+        grid_addf(grid, "%.0f %s, %.0f samples", lost, unit, show_number(domain, "samples_lost"));
+    else
+        grid_addf(grid, "%.0f %s", lost, unit);
+}
+
 static void add_domain(struct grid *grid, const json_t *exporter, const json_t *domain,
                        uint64_t now_ms)
 {
@@ -209,8 +221,7 @@ static void add_domain(struct grid *grid, const json_t *exporter, const json_t *
     add_number(grid, domain, "templates");
     add_oldest(grid, domain, now_ms);
     add_number(grid, domain, "records");
-    grid_addf(grid, "%.0f %s", show_number(domain, "sequence_lost"),
-              show_string(domain, "sequence_unit"));
+    add_lost(grid, domain);
     add_refusals(grid, domain);
     grid_add(grid, show_age(show_u64(domain, "last_seen"), now_ms, age));
 }

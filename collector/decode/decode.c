@@ -24,6 +24,8 @@ static struct decode_limits limits_or_defaults(const struct decode_limits *given
         l.fields_per_template = FIELDS_CEILING;
     if (l.samplers_per_domain == 0)
         l.samplers_per_domain = 256;
+    if (l.sources_per_domain == 0)
+        l.sources_per_domain = 1024;
     if (l.flow_totals == 0)
         l.flow_totals = 65536;
     if (l.held_bytes_per_exporter == 0)

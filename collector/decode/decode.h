@@ -24,6 +24,7 @@ struct decode_limits {              /* 0: the default in brackets */
     uint32_t templates_per_domain;  /* 512 */
     uint32_t fields_per_template;   /* 256 */
     uint32_t samplers_per_domain;   /* 256 */
+    uint32_t sources_per_domain;    /* 1024: of an sFlow agent */
     uint32_t flow_totals;           /* 65536: flows whose octets are told more than once */
     size_t held_bytes;              /* of data sets that wait for their template; 0: none waits */
     size_t held_bytes_per_exporter; /* an eighth of that */
@@ -99,7 +100,8 @@ struct decode_counters {
     uint64_t
         restored_dropped; /* of these and of those before an exporter's restart: contradicted */
     uint64_t evicted_exporters, evicted_domains, evicted_templates, evicted_samplers;
-    uint64_t evicted_totals;
+    uint64_t evicted_totals, evicted_sources;
+    uint64_t samples_lost; /* of sFlow, by the numbers of each source */
 };
 const struct decode_counters *decode_counters(const struct decode *decode);
 size_t decode_memory(const struct decode *decode);    /* octets of domains, templates, samplers */
@@ -109,6 +111,7 @@ uint64_t decode_changes(const struct decode *decode); /* grows when what a snaps
 struct decode_counts {
     uint64_t datagrams, records, refused[DECODE_REASON_COUNT];
     uint64_t sequence_lost, sequence_late, sequence_resets, restarts;
+    uint64_t samples_lost; /* of sFlow, by the numbers of each source */
 };
 
 /* Two that say a rate for the same records, and not the same one. */
@@ -130,7 +133,7 @@ struct decode_domain_info {
     struct ip_addr agent; /* sFlow */
     int64_t last_ms;
     struct decode_counts counts;
-    uint32_t templates, samplers;
+    uint32_t templates, samplers, sources;
     double sampling_rate;    /* of its last record; 0: not known */
     uint8_t sampling_source; /* enum sampling_source */
     double header_rate;      /* that its last header said; 0: none */
@@ -164,6 +167,16 @@ struct decode_template_info {
     bool options;
     int64_t told_ms; /* on the clock of now_ms; below 0: before it began */
 };
+/* A data source of an sFlow agent. */
+struct decode_source_info {
+    uint32_t class, index;
+    uint32_t rate, lost; /* of its last sample; samples, by its own numbers */
+};
+/* Those that miss most samples, the worst first; how many. For a domain of decode_domains(). */
+enum { DECODE_SOURCES_TOLD = 8 };
+size_t decode_sources(const struct decode_domain_info *domain, struct decode_source_info *ret_worst,
+                      size_t max);
+
 /* Calls for an exporter's domains, at most domains_max from the one heard last, each with its
  * templates, as many as fit from the one used last. */
 enum { DECODE_TEMPLATES_TOLD = 16 };

@@ -89,3 +89,20 @@ void decode_domains(const struct decode_exporter *exporter, size_t domains_max,
         on_domain(owner, &domain->info, told, count);
     }
 }
+
+size_t decode_sources(const struct decode_domain_info *info, struct decode_source_info *ret_worst,
+                      size_t max)
+{
+    const struct decode_domain *domain =
+        (const struct decode_domain *)(const void *)((const char *)info -
+                                                     offsetof(struct decode_domain, info));
+    struct flow_source worst[DECODE_SOURCES_TOLD];
+    size_t count = sources_worst(&domain->sources, worst,
+                                 max < DECODE_SOURCES_TOLD ? max : DECODE_SOURCES_TOLD);
+    for (size_t i = 0; i < count; i++)
+        ret_worst[i] = (struct decode_source_info){.class = (uint32_t)(worst[i].id >> 32),
+                                                   .index = (uint32_t)worst[i].id,
+                                                   .rate = worst[i].rate,
+                                                   .lost = worst[i].lost};
+    return count;
+}

@@ -148,29 +148,34 @@ void sampling_own(struct decode_context *context, struct flow_record *flow, doub
     set_rate(flow, rate, source);
 }
 
-static bool make_source_rates(struct decode_context *context)
+void sampling_note_source(struct decode_context *context, const struct source_sample *sample)
 {
     struct decode_domain *domain = context->domain;
-    const size_t bytes = SOURCE_RATES * sizeof(*domain->source_rates);
-    domain->source_rates = calloc(1, bytes);
-    if (domain->source_rates == NULL)
-        return false;
-    room_take(context->decode, domain, bytes);
-    room_trim(context->decode, domain);
-    return true;
-}
-
-void sampling_note_source(struct decode_context *context, uint64_t source, uint32_t rate)
-{
-    struct decode_domain *domain = context->domain;
-    if (domain->source_rates == NULL && !make_source_rates(context))
+    struct decode *decode = context->decode;
+    size_t bytes = sources_bytes(&domain->sources);
+    bool evicted;
+    if (sample->rate == 0)
         return;
-    struct source_rate *known = &domain->source_rates[source % SOURCE_RATES];
-    if (known->rate == rate && known->source == source)
+    struct flow_source *source =
+        sources_enter(&domain->sources, sample->id, decode->limits.sources_per_domain, &evicted);
+    if (source == NULL) {
+        state_refuse(context, DECODE_NO_MEMORY);
         return;
-    if (known->source == source && known->rate != 0 && rate != 0)
-        note_change(context, known->rate, rate);
-    *known = (struct source_rate){.source = source, .rate = rate};
+    }
+    uint32_t lost = sources_judge(source, sample->number);
+    if (source->rate != 0 && source->rate != sample->rate)
+        note_change(context, source->rate, sample->rate);
+    source->rate = sample->rate;
+    source->last_ms = (int64_t)context->now_ms;
+    domain->info.counts.samples_lost += lost;
+    decode->counters.samples_lost += lost;
+    decode->counters.evicted_sources += evicted;
+    domain->info.sources = domain->sources.count;
+    bytes = sources_bytes(&domain->sources) - bytes;
+    if (bytes > 0) {
+        room_take(decode, domain, bytes);
+        room_trim(decode, domain);
+    }
 }
 
 /* What options say of this record; NULL: nothing. */

@@ -17,9 +17,13 @@ void sampling_base(struct decode_context *context, struct flow_record *flow);
 /* A rate found in the sample or header itself, after sampling_base(). */
 void sampling_own(struct decode_context *context, struct flow_record *flow, double rate,
                   enum sampling_source source);
-/* A sample of sFlow: each of an agent's sources has a rate of its own. Of those that share a place
- * in memory only the last is known. */
-void sampling_note_source(struct decode_context *context, uint64_t source, uint32_t rate);
+/* A flow sample of sFlow: each of an agent's sources has a rate of its own, and numbers of its own.
+ */
+struct source_sample {
+    uint64_t id; /* class << 32 | index */
+    uint32_t rate, number;
+};
+void sampling_note_source(struct decode_context *context, const struct source_sample *sample);
 /* For a record whose template holds a rate or a sampler's id, or in a domain with samplers by
  * interface, line card or template. */
 void sampling_of_record(struct decode_context *context, const struct decode_plan *plan,

@@ -48,6 +48,12 @@ static uint32_t read_interface(struct wire_reader *r, bool expanded, uint32_t *r
     return word & 0x3fffffff;
 }
 
+/* A plain sample's source has its class in the first octet, an expanded one's in a word. */
+static uint64_t source_of(uint32_t word)
+{
+    return (uint64_t)(word >> 24) << 32 | (word & 0xffffff);
+}
+
 static void set_interfaces(struct flow_record *flow, uint32_t in_format, uint32_t in,
                            uint32_t out_format, uint32_t out)
 {
@@ -76,16 +82,16 @@ static inline __attribute__((always_inline)) void read_flow_sample(struct decode
         state_refuse(context, DECODE_SAMPLE);
         return;
     }
-    wire_skip(&head, 4);
-    uint64_t source = expanded ? wire_u64(&head) : wire_u32(&head);
-    uint32_t rate = wire_u32(&head);
+    struct source_sample sample = {.number = wire_u32(&head)};
+    sample.id = expanded ? wire_u64(&head) : source_of(wire_u32(&head));
+    sample.rate = wire_u32(&head);
     wire_skip(&head, 8);
     uint32_t in = read_interface(&head, expanded, &in_format);
     uint32_t out = read_interface(&head, expanded, &out_format);
     uint32_t records = wire_u32(&head);
     set_interfaces(&flow, in_format, in, out_format, out);
-    sampling_note_source(context, source, rate);
-    sampling_own(context, &flow, rate, SAMPLING_SAMPLE);
+    sampling_note_source(context, &sample);
+    sampling_own(context, &flow, sample.rate, SAMPLING_SAMPLE);
     sflow_read_records(context, r, records, &flow);
     record_tidy(&flow);
     record_give(context, &flow);

@@ -73,6 +73,7 @@ void state_add_counts(struct decode_counts *sum, const struct decode_counts *mor
     sum->sequence_late += more->sequence_late;
     sum->sequence_resets += more->sequence_resets;
     sum->restarts += more->restarts;
+    sum->samples_lost += more->samples_lost;
 }
 
 void state_clear_domain(struct decode *decode, struct decode_domain *domain)
@@ -83,8 +84,8 @@ void state_clear_domain(struct decode *decode, struct decode_domain *domain)
     held_drop_domain(decode, domain);
     room_give(decode, domain, domain->bytes - sizeof(*domain)); /* what is left: samplers */
     sampling_forget(domain);
-    free(domain->source_rates);
-    domain->source_rates = NULL;
+    sources_clear(&domain->sources);
+    domain->info.sources = 0;
     decode->changes++;
 }
 
@@ -176,6 +177,7 @@ static struct decode_domain *domain_new(struct decode_context *context, const ui
     chain_init(&domain->of_kind[true]);
     domain->secret = (uint32_t)decode->secret;
     samplers_init(&domain->samplers, decode->secret);
+    sources_init(&domain->sources, decode->secret);
     room_enter_domain(decode, domain);
     room_trim(decode, domain);
     domain->info.format = context->format;

@@ -6,6 +6,7 @@
 #include "collector/decode/plan.h"
 #include "collector/decode/samplers.h"
 #include "collector/decode/sequence.h"
+#include "collector/decode/sources.h"
 #include "common/base/table.h"
 
 /*
@@ -33,13 +34,6 @@ struct decode_template {
     struct decode_plan *plan;
 };
 
-/* The rate of an sFlow data source as its last sample said it. */
-enum { SOURCE_RATES = 64 };
-struct source_rate {
-    uint64_t source;
-    uint32_t rate; /* 0: none yet */
-};
-
 enum { TEMPLATE_BUCKET_BITS = 5, TEMPLATE_BUCKETS = 1 << TEMPLATE_BUCKET_BITS };
 
 /* What the newest header of a domain said, by which the next one is known to go on from it. */
@@ -60,10 +54,10 @@ struct decode_domain {
     struct chain of_kind[2]; /* [true]: options templates */
     uint32_t secret;         /* odd */
     struct samplers samplers;
-    struct source_rate *source_rates; /* SOURCE_RATES of them; NULL until a sample came */
-    double only_rate;                 /* the rate that all samplers agree on; 0: none or several */
-    bool rate_stale;                  /* samplers have changed since only_rate was worked out */
-    uint64_t boot_ms;                 /* systemInitTimeMilliseconds from options; 0: not told */
+    struct sources sources;
+    double only_rate;    /* the rate that all samplers agree on; 0: none or several */
+    bool rate_stale;     /* samplers have changed since only_rate was worked out */
+    uint64_t boot_ms;    /* systemInitTimeMilliseconds from options; 0: not told */
     uint64_t started_ms; /* Unix time at which a NetFlow 9 header's uptime began; 0: not told */
     size_t bytes;        /* its own, and those of templates and samplers */
     struct sequence sequence;

@@ -18,6 +18,7 @@ static const struct config_range keys_range = {1000, 100 * 1000 * 1000ULL,
                                                "a count from 1000 to 100M"};
 static const struct config_range limit_range = {1, 100 * 1000, "a number from 1 to 100000"};
 static const struct config_range few_range = {1, 4096, "a number from 1 to 4096"};
+static const struct config_range sources_range = {16, 65536, "a number from 16 to 65536"};
 static const struct config_range hold_range = {0, 64 << 20,
                                                "a size from 0B to 64MiB with its unit"};
 static const struct config_range memory_range = {1 << 20, 1ULL << 44,
@@ -81,6 +82,8 @@ static const struct config_key limit_keys[] = {
      "fields of one template", 0},
     {"samplers_per_domain", read_u32, AT(limits.samplers_per_domain), &few_range, "256",
      "samplers and selectors of one domain", 0},
+    {"sources_per_domain", read_u32, AT(limits.sources_per_domain), &sources_range, "1024",
+     "data sources of one sFlow agent whose rate and sample numbers are known", 0},
     {"flow_totals", read_u32, AT(limits.flow_totals), &limit_range, "65536",
      "flows of a worker whose octets are told again and again as totals, or by a firewall's "
      "events: "

@@ -55,6 +55,7 @@ static const struct fixed fixed[] = {
           "collector.limits.fields_per_template"),
     VALUE("collector", collector.limits.samplers_per_domain,
           "collector.limits.samplers_per_domain"),
+    VALUE("collector", collector.limits.sources_per_domain, "collector.limits.sources_per_domain"),
     VALUE("collector", collector.limits.flow_totals, "collector.limits.flow_totals"),
     VALUE("collector", collector.limits.hold_back_bytes, "collector.limits.hold_back"),
     STRING("aggregator", aggregator.name, "aggregator.name"),

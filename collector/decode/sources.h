@@ -1,0 +1,41 @@
+#ifndef COLLECTOR_DECODE_SOURCES_H
+#define COLLECTOR_DECODE_SOURCES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The data sources of one sFlow agent: each samples at a rate of its own and numbers its samples by
+ * itself, so that samples which are missing show even where no datagram is. There are as many
+ * places as sources need, up to a limit; then the one of a few that was heard longest ago goes.
+ */
+struct flow_source {
+    uint64_t id;   /* class << 32 | index */
+    uint32_t rate; /* of its last sample; 0: none yet, and none is here */
+    uint32_t next; /* the number that its next sample should have */
+    uint32_t lost, resets;
+    int64_t last_ms;
+};
+
+struct sources {
+    struct flow_source *items;
+    uint32_t bits; /* 1 << bits sets */
+    uint32_t count;
+    uint64_t secret; /* odd */
+};
+
+void sources_init(struct sources *sources, uint64_t secret);
+void sources_clear(struct sources *sources); /* gives the memory back too */
+size_t sources_bytes(const struct sources *sources);
+
+/* Its place, new (rate 0) where it was not known. NULL: out of memory. */
+struct flow_source *sources_enter(struct sources *sources, uint64_t id, uint32_t max,
+                                  bool *ret_evicted);
+/* A sample's number: how many are missing before it. */
+uint32_t sources_judge(struct flow_source *source, uint32_t number);
+
+/* Those that miss most samples, the worst first, at most max; how many. */
+size_t sources_worst(const struct sources *sources, struct flow_source *ret_worst, size_t max);
+
+#endif
