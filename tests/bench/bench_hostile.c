@@ -62,7 +62,7 @@ static void feed(struct run *run, const struct hostile *hostile,
 
 static void measure(struct cost *cost, const struct model *model, const struct hostile *hostile)
 {
-    struct run run = {.decode = hostile_decoder(),
+    struct run run = {.decode = hostile_decoder(cost->of),
                       .tally = tally_new(&(struct tally_options){.model = model,
                                                                  .max_keys = 1000000,
                                                                  .live_workers = 1,

@@ -14,9 +14,12 @@ const struct hostile_case *hostile_case_at(size_t index)
     return NULL;
 }
 
-struct decode *hostile_decoder(void)
+struct decode *hostile_decoder(const struct hostile_case *which)
 {
-    return decode_new(&(struct decode_limits){.exporters = 2, .held_bytes = HOSTILE_HELD}, 1);
+    return decode_new(&(struct decode_limits){.exporters = 2,
+                                              .held_bytes = HOSTILE_HELD,
+                                              .memory_bytes = which->memory_bytes},
+                      1);
 }
 
 void hostile_make(struct hostile *ret_hostile, const struct hostile_case *which)

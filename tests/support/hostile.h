@@ -27,13 +27,14 @@ struct hostile_case {
     /* What one datagram may have to work off beside its own octets, because others left it: held
      * sets that are decoded now, state that is freed. In octets of theirs. */
     size_t left_behind;
+    size_t memory_bytes; /* the decoder's limit; 0: the usual one */
 };
 const struct hostile_case *hostile_case_at(size_t index); /* NULL: there are no more */
 
 enum { HOSTILE_DATAGRAM_MAX = 65507, HOSTILE_HELD = 1 << 20 };
 /* A decoder with the limits of a default configuration; only two exporters, so that the third
  * pushes out one. */
-struct decode *hostile_decoder(void);
+struct decode *hostile_decoder(const struct hostile_case *which);
 void hostile_make(struct hostile *ret_hostile, const struct hostile_case *which);
 void hostile_done(struct hostile *hostile);
 

@@ -155,18 +155,18 @@ static void make_extensions(struct hostile *h)
 }
 
 static const struct hostile_case cases[] = {
-    {FORMAT_NETFLOW5, "as many records as fit", make_netflow5, 0},
-    {FORMAT_SFLOW5, "flow samples without records", make_samples, 0},
-    {FORMAT_SFLOW5, "empty samples of no known kind", make_unknown_samples, 0},
-    {FORMAT_SFLOW5, "discarded packets without records", make_discards, 0},
-    {FORMAT_SFLOW5, "counter samples without records", make_counters, 0},
-    {FORMAT_SFLOW5, "one sample of empty records", make_empty_records, 0},
-    {FORMAT_SFLOW5, "one sample of broken headers", make_broken_records, 0},
-    {FORMAT_SFLOW5, "one sample of sampled IPv4 records", make_sampled_ip, 0},
-    {FORMAT_SFLOW5, "one sample of IPv4 headers", make_headers, 0},
-    {FORMAT_SFLOW5, "one path of empty segments", make_paths, 0},
-    {FORMAT_SFLOW5, "one stack of MPLS labels", make_labels, 0},
-    {FORMAT_SFLOW5, "one stack of VLAN tags", make_tags, 0},
-    {FORMAT_SFLOW5, "IPv6 extension headers", make_extensions, 0},
+    {FORMAT_NETFLOW5, "as many records as fit", make_netflow5, 0, 0},
+    {FORMAT_SFLOW5, "flow samples without records", make_samples, 0, 0},
+    {FORMAT_SFLOW5, "empty samples of no known kind", make_unknown_samples, 0, 0},
+    {FORMAT_SFLOW5, "discarded packets without records", make_discards, 0, 0},
+    {FORMAT_SFLOW5, "counter samples without records", make_counters, 0, 0},
+    {FORMAT_SFLOW5, "one sample of empty records", make_empty_records, 0, 0},
+    {FORMAT_SFLOW5, "one sample of broken headers", make_broken_records, 0, 0},
+    {FORMAT_SFLOW5, "one sample of sampled IPv4 records", make_sampled_ip, 0, 0},
+    {FORMAT_SFLOW5, "one sample of IPv4 headers", make_headers, 0, 0},
+    {FORMAT_SFLOW5, "one path of empty segments", make_paths, 0, 0},
+    {FORMAT_SFLOW5, "one stack of MPLS labels", make_labels, 0, 0},
+    {FORMAT_SFLOW5, "one stack of VLAN tags", make_tags, 0, 0},
+    {FORMAT_SFLOW5, "IPv6 extension headers", make_extensions, 0, 0},
 };
 const struct hostile_list hostile_packets = {cases, sizeof(cases) / sizeof(cases[0])};

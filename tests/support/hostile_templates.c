@@ -209,20 +209,53 @@ static void make_new_domain(struct hostile *h)
     hostile_end_sets(h, &w, 1);
 }
 
+/* Each template takes the place of another. */
+static void make_templates_in_full_memory(struct hostile *h)
+{
+    tell_templates(h, 1);
+    for (uint32_t domain = 0; domain < 2; domain++) {
+        struct wire_writer w = hostile_begin_sets(h, FORMAT_NETFLOW9, domain);
+        size_t set = hostile_begin_set(&w, 0);
+        fill_with_templates(&w, 1, 1);
+        hostile_end_set(&w, set);
+        hostile_end_sets(h, &w, 2);
+    }
+}
+
+static void make_samplers_in_full_memory(struct hostile *h)
+{
+    tell_templates(h, 1);
+    make_templates(h);
+    for (uint32_t domain = 64; domain < 66; domain++) {
+        struct wire_writer w = hostile_begin_sets(h, FORMAT_IPFIX, domain);
+        size_t set = hostile_begin_set(&w, 3);
+        hostile_put_options_template(&w, FORMAT_IPFIX, FIRST_ID, sampler_options, 2);
+        hostile_end_set(&w, set);
+        set = hostile_begin_set(&w, FIRST_ID);
+        for (uint16_t i = 0; hostile_left(&w) >= 4; i++)
+            wire_put_u32(&w, (uint32_t)i << 16 | 2);
+        hostile_end_set(&w, set);
+        hostile_end_sets(h, &w, 2);
+    }
+}
+
 static const struct hostile_case cases[] = {
-    {FORMAT_NETFLOW9, "templates of one field", make_templates, 0},
-    {FORMAT_NETFLOW9, "templates of one field, ids 32 apart", make_like_templates, 0},
-    {FORMAT_NETFLOW9, "templates of 256 fields", make_wide_templates, 0},
-    {FORMAT_NETFLOW9, "one template that always changes", make_changing_template, 0},
-    {FORMAT_NETFLOW9, "empty sets of 512 templates", make_empty_sets, 0},
-    {FORMAT_NETFLOW9, "an exporter that pushes out 32,768 templates", make_new_exporter, 1 << 18},
-    {FORMAT_NETFLOW9, "a domain that pushes out 512 templates", make_new_domain, 1 << 12},
-    {FORMAT_IPFIX, "withdrawals of all, beside 512 templates", make_withdraw_all, 0},
-    {FORMAT_IPFIX, "templates and withdrawals of all", make_define_withdraw_all, 0},
-    {FORMAT_IPFIX, "sets before their template", make_unknown, 0},
-    {FORMAT_IPFIX, "withdrawals beside held sets", make_withdraw_beside_held, 0},
-    {FORMAT_IPFIX, "withdrawals of all beside held sets", make_withdraw_all_beside_held, 0},
-    {FORMAT_IPFIX, "templates beside held sets", make_templates_beside_held, 0},
-    {FORMAT_IPFIX, "a template that held sets wait for", make_held, HOSTILE_HELD / 8},
+    {FORMAT_NETFLOW9, "templates of one field", make_templates, 0, 0},
+    {FORMAT_NETFLOW9, "templates of one field, ids 32 apart", make_like_templates, 0, 0},
+    {FORMAT_NETFLOW9, "templates of 256 fields", make_wide_templates, 0, 0},
+    {FORMAT_NETFLOW9, "one template that always changes", make_changing_template, 0, 0},
+    {FORMAT_NETFLOW9, "empty sets of 512 templates", make_empty_sets, 0, 0},
+    {FORMAT_NETFLOW9, "an exporter that pushes out 32,768 templates", make_new_exporter, 1 << 18,
+     0},
+    {FORMAT_NETFLOW9, "a domain that pushes out 512 templates", make_new_domain, 1 << 12, 0},
+    {FORMAT_IPFIX, "withdrawals of all, beside 512 templates", make_withdraw_all, 0, 0},
+    {FORMAT_IPFIX, "templates and withdrawals of all", make_define_withdraw_all, 0, 0},
+    {FORMAT_IPFIX, "sets before their template", make_unknown, 0, 0},
+    {FORMAT_IPFIX, "withdrawals beside held sets", make_withdraw_beside_held, 0, 0},
+    {FORMAT_IPFIX, "withdrawals of all beside held sets", make_withdraw_all_beside_held, 0, 0},
+    {FORMAT_IPFIX, "templates beside held sets", make_templates_beside_held, 0, 0},
+    {FORMAT_IPFIX, "a template that held sets wait for", make_held, HOSTILE_HELD / 8, 0},
+    {FORMAT_NETFLOW9, "templates while memory is full", make_templates_in_full_memory, 0, 1 << 16},
+    {FORMAT_IPFIX, "samplers while memory is full", make_samplers_in_full_memory, 0, 1 << 16},
 };
 const struct hostile_list hostile_templates = {cases, sizeof(cases) / sizeof(cases[0])};

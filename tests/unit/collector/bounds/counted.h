@@ -22,6 +22,7 @@ struct counted {
     struct tally *tally;
     struct tally_exporter *sender;
     uint64_t now_ms, records;
+    enum decode_trust trust; /* of whom comes next */
 };
 
 static inline void counted_init(struct counted *c, struct decode *decode)
@@ -71,7 +72,7 @@ static inline void counted_on_late(void *owner, const struct flow_record *flow, 
 static inline enum decode_reason counted_feed(struct counted *c, const struct ip_addr *from,
                                               const uint8_t *bytes, size_t len)
 {
-    struct decode_source source = {.addr = *from};
+    struct decode_source source = {.addr = *from, .trust = c->trust};
     struct decode_sink sink = {
         .on_record = counted_on_record, .on_late = counted_on_late, .owner = c};
     c->sender = tally_exporter(c->tally, from, c->now_ms);

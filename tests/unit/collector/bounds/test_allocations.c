@@ -125,6 +125,9 @@ static size_t refused_for(enum decode_reason reason, uint8_t *bytes)
 {
     struct wire_writer w = wire_writer_of(bytes, ROOM);
     switch (reason) {
+    case DECODE_EXPORTERS: /* it depends on the sender */
+        w = v9(bytes);
+        break;
     case DECODE_OK:
     case DECODE_NO_MEMORY:
     case DECODE_REASON_COUNT:
@@ -189,14 +192,20 @@ Test(allocations, nothing_that_is_refused_takes_memory)
 {
     struct counted c;
     uint8_t bytes[ROOM];
-    struct ip_addr from = addr_from_ipv4(0xc0000201);
-    counted_init(&c, decode_new(&(struct decode_limits){.held_bytes = HOSTILE_HELD}, 1));
+    struct ip_addr known = addr_from_ipv4(0xc0000201), stranger = addr_from_ipv4(0xc0000202);
+    counted_init(
+        &c, decode_new(&(struct decode_limits){.exporters = 1, .held_bytes = HOSTILE_HELD}, 1));
     for (int round = 0; round < 1000; round++) {
         size_t before = allocations;
-        for (int i = DECODE_OK + 1; i < DECODE_NO_MEMORY; i++) {
+        for (int i = DECODE_OK + 1; i < DECODE_REASON_COUNT; i++) {
             enum decode_reason reason = (enum decode_reason)i;
-            cr_assert_eq(counted_feed(&c, &from, bytes, refused_for(reason, bytes)), reason, "%s",
-                         decode_reason_name(reason));
+            bool is_stranger = reason == DECODE_EXPORTERS;
+            if (reason == DECODE_NO_MEMORY)
+                continue;
+            c.trust = is_stranger ? DECODE_UNLISTED : DECODE_BY_ADDRESS;
+            cr_assert_eq(counted_feed(&c, is_stranger ? &stranger : &known, bytes,
+                                      refused_for(reason, bytes)),
+                         reason, "%s", decode_reason_name(reason));
         }
         if (round > 0) /* the first meets the exporter and its domains */
             cr_assert_eq(allocations, before, "round %d: %zu", round, allocations - before);
@@ -231,7 +240,7 @@ ParameterizedTest(struct hostile_index *index, allocations,
     struct hostile hostile;
     struct counted c;
     hostile_make(&hostile, which);
-    counted_init(&c, hostile_decoder());
+    counted_init(&c, hostile_decoder(which));
     for (size_t i = 0; i < hostile.count; i++) {
         const struct hostile_datagram *d = &hostile.datagrams[i];
         uint64_t templates = decode_counters(c.decode)->templates;

@@ -36,7 +36,7 @@ ParameterizedTest(struct hostile_index *index, steps, the_dearest_datagrams_have
     struct hostile hostile;
     struct counted c;
     hostile_make(&hostile, which);
-    counted_init(&c, hostile_decoder());
+    counted_init(&c, hostile_decoder(which));
     for (size_t i = 0; i < hostile.count; i++) {
         const struct hostile_datagram *d = &hostile.datagrams[i];
         bool is_last = i + 1 == hostile.count;
