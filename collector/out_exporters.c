@@ -1,11 +1,11 @@
 #include "collector/out_exporters.h"
 
 #include "collector/exporter_domains.h"
+#include "collector/exporters_told.h"
 
 #include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/base/metrics.h"
-#include "common/base/table.h"
 #include "common/redis/keys.h"
 
 #include <inttypes.h>
@@ -17,7 +17,7 @@
 enum {
     FIELDS_MAX = 32 + DECODE_REASON_COUNT + TALLY_REASON_COUNT,
     VALUE_MAX = 64,
-    LABELS_MAX = 1000,
+    LABELS_MAX = TOLD_LABELS_MAX + TOLD_LISTED_LABELS_MAX,
     DOMAINS_EVERY_MS = 5000 /* they are long */
 };
 
@@ -47,18 +47,12 @@ static struct metric_family two_senders = {
     .labels = {"exporter"},
     .series_max = LABELS_MAX};
 
-/* What the metrics have been told of an exporter. */
-struct told {
-    uint64_t datagrams, sequence_lost, sampling_changes, sampling_contradictions;
-    uint64_t domains_ms; /* when its hash was given its domains; 0: never */
-};
-
 struct out_exporters {
     struct out_exporters_options options;
     char prefix[KEY_NAME_MAX], collector[NAME_MAX_LEN + 1];
-    struct table *told; /* by address: struct told */
+    struct exporters_told told;
     uint64_t told_ms;
-    struct log_limiter change_limiter, contradiction_limiter;
+    struct log_limiter change_limiter, contradiction_limiter, two_senders_limiter;
     struct text domains;
     /* While telling. */
     const struct tally *tally;
@@ -82,17 +76,16 @@ enum status out_exporters_new(struct out_exporters **ret_out,
     out->options = *options;
     snprintf(out->prefix, sizeof(out->prefix), "%s", options->prefix);
     snprintf(out->collector, sizeof(out->collector), "%s", options->collector);
-    out->told = table_new(&(struct table_options){.entry_size = sizeof(struct told),
-                                                  .key_max = sizeof(struct ip_addr),
-                                                  .max = options->exporters_max,
-                                                  .seed = hash_random_seed()});
-    if (out->told == NULL) {
-        free(out);
+    if (exporters_told_init(&out->told, options->exporters_max,
+                            TOLD_LABELS_MAX / (options->workers > 0 ? options->workers : 1),
+                            hash_random_seed()) != STATUS_OK) {
+        out_exporters_free(out);
         return STATUS_NO_MEMORY;
     }
     text_init(&out->domains, 0);
     log_limiter_init(&out->change_limiter, 60000);
     log_limiter_init(&out->contradiction_limiter, 60000);
+    log_limiter_init(&out->two_senders_limiter, 60000);
     *ret_out = out;
     return STATUS_OK;
 }
@@ -101,7 +94,7 @@ void out_exporters_free(struct out_exporters *out)
 {
     if (out == NULL)
         return;
-    table_free(out->told);
+    exporters_told_done(&out->told);
     text_done(&out->domains);
     free(out);
 }
@@ -186,11 +179,9 @@ static void add_sampling(struct fields *f, const struct decode_exporter_info *in
 
 /* Not with every second's: for most of them nothing but counts has changed. */
 static void add_domains(struct out_exporters *out, struct fields *f,
-                        const struct decode_exporter_info *info)
+                        const struct decode_exporter_info *info, struct exporter_told *told)
 {
-    struct told *told = table_find(out->told, &info->addr, sizeof(info->addr));
-    if (told == NULL ||
-        (told->domains_ms != 0 && out->now_ms - told->domains_ms < DOMAINS_EVERY_MS))
+    if (told->domains_ms != 0 && out->now_ms - told->domains_ms < DOMAINS_EVERY_MS)
         return;
     text_clear(&out->domains);
     exporter_domains_add(&out->domains, info, (int64_t)out->wall_ms - (int64_t)out->now_ms);
@@ -202,8 +193,9 @@ static void add_domains(struct out_exporters *out, struct fields *f,
 }
 
 static void write_hash(struct out_exporters *out, const struct decode_exporter_info *info,
-                       const struct tally_exporter *exporter, const char *address)
+                       struct exporter_told *told, const char *address)
 {
+    const struct tally_exporter *exporter = tally_exporter_find(out->tally, &info->addr);
     struct fields f = {.arg_count = 2};
     char key[KEY_NAME_MAX];
 
@@ -232,7 +224,7 @@ static void write_hash(struct out_exporters *out, const struct decode_exporter_i
     if (info->active_timeout_ms > 0)
         add_number(&f, "active_timeout_ms", info->active_timeout_ms);
     add_number(&f, "last_seen", out->wall_ms - (out->now_ms - (uint64_t)info->last_ms));
-    add_domains(out, &f, info);
+    add_domains(out, &f, info, told);
     /* What cannot be written now is written with the next second's. */
     if (redis_command(out->options.redis, f.args, f.arg_count, NULL, NULL) == STATUS_OK)
         (void)redis_commandf(out->options.redis, NULL, NULL, "PEXPIRE %s %d", key,
@@ -246,8 +238,8 @@ static void add_since(struct metric_family *family, const char *address, uint64_
     metric_add(metric_at(family, &address), before <= now ? now - before : now);
 }
 
-static void log_sampling(struct out_exporters *out, const struct decode_exporter_info *info,
-                         const struct told *told, const char *address)
+static void log_events(struct out_exporters *out, const struct decode_exporter_info *info,
+                       const struct exporter_told *told, const char *address)
 {
     const struct decode_sampling_events *now = &info->sampling;
     uint64_t source = hash_wire(&info->addr, sizeof(info->addr)), suppressed;
@@ -262,39 +254,58 @@ static void log_sampling(struct out_exporters *out, const struct decode_exporter
                  now->last.used, sampling_source_name((enum sampling_source)now->last.used_source),
                  now->last.said, sampling_source_name((enum sampling_source)now->last.said_source),
                  now->contradictions);
+    if (info->two_senders && !told->two_senders &&
+        log_limiter_allow(&out->two_senders_limiter, source, out->now_ms, &suppressed))
+        log_warn("two senders take turns in one exporter's sequence: one may be forged",
+                 "exporter=%s", address);
 }
 
-static void tell_metrics(struct out_exporters *out, const struct decode_exporter_info *info,
+static void tell_metrics(const struct exporter_told *told, const struct decode_exporter_info *info,
                          const char *address)
 {
-    bool is_new;
-    if (table_count(out->told) >= out->options.exporters_max)
-        table_clear(out->told); /* senders that come and go; the counts begin anew */
-    struct told *told = table_insert(out->told, &info->addr, sizeof(info->addr), &is_new);
-    if (told == NULL)
-        return;
-    if (is_new)
-        *told = (struct told){0};
-    add_since(&exporter_datagrams, address, info->counts.datagrams, told->datagrams);
-    add_since(&sequence_gaps, address, info->counts.sequence_lost, told->sequence_lost);
-    log_sampling(out, info, told, address);
-    *told = (struct told){.domains_ms = told->domains_ms,
-                          .sampling_changes = info->sampling.changes,
-                          .sampling_contradictions = info->sampling.contradictions,
-                          .datagrams = info->counts.datagrams,
-                          .sequence_lost = info->counts.sequence_lost};
-    metric_set(metric_at(&sampling_rates, &address), info->sampling_rate);
-    metric_set(metric_at(&two_senders, &address), info->two_senders);
+    const char *label = told->labelled ? address : "other";
+    add_since(&exporter_datagrams, label, info->counts.datagrams, told->datagrams);
+    add_since(&sequence_gaps, label, info->counts.sequence_lost, told->sequence_lost);
+    if (!told->labelled)
+        return; /* one number for many says nothing */
+    metric_set(metric_at(&sampling_rates, &label), info->sampling_rate);
+    metric_set(metric_at(&two_senders, &label), info->two_senders);
+}
+
+static void note(struct exporter_told *told, const struct decode_exporter_info *info)
+{
+    told->sampling_changes = info->sampling.changes;
+    told->sampling_contradictions = info->sampling.contradictions;
+    told->datagrams = info->counts.datagrams;
+    told->sequence_lost = info->counts.sequence_lost;
+    told->two_senders = info->two_senders;
+}
+
+/* Its hash goes with it, as else there would be one of each address that anybody sent from. */
+static void forget(const struct out_exporters *out, const struct ip_addr *gone)
+{
+    char key[KEY_NAME_MAX], address[ADDR_TEXT_MAX];
+    key_name(key, out->prefix, KEY_EXPORTER, addr_format(gone, address));
+    (void)redis_commandf(out->options.redis, NULL, NULL, "PEXPIRE %s %d", key, 1);
 }
 
 static void on_exporter(void *owner, const struct decode_exporter_info *info)
 {
     struct out_exporters *out = owner;
     char address[ADDR_TEXT_MAX];
+    struct ip_addr gone;
+    struct exporter_told *told = exporters_told_enter(&out->told, &info->addr, info->trust, &gone);
+    bool is_up = redis_is_up(out->options.redis);
+    if (gone.family != ADDR_NONE && is_up)
+        forget(out, &gone);
+    if (told == NULL)
+        return;
     addr_format(&info->addr, address);
-    tell_metrics(out, info, address);
-    if (redis_is_up(out->options.redis))
-        write_hash(out, info, tally_exporter_find(out->tally, &info->addr), address);
+    tell_metrics(told, info, address);
+    log_events(out, info, told, address);
+    note(told, info);
+    if (is_up)
+        write_hash(out, info, told, address);
 }
 
 void out_exporters_tell(struct out_exporters *out, const struct decode *decode,

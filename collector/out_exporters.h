@@ -32,7 +32,7 @@ struct out_exporters;
 struct out_exporters_options {
     struct redis *redis; /* lent: the first telemetry server */
     const char *prefix, *collector;
-    uint32_t worker, exporters_max;
+    uint32_t worker, workers, exporters_max;
     struct clock clock;
 };
 

@@ -276,6 +276,7 @@ static enum status open_outputs(struct worker *w)
                                         .prefix = o->config->redis.prefix,
                                         .collector = o->config->collector.name,
                                         .worker = o->index,
+                                        .workers = o->workers,
                                         .exporters_max = o->config->collector.limits.exporters,
                                         .clock = o->clock});
 }
