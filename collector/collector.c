@@ -3,6 +3,7 @@
 #include "collector/lock.h"
 #include "collector/out_exporters.h"
 #include "collector/snapshot_file.h"
+#include "collector/strangers.h"
 #include "collector/udp_sockets.h"
 #include "collector/worker.h"
 #include "collector/worker_metrics.h"
@@ -40,7 +41,9 @@ struct collector {
     uint32_t worker_count;
     atomic_uint workers_done;
     uv_async_t done;
-    bool done_open;
+    bool done_open, strangers_open;
+    struct strangers strangers;
+    struct text strangers_words, strangers_addresses;
     struct presence *presences;
     size_t presence_count, presences_open;
     uint64_t epoch;
@@ -54,6 +57,11 @@ static void free_all(struct collector *c)
     for (uint32_t i = 0; i < c->worker_count; i++)
         worker_join(c->workers[i]);
     c->worker_count = 0;
+    if (c->strangers_open)
+        strangers_done(&c->strangers);
+    c->strangers_open = false;
+    text_done(&c->strangers_words);
+    text_done(&c->strangers_addresses);
     udp_sockets_close(&c->sockets);
     lock_release(&c->locks);
     model_free(c->model);
@@ -105,9 +113,30 @@ static void close_all(struct collector *c)
     }
 }
 
+/* So that who forgot to list a router sees it in weir status and weir exporters. */
+static void tell_strangers(struct collector *c)
+{
+    struct clock clock = process_clock(c->process);
+    strangers_read(&c->strangers, clock_mono_ms(&clock), &c->strangers_words,
+                   &c->strangers_addresses);
+    for (size_t i = 0; i < c->presence_count; i++) {
+        registry_set(c->presences[i].registry, "unlisted", text_str(&c->strangers_words));
+        registry_set(c->presences[i].registry, "unlisted_senders",
+                     text_str(&c->strangers_addresses));
+    }
+}
+
+static void on_worker_told(void *owner)
+{
+    struct collector *c = owner;
+    uv_async_send(&c->done);
+}
+
 static void on_done(uv_async_t *done)
 {
     struct collector *c = done->data;
+    if (atomic_load(&c->workers_done) < c->worker_count)
+        tell_strangers(c);
     if (atomic_load(&c->workers_done) == c->worker_count)
         close_all(c);
 }
@@ -241,6 +270,8 @@ static enum status start_workers(struct collector *c, const struct config *confi
                                                      .clock = process_clock(c->process),
                                                      .fds = fds,
                                                      .fd_count = c->sockets.ports,
+                                                     .strangers = &c->strangers,
+                                                     .on_told = on_worker_told,
                                                      .on_done = on_worker_done,
                                                      .owner = c});
         if (status != STATUS_OK)
@@ -309,7 +340,10 @@ static enum status start(void *self, struct process *process)
     if (c->worker_count > WORKERS_MAX)
         c->worker_count = WORKERS_MAX;
     log_limiter_init(&c->twin_limiter, 60000);
-    if (uv_async_init(process_loop(process), &c->done, on_done) != 0) {
+    text_init(&c->strangers_words, 0);
+    text_init(&c->strangers_addresses, 0);
+    c->strangers_open = strangers_init(&c->strangers) == STATUS_OK;
+    if (!c->strangers_open || uv_async_init(process_loop(process), &c->done, on_done) != 0) {
         log_error("cannot start", "reason=\"no descriptors\"");
         return STATUS_IO;
     }

@@ -3,6 +3,7 @@
 #include "collector/out_deltas.h"
 #include "collector/out_exporters.h"
 #include "collector/snapshot_file.h"
+#include "collector/strangers.h"
 #include "collector/worker_input.h"
 #include "collector/worker_metrics.h"
 #include "common/base/log.h"
@@ -112,6 +113,8 @@ static void on_tick(uv_timer_t *timer)
     out_deltas_flush(w->out, w->input.tally, w->options.model, OUT_HEARTBEAT);
     out_exporters_tell(w->exporters, w->input.decode, w->input.tally);
     snapshot_file_tick(w->snapshot, w->input.decode);
+    strangers_tell(w->options.strangers, w->options.index, w->input.tally);
+    w->options.on_told(w->options.owner);
     tell_metrics(w);
 }
 

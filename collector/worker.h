@@ -11,6 +11,7 @@
  *
  *   worker_start() → worker_reload() … → worker_stop() → on_done → worker_join()
  */
+struct strangers;
 struct worker;
 
 struct worker_options {
@@ -22,6 +23,8 @@ struct worker_options {
     struct clock clock;
     const int *fds; /* its sockets, lent until on_done; the array for the call */
     size_t fd_count;
+    struct strangers *strangers; /* lent until on_done: told once a second, and then on_told */
+    void (*on_told)(void *owner);
     void (*on_done)(void *owner); /* the thread's last act */
     void *owner;
 };

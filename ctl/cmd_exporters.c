@@ -58,6 +58,44 @@ static bool read_heard(const struct session *session, struct redis_sync *redis, 
     return good;
 }
 
+/* The last senders that the list does not have, as one collector tells of them. */
+static void add_unlisted(json_t *list, const char *collector, const char *senders)
+{
+    char address[ADDR_TEXT_MAX];
+    for (const char *at = senders; *at != '\0'; at += strspn(at, " ")) {
+        size_t len = strcspn(at, " ");
+        (void)snprintf(address, sizeof address, "%.*s", (int)len, at);
+        json_t *object = json_object();
+        (void)json_object_set_new(object, "address", show_json_text(address));
+        (void)json_object_set_new(object, "collector", show_json_text(collector));
+        (void)json_object_set_new(object, "heard", json_true());
+        (void)json_object_set_new(object, "listed", json_false());
+        (void)json_array_append_new(list, object);
+        at += len;
+    }
+}
+
+static bool read_unlisted(const struct session *session, struct redis_sync *redis, json_t *list)
+{
+    static const char collector[] = "collector:";
+    struct names names;
+    bool good = names_scan(session, redis, KEY_PROCESS, &names);
+    for (size_t i = 0; good && i < names.count; i++) {
+        char key[KEY_NAME_MAX];
+        const char *name = names.items[i] + strlen(collector);
+        if (strncmp(names.items[i], collector, strlen(collector)) != 0 ||
+            key_name(key, session->prefix, KEY_PROCESS, "collector", name) == NULL)
+            continue;
+        const struct redis_reply *senders =
+            session_ask(session, redis, "HGET", key, "unlisted_senders", NULL);
+        good = senders != NULL;
+        if (good && senders->type == REDIS_STRING)
+            add_unlisted(list, name, senders->bytes);
+    }
+    names_done(&names);
+    return good;
+}
+
 static bool is_heard(const json_t *list, const struct ip_prefix *configured)
 {
     size_t i;
@@ -91,10 +129,15 @@ static void add_silent(const struct config *config, json_t *list)
     }
 }
 
+static bool is_unlisted(const json_t *exporter)
+{
+    return json_is_false(show_member(exporter, "listed"));
+}
+
 /* Of one that is heard, what its hash does not say is unknown; of the others there is nothing. */
 static const char *unknown(const json_t *exporter)
 {
-    return show_truth(exporter, "heard") ? "?" : "";
+    return show_truth(exporter, "heard") && !is_unlisted(exporter) ? "?" : "";
 }
 
 static void add_number(struct grid *grid, const json_t *exporter, const char *name)
@@ -127,6 +170,8 @@ static void add_note(struct grid *grid, const json_t *exporter)
 {
     if (!show_truth(exporter, "heard"))
         grid_add(grid, "NOT HEARD");
+    else if (is_unlisted(exporter))
+        grid_add(grid, "NOT LISTED: REFUSED");
     else if (show_u64(exporter, "two_senders") != 0)
         grid_add(grid, "TWO SENDERS IN ONE SEQUENCE");
     else if (show_u64(exporter, "sampling_contradictions") != 0)
@@ -258,7 +303,8 @@ static bool collect(struct session *session, json_t *list, uint64_t *ret_now_ms)
     if (redis == NULL)
         return false;
     *ret_now_ms = session_now_ms(session, redis);
-    bool good = *ret_now_ms != 0 && read_heard(session, redis, list);
+    bool good =
+        *ret_now_ms != 0 && read_heard(session, redis, list) && read_unlisted(session, redis, list);
     redis_sync_close(redis);
     return good;
 }

@@ -150,6 +150,8 @@ static void warn_of_differences(struct status_report *r)
 static const struct {
     const char *field, *before, *between, *after;
 } said[] = {
+    {"unlisted", "NOT LISTED: ", " refused by ",
+     ": their senders are not in `exporters:`; list those that are yours"},
     /* Through its own socket a speaker is held without Redis, so weir:hold does not tell of it. */
     {"holds", "ON HOLD: ", ", by the local socket of ",
      "; nothing of it is announced there until weir resume"},

@@ -95,6 +95,23 @@ static bool take_number(struct exporters *exporters, bool for_host, struct tally
     return true;
 }
 
+static void note_stranger(struct exporters *exporters, const struct ip_addr *addr, uint64_t now_ms)
+{
+    struct tally_stranger *at = exporters->strangers, *oldest = at;
+    const struct tally_stranger *end = at + exporters->stranger_count;
+    for (; at < end && !addr_equal(&at->addr, addr); at++)
+        if (at->last_ms < oldest->last_ms)
+            oldest = at;
+    if (at == end && exporters->stranger_count < TALLY_STRANGERS)
+        exporters->stranger_count++;
+    else if (at == end)
+        at = oldest;
+    if (!addr_equal(&at->addr, addr))
+        *at = (struct tally_stranger){.addr = *addr};
+    at->datagrams++;
+    at->last_ms = now_ms;
+}
+
 struct tally_exporter *exporters_enter(struct exporters *exporters, const struct model *model,
                                        const struct ip_addr *addr, uint64_t now_ms,
                                        struct tally_counters *counters,
@@ -109,6 +126,7 @@ struct tally_exporter *exporters_enter(struct exporters *exporters, const struct
         config = model_exporter(model, addr);
     if (config == NULL && model->exporters != NULL) {
         *ret_reason = TALLY_UNLISTED;
+        note_stranger(exporters, addr, now_ms);
         return NULL;
     }
     if (exporter == NULL) {

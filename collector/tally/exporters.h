@@ -16,6 +16,8 @@ struct exporters {
     uint32_t set_aside; /* for those that are listed by their own address */
     uint32_t others;    /* who are not, and have a number */
     uint32_t hand;      /* where the search for a number to free goes on */
+    struct tally_stranger strangers[TALLY_STRANGERS];
+    size_t stranger_count;
 };
 
 enum status exporters_init(struct exporters *exporters, uint32_t max, uint64_t seed);

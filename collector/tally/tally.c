@@ -177,6 +177,12 @@ struct tally_exporter *tally_exporter(struct tally *tally, const struct ip_addr 
     return exporter;
 }
 
+const struct tally_stranger *tally_strangers(const struct tally *tally, size_t *ret_count)
+{
+    *ret_count = tally->exporters.stranger_count;
+    return tally->exporters.strangers;
+}
+
 void tally_exporter_unheard(struct tally_exporter *exporter)
 {
     exporter->heard_ms = exporter->heard_before_ms;

@@ -96,6 +96,14 @@ enum status tally_reload(struct tally *tally, const struct tally_options *option
  * next call of this function or of tally_reload. */
 struct tally_exporter *tally_exporter(struct tally *tally, const struct ip_addr *addr,
                                       uint64_t now_ms);
+/* The last senders that the list does not have, in no order; their datagrams are counted from when
+ * they came into it. */
+enum { TALLY_STRANGERS = 8 };
+struct tally_stranger {
+    struct ip_addr addr;
+    uint64_t datagrams, last_ms;
+};
+const struct tally_stranger *tally_strangers(const struct tally *tally, size_t *ret_count);
 /* What was just heard told nothing, as data do before their template: taken back, since an exporter
  * that is not understood must be told from one that has nothing to tell. */
 void tally_exporter_unheard(struct tally_exporter *exporter);

@@ -48,10 +48,11 @@ void site_write_config(struct site *site, const char *policies)
             "{name: s1, slots: [32-63], telemetry: t1, aggregator: a1}]\n"
             "aggregator: {name: a1}\n"
             "collector: {name: c1, udp: [\"[::]:%u\"], workers: %u, receive_buffer: 8MiB, "
-            "metrics_port: 0, recall: {enabled: false}}\n"
+            "metrics_port: 0, recall: {enabled: false}%s}\n"
             "%s",
             site->redis.folder, site->redis.folder, site->redis.address, site->redis.folder,
-            site->port, site->workers == 0 ? 2 : site->workers, policies);
+            site->port, site->workers == 0 ? 2 : site->workers,
+            site->more == NULL ? "" : site->more, policies);
     fclose(file);
 }
 

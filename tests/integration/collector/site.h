@@ -16,6 +16,7 @@ struct site {
     char config[96];
     uint16_t port;
     unsigned int workers; /* of the next configuration; 0: two */
+    const char *more;     /* of its section collector; NULL: nothing */
     pid_t pid;
     int exporter; /* a socket */
     uint32_t sequence;

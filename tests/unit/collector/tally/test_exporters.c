@@ -161,3 +161,34 @@ Test(exporters, places_are_set_aside_by_the_list_of_now)
     cr_assert_not_null(tally_exporter_find(c.tally, &now_listed));
     counting_done(&c);
 }
+
+/* --- who is not listed --- */
+
+static const struct tally_stranger *stranger(const struct counting *c, uint32_t number)
+{
+    size_t count;
+    struct ip_addr addr = addr_from_ipv4(number);
+    const struct tally_stranger *all = tally_strangers(c->tally, &count);
+    cr_assert_leq(count, (size_t)TALLY_STRANGERS);
+    for (size_t i = 0; i < count; i++)
+        if (addr_equal(&all[i].addr, &addr))
+            return &all[i];
+    return NULL;
+}
+
+Test(exporters, the_last_few_that_are_not_listed_are_known)
+{
+    struct counting c;
+    init(&c, POLICY "exporters: [{address: 192.0.2.1}]\n");
+    for (uint32_t i = 1; i <= TALLY_STRANGERS + 1; i++) {
+        c.now_ms++;
+        (void)counting_from(&c, i);
+        (void)counting_from(&c, 1);
+    }
+    cr_assert_eq(stranger(&c, 1)->datagrams, TALLY_STRANGERS + 2);
+    cr_assert_eq(stranger(&c, 1)->last_ms, c.now_ms);
+    cr_assert_null(stranger(&c, 2), "the one that came longest ago");
+    for (uint32_t i = 3; i <= TALLY_STRANGERS + 1; i++)
+        cr_assert_eq(stranger(&c, i)->datagrams, 1);
+    counting_done(&c);
+}
