@@ -1,6 +1,6 @@
 #include "ctl/capture.h"
 
-#include "common/base/wire.h"
+#include "ctl/reassemble.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,6 +14,7 @@ struct reading {
     struct capture_counts *counts;
     struct text *why;
     const char *path;
+    struct reassemble *reassemble; /* NULL until a fragment comes */
 };
 
 static enum status fail(const struct reading *r, enum status status, const char *what)
@@ -61,11 +62,30 @@ static enum status read_ipfix(const struct reading *r, FILE *file)
 /* --- pcap ---------------------------------------------------------------------------------------
  */
 
+/* Whether the fragment makes its datagram whole; *datagram is that one then. */
+static bool take_fragment(struct reading *r, struct capture_datagram *datagram,
+                          const struct capture_fragment *fragment)
+{
+    struct wire_reader ip;
+    uint32_t parts;
+    r->counts->fragments++;
+    if (r->reassemble == NULL)
+        r->reassemble = reassemble_new();
+    if (r->reassemble == NULL || !reassemble_add(r->reassemble, datagram, fragment, &ip, &parts))
+        return false;
+    r->counts->fragments -= parts;
+    if (capture_udp(ip, datagram) == CAPTURE_DATAGRAM)
+        return true;
+    r->counts->malformed++;
+    return false;
+}
+
 /* False: the reader wants no more. */
-static bool take_frame(const struct reading *r, int link_type, const struct pcap_pkthdr *head,
+static bool take_frame(struct reading *r, int link_type, const struct pcap_pkthdr *head,
                        const uint8_t *bytes)
 {
     struct capture_datagram datagram = {0};
+    struct capture_fragment fragment;
     struct capture_counts *counts = r->counts;
     /* A time before 1970 is as good as none. */
     if (head->ts.tv_sec > 0)
@@ -73,7 +93,7 @@ static bool take_frame(const struct reading *r, int link_type, const struct pcap
             (uint64_t)head->ts.tv_sec * 1000000 +
             (head->ts.tv_usec > 0 && head->ts.tv_usec < 1000000 ? (uint64_t)head->ts.tv_usec : 0);
     counts->frames++;
-    switch (capture_frame(link_type, bytes, head->caplen, &datagram)) {
+    switch (capture_frame(link_type, bytes, head->caplen, &datagram, &fragment)) {
     case CAPTURE_NOT_IP:
         counts->not_ip++;
         return true;
@@ -81,8 +101,9 @@ static bool take_frame(const struct reading *r, int link_type, const struct pcap
         counts->not_udp++;
         return true;
     case CAPTURE_FRAGMENT:
-        counts->fragments++;
-        return true;
+        if (!take_fragment(r, &datagram, &fragment))
+            return true;
+        break;
     case CAPTURE_MALFORMED:
         counts->malformed++;
         return true;
@@ -111,7 +132,7 @@ static void hint_unpacking(const struct reading *r, int first)
                       packers[i].unpack);
 }
 
-static enum status read_pcap(const struct reading *r, FILE *file, int first)
+static enum status read_pcap(struct reading *r, FILE *file, int first)
 {
     char error[PCAP_ERRBUF_SIZE] = "";
     struct pcap_pkthdr *head;
@@ -141,6 +162,8 @@ static enum status read_pcap(const struct reading *r, FILE *file, int first)
         status = STATUS_TRUNCATED;
     }
     pcap_close(pcap);
+    reassemble_free(r->reassemble);
+    r->reassemble = NULL;
     return status;
 }
 

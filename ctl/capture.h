@@ -3,12 +3,13 @@
 
 #include "common/base/addr.h"
 #include "common/base/text.h"
+#include "common/base/wire.h"
 
 /*
  * UDP datagrams out of a file: pcap and pcapng (Ethernet with VLAN tags, Linux cooked 1 and 2, raw
  * IP, BSD loopback; IPv4 and IPv6), or an IPFIX file, which is nothing but messages one after the
- * other (RFC 5655). Fragments are skipped and counted: they are not put together again. The file
- * may be cut, hostile or without end: memory does not grow with it.
+ * other (RFC 5655). IP fragments are put together again; those whose datagram does not become whole
+ * are counted. The file may be cut, hostile or without end: memory does not grow with it.
  */
 struct capture_datagram {
     uint64_t time_us;            /* Unix time of the capture; of an IPFIX file the export time */
@@ -19,7 +20,8 @@ struct capture_datagram {
 
 struct capture_counts {
     uint64_t frames, datagrams;
-    uint64_t not_ip, not_udp, fragments, malformed;
+    uint64_t not_ip, not_udp, malformed;
+    uint64_t fragments; /* whose datagram is not whole */
     uint64_t cut; /* datagrams that the capture does not hold whole; given as far as they go */
 };
 
@@ -40,8 +42,19 @@ enum capture_verdict {
     CAPTURE_FRAGMENT,
     CAPTURE_MALFORMED
 };
+/* Of CAPTURE_FRAGMENT, whose datagram then has no ports yet, and what stands behind the IP header.
+ */
+struct capture_fragment {
+    uint32_t id;
+    uint32_t offset; /* octets */
+    bool more;
+    bool is_cut; /* the capture does not hold it whole */
+};
 enum capture_verdict capture_frame(int link_type, const uint8_t *bytes, size_t len,
-                                   struct capture_datagram *ret_datagram);
+                                   struct capture_datagram *ret_datagram,
+                                   struct capture_fragment *ret_fragment);
+/* Of a fragmented datagram that is whole again. */
+enum capture_verdict capture_udp(struct wire_reader ip, struct capture_datagram *ret_datagram);
 bool capture_link_is_known(int link_type);
 
 #endif

@@ -14,7 +14,13 @@ enum { PROTOCOL_UDP = 17 };
 /* IPv6 extension headers that may stand before UDP (RFC 8200, 4). */
 enum { NEXT_HOPS = 0, NEXT_ROUTING = 43, NEXT_FRAGMENT = 44, NEXT_AH = 51, NEXT_OPTIONS = 60 };
 
-static enum capture_verdict read_udp(struct wire_reader ip, struct capture_datagram *ret)
+/* What a frame says. */
+struct found {
+    struct capture_datagram *datagram;
+    struct capture_fragment *fragment;
+};
+
+enum capture_verdict capture_udp(struct wire_reader ip, struct capture_datagram *ret)
 {
     uint16_t from = wire_u16(&ip), to = wire_u16(&ip), len = wire_u16(&ip);
     wire_skip(&ip, 2);
@@ -28,6 +34,23 @@ static enum capture_verdict read_udp(struct wire_reader ip, struct capture_datag
     return cut ? CAPTURE_CUT : CAPTURE_DATAGRAM;
 }
 
+static void set_ends(const struct found *found, enum addr_family family, const uint8_t *from,
+                     const uint8_t *to)
+{
+    found->datagram->from.addr = addr_from_octets(family, from);
+    found->datagram->to.addr = addr_from_octets(family, to);
+}
+
+/* What is left of the packet, which may end before its header says. */
+static enum capture_verdict give_fragment(const struct found *found, const struct wire_reader *ip,
+                                          const struct capture_fragment *fragment)
+{
+    found->datagram->bytes = ip->pos;
+    found->datagram->len = ip->left;
+    *found->fragment = *fragment;
+    return CAPTURE_FRAGMENT;
+}
+
 /* What stands behind the IP datagram, such as Ethernet's padding, is no part of it. */
 static void limit(struct wire_reader *r, size_t len)
 {
@@ -35,13 +58,12 @@ static void limit(struct wire_reader *r, size_t len)
         *r = wire_sub(r, len);
 }
 
-static enum capture_verdict read_ipv4(struct wire_reader r, struct capture_datagram *ret)
+static enum capture_verdict read_ipv4(struct wire_reader r, const struct found *found)
 {
     uint8_t first = wire_u8(&r);
     wire_skip(&r, 1);
     size_t total = wire_u16(&r), header = (first & 15U) * 4U;
-    wire_skip(&r, 2);
-    uint16_t fragment = wire_u16(&r);
+    uint16_t id = wire_u16(&r), fragment = wire_u16(&r);
     wire_skip(&r, 1);
     uint8_t protocol = wire_u8(&r);
     wire_skip(&r, 2);
@@ -54,16 +76,21 @@ static enum capture_verdict read_ipv4(struct wire_reader r, struct capture_datag
         return CAPTURE_MALFORMED;
     if (protocol != PROTOCOL_UDP)
         return CAPTURE_NOT_UDP;
-    if ((fragment & 0x3fff) != 0)
-        return CAPTURE_FRAGMENT;
+    size_t held = r.left;
     if (total != 0) /* what a card that cuts segments itself leaves there */
         limit(&r, total - header);
-    ret->from.addr = addr_from_octets(ADDR_IPV4, from);
-    ret->to.addr = addr_from_octets(ADDR_IPV4, to);
-    return read_udp(r, ret);
+    set_ends(found, ADDR_IPV4, from, to);
+    if ((fragment & 0x3fff) != 0)
+        return give_fragment(
+            found, &r,
+            &(struct capture_fragment){.id = id,
+                                       .offset = (fragment & 0x1fffU) * 8,
+                                       .more = (fragment & 0x2000) != 0,
+                                       .is_cut = total != 0 && held < total - header});
+    return capture_udp(r, found->datagram);
 }
 
-static enum capture_verdict read_ipv6(struct wire_reader r, struct capture_datagram *ret)
+static enum capture_verdict read_ipv6(struct wire_reader r, const struct found *found)
 {
     uint8_t first = wire_u8(&r);
     wire_skip(&r, 3);
@@ -73,8 +100,10 @@ static enum capture_verdict read_ipv6(struct wire_reader r, struct capture_datag
     const uint8_t *from = wire_take(&r, 16), *to = wire_take(&r, 16);
     if (from == NULL || to == NULL || first >> 4 != 6)
         return CAPTURE_MALFORMED;
+    bool is_cut = r.left < payload;
     if (payload != 0)
         limit(&r, payload);
+    set_ends(found, ADDR_IPV6, from, to);
     while (next != PROTOCOL_UDP) {
         bool is_fragment = next == NEXT_FRAGMENT, is_ah = next == NEXT_AH;
         if (!is_fragment && !is_ah && next != NEXT_HOPS && next != NEXT_ROUTING &&
@@ -84,28 +113,33 @@ static enum capture_verdict read_ipv6(struct wire_reader r, struct capture_datag
         size_t len = wire_u8(&r);
         uint16_t offset = wire_u16(&r);
         /* Of a whole packet in one fragment (RFC 6946) both are 0. */
-        if (is_fragment && (offset & 0xfff9) != 0)
-            return CAPTURE_FRAGMENT;
+        if (is_fragment && (offset & 0xfff9) != 0) {
+            struct capture_fragment fragment = {.id = wire_u32(&r),
+                                                .offset = offset & 0xfff8U,
+                                                .more = (offset & 1) != 0,
+                                                .is_cut = is_cut};
+            return r.failed               ? CAPTURE_MALFORMED
+                   : next != PROTOCOL_UDP ? CAPTURE_NOT_UDP
+                                          : give_fragment(found, &r, &fragment);
+        }
         wire_skip(&r, is_fragment ? 4 : is_ah ? len * 4 + 4 : len * 8 + 4);
         if (r.failed)
             return CAPTURE_MALFORMED;
     }
-    ret->from.addr = addr_from_octets(ADDR_IPV6, from);
-    ret->to.addr = addr_from_octets(ADDR_IPV6, to);
-    return read_udp(r, ret);
+    return capture_udp(r, found->datagram);
 }
 
-static enum capture_verdict read_ip(struct wire_reader r, struct capture_datagram *ret)
+static enum capture_verdict read_ip(struct wire_reader r, const struct found *found)
 {
     if (r.left == 0)
         return CAPTURE_MALFORMED;
-    return r.pos[0] >> 4 == 4   ? read_ipv4(r, ret)
-           : r.pos[0] >> 4 == 6 ? read_ipv6(r, ret)
+    return r.pos[0] >> 4 == 4   ? read_ipv4(r, found)
+           : r.pos[0] >> 4 == 6 ? read_ipv6(r, found)
                                 : CAPTURE_NOT_IP;
 }
 
 static enum capture_verdict read_typed(struct wire_reader r, uint16_t type,
-                                       struct capture_datagram *ret)
+                                       const struct found *found)
 {
     while (!r.failed &&
            (type == ETHER_VLAN || type == ETHER_SERVICE_VLAN || type == ETHER_OLD_VLAN)) {
@@ -114,8 +148,8 @@ static enum capture_verdict read_typed(struct wire_reader r, uint16_t type,
     }
     if (r.failed)
         return CAPTURE_MALFORMED;
-    return type == ETHER_IPV4   ? read_ipv4(r, ret)
-           : type == ETHER_IPV6 ? read_ipv6(r, ret)
+    return type == ETHER_IPV4   ? read_ipv4(r, found)
+           : type == ETHER_IPV6 ? read_ipv6(r, found)
                                 : CAPTURE_NOT_IP;
 }
 
@@ -130,31 +164,33 @@ bool capture_link_is_known(int link_type)
 }
 
 enum capture_verdict capture_frame(int link_type, const uint8_t *bytes, size_t len,
-                                   struct capture_datagram *ret_datagram)
+                                   struct capture_datagram *ret_datagram,
+                                   struct capture_fragment *ret_fragment)
 {
+    const struct found found = {.datagram = ret_datagram, .fragment = ret_fragment};
     struct wire_reader r = wire_reader_of(bytes, len);
     uint16_t type = 0;
     switch (link_type) {
     case DLT_EN10MB: /* two addresses, type */
         wire_skip(&r, 12);
         type = wire_u16(&r);
-        return read_typed(r, type, ret_datagram);
+        return read_typed(r, type, &found);
     case DLT_LINUX_SLL: /* packet type, device type, address length, address in 8 octets, type */
         wire_skip(&r, 14);
         type = wire_u16(&r);
-        return read_typed(r, type, ret_datagram);
+        return read_typed(r, type, &found);
     case DLT_LINUX_SLL2: /* type, then 18 octets about device and address */
         type = wire_u16(&r);
         wire_skip(&r, 18);
-        return read_typed(r, type, ret_datagram);
+        return read_typed(r, type, &found);
     case DLT_NULL: /* the family in the byte order and numbering of whoever captured */
     case DLT_LOOP:
         wire_skip(&r, 4);
-        return r.failed ? CAPTURE_MALFORMED : read_ip(r, ret_datagram);
+        return r.failed ? CAPTURE_MALFORMED : read_ip(r, &found);
     case DLT_RAW:
     case DLT_IPV4:
     case DLT_IPV6:
-        return read_ip(r, ret_datagram);
+        return read_ip(r, &found);
     default:
         return CAPTURE_NOT_IP;
     }

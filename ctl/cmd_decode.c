@@ -62,7 +62,7 @@ static void report(const struct decode_run *run, const struct capture_counts *fr
     uint64_t records = 0;
     say("frames that are no IP", frames->not_ip);
     say("packets that are no UDP", frames->not_udp);
-    say("IP fragments, which are not put together", frames->fragments);
+    say("IP fragments of datagrams that are not whole", frames->fragments);
     say("packets that break IP's or UDP's rules", frames->malformed);
     say("datagrams that the capture does not hold whole", frames->cut);
     for (size_t format = 0; format <= FORMAT_COUNT; format++) {

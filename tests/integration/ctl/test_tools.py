@@ -415,6 +415,24 @@ class Decode(Tools):
             self.assertEqual(len(records), 1, (name, err))
             self.assertEqual(records[0]["octets"], 15000)
 
+    def test_fragments_are_put_together(self):
+        """Exporters send datagrams that are longer than a packet; a capture has their parts, in any order."""
+        datagram = udp(netflow5(30))
+        parts = [(at, datagram[at:at + 496]) for at in range(0, len(datagram), 496)]
+        more = [at + 496 < len(datagram) for at, _ in parts]
+        four = [ethernet(ipv4(part, fragment=at // 8 | (0x2000 if m else 0))) for (at, part), m in zip(parts, more)]
+        six = [ethernet(ipv6(b"\x11\x00" + (at | m).to_bytes(2, "big") + b"\0\0\0\7" + part, 44), 0x86DD)
+               for (at, part), m in zip(parts, more)]
+        self.assertEqual(len(four), 3)
+        for frames in (four, four[::-1], six, [six[1], six[0], six[2]], [four[0], four[0], four[1], four[2]]):
+            records, err = self.decode(pcap(frames))
+            self.assertEqual(len(records), 30, err)
+            self.assertIn("30 records in 1 datagrams", err)
+            self.assertNotIn("fragments", err)
+        records, err = self.decode(pcap(four[:2] + six[1:] + four[2:]))
+        self.assertEqual(len(records), 30)
+        self.assertIn("2 IP fragments of datagrams that are not whole", err)
+
     def test_what_is_skipped_is_counted(self):
         frames = [ethernet(b"", 0x0806), ethernet(ipv4(b"x", protocol=6)), ethernet(ipv4(udp(netflow5(1)), fragment=0x2000)),
                   ethernet(ipv4(udp(netflow5(1)), fragment=7)), ethernet(ipv4(b"short")), ethernet(b"\x45"),

@@ -17,8 +17,9 @@ enum { UNPADDED = 53 };
 Test(capture_frame, a_datagram_is_found_behind_its_headers)
 {
     struct capture_datagram d = {0};
+    struct capture_fragment fragment;
     char text[ENDPOINT_TEXT_MAX];
-    cr_assert_eq(capture_frame(DLT_EN10MB, tagged, sizeof tagged, &d), CAPTURE_DATAGRAM);
+    cr_assert_eq(capture_frame(DLT_EN10MB, tagged, sizeof tagged, &d, &fragment), CAPTURE_DATAGRAM);
     cr_assert_str_eq(endpoint_format(&d.from, text), "192.0.2.1:5000");
     cr_assert_str_eq(endpoint_format(&d.to, text), "192.0.2.9:2055");
     cr_assert_eq(d.len, 3);
@@ -29,9 +30,10 @@ Test(capture_frame, every_cut_is_malformed_or_cut)
 {
     for (size_t len = 0; len < UNPADDED; len++) {
         struct capture_datagram d = {0};
+        struct capture_fragment fragment;
         uint8_t *copy = malloc(len > 0 ? len : 1);
         memcpy(copy, tagged, len);
-        enum capture_verdict verdict = capture_frame(DLT_EN10MB, copy, len, &d);
+        enum capture_verdict verdict = capture_frame(DLT_EN10MB, copy, len, &d, &fragment);
         if (len < UNPADDED - 3)
             cr_assert_eq(verdict, CAPTURE_MALFORMED, "%zu octets: %d", len, verdict);
         else
@@ -65,10 +67,11 @@ ParameterizedTestParameters(capture_frame, one_octet_decides)
 ParameterizedTest(struct frame_case *c, capture_frame, one_octet_decides)
 {
     struct capture_datagram d = {0};
+    struct capture_fragment fragment;
     uint8_t frame[sizeof tagged];
     memcpy(frame, tagged, sizeof tagged);
     frame[c->at] = c->value;
-    enum capture_verdict got = capture_frame(DLT_EN10MB, frame, sizeof frame, &d);
+    enum capture_verdict got = capture_frame(DLT_EN10MB, frame, sizeof frame, &d, &fragment);
     cr_assert_eq(got, c->want, "%s: %d", c->name, got);
 }
 
@@ -77,13 +80,16 @@ Test(capture_frame, headers_without_end_end)
     /* Hop-by-hop options that name each other as what follows. */
     uint8_t frame[65535] = {0x60, 0, 0, 0, 0xff, 0xd7, 0, 64};
     struct capture_datagram d = {0};
-    cr_assert_eq(capture_frame(DLT_RAW, frame, sizeof frame, &d), CAPTURE_MALFORMED);
+    struct capture_fragment fragment;
+    cr_assert_eq(capture_frame(DLT_RAW, frame, sizeof frame, &d, &fragment), CAPTURE_MALFORMED);
 }
 
 Test(capture_frame, link_types_that_are_not_read_are_known_as_such)
 {
     struct capture_datagram d = {0};
+    struct capture_fragment fragment;
     cr_assert(capture_link_is_known(DLT_LINUX_SLL2));
     cr_assert_not(capture_link_is_known(DLT_IEEE802_11));
-    cr_assert_eq(capture_frame(DLT_IEEE802_11, tagged, sizeof tagged, &d), CAPTURE_NOT_IP);
+    cr_assert_eq(capture_frame(DLT_IEEE802_11, tagged, sizeof tagged, &d, &fragment),
+                 CAPTURE_NOT_IP);
 }
