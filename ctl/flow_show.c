@@ -84,7 +84,7 @@ static void put_origin(struct object *o, const struct flow_record *f,
     put_word(o, "format", flow_format_name((enum flow_format)f->format));
     if (exporter->family != ADDR_NONE)
         put_addr(o, "exporter", exporter);
-    if (sflow)
+    if (sflow && f->agent.family != ADDR_NONE)
         put_addr(o, "agent", &f->agent);
     put_number(o, sflow ? "sub_agent" : "domain", f->domain);
     if (f->reverse) {

@@ -29,6 +29,8 @@ enum interface_format { INTERFACE_INDEX = 0, INTERFACE_DISCARDED = 1 };
 static bool read_addr(struct wire_reader *r, struct ip_addr *ret_addr)
 {
     uint32_t type = wire_u32(r);
+    if (type == 0) /* it does not know it */
+        return !r->failed;
     const uint8_t *octets = type == 1 ? wire_take(r, 4) : type == 2 ? wire_take(r, 16) : NULL;
     if (octets == NULL)
         return false;
