@@ -50,6 +50,16 @@ static void make_samples(struct hostile *h)
     sflow_full_of(h, (uint32_t[]){1, 32, 1, 1, 1000, 0, 0, 1, 2, 0}, 10);
 }
 
+static void make_samples_of_new_sources(struct hostile *h)
+{
+    for (uint32_t turn = 0; turn < 2; turn++) {
+        struct wire_writer w = begin_sflow(h);
+        for (uint32_t i = 0; hostile_left(&w) >= 40; i++)
+            put_words(&w, (uint32_t[]){1, 32, 1, turn << 20 | i, 1000, 0, 0, 1, 2, 0}, 10);
+        hostile_end(h, &w, 1);
+    }
+}
+
 static void make_unknown_samples(struct hostile *h)
 {
     sflow_full_of(h, (uint32_t[]){99, 0}, 2);
@@ -168,5 +178,7 @@ static const struct hostile_case cases[] = {
     {FORMAT_SFLOW5, "one stack of MPLS labels", make_labels, 0, 0},
     {FORMAT_SFLOW5, "one stack of VLAN tags", make_tags, 0, 0},
     {FORMAT_SFLOW5, "IPv6 extension headers", make_extensions, 0, 0},
+    {FORMAT_SFLOW5, "flow samples of sources that are always new", make_samples_of_new_sources, 0,
+     0},
 };
 const struct hostile_list hostile_packets = {cases, sizeof(cases) / sizeof(cases[0])};
