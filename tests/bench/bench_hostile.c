@@ -2,7 +2,7 @@
  * What the dearest datagrams that we know cost a collector: CPU time of one datagram, decoded and
  * counted by a destination host and by a protocol. Each is measured on a decoder of its own that
  * has seen what must come before it, some times over; the least counts, as the machine is shared.
- * bench_hostile [ROUNDS]: prints a table, the dearest of each format first.
+ * bench_hostile [ROUNDS [SHOWN]]: prints a table of so many of each format, the dearest first.
  */
 #include "collector/tally/tally.h"
 #include "tests/support/hostile.h"
@@ -96,9 +96,17 @@ static int compare(const void *a, const void *b)
     return left->us > right->us ? -1 : left->us < right->us;
 }
 
+static void print(const struct cost *cost)
+{
+    printf("| %s | %s | %zu | %llu | %.2f | %.0f |\n", flow_format_name(cost->of->format),
+           cost->of->name, cost->octets, (unsigned long long)cost->records, cost->us / 1000,
+           cost->us * 1000 / (double)(cost->octets + cost->of->left_behind));
+}
+
 int main(int argc, char **argv)
 {
     int rounds = argc > 1 ? atoi(argv[1]) : 20;
+    size_t shown = argc > 2 ? strtoul(argv[2], NULL, 10) : CASES_MAX;
     struct cost costs[CASES_MAX] = {0};
     size_t count = 0;
     struct config_errors errors;
@@ -121,13 +129,14 @@ int main(int argc, char **argv)
         hostile_done(&hostile);
     }
     qsort(costs, count, sizeof(*costs), compare);
-    printf("| format | a datagram of | octets | records | µs | ns an octet |\n");
+    printf("| format | a datagram of | octets | records | ms | ns an octet |\n");
     printf("|---|---|---|---|---|---|\n");
-    for (size_t i = 0; i < count; i++)
-        printf("| %s | %s | %zu | %llu | %.0f | %.1f |\n", flow_format_name(costs[i].of->format),
-               costs[i].of->name, costs[i].octets, (unsigned long long)costs[i].records,
-               costs[i].us,
-               costs[i].us * 1000 / (double)(costs[i].octets + costs[i].of->left_behind));
+    for (size_t i = 0, of_format = 0; i < count; i++) {
+        bool is_first = i == 0 || costs[i].of->format != costs[i - 1].of->format;
+        of_format = is_first ? 1 : of_format + 1;
+        if (of_format <= shown)
+            print(&costs[i]);
+    }
     model_free(model);
     config_free(config);
     config_errors_done(&errors);
