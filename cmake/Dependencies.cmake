@@ -14,4 +14,6 @@ dependency(protobufc libprotobuf-c)
 dependency(jansson jansson)
 dependency(xxhash libxxhash)
 dependency(pcap libpcap)
+# libfixbuf does not name glib, whose types its headers are full of.
+dependency(fixbuf libfixbuf glib-2.0)
 find_program(PROTOC_C protoc-c REQUIRED)

@@ -132,15 +132,16 @@ static const struct command commands[] = {
      "  --to FILE         write it there, readable by its owner alone\n"
      "  --make-passwords  first make those that are missing\n",
      redis_acl_run},
-    {"decode", "FILE|- [--text] [--hold-back]",
-     "flow records of a capture or IPFIX file as JSON, one a line",
-     "FILE is pcap, pcapng or IPFIX messages; - is standard input. What was refused is counted on\n"
-     "standard error by reason. Octets and packets are as exported, before scaling; "
-     "counted_octets\n"
-     "and counted_packets beside them are what counts where earlier records of the flow told a\n"
-     "part of them. With --config the sampling rates that it says for exporters count.\n\n"
-     "  --text       a line for people\n"
-     "  --hold-back  data before its template waits for it, as in the collector\n",
+    {"decode", "FILE|- … [--text] [--all-fields] [--hold-back]",
+     "flow records of captures or IPFIX files as JSON, one a line",
+     "FILE is pcap, pcapng or IPFIX messages, such as the collector's archive has them; - is\n"
+     "standard input. What was refused is counted on standard error by reason. Octets and packets\n"
+     "are as exported, before scaling; counted_octets and counted_packets beside them are what\n"
+     "counts where earlier records of the flow told a part of them. With --config the sampling\n"
+     "rates that it says for exporters count.\n\n"
+     "  --text        a line for people\n"
+     "  --all-fields  also each field of NetFlow 9 and IPFIX by its name, used by weir or not\n"
+     "  --hold-back   data before its template waits for it, as in the collector\n",
      decode_run},
     {"replay", "FILE --to HOST:PORT [--speed 10x|--rate 100k]",
      "send the export datagrams of a capture",

@@ -167,12 +167,16 @@ static void put_way(struct object *o, const struct flow_record *f)
 }
 
 void flow_show_json(const struct flow_record *flow, const struct ip_addr *exporter,
-                    struct text *out)
+                    const char *fields, struct text *out)
 {
     struct object o = {.out = out};
     put_origin(&o, flow, exporter);
     put_packet(&o, flow);
     put_way(&o, flow);
+    if (fields != NULL) {
+        put_name(&o, "fields");
+        text_add(out, fields);
+    }
     text_add(out, "}\n");
 }
 
@@ -190,7 +194,8 @@ static void add_end(struct text *out, bool has_addr, const struct ip_addr *addr,
         text_addf(out, ":%u", port);
 }
 
-void flow_show_text(const struct flow_record *f, const struct ip_addr *exporter, struct text *out)
+void flow_show_text(const struct flow_record *f, const struct ip_addr *exporter, const char *fields,
+                    struct text *out)
 {
     char text[ADDR_TEXT_MAX]; /* a time is shorter */
     _Static_assert((int)CLOCK_TEXT_MAX <= (int)ADDR_TEXT_MAX, "a time fits");
@@ -220,5 +225,7 @@ void flow_show_text(const struct flow_record *f, const struct ip_addr *exporter,
     if (f->sampling_rate > 0)
         text_addf(out, " 1:%g (%s)", f->sampling_rate,
                   sampling_source_name((enum sampling_source)f->sampling_source));
+    if (fields != NULL)
+        text_addf(out, " %s", fields);
     text_add(out, "\n");
 }

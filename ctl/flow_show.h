@@ -5,10 +5,11 @@
 #include "proto/flow.h"
 
 /* A flow record as `weir decode` prints it, with its line end. exporter: family ADDR_NONE where
- * nobody says. What the stream does not say is left out. */
+ * nobody says. What the stream does not say is left out. fields: a JSON object of all that the
+ * exporter wrote, or NULL. */
 void flow_show_json(const struct flow_record *flow, const struct ip_addr *exporter,
-                    struct text *out);
+                    const char *fields, struct text *out);
 void flow_show_text(const struct flow_record *flow, const struct ip_addr *exporter,
-                    struct text *out);
+                    const char *fields, struct text *out);
 
 #endif

@@ -8,7 +8,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 # shellcheck disable=SC2034  # used by the scripts that source this file
 build_packages=(build-essential cmake ninja-build pkg-config libuv1-dev libhiredis-dev libyaml-dev
-    libmicrohttpd-dev protobuf-c-compiler libprotobuf-c-dev libjansson-dev libxxhash-dev libpcap-dev)
+    libmicrohttpd-dev protobuf-c-compiler libprotobuf-c-dev libjansson-dev libxxhash-dev libpcap-dev libfixbuf-dev)
 # shellcheck disable=SC2034
 run_packages=(redis-server)
 # shellcheck disable=SC2034

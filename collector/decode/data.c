@@ -24,20 +24,41 @@ static size_t read_some(const struct decode_plan *plan, struct wire_reader *set,
     return count;
 }
 
+static void tell_fields(struct decode_context *context, const struct decode_template *t,
+                        const uint8_t *bytes, size_t len)
+{
+    struct decode_fields fields = {.format = context->format,
+                                   .options = t->options,
+                                   .template_id = t->id,
+                                   .domain = context->domain_number,
+                                   .count = t->field_count,
+                                   .scope_count = t->scope_count,
+                                   .spec = t->spec,
+                                   .spec_len = t->spec_len,
+                                   .bytes = bytes,
+                                   .len = len};
+    context->sink->on_fields(context->sink->owner, &fields);
+}
+
 static void read_records(struct decode_context *context, const struct decode_template *t,
                          struct wire_reader *set)
 {
     const struct decode_plan *plan = t->plan;
     struct flow_record base = {.format = context->format, .domain = context->domain_number};
     struct plan_record records[PLAN_BATCH];
+    const bool tells = context->sink->on_fields != NULL;
+    const uint8_t *at = set->pos;
     size_t count, at_most = plan_is_fixed(plan) ? set->left / plan->len_min : 1;
 
     sampling_base(context, &base);
     for (size_t i = 0; i < at_most && i < PLAN_BATCH; i++)
         records[i].extra = no_extra;
     while ((count = read_some(plan, set, &base, records)) > 0) {
+        const size_t len = (size_t)(set->pos - at) / count; /* of several, all are alike */
         context->units += (uint32_t)count;
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < count; i++, at += len) {
+            if (tells)
+                tell_fields(context, t, at, len);
             if (t->options)
                 sampling_read_options(context, plan, &records[i]);
             else

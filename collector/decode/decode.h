@@ -2,6 +2,7 @@
 #define COLLECTOR_DECODE_DECODE_H
 
 #include "collector/decode/discard.h"
+#include "collector/decode/fields.h"
 #include "collector/decode/reason.h"
 #include "common/base/addr.h"
 #include "proto/flow.h"
@@ -64,6 +65,9 @@ struct decode_sink {
     void (*on_interface)(void *owner, const struct decode_interface *interface);
     /* A record that waited for its template, and when it came. NULL: on_record. */
     void (*on_late)(void *owner, const struct flow_record *flow, uint64_t came_ms);
+    /* A record of a template as it stands in the datagram, lent for the call: before on_record
+     * gives what is understood of it, and for options records too. May be NULL. */
+    void (*on_fields)(void *owner, const struct decode_fields *fields);
     void *owner;
 };
 

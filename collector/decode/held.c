@@ -239,6 +239,12 @@ static void on_late_record(void *owner, const struct flow_record *flow)
         late->sink->on_record(late->sink->owner, flow);
 }
 
+static void on_late_fields(void *owner, const struct decode_fields *fields)
+{
+    struct late *late = owner;
+    late->sink->on_fields(late->sink->owner, fields);
+}
+
 static struct held_set *oldest_for(struct held_pool *pool, const struct decode_domain *domain,
                                    uint16_t id)
 {
@@ -267,7 +273,10 @@ static void decode_all(struct decode_context *context, uint16_t id)
         }
         struct late late = {
             .sink = context->sink, .counters = &decode->counters, .came_ms = set->came_ms};
-        struct decode_sink sink = {.on_record = on_late_record, .owner = &late};
+        struct decode_sink sink = {.on_record = on_late_record,
+                                   .on_fields =
+                                       context->sink->on_fields != NULL ? on_late_fields : NULL,
+                                   .owner = &late};
         struct decode_context then = *context;
         then.sink = &sink;
         then.export_ms = set->export_ms;

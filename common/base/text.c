@@ -186,7 +186,7 @@ void text_add_json_string(struct text *t, const char *s)
             text_add(t, "\xef\xbf\xbd"); /* U+FFFD, the replacement character */
         else if (escape != NULL)
             text_add_bytes(t, (char[]){'\\', short_to[escape - short_from]}, 2);
-        else if (code_point < 0x20 || code_point == 0x7f)
+        else if (code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0))
             text_addf(t, "\\u%04x", code_point);
         else
             text_add_bytes(t, s, len);

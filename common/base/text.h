@@ -54,7 +54,7 @@ const char *text_format_size(double bytes, char ret_text[TEXT_QUANTITY_MAX]);   
 const char *text_format_duration_ms(uint64_t ms, char ret_text[TEXT_QUANTITY_MAX]); /* "1m30s" */
 void text_add_hex(struct text *t, const uint8_t *bytes, size_t len);
 void text_add_json_string(struct text *t,
-                          const char *s); /* quoted and escaped, invalid UTF-8 replaced */
+                          const char *s); /* quoted; controls escaped, invalid UTF-8 replaced */
 
 /* Octets of the valid UTF-8 sequence at s (1 to 4, and 1 for the final NUL), or 0. */
 size_t text_utf8_len(const char *s, uint32_t *ret_code_point);

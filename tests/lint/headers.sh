@@ -5,7 +5,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$1"
 
-libraries=(libuv hiredis yaml-0.1 libmicrohttpd libprotobuf-c jansson libxxhash libpcap)
+libraries=(libuv hiredis yaml-0.1 libmicrohttpd libprotobuf-c jansson libxxhash libpcap libfixbuf glib-2.0)
 read -ra flags <<<"$(pkg-config --cflags "${libraries[@]}")"
 export CHECK_FLAGS="-std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -I. ${flags[*]}"
 

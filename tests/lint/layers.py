@@ -29,7 +29,10 @@ for folder in PURE:
     MAY_USE[folder] = (FOR_PURE, [])
 
 # Single files that may use a library which the rest of their folder may not.
-EXTRA_LIBRARIES = [(r"policy/out_webhook\w*\.[ch]", "curl")]
+EXTRA_LIBRARIES = [
+    (r"policy/out_webhook\w*\.[ch]", "curl"),
+    (r"ctl/element_names\.c", "fixbuf"),
+]
 
 # Header: its library. What is neither here nor in SYSTEM is unknown and refused.
 LIBRARIES = [

@@ -122,6 +122,8 @@ done
 
 caught layers 'common/base may not use proto' include common/base/log.h '"proto/delta.h"'
 caught layers 'common/base may not use uv' include common/base/log.h '<uv.h>'
+caught layers 'collector may not use fixbuf' include collector/in_udp.h '<fixbuf/public.h>'
+caught layers 'ctl may not use fixbuf' include ctl/decode.c '<fixbuf/public.h>'
 caught layers 'common/service may not use common/redis' include common/service/config.h '"common/redis/redis.h"'
 caught layers 'common/service may not use hiredis' include common/service/config.h '<hiredis/hiredis.h>'
 caught layers 'common/redis may not use common/service' include common/redis/redis.h '"common/service/config.h"'

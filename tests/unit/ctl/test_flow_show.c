@@ -38,7 +38,7 @@ Test(flow_show, a_full_record_is_valid_json_with_the_documented_names)
     struct ip_addr exporter = addr_from_ipv4(0xc0000209);
     struct text out;
     text_init(&out, 0);
-    flow_show_json(&f, &exporter, &out);
+    flow_show_json(&f, &exporter, NULL, &out);
     json_t *o = json_loads(text_str(&out), JSON_REJECT_DUPLICATES, NULL);
     cr_assert_not_null(o, "%s", text_str(&out));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -64,12 +64,12 @@ Test(flow_show, octets_are_as_exported_and_beside_them_what_counts)
     struct ip_addr nobody = {0};
     struct text out;
     text_init(&out, 0);
-    flow_show_json(&f, &nobody, &out);
+    flow_show_json(&f, &nobody, NULL, &out);
     cr_assert_not_null(strstr(text_str(&out), "\"octets\": 1500, \"packets\": 13, "
                                               "\"counted_octets\": 500, \"counted_packets\": 3"),
                        "%s", text_str(&out));
     text_clear(&out);
-    flow_show_text(&f, &nobody, &out);
+    flow_show_text(&f, &nobody, NULL, &out);
     cr_assert_not_null(strstr(text_str(&out), " 1500 octets 13 packets (told again)"));
     text_done(&out);
 }
@@ -80,10 +80,10 @@ Test(flow_show, what_the_stream_does_not_say_is_left_out)
     struct ip_addr nobody = {0};
     struct text out;
     text_init(&out, 0);
-    flow_show_json(&f, &nobody, &out);
+    flow_show_json(&f, &nobody, NULL, &out);
     cr_assert_str_eq(text_str(&out), "{\"format\": \"netflow9\", \"domain\": 7}\n");
     text_clear(&out);
-    flow_show_text(&f, &nobody, &out);
+    flow_show_text(&f, &nobody, NULL, &out);
     cr_assert_str_eq(text_str(&out), "netflow9 7 ? > ?\n");
     text_done(&out);
 }
@@ -94,7 +94,7 @@ Test(flow_show, addresses_and_ports_of_ipv6_are_told_apart)
     struct ip_addr nobody = {0};
     struct text out;
     text_init(&out, 0);
-    flow_show_text(&f, &nobody, &out);
+    flow_show_text(&f, &nobody, NULL, &out);
     cr_assert_not_null(strstr(text_str(&out), "192.0.2.1:53 > [2001:db8::]:0 protocol 6"), "%s",
                        text_str(&out));
     text_done(&out);
