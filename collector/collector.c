@@ -34,6 +34,7 @@ struct presence {
 
 struct collector {
     struct process *process;
+    struct archive *archive;
     struct model *model;
     struct port_locks locks;
     struct udp_sockets sockets;
@@ -57,6 +58,8 @@ static void free_all(struct collector *c)
     for (uint32_t i = 0; i < c->worker_count; i++)
         worker_join(c->workers[i]);
     c->worker_count = 0;
+    archive_free(c->archive); /* what the workers put there last is written now */
+    c->archive = NULL;
     if (c->strangers_open)
         strangers_done(&c->strangers);
     c->strangers_open = false;
@@ -264,6 +267,7 @@ static enum status start_workers(struct collector *c, const struct config *confi
             &c->workers[i], &(struct worker_options){.config = config,
                                                      .model = c->model,
                                                      .credentials = credentials,
+                                                     .archive = c->archive,
                                                      .index = i,
                                                      .workers = wanted,
                                                      .epoch = c->epoch,
@@ -295,6 +299,7 @@ static struct model *make_model(const struct config *config)
 static enum status start_rest(struct collector *c, const struct config *config)
 {
     struct credentials credentials = {0};
+    struct clock clock = process_clock(c->process);
     struct text why;
     text_init(&why, 0);
     enum status status = credentials_read(&credentials, config, "collector", &why);
@@ -307,6 +312,10 @@ static enum status start_rest(struct collector *c, const struct config *config)
         status = start_presence(c, config, &config->redis.telemetry[i], &credentials);
     uint32_t workers = c->worker_count;
     c->worker_count = 0; /* as many as run */
+    if (status == STATUS_OK)
+        status = archive_new(&c->archive, &clock, workers);
+    if (status == STATUS_OK)
+        status = archive_set(c->archive, config);
     if (status == STATUS_OK)
         status = start_workers(c, config, workers, &credentials);
     if (status != STATUS_OK)
@@ -388,6 +397,8 @@ static void reload(void *self, const struct config *config)
 
     if (status == STATUS_OK && !same_map(old->config, config))
         log_warn("shards and telemetry servers need a restart, the old ones stay", "");
+    if (status == STATUS_OK)
+        status = archive_set(c->archive, config);
     for (uint32_t i = 0; status == STATUS_OK && i < c->worker_count; i++)
         status = worker_reload(c->workers[i], config, model);
     if (status != STATUS_OK) {
@@ -395,6 +406,7 @@ static void reload(void *self, const struct config *config)
         log_error("out of memory while reloading: ending", "");
         _exit(EXIT_FAILURE);
     }
+    archive_settle(c->archive);
     c->model = model;
     model_free(old);
     for (size_t i = 0; i < c->presence_count; i++)
@@ -417,6 +429,7 @@ static bool healthy(void *self, struct text *why)
 static void declare_metrics(void)
 {
     worker_metrics_declare();
+    archive_declare();
     out_exporters_declare();
     snapshot_file_declare();
     redis_metrics_declare();

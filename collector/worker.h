@@ -1,6 +1,7 @@
 #ifndef COLLECTOR_WORKER_H
 #define COLLECTOR_WORKER_H
 
+#include "collector/archive/archive.h"
 #include "common/base/clock.h"
 #include "common/model/model.h"
 #include "common/service/credentials.h"
@@ -18,6 +19,7 @@ struct worker_options {
     const struct config *config; /* lent until worker_reload or on_done, with the model */
     const struct model *model;
     const struct credentials *credentials; /* lent for the call */
+    struct archive *archive;               /* lent until on_done */
     uint32_t index, workers;
     uint64_t epoch;
     struct clock clock;

@@ -12,18 +12,23 @@ enum {
 
 /* --- records --- */
 
+static void count(struct worker_input *in, const struct flow_record *flow, uint64_t came_ms)
+{
+    in->has_records = true;
+    if (tally_add(in->tally, in->sender, flow, came_ms) && in->archive != NULL)
+        archive_queue_put(in->archive, flow, &in->sender->addr, came_ms);
+}
+
 static void on_record(void *owner, const struct flow_record *flow)
 {
     struct worker_input *in = owner;
-    in->has_records = true;
-    tally_add(in->tally, in->sender, flow, in->since_ms);
+    count(in, flow, in->since_ms);
 }
 
 static void on_late(void *owner, const struct flow_record *flow, uint64_t came_ms)
 {
     struct worker_input *in = owner;
-    in->has_records = true;
-    tally_add(in->tally, in->sender, flow, came_ms);
+    count(in, flow, came_ms);
 }
 
 /* --- datagrams --- */
@@ -118,6 +123,7 @@ enum status worker_input_open(struct worker_input *in, const struct worker_optio
     in->clock = options->clock;
     in->flush_every_ms = c->flush.every_ms;
     in->turned_ms = clock_mono_ms(&in->clock);
+    in->archive = archive_queue_of(options->archive, options->index);
     in->decode = decode_new(&limits, hash_random_seed());
     in->tally = tally_new(&tally);
     return in->decode == NULL || in->tally == NULL ? STATUS_NO_MEMORY : STATUS_OK;
@@ -158,9 +164,11 @@ enum status worker_input_reload(struct worker_input *in, const struct worker_opt
 {
     struct tally_options tally = tally_options_of(options);
     enum status status = tally_reload(in->tally, &tally);
-    if (status == STATUS_OK)
-        in->flush_every_ms = options->config->collector.flush.every_ms;
-    return status;
+    if (status != STATUS_OK)
+        return status;
+    in->flush_every_ms = options->config->collector.flush.every_ms;
+    in->archive = archive_queue_of(options->archive, options->index);
+    return STATUS_OK;
 }
 
 void worker_input_drain(struct worker_input *in)

@@ -7,8 +7,9 @@
 #include "collector/worker.h"
 
 /*
- * What a worker does with a datagram and with each record of it: decoded, and counted as of the
- * time at which it came. The sockets, the decoder and the tally are its own.
+ * What a worker does with a datagram and with each record of it: decoded, counted as of the time
+ * at which it came, and, where it is plausible and that is asked, archived. The sockets, the
+ * decoder and the tally are its own.
  *
  *   worker_input_open() → worker_input_start() → … → worker_input_drain() →
  *   worker_input_close_sockets() → worker_input_done()
@@ -17,6 +18,7 @@ struct worker_input {
     struct clock clock;
     struct decode *decode;
     struct tally *tally;
+    struct archive_queue *archive; /* NULL: nothing is archived */
     struct in_udp *sockets;
     size_t socket_count;
     struct in_udp_buffers *buffers;

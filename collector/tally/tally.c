@@ -228,31 +228,32 @@ static bool enters(const struct config_exporter *config, const struct flow_recor
     return false;
 }
 
-static bool judge(struct tally *tally, struct tally_exporter *exporter,
-                  const struct flow_record *flow)
+static bool is_refused(struct tally *tally, struct tally_exporter *exporter,
+                       const struct flow_record *flow)
 {
-    struct tally_counters *counters = &tally->counters;
-    if (!(flow->has & (FLOW_BYTES | FLOW_PACKETS))) {
-        counters->without_volume++;
-        return false;
-    }
     enum tally_reason reason = volume_judge(flow, exporter->config);
-    if (reason != TALLY_REASON_COUNT) {
-        counters->refused[flow->format][reason]++;
-        exporter->refused[reason]++;
+    if (reason == TALLY_REASON_COUNT)
         return false;
-    }
-    counters->records++;
-    exporter->records++;
-    counters->unknown_rate += flow->sampling_rate == 0;
-    if (!enters(exporter->config, flow)) {
-        counters->outside_boundary++;
-        return false;
-    }
+    tally->counters.refused[flow->format][reason]++;
+    exporter->refused[reason]++;
     return true;
 }
 
-void tally_add(struct tally *tally, struct tally_exporter *exporter, const struct flow_record *flow,
+/* Of one that is not refused. */
+static bool is_to_count(struct tally *tally, struct tally_exporter *exporter,
+                        const struct flow_record *flow)
+{
+    struct tally_counters *counters = &tally->counters;
+    counters->records++;
+    exporter->records++;
+    counters->unknown_rate += flow->sampling_rate == 0;
+    if (enters(exporter->config, flow))
+        return true;
+    counters->outside_boundary++;
+    return false;
+}
+
+bool tally_add(struct tally *tally, struct tally_exporter *exporter, const struct flow_record *flow,
                uint64_t since_ms)
 {
     struct filter_record record = {.flow = flow, .exporter = &exporter->addr};
@@ -260,8 +261,14 @@ void tally_add(struct tally *tally, struct tally_exporter *exporter, const struc
     struct volume volume;
     bool counted = false;
 
-    if (!judge(tally, exporter, flow))
-        return;
+    if (!(flow->has & (FLOW_BYTES | FLOW_PACKETS))) {
+        tally->counters.without_volume++;
+        return true;
+    }
+    if (is_refused(tally, exporter, flow))
+        return false;
+    if (!is_to_count(tally, exporter, flow))
+        return true;
     if (tally->asks_direction)
         record.direction = model_direction(tally->options.model, flow);
     volume_of(flow, &volume);
@@ -274,6 +281,7 @@ void tally_add(struct tally *tally, struct tally_exporter *exporter, const struc
         counted = true;
     }
     tally->counters.uncounted += !counted;
+    return true;
 }
 
 /* --- what leaves --- */

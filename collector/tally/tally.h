@@ -108,7 +108,8 @@ const struct tally_stranger *tally_strangers(const struct tally *tally, size_t *
  * that is not understood must be told from one that has nothing to tell. */
 void tally_exporter_unheard(struct tally_exporter *exporter);
 /* since_ms: when it came, or where that is not known the earliest that it can have come. */
-void tally_add(struct tally *tally, struct tally_exporter *exporter, const struct flow_record *flow,
+/* False: the record is not plausible, and was counted as refused. */
+bool tally_add(struct tally *tally, struct tally_exporter *exporter, const struct flow_record *flow,
                uint64_t since_ms);
 /* Records wait in small batches so that memory is fetched ahead; this works off what waits. */
 void tally_settle(struct tally *tally);

@@ -113,6 +113,12 @@ struct config_collector {
             samplers_per_domain, sources_per_domain, flow_totals;
         uint64_t hold_back_bytes;
     } limits;
+    struct {
+        bool enabled;
+        const char *dir; /* full path */
+        uint64_t max_size_bytes, max_age_ms;
+        uint64_t file_ms; /* that one file covers */
+    } archive;
 };
 
 struct config_aggregator {

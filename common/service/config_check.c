@@ -183,6 +183,10 @@ static void check_folders(struct config_read *r)
         speaker->socket = arena_format(r->arena, "%s/%s", c->run_dir, speaker->socket);
     if (speaker->journal != NULL && speaker->journal[0] != '/')
         speaker->journal = arena_format(r->arena, "%s/%s", c->state_dir, speaker->journal);
+    struct config_collector *collector = &c->collector;
+    if (collector->archive.dir != NULL && collector->archive.dir[0] != '/')
+        collector->archive.dir =
+            arena_format(r->arena, "%s/%s", c->state_dir, collector->archive.dir);
     if (speaker->socket != NULL && strlen(speaker->socket) > SOCKET_PATH_MAX)
         config_error(r->errors, pos_of_key(node_child(r->root, "speaker"), "socket"),
                      "socket: %zu octets with run_dir, expected at most %d",

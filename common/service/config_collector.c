@@ -25,6 +25,7 @@ static const struct config_range memory_range = {1 << 20, 1ULL << 44,
                                                  "a size from 1MiB to 16TiB with its unit"};
 static const struct config_range age_range = {1000, 3650 * 86400 * 1000ULL,
                                               "a duration from 1s to 3650d"};
+static const struct config_range file_range = {1000, 86400 * 1000ULL, "a duration from 1s to 1d"};
 static const struct config_range timeout_range_templates = {60 * 1000, 30 * 86400 * 1000ULL,
                                                             "a duration from 1m to 30d"};
 static const struct config_share_range urgent_range = {0.001, 1, "a share from 0.1% to 100%"};
@@ -97,7 +98,7 @@ static const struct config_key limit_keys[] = {
 static const struct config_section limit_section = {
     "limits", CONFIG_KEYS(limit_keys), sizeof(struct config_collector), CONFIG_NO_POS, NULL};
 
-/* Sections that are read only to be found switched off; their values are kept nowhere. */
+/* A section that is read only to be found switched off; its values are kept nowhere. */
 static const struct config_key recall_keys[] = {
     {"enabled", read_bool, 0, NULL, NULL, "whether flows are remembered", 0},
     {"memory", read_size, 0, &memory_range, NULL, "its memory", 0},
@@ -107,14 +108,18 @@ static const struct config_key recall_keys[] = {
 static const struct config_section recall_section = {"recall", CONFIG_KEYS(recall_keys), 16,
                                                      CONFIG_NO_POS, NULL};
 static const struct config_key archive_keys[] = {
-    {"enabled", read_bool, 0, NULL, NULL, "whether IPFIX files are written", 0},
-    {"dir", read_path, 0, NULL, NULL, "where", 0},
-    {"max_size", read_size, 0, &memory_range, NULL, "of all files", 0},
-    {"max_age", read_duration, 0, &age_range, NULL, "of the oldest file", 0},
-    {"file", read_duration, 0, &age_range, NULL, "time that one file covers", 0},
+    {"enabled", read_bool, AT(archive.enabled), NULL, "false",
+     "whether flow records are kept as IPFIX files", 0},
+    {"dir", read_path_part, AT(archive.dir), NULL, "archive",
+     "where; under `state_dir`, or a full path", 0},
+    {"max_size", read_size, AT(archive.max_size_bytes), &memory_range, "10GiB",
+     "of all files together; the oldest goes first", 0},
+    {"max_age", read_duration, AT(archive.max_age_ms), &age_range, "7d",
+     "a file that begins longer ago goes", 0},
+    {"file", read_duration, AT(archive.file_ms), &file_range, "5m", "time that one file covers", 0},
 };
-static const struct config_section archive_section = {"archive", CONFIG_KEYS(archive_keys), 16,
-                                                      CONFIG_NO_POS, NULL};
+static const struct config_section archive_section = {
+    "archive", CONFIG_KEYS(archive_keys), sizeof(struct config_collector), CONFIG_NO_POS, NULL};
 
 static const struct config_list udp_list = {{.read = read_endpoint},
                                             sizeof(struct ip_endpoint),
@@ -140,7 +145,7 @@ static const struct config_key collector_keys[] = {
     {"tally", read_section, 0, &tally_section, "{}", "what is counted", 0},
     {"limits", read_section, 0, &limit_section, "{}", "bounds on what exporters can make grow", 0},
     {"recall", read_switched_off, 0, &recall_section, NULL, "remembers flows", 0},
-    {"archive", read_switched_off, 0, &archive_section, NULL, "writes flows to files", 0},
+    {"archive", read_section, 0, &archive_section, "{}", "keeps flow records as IPFIX files", 0},
 };
 #undef AT
 

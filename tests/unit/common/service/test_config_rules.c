@@ -158,7 +158,6 @@ static const struct bad not_yet[] = {
     {"collector: {recall: {enabled: true}}\n", 1, 31,
      "recall: not available yet, expected {enabled: false}"},
     {"collector: {recall: {memory: 256MiB}}\n", 1, 13, "recall: not available yet"},
-    {"collector: {archive: {enabled: true, dir: /a}}\n", 1, 32, "archive: not available yet"},
     {"aggregator: {baselines: 200000}\n", 1, 14, "baselines: not available yet"},
     {POLICY("baseline: {factor: 3, floor: {bps: 50M}}"), 1, 88, "baseline: not available yet"},
     {THRESHOLD("any: {hosts: 10}"), 3, 25, "hosts: not available yet"},
