@@ -1,5 +1,6 @@
 #include "ctl/capture.h"
 
+#include "ctl/pcapng.h"
 #include "ctl/reassemble.h"
 
 #include <errno.h>
@@ -81,19 +82,14 @@ static bool take_fragment(struct reading *r, struct capture_datagram *datagram,
 }
 
 /* False: the reader wants no more. */
-static bool take_frame(struct reading *r, int link_type, const struct pcap_pkthdr *head,
-                       const uint8_t *bytes)
+static bool take_frame(struct reading *r, int link_type, uint64_t time_us, const uint8_t *bytes,
+                       size_t len)
 {
-    struct capture_datagram datagram = {0};
+    struct capture_datagram datagram = {.time_us = time_us};
     struct capture_fragment fragment;
     struct capture_counts *counts = r->counts;
-    /* A time before 1970 is as good as none. */
-    if (head->ts.tv_sec > 0)
-        datagram.time_us =
-            (uint64_t)head->ts.tv_sec * 1000000 +
-            (head->ts.tv_usec > 0 && head->ts.tv_usec < 1000000 ? (uint64_t)head->ts.tv_usec : 0);
     counts->frames++;
-    switch (capture_frame(link_type, bytes, head->caplen, &datagram, &fragment)) {
+    switch (capture_frame(link_type, bytes, len, &datagram, &fragment)) {
     case CAPTURE_NOT_IP:
         counts->not_ip++;
         return true;
@@ -115,6 +111,22 @@ static bool take_frame(struct reading *r, int link_type, const struct pcap_pkthd
     }
     counts->datagrams++;
     return r->on_datagram(r->owner, &datagram);
+}
+
+/* A time before 1970 is as good as none. */
+static uint64_t time_of(const struct pcap_pkthdr *head)
+{
+    if (head->ts.tv_sec <= 0)
+        return 0;
+    return (uint64_t)head->ts.tv_sec * 1000000 +
+           (head->ts.tv_usec > 0 && head->ts.tv_usec < 1000000 ? (uint64_t)head->ts.tv_usec : 0);
+}
+
+static void say_unknown_link(const struct reading *r, int link_type)
+{
+    const char *name = pcap_datalink_val_to_name(link_type);
+    text_addf(r->why, "%s: frames of link type %s (%d) are not read", r->path,
+              name != NULL ? name : "?", link_type);
 }
 
 /* By its first octet, as no more than one can be put back; libpcap has said that it is no capture.
@@ -146,15 +158,13 @@ static enum status read_pcap(struct reading *r, FILE *file, int first)
     }
     int link_type = pcap_datalink(pcap), next = 0;
     if (!capture_link_is_known(link_type)) {
-        const char *name = pcap_datalink_val_to_name(link_type);
-        text_addf(r->why, "%s: frames of link type %s (%d) are not read", r->path,
-                  name != NULL ? name : "?", link_type);
+        say_unknown_link(r, link_type);
         pcap_close(pcap);
         return STATUS_UNSUPPORTED;
     }
     bool wanted = true;
     while (wanted && (next = pcap_next_ex(pcap, &head, &bytes)) == 1)
-        wanted = take_frame(r, link_type, head, bytes);
+        wanted = take_frame(r, link_type, time_of(head), bytes, head->caplen);
     enum status status = STATUS_OK;
     if (wanted && next == PCAP_ERROR) {
         text_addf(r->why, "%s: after frame %" PRIu64 ": %s", r->path, r->counts->frames,
@@ -162,8 +172,46 @@ static enum status read_pcap(struct reading *r, FILE *file, int first)
         status = STATUS_TRUNCATED;
     }
     pcap_close(pcap);
-    reassemble_free(r->reassemble);
-    r->reassemble = NULL;
+    return status;
+}
+
+/* --- pcapng -------------------------------------------------------------------------------------
+ */
+
+enum { LINKTYPE_RAW = 101, LINKTYPE_NONE = -1 };
+
+struct several {
+    struct reading *reading;
+    int unknown_link; /* of the last frame whose link type is not read */
+    bool any_known;
+};
+
+static bool on_pcapng_frame(void *owner, const struct pcapng_frame *frame)
+{
+    struct several *several = owner;
+    int link_type = frame->link_type == LINKTYPE_RAW ? DLT_RAW : frame->link_type;
+    if (capture_link_is_known(link_type))
+        several->any_known = true;
+    else
+        several->unknown_link = link_type; /* its frames are counted as no IP */
+    return take_frame(several->reading, link_type, frame->time_us, frame->bytes, frame->len);
+}
+
+static enum status read_pcapng(struct reading *r, FILE *file)
+{
+    struct several several = {.reading = r, .unknown_link = LINKTYPE_NONE};
+    struct text why;
+    text_init(&why, 0);
+    enum status status = pcapng_read(file, on_pcapng_frame, &several, &why);
+    (void)fclose(file);
+    if (status != STATUS_OK) {
+        text_addf(r->why, "%s: after frame %" PRIu64 ": %s", r->path, r->counts->frames,
+                  text_str(&why));
+    } else if (!several.any_known && several.unknown_link != LINKTYPE_NONE) {
+        say_unknown_link(r, several.unknown_link);
+        status = STATUS_UNSUPPORTED;
+    }
+    text_done(&why);
     return status;
 }
 
@@ -190,8 +238,11 @@ enum status capture_read(const char *path, capture_on_datagram on_datagram, void
     }
     (void)ungetc(first, file);
     /* No capture begins with a 0; an IPFIX message does (version 10 in two octets). */
-    if (first != 0)
-        return read_pcap(&r, file, first); /* which closes the file */
+    if (first != 0) {
+        enum status s = first == '\n' ? read_pcapng(&r, file) : read_pcap(&r, file, first);
+        reassemble_free(r.reassemble);
+        return s; /* both have closed the file */
+    }
     enum status s = read_ipfix(&r, file);
     (void)fclose(file);
     return s;

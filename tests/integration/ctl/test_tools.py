@@ -415,6 +415,37 @@ class Decode(Tools):
             self.assertEqual(len(records), 1, (name, err))
             self.assertEqual(records[0]["octets"], 15000)
 
+    def test_pcapng_of_several_interfaces(self):
+        """Each with a link type, a snapshot length and a clock of its own, in either byte order, over several sections."""
+        def section(order, interfaces, frames):
+            def block(kind, body):
+                body += bytes(-len(body) % 4)
+                return struct.pack(order + "II", kind, len(body) + 12) + body + struct.pack(order + "I", len(body) + 12)
+            out = block(0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1))
+            for link, snap, resolution in interfaces:
+                option = struct.pack(order + "HHB3xHH", 9, 1, resolution, 0, 0) if resolution else b""
+                out += block(1, struct.pack(order + "HHI", link, 0, snap) + option)
+            out += block(4, b"\0\0\0\0") + block(0xBAD, bytes(40))
+            for interface, time, frame in frames:
+                out += block(6, struct.pack(order + "IIIII", interface, time >> 32, time & 0xFFFFFFFF, len(frame), len(frame)) + frame)
+            return out
+        packet = ipv4(udp(netflow5(1)))
+        s = 1767323045
+        for order in "<>":
+            one = section(order, [(1, 262144, 0), (113, 65535, 9), (101, 0, 0x80 | 20), (105, 100, 0)],
+                          [(0, s * 10**6, ethernet(packet)), (1, s * 10**9, bytes(14) + b"\x08\x00" + packet),
+                           (2, s << 20, packet), (3, 0, b"wireless")])
+            records, err = self.decode(one + section("<", [(12, 0, 0)], [(0, 7, packet)]))
+            self.assertEqual(len(records), 4, err)
+            self.assertIn("1 frames that are no IP", err)
+        for bad, what in ((one[:-3], "ends inside a block"), (one + b"\n\r\r\n" + bytes(12), "no section"),
+                          (one + struct.pack(">II", 6, 13), "impossible length"), (one + struct.pack(">II", 6, 16) + bytes(8), "makes no sense"),
+                          (one + struct.pack(">II", 6, 1 << 30), "longer than any"), (one[:28] + struct.pack(">II", 1, 16) + bytes(8), "too short")):
+            _, err = self.decode(bad, want=1)
+            self.assertIn(what, err)
+        _, err = self.decode(section("<", [(105, 0, 0)], [(0, 0, b"wireless")]), want=1)
+        self.assertIn("(105) are not read", err)
+
     def test_fragments_are_put_together(self):
         """Exporters send datagrams that are longer than a packet; a capture has their parts, in any order."""
         datagram = udp(netflow5(30))
