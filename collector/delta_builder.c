@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NOT_NAMED = UINT16_MAX };
+enum { NOT_NAMED = UINT16_MAX, TWO_SENDERS_MS = 60000 };
 
 enum status delta_builder_init(struct delta_builder *builder, const struct tally *tally)
 {
@@ -70,7 +70,9 @@ static void fill_exporters(const struct delta_builder *builder, uint64_t now_ms,
         exporters[place[i]] = (struct delta_exporter){
             .addr = from->addr,
             .heard_age_ms = (uint32_t)(age_ms > UINT32_MAX ? UINT32_MAX : age_ms),
-            .records = tell_records ? from->records : 0};
+            .records = tell_records ? from->records : 0,
+            .two_senders =
+                from->two_senders_ms != 0 && now_ms - from->two_senders_ms < TWO_SENDERS_MS};
     }
 }
 

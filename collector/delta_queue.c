@@ -51,6 +51,7 @@ static enum status merge_exporters(struct delta_batch *to, const struct delta_ba
         map[i] = (uint32_t)at;
         if (at < count) {
             all[at].records = sat_add_u64(all[at].records, from->exporters[i].records);
+            all[at].two_senders |= from->exporters[i].two_senders;
             continue;
         }
         all[count] = from->exporters[i];

@@ -31,6 +31,12 @@ static void on_late(void *owner, const struct flow_record *flow, uint64_t came_m
     count(in, flow, came_ms);
 }
 
+static void on_two_senders(void *owner)
+{
+    struct worker_input *in = owner;
+    in->sender->two_senders_ms = in->turned_ms;
+}
+
 /* --- datagrams --- */
 
 enum decode_trust worker_trust(const struct config_exporter *config)
@@ -73,7 +79,8 @@ static void on_datagram(void *owner, const struct in_udp *socket, const struct i
         return; /* counted there */
     const struct config_exporter *config = in->sender->config;
     struct decode_source source = {.addr = *from, .trust = worker_trust(config)};
-    struct decode_sink sink = {.on_record = on_record, .on_late = on_late, .owner = in};
+    struct decode_sink sink = {
+        .on_two_senders = on_two_senders, .on_record = on_record, .on_late = on_late, .owner = in};
     if (config != NULL) {
         source.sampling_override = config->sampling;
         source.sampling_default = config->default_sampling;
@@ -118,7 +125,8 @@ enum status worker_input_open(struct worker_input *in, const struct worker_optio
                                    .samplers_per_domain = c->limits.samplers_per_domain,
                                    .sources_per_domain = c->limits.sources_per_domain,
                                    .flow_totals = c->limits.flow_totals,
-                                   .held_bytes = c->limits.hold_back_bytes};
+                                   .held_bytes = c->limits.hold_back_bytes,
+                                   .memory_bytes = c->limits.memory_bytes};
     struct tally_options tally = tally_options_of(options);
     in->clock = options->clock;
     in->flush_every_ms = c->flush.every_ms;

@@ -104,6 +104,18 @@ static void warn_of_networks(struct warnings *w)
 static void warn_of_exporters(struct warnings *w)
 {
     const struct config *c = w->config;
+    size_t hosts = 0;
+    uint32_t most = c->collector.limits.exporters < DELTA_EXPORTERS_MAX
+                        ? c->collector.limits.exporters
+                        : (uint32_t)DELTA_EXPORTERS_MAX;
+    for (size_t i = 0; i < c->exporter_count; i++)
+        hosts += model_is_host(&c->exporters[i]);
+    if (hosts > most)
+        warnings_add(w->list,
+                     "exporters: lists %zu addresses, and a worker of a collector has room for %u "
+                     "(collector.limits.exporters, at most %d): more of them at one worker than "
+                     "that push each other out",
+                     hosts, most, DELTA_EXPORTERS_MAX);
     for (size_t i = 0; i < c->exporter_count; i++) {
         char text[PREFIX_TEXT_MAX];
         if (is_wide(&c->exporters[i].address))

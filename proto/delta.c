@@ -34,11 +34,22 @@ enum { DELTA_MAP = sizeof(delta_map) / sizeof(delta_map[0]) };
 enum delta_group { GROUP_COUNTS, GROUP_EXPORTERS, GROUP_ROWS };
 
 static const struct scan_column delta_columns[] = {
-    {12, GROUP_COUNTS}, {14, GROUP_EXPORTERS}, {15, GROUP_EXPORTERS},
-    {16, GROUP_ROWS},   {17, GROUP_ROWS},      {18, GROUP_ROWS},
-    {20, GROUP_ROWS},   {21, GROUP_ROWS},      {22, GROUP_ROWS},
-    {23, GROUP_ROWS},   {24, GROUP_ROWS},      {25, GROUP_ROWS},
-    {26, GROUP_ROWS},   {27, GROUP_ROWS},      {32, GROUP_ROWS | SCAN_LATER},
+    {12, GROUP_COUNTS},
+    {14, GROUP_EXPORTERS},
+    {15, GROUP_EXPORTERS},
+    {16, GROUP_ROWS},
+    {17, GROUP_ROWS},
+    {18, GROUP_ROWS},
+    {20, GROUP_ROWS},
+    {21, GROUP_ROWS},
+    {22, GROUP_ROWS},
+    {23, GROUP_ROWS},
+    {24, GROUP_ROWS},
+    {25, GROUP_ROWS},
+    {26, GROUP_ROWS},
+    {27, GROUP_ROWS},
+    {32, GROUP_ROWS | SCAN_LATER},
+    {33, GROUP_EXPORTERS | SCAN_LATER},
 };
 
 static const struct scan_rules delta_rules = {
@@ -96,7 +107,7 @@ static bool variances_valid(const struct delta_row *row)
 
 /* Room for the columns of the largest batch; only what is used gets touched. */
 struct delta_scratch {
-    uint32_t heard_age_ms[DELTA_EXPORTERS_MAX];
+    uint32_t heard_age_ms[DELTA_EXPORTERS_MAX], two_senders[DELTA_EXPORTERS_MAX];
     uint64_t records[DELTA_EXPORTERS_MAX];
     uint8_t addrs[DELTA_EXPORTERS_MAX * COLUMN_ADDR_MAX];
     uint32_t count[DELTA_ROWS_MAX], exporter[DELTA_ROWS_MAX], key_len[DELTA_ROWS_MAX];
@@ -111,15 +122,20 @@ static void exporters_to_columns(const struct delta_batch *batch, struct delta_s
                                  delta_message *m)
 {
     struct wire_writer addrs = wire_writer_of(s->addrs, sizeof(s->addrs));
+    bool any_two = false;
     for (size_t i = 0; i < batch->exporter_count; i++) {
         columns_put_addr(&addrs, &batch->exporters[i].addr);
         s->heard_age_ms[i] = batch->exporters[i].heard_age_ms;
         s->records[i] = batch->exporters[i].records;
+        s->two_senders[i] = batch->exporters[i].two_senders;
+        any_two |= batch->exporters[i].two_senders;
     }
     m->exporter_addrs = (ProtobufCBinaryData){addrs.len, s->addrs};
     m->n_exporter_heard_age_ms = m->n_exporter_records = batch->exporter_count;
     m->exporter_heard_age_ms = s->heard_age_ms;
     m->exporter_records = s->records;
+    m->n_exporter_two_senders = any_two ? batch->exporter_count : 0;
+    m->exporter_two_senders = s->two_senders;
 }
 
 static enum status rows_to_columns(const struct delta_batch *batch, struct delta_scratch *s,
@@ -203,6 +219,7 @@ static enum status exporters_from_columns(struct delta_exporter *exporters, size
             return STATUS_MALFORMED;
         exporters[i].heard_age_ms = m->exporter_heard_age_ms[i];
         exporters[i].records = m->exporter_records[i];
+        exporters[i].two_senders = m->n_exporter_two_senders > 0 && m->exporter_two_senders[i] != 0;
     }
     return columns_end(&addrs) ? STATUS_OK : STATUS_MALFORMED;
 }

@@ -46,13 +46,28 @@ enum rollup_group {
 };
 
 static const struct scan_column rollup_columns[] = {
-    {12, GROUP_BLINDS},       {13, GROUP_BLINDS},       {14, GROUP_COUNTS},
-    {15, GROUP_COUNTS},       {16, GROUP_WINDOWS},      {17, GROUP_COUNTS},
-    {18, GROUP_COUNTS},       {19, GROUP_COUNTS},       {21, GROUP_EXPORTERS},
-    {22, GROUP_ROWS},         {23, GROUP_ROWS},         {25, GROUP_ROWS},
-    {26, GROUP_ROWS},         {27, GROUP_RATES},        {28, GROUP_RATES},
-    {29, GROUP_RATES},        {30, GROUP_RATES},        {31, GROUP_RATES},
-    {32, GROUP_CONTRIBUTORS}, {33, GROUP_CONTRIBUTORS}, {44, GROUP_RATES | SCAN_LATER},
+    {12, GROUP_BLINDS},
+    {13, GROUP_BLINDS},
+    {14, GROUP_COUNTS},
+    {15, GROUP_COUNTS},
+    {16, GROUP_WINDOWS},
+    {17, GROUP_COUNTS},
+    {18, GROUP_COUNTS},
+    {19, GROUP_COUNTS},
+    {21, GROUP_EXPORTERS},
+    {22, GROUP_ROWS},
+    {23, GROUP_ROWS},
+    {25, GROUP_ROWS},
+    {26, GROUP_ROWS},
+    {27, GROUP_RATES},
+    {28, GROUP_RATES},
+    {29, GROUP_RATES},
+    {30, GROUP_RATES},
+    {31, GROUP_RATES},
+    {32, GROUP_CONTRIBUTORS},
+    {33, GROUP_CONTRIBUTORS},
+    {44, GROUP_RATES | SCAN_LATER},
+    {45, GROUP_EXPORTERS | SCAN_LATER},
 };
 
 static const struct scan_rules rollup_rules = {
@@ -76,7 +91,7 @@ struct rollup_scratch {
     uint32_t window_count[ROLLUP_COUNTS_MAX], windows_ms[WINDOWS_MAX];
     double floor_bytes[ROLLUP_COUNTS_MAX], floor_packets[ROLLUP_COUNTS_MAX];
     double floor_flows[ROLLUP_COUNTS_MAX];
-    uint32_t heard_age_ms[ROLLUP_EXPORTERS_MAX];
+    uint32_t heard_age_ms[ROLLUP_EXPORTERS_MAX], two_senders[ROLLUP_EXPORTERS_MAX];
     uint8_t addrs[ROLLUP_EXPORTERS_MAX * COLUMN_ADDR_MAX];
     uint32_t count[ROLLUP_ROWS_MAX], key_len[ROLLUP_ROWS_MAX];
     uint32_t contributor_count[ROLLUP_ROWS_MAX];
@@ -138,13 +153,18 @@ static void exporters_to_columns(const struct rollup_tick *tick, struct rollup_s
                                  rollup_message *m)
 {
     struct wire_writer addrs = wire_writer_of(s->addrs, sizeof(s->addrs));
+    bool any_two = false;
     for (size_t i = 0; i < tick->exporter_count; i++) {
         columns_put_addr(&addrs, &tick->exporters[i].addr);
         s->heard_age_ms[i] = tick->exporters[i].heard_age_ms;
+        s->two_senders[i] = tick->exporters[i].two_senders;
+        any_two |= tick->exporters[i].two_senders;
     }
     m->exporter_addrs = (ProtobufCBinaryData){addrs.len, s->addrs};
     m->n_exporter_heard_age_ms = tick->exporter_count;
     m->exporter_heard_age_ms = s->heard_age_ms;
+    m->n_exporter_two_senders = any_two ? tick->exporter_count : 0;
+    m->exporter_two_senders = s->two_senders;
 }
 
 static bool rates_valid(const struct rollup_rates *r)
@@ -296,6 +316,8 @@ static enum status exporters_from_columns(struct rollup_tick *tick, const rollup
         if (columns_take_addr(&addrs, false, &tick->exporters[i].addr) != STATUS_OK)
             return STATUS_MALFORMED;
         tick->exporters[i].heard_age_ms = m->exporter_heard_age_ms[i];
+        tick->exporters[i].two_senders =
+            m->n_exporter_two_senders > 0 && m->exporter_two_senders[i] != 0;
     }
     return columns_end(&addrs) ? STATUS_OK : STATUS_MALFORMED;
 }

@@ -63,6 +63,12 @@ uint32_t exporters_hear(struct exporters *exporters, const struct ip_addr *addr,
     return *number;
 }
 
+void exporters_note_two_senders(struct exporters *exporters, uint32_t number, uint64_t at_ms)
+{
+    if (at_ms > exporters->items[number].two_senders_ms)
+        exporters->items[number].two_senders_ms = at_ms;
+}
+
 void exporters_forget(struct exporters *exporters, uint64_t now_ms)
 {
     for (size_t i = 0; i < exporters->count; i++) {

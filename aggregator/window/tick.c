@@ -180,7 +180,9 @@ static enum status fill_exporters(struct window *w, uint64_t complete_ms, struct
         w->exporter_place[i] = (uint32_t)tick->exporter_count;
         w->tick_exporters[tick->exporter_count++] = (struct rollup_exporter){
             .addr = exporter->addr,
-            .heard_age_ms = age_ms < UINT32_MAX ? (uint32_t)age_ms : UINT32_MAX};
+            .heard_age_ms = age_ms < UINT32_MAX ? (uint32_t)age_ms : UINT32_MAX,
+            .two_senders = exporter->two_senders_ms != 0 &&
+                           complete_ms < exporter->two_senders_ms + EXPORTER_TWO_SENDERS_MS};
     }
     tick->exporters = w->tick_exporters;
     return STATUS_OK;

@@ -298,8 +298,11 @@ enum window_verdict window_merge(struct window *window, const struct delta_batch
         window->batch_stores[i] = store_by_id(window, batch->counts[i]);
     for (size_t i = 0; i < batch->exporter_count; i++) {
         uint32_t age = batch->exporters[i].heard_age_ms;
-        window->batch_exporters[i] = exporters_hear(&window->exporters, &batch->exporters[i].addr,
-                                                    m.end_ms > age ? m.end_ms - age : 0);
+        uint32_t number = exporters_hear(&window->exporters, &batch->exporters[i].addr,
+                                         m.end_ms > age ? m.end_ms - age : 0);
+        window->batch_exporters[i] = number;
+        if (batch->exporters[i].two_senders && number != EXPORTER_NONE)
+            exporters_note_two_senders(&window->exporters, number, m.end_ms);
     }
     merge_rows(window, &m);
     if (m.longest_ms > 0)

@@ -63,6 +63,8 @@ struct decode_sink {
     void (*on_discard)(void *owner, const struct flow_record *flow);
     /* An interface's counters, lent for the call. May be NULL. */
     void (*on_interface)(void *owner, const struct decode_interface *interface);
+    /* Two senders take turns in the sequence of the datagram's domain. May be NULL. */
+    void (*on_two_senders)(void *owner);
     /* A record that waited for its template, and when it came. NULL: on_record. */
     void (*on_late)(void *owner, const struct flow_record *flow, uint64_t came_ms);
     /* A record of a template as it stands in the datagram, lent for the call: before on_record

@@ -246,5 +246,7 @@ void state_sequence(struct decode_context *context, uint32_t got, uint32_t units
     if (verdict.two_senders) {
         domain->exporter->two_senders_seen = true;
         domain->exporter->two_senders_ms = context->now_ms;
+        if (context->sink->on_two_senders != NULL)
+            context->sink->on_two_senders(context->sink->owner);
     }
 }

@@ -66,7 +66,8 @@ struct tally_exporter {
     bool is_host;                         /* listed by its own address */
     uint32_t index;                       /* in delta rows given by tally_flush */
     uint64_t heard_ms, heard_before_ms;
-    uint64_t records; /* counted since tally_next_interval */
+    uint64_t records;        /* counted since tally_next_interval */
+    uint64_t two_senders_ms; /* when they were last seen to take turns in its sequence; 0: never */
     uint64_t refused[TALLY_REASON_COUNT];
 };
 

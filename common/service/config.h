@@ -111,7 +111,7 @@ struct config_collector {
     struct {
         uint32_t exporters, domains_per_exporter, templates_per_domain, fields_per_template,
             samplers_per_domain, sources_per_domain, flow_totals;
-        uint64_t hold_back_bytes;
+        uint64_t hold_back_bytes, memory_bytes;
     } limits;
     struct {
         bool enabled;

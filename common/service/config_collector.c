@@ -21,6 +21,8 @@ static const struct config_range few_range = {1, 4096, "a number from 1 to 4096"
 static const struct config_range sources_range = {16, 65536, "a number from 16 to 65536"};
 static const struct config_range hold_range = {0, 64 << 20,
                                                "a size from 0B to 64MiB with its unit"};
+static const struct config_range told_range = {1 << 20, 16ULL << 30,
+                                               "a size from 1MiB to 16GiB with its unit"};
 static const struct config_range memory_range = {1 << 20, 1ULL << 44,
                                                  "a size from 1MiB to 16TiB with its unit"};
 static const struct config_range age_range = {1000, 3650 * 86400 * 1000ULL,
@@ -93,6 +95,9 @@ static const struct config_key limit_keys[] = {
     {"hold_back", read_size, AT(limits.hold_back_bytes), &hold_range, "1MiB",
      "of a worker's memory for data that came before its template: it waits up to 10 seconds; one "
      "exporter may hold an eighth; 0B: none waits",
+     0},
+    {"memory", read_size, AT(limits.memory_bytes), &told_range, "64MiB",
+     "of a worker's memory for domains, templates and samplers, whatever the other limits allow",
      0},
 };
 static const struct config_section limit_section = {

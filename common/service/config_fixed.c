@@ -58,6 +58,7 @@ static const struct fixed fixed[] = {
     VALUE("collector", collector.limits.sources_per_domain, "collector.limits.sources_per_domain"),
     VALUE("collector", collector.limits.flow_totals, "collector.limits.flow_totals"),
     VALUE("collector", collector.limits.hold_back_bytes, "collector.limits.hold_back"),
+    VALUE("collector", collector.limits.memory_bytes, "collector.limits.memory"),
     STRING("aggregator", aggregator.name, "aggregator.name"),
     VALUE("aggregator", aggregator.metrics_port, "aggregator.metrics_port"),
     VALUE("aggregator", aggregator.max_keys, "aggregator.max_keys"),

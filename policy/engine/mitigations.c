@@ -170,6 +170,20 @@ static struct live_mitigation *start_on(struct engine *e, struct live_alarm *liv
     return start_rule(e, &start, &rule, &actions, ret_refusal, now);
 }
 
+/* Rates that somebody may have forged start nothing by themselves; what stands already stands. */
+static bool needs_a_person(const struct engine *e, struct live_alarm *live, char *ret_why,
+                           size_t room, struct engine_now now)
+{
+    struct ip_addr exporter;
+    char text[ADDR_TEXT_MAX];
+    if (!watch_contributors_doubtful(&e->watch, &live->alarm, now.mono_ms, &exporter))
+        return false;
+    (void)snprintf(ret_why, room, "two senders as %s: weir mitigate, if it is real",
+                   addr_format(&exporter, text));
+    live->settled = false; /* it starts by itself once there is one sender again */
+    return true;
+}
+
 void mitigations_start_for(struct engine *e, struct live_alarm *live, bool is_retry,
                            struct engine_now now)
 {
@@ -181,7 +195,10 @@ void mitigations_start_for(struct engine *e, struct live_alarm *live, bool is_re
         return;
     bool changed = false;
     char why[sizeof(live->alarm.not_mitigated)] = ""; /* the first refusal */
-    for (size_t i = 0; i < threshold->mitigate_count; i++) {
+    size_t methods = threshold->mitigate_count;
+    if (methods > 0 && needs_a_person(e, live, why, sizeof(why), now))
+        methods = 0;
+    for (size_t i = 0; i < methods; i++) {
         const struct model_method *method = &e->model->methods[threshold->mitigate[i].method];
         size_t platforms = method->config->platform_count;
         size_t rounds = platforms != 0 ? platforms : c->platform_count != 0 ? c->platform_count : 1;

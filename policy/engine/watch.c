@@ -5,6 +5,8 @@
 
 enum {
     SILENT_SHARE_PERMILLE = 200,
+    DOUBTFUL_SHARE_PERMILLE = 200,
+    TWO_SENDERS_MS = 5000, /* ticks come once a second at least */
     /* The same datagram comes with the ticks of several shards, each with its own small delay. */
     JITTER_MS = 100,
     SWEEP_EVERY_MS = 1000, /* a full table is walked no more often */
@@ -14,8 +16,9 @@ enum {
 };
 
 struct heard {
-    uint64_t last_ms; /* monotonic: when its last datagram reached a collector */
-    uint64_t gap_ms;  /* moving average of the gaps between what was heard */
+    uint64_t last_ms;        /* monotonic: when its last datagram reached a collector */
+    uint64_t gap_ms;         /* moving average of the gaps between what was heard */
+    uint64_t two_senders_ms; /* a tick said last that it has them; 0: none did */
 };
 
 enum status watch_init(struct watch *watch, uint64_t seed)
@@ -78,9 +81,10 @@ static void sweep(struct watch *watch, uint64_t now_ms)
     }
 }
 
-static void hear(struct watch *watch, const struct ip_addr *exporter, uint64_t heard_ms,
+static void hear(struct watch *watch, const struct rollup_exporter *from, uint64_t heard_ms,
                  uint64_t now_ms)
 {
+    const struct ip_addr *exporter = &from->addr;
     bool is_new = false;
     if (table_count(watch->exporters) == WATCH_EXPORTERS_MAX &&
         table_find(watch->exporters, exporter, sizeof(*exporter)) == NULL)
@@ -88,6 +92,8 @@ static void hear(struct watch *watch, const struct ip_addr *exporter, uint64_t h
     struct heard *h = table_insert(watch->exporters, exporter, sizeof(*exporter), &is_new);
     if (h == NULL)
         return;
+    if (from->two_senders)
+        h->two_senders_ms = now_ms;
     if (is_new) {
         h->last_ms = heard_ms;
     } else if (heard_ms > h->last_ms && heard_ms - h->last_ms > JITTER_MS) {
@@ -107,7 +113,7 @@ void watch_tick(struct watch *watch, const struct rollup_tick *tick, uint64_t no
     }
     for (size_t i = 0; i < tick->exporter_count; i++) {
         uint64_t age_ms = tick->exporters[i].heard_age_ms;
-        hear(watch, &tick->exporters[i].addr, age_ms < now_ms ? now_ms - age_ms : 0, now_ms);
+        hear(watch, &tick->exporters[i], age_ms < now_ms ? now_ms - age_ms : 0, now_ms);
     }
 }
 
@@ -183,4 +189,20 @@ bool watch_contributors_silent(struct watch *watch, const struct alarm *alarm, u
         silent_permille + rest_permille >= SILENT_SHARE_PERMILLE)
         silent_permille += rest_permille * others_silent(watch, now_ms, timeout_ms, owner) / 1000;
     return silent_permille >= SILENT_SHARE_PERMILLE;
+}
+
+bool watch_contributors_doubtful(const struct watch *watch, const struct alarm *alarm,
+                                 uint64_t now_ms, struct ip_addr *ret_first)
+{
+    uint32_t permille = 0;
+    for (size_t i = 0; i < alarm->contributor_count; i++) {
+        const struct alarm_contributor *c = &alarm->contributors[i];
+        const struct heard *h = table_find(watch->exporters, &c->exporter, sizeof(c->exporter));
+        if (h == NULL || h->two_senders_ms == 0 || now_ms - h->two_senders_ms > TWO_SENDERS_MS)
+            continue;
+        if (permille == 0)
+            *ret_first = c->exporter;
+        permille += c->share_permille;
+    }
+    return permille >= DOUBTFUL_SHARE_PERMILLE;
 }

@@ -55,6 +55,11 @@ enum watch_sight watch_shard(const struct watch *watch, const char *shard, uint6
 bool watch_exporter(const struct watch *watch, const struct ip_addr *exporter, uint64_t now_ms,
                     uint64_t *ret_silent_ms, uint64_t *ret_gap_ms);
 
+/* Whether a fifth of the rate or more comes from exporters in whose sequence two senders take
+ * turns, one of whom may be forged; the first of them. */
+bool watch_contributors_doubtful(const struct watch *watch, const struct alarm *alarm,
+                                 uint64_t now_ms, struct ip_addr *ret_first);
+
 typedef uint64_t (*watch_timeout)(const void *owner, const struct ip_addr *exporter);
 
 /*

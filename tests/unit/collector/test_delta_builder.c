@@ -109,3 +109,25 @@ Test(delta_builder, a_batch_names_the_exporters_of_its_rows_and_of_its_interval)
     delta_builder_done(&builder);
     counting_done(&c);
 }
+
+/* For a minute since they were seen last. */
+Test(delta_builder, two_senders_in_one_sequence_are_told)
+{
+    struct counting c;
+    struct delta_builder builder;
+    struct delta_batch batch;
+
+    counting_init(&c, BY_HOST);
+    cr_assert_eq(delta_builder_init(&builder, c.tally), STATUS_OK);
+    counting_from(&c, EXPORTER)->two_senders_ms = c.now_ms;
+    for (uint64_t ms = 59999; ms <= 60000; ms++) {
+        cr_assert_eq(delta_builder_finish(&builder, c.model, c.now_ms + ms, 600000, false, &batch),
+                     STATUS_OK);
+        cr_assert_eq(batch.exporter_count, 1);
+        cr_assert_eq(batch.exporters[0].two_senders, ms < 60000);
+        free(batch.rows);
+        free(batch.exporters);
+    }
+    delta_builder_done(&builder);
+    counting_done(&c);
+}

@@ -76,6 +76,11 @@ Test(warnings, each_danger_is_told)
         {"exporters: [{address: \"::/0\"}]\n",
          "exporter without a name: ::/0 lets almost anybody send flow records, and a forged one "
          "can start a rule; list your routers"},
+        {"exporters: [{address: 192.0.2.1}, {address: 192.0.2.2}, {address: 10.0.0.0/8}]\n"
+         "collector: {limits: {exporters: 1}}\n",
+         "exporters: lists 2 addresses, and a worker of a collector has room for 1 "
+         "(collector.limits.exporters, at most 4096): more of them at one worker than that push "
+         "each other out"},
         {"dry_run: true\n", "exporters: is empty: every sender counts, and dry run cannot be left"},
         {GOOD NETWORKS, "peers: is empty: nothing can be announced to anybody, although dry run is "
                         "left"},

@@ -28,8 +28,8 @@ static struct delta_row golden_delta_rows[3];
 
 static inline void golden_delta_batch(struct delta_batch *ret_batch)
 {
-    golden_delta_exporters[0] = (struct delta_exporter){golden_addr("192.0.2.1"), 15, 1000};
-    golden_delta_exporters[1] = (struct delta_exporter){golden_addr("2001:db8::1"), 800, 7};
+    golden_delta_exporters[0] = (struct delta_exporter){golden_addr("192.0.2.1"), 15, 1000, false};
+    golden_delta_exporters[1] = (struct delta_exporter){golden_addr("2001:db8::1"), 800, 7, false};
     golden_delta_rows[0] = (struct delta_row){.count = 0,
                                               .exporter = 0,
                                               .bytes = 1500000,
@@ -97,8 +97,8 @@ static inline void golden_rollup_tick(struct rollup_tick *ret_tick)
                                                     .floor_bytes = 2e6,
                                                     .floor_packets = 6000,
                                                     .floor_flows = 200};
-    golden_rollup_exporters[0] = (struct rollup_exporter){golden_addr("192.0.2.1"), 15};
-    golden_rollup_exporters[1] = (struct rollup_exporter){golden_addr("2001:db8::1"), 800};
+    golden_rollup_exporters[0] = (struct rollup_exporter){golden_addr("192.0.2.1"), 15, false};
+    golden_rollup_exporters[1] = (struct rollup_exporter){golden_addr("2001:db8::1"), 800, false};
     golden_rollup_rows[0] = (struct rollup_row){
         .count = 0,
         .key = golden_key("198.51.100.7", 17),

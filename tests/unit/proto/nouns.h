@@ -100,8 +100,8 @@ static inline void chance_delta(uint64_t *seed, size_t rows, struct delta_batch 
     ret_batch->exporter_count = 1 + chance_below(seed, 40);
     ret_batch->exporters = calloc(ret_batch->exporter_count, sizeof(ret_batch->exporters[0]));
     for (size_t i = 0; i < ret_batch->exporter_count; i++)
-        ret_batch->exporters[i] =
-            (struct delta_exporter){chance_addr(seed), chance_u32(seed), chance_u64(seed)};
+        ret_batch->exporters[i] = (struct delta_exporter){
+            chance_addr(seed), chance_u32(seed), chance_u64(seed), chance_u32(seed) % 8 == 0};
     ret_batch->row_count = rows;
     ret_batch->rows = calloc(rows + 1, sizeof(ret_batch->rows[0]));
     for (size_t i = 0; i < rows; i++)
@@ -147,7 +147,7 @@ static inline bool delta_equal(const struct delta_batch *a, const struct delta_b
     for (size_t i = 0; i < a->exporter_count; i++) {
         const struct delta_exporter *x = &a->exporters[i], *y = &b->exporters[i];
         if (!addr_equal(&x->addr, &y->addr) || x->heard_age_ms != y->heard_age_ms ||
-            x->records != y->records)
+            x->records != y->records || x->two_senders != y->two_senders)
             return false;
     }
     for (size_t i = 0; i < a->row_count; i++) {
@@ -216,7 +216,8 @@ static inline void chance_rollup(uint64_t *seed, size_t rows, struct rollup_tick
         tick.counts[i] = chance_rollup_count(seed);
     tick.exporters = calloc(tick.exporter_count, sizeof(tick.exporters[0]));
     for (size_t i = 0; i < tick.exporter_count; i++)
-        tick.exporters[i] = (struct rollup_exporter){chance_addr(seed), chance_u32(seed)};
+        tick.exporters[i] = (struct rollup_exporter){chance_addr(seed), chance_u32(seed),
+                                                     chance_u32(seed) % 8 == 0};
     tick.rows = calloc(rows + 1, sizeof(tick.rows[0]));
     for (size_t i = 0; i < rows; i++)
         tick.rows[i] = chance_rollup_row(seed, &tick);
@@ -242,7 +243,8 @@ static inline bool rollup_equal(const struct rollup_tick *a, const struct rollup
     }
     for (size_t i = 0; i < a->exporter_count; i++) {
         if (!addr_equal(&a->exporters[i].addr, &b->exporters[i].addr) ||
-            a->exporters[i].heard_age_ms != b->exporters[i].heard_age_ms)
+            a->exporters[i].heard_age_ms != b->exporters[i].heard_age_ms ||
+            a->exporters[i].two_senders != b->exporters[i].two_senders)
             return false;
     }
     for (size_t i = 0; i < a->count_count; i++) {

@@ -232,6 +232,7 @@ Test(feeds, exporters_age_by_the_time_that_the_tick_covers)
     s->exporter_count = 2;
     s->exporters[1].addr = addr_from_ipv4(0xc0000202);
     s->exporters[1].heard_age_ms = 40;
+    s->exporters[1].two_senders = true;
     sender_add(s, HOST, 1000000);
     send_batch(&sim, s, T0, 15);
     s->exporter_count = 1;
@@ -242,8 +243,12 @@ Test(feeds, exporters_age_by_the_time_that_the_tick_covers)
     cr_assert_eq(tick->exporter_count, 2);
     cr_assert_eq(tick->exporters[0].heard_age_ms, 0);
     cr_assert_eq(tick->exporters[1].heard_age_ms, 1040);
-    (void)window_sweep(sim.window, T0 + 3601100, 1000, no_top, NULL);
-    cr_assert_eq(tick_at(&sim, T0 + 3601100)->exporter_count, 0, "forgotten after an hour");
+    cr_assert(!tick->exporters[0].two_senders && tick->exporters[1].two_senders);
+    sender_add(s, HOST, 1000000);
+    send_batch(&sim, s, T0 + 2000, 15);
+    cr_assert_not(tick_at(&sim, T0 + 2000)->exporters[1].two_senders, "nobody says so any more");
+    (void)window_sweep(sim.window, T0 + 3602100, 1000, no_top, NULL);
+    cr_assert_eq(tick_at(&sim, T0 + 3602100)->exporter_count, 0, "forgotten after an hour");
     free(s);
     sim_end(&sim);
 }

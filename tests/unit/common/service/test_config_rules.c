@@ -110,6 +110,8 @@ static const struct bad bad_policies[] = {
      "after: not available yet"},
     {"policy: {decide_within: 81ms}\n", 1, 10, "decide_within: not available yet"},
     {"collector: {limits: {hold_back: 65MiB}}\n", 1, 33, "expected a size from 0B to 64MiB"},
+    {"collector: {limits: {memory: 64}}\n", 1, 30, "expected a size from 1MiB to 16GiB"},
+    {"collector: {limits: {memory: 17GiB}}\n", 1, 30, "expected a size from 1MiB to 16GiB"},
     {"policy: {budgets: {rules_per_minute: 1001}}\n", 1, 38, "expected a number from 1 to 1000"},
     {THRESHOLD("any: {bps: 1G}, mitigate: [{method: n}]"), 3, 55,
      "method: no method is called \"n\""},

@@ -52,9 +52,11 @@ struct bench {
     struct seen seen[WRITES_MAX];
     size_t count, refusals;
     uint64_t sequence;
-    bool truncated;     /* what the ticks do not name is not known */
-    double pps;         /* 0: packets of 1000 octets */
-    struct alarm alarm; /* as last written */
+    bool truncated;          /* what the ticks do not name is not known */
+    bool two_senders;        /* in the exporter's sequence */
+    uint16_t share_permille; /* of the exporter; 0: all */
+    double pps;              /* 0: packets of 1000 octets */
+    struct alarm alarm;      /* as last written */
     struct mitigation mitigation;
 };
 
@@ -139,7 +141,7 @@ static inline void tick(struct bench *b, const char *victim, double bps, bool bl
     struct ip_addr addr;
     struct rollup_count count = {
         .id = b->model->counts[0].id, .windows_ms = {1000}, .window_count = 1};
-    struct rollup_exporter exporter = {.heard_age_ms = heard_age_ms};
+    struct rollup_exporter exporter = {.heard_age_ms = heard_age_ms, .two_senders = b->two_senders};
     cr_assert_eq(addr_parse(&exporter.addr, "192.0.2.1"), STATUS_OK);
     cr_assert_eq(addr_parse(&addr, victim), STATUS_OK);
     memset(&row, 0, sizeof(row));
@@ -147,7 +149,8 @@ static inline void tick(struct bench *b, const char *victim, double bps, bool bl
     row.rates[0] = (struct rollup_rates){
         .bytes = bps / 8, .packets = b->pps > 0 ? b->pps : bps / 8000, .flows = 1};
     row.samples = 100;
-    row.contributors[0] = (struct rollup_contributor){.exporter = 0, .share_permille = 1000};
+    row.contributors[0] = (struct rollup_contributor){
+        .exporter = 0, .share_permille = b->share_permille > 0 ? b->share_permille : 1000};
     row.contributor_count = 1;
     struct rollup_tick t = {.schema = ROLLUP_SCHEMA,
                             .shard = "s0",
