@@ -34,7 +34,7 @@ def measure(hosts):
     # Ten records a host, so that next to none is left out.
     lasts_s = max(5, 10 * hosts // RECORDS_A_SECOND)
     load = Generate(folder, "load", "--to", f"127.0.0.1:{port}", "--proto", "netflow9", "--network", "10.0.0.0/12",
-                    "--hosts", hosts, "--rate", RECORDS_A_SECOND, "--duration", f"{lasts_s}s")
+                    "--hosts", hosts, "--zipf", 0, "--direction", "in", "--rate", RECORDS_A_SECOND, "--duration", f"{lasts_s}s")
     loaded, until = {}, time.monotonic() + lasts_s + 2
     while time.monotonic() < until:
         loaded = {name: max(kib, loaded.get(name, 0)) for name, kib in resident(its).items()}

@@ -154,7 +154,7 @@ def measure(kind, folder, proto, seconds):
     keep_on(pids, CPUS[-1])
     before = cpu_seconds(pids)
     load = Generate(folder, "load", "--to", f"127.0.0.1:{program.port}", "--proto", proto, "--network", "10.0.0.0/16",
-                    "--hosts", HOSTS, "--rate", RATES[proto], "--duration", f"{seconds}s")
+                    "--hosts", HOSTS, "--zipf", 0, "--direction", "in", "--rate", RATES[proto], "--duration", f"{seconds}s")
     keep_on([load.process.pid], CPUS[0])
     sent = load.wait(seconds + 60)["records"]
     settle(program.port, pids)

@@ -33,7 +33,7 @@ SOFTFLOWD = {
 }
 # Host, last octet of the exporter, sampling.
 SFLOW = {"ipv4": ("198.51.100.15", 15, 2), "ipv6": ("2001:db8:100::16", 16, 1)}
-UDP_SHARE = 0.18  # of the volume that `weir generate` calls ordinary; the rest is not counted by the policies here
+UDP_SHARE = 0.37  # of the volume that `weir generate` calls ordinary and that comes in; the rest is not counted by the policies here
 SOURCES = {"ipv4": [f"11.66.0.{i}" for i in range(1, 9)], "ipv6": [f"2a00:66::{i}" for i in range(1, 9)]}
 CALM = {"ipv4": [f"11.1.0.{i}" for i in range(1, 7)], "ipv6": [f"2a00:1::{i}" for i in range(1, 7)]}
 
@@ -137,7 +137,8 @@ class Story:
         name = f"sflow-{family}{'-attack' if more else ''}"
         return Generate(self.folder, name, "--to", f"192.0.2.{100 + number}:{self.port}", "--proto", "sflow", "--network",
                         f"{host}/{128 if family == 'ipv6' else 32}", "--hosts", 1, "--volume",
-                        f"{THRESHOLD_BPS / 2 / UDP_SHARE / 1000:.0f}kbps", "--sampling", sampling, "--duration", "0s", *more)
+                        f"{THRESHOLD_BPS / 2 / UDP_SHARE / 1000:.0f}kbps", "--sampling", sampling, "--duration", "0s",
+                        "--direction", "in", "--tail", 10, *more)  # steady: a large flow would be an alarm
 
     def _peace(self):
         self.streams = {}
