@@ -75,6 +75,7 @@ static bool take_fragment(struct reading *r, struct capture_datagram *datagram,
     if (r->reassemble == NULL || !reassemble_add(r->reassemble, datagram, fragment, &ip, &parts))
         return false;
     r->counts->fragments -= parts;
+    r->counts->reassembled++;
     if (capture_udp(ip, datagram) == CAPTURE_DATAGRAM)
         return true;
     r->counts->malformed++;

@@ -22,7 +22,8 @@ struct capture_datagram {
 struct capture_counts {
     uint64_t frames, datagrams;
     uint64_t not_ip, not_udp, malformed;
-    uint64_t fragments; /* whose datagram is not whole */
+    uint64_t fragments;   /* whose datagram is not whole */
+    uint64_t reassembled; /* datagrams that came in fragments, and are whole */
     uint64_t cut; /* datagrams that the capture does not hold whole; given as far as they go */
 };
 

@@ -143,11 +143,22 @@ static const struct command commands[] = {
      "  --all-fields  also each field of NetFlow 9 and IPFIX by its name, used by weir or not\n"
      "  --hold-back   data before its template waits for it, as in the collector\n",
      decode_run},
-    {"replay", "FILE --to HOST:PORT [--speed 10x|--rate 100k]",
-     "send the export datagrams of a capture",
-     "  --to HOST:PORT  such as 127.0.0.1:2055\n"
-     "  --speed 10x     that much faster than it was captured (1x)\n"
-     "  --rate 100k     so many datagrams a second instead\n",
+    {"replay", "FILE --to HOST:PORT [OPTIONS]", "send the export datagrams of a capture again",
+     "FILE is pcap, pcapng or IPFIX messages; - is standard input. Datagrams go out as they are, "
+     "in\n"
+     "their order and at their times; fragments are put together first.\n\n"
+     "  --to HOST:PORT         such as 127.0.0.1:2055\n"
+     "  --speed 10x            that much faster than it was captured (1x)\n"
+     "  --rate 100k            so many datagrams a second instead; max: as fast as it goes\n"
+     "  --loop N               so often, one after the other; 0: until Ctrl-C (1)\n"
+     "  --from ADDRESS         send from this address of this machine\n"
+     "  --exporters-as PREFIX  each exporter of the capture from an address of its own out of "
+     "this\n"
+     "                         prefix, such as 127.0.1.0/24, in the order in which they come\n"
+     "  --map FROM=AS,…        the exporter FROM from the address AS of this machine\n"
+     "  --port N               only datagrams that went to that port\n\n"
+     "Without the three of them what arrives comes from this machine's address, whoever exported "
+     "it.\n",
      replay_run},
     {"generate", "--proto sflow|netflow5|netflow9|ipfix --to HOST:PORT|--write FILE [OPTIONS]",
      "send, or write, the flow export of a network and of an attack",

@@ -4,9 +4,11 @@ import gzip
 import json
 import os
 import re
+import signal
 import socket
 import struct
 import subprocess
+import time
 import unittest
 
 from world import WEIR, World
@@ -24,14 +26,24 @@ def udp(payload, sport=5000, dport=2055, length=None):
     return struct.pack("!HHHH", sport, dport, len(payload) + 8 if length is None else length, 0) + payload
 
 
-def ipv4(payload, protocol=17, fragment=0, options=b""):
-    return struct.pack("!BBHHHBBH4s4s", 0x45 + len(options) // 4, 0, 20 + len(options) + len(payload), 1, fragment, 64,
-                       protocol, 0, socket.inet_aton("192.0.2.1"), socket.inet_aton("192.0.2.99")) + options + payload
+def ipv4(payload, protocol=17, fragment=0, options=b"", source="192.0.2.1", number=1):
+    return struct.pack("!BBHHHBBH4s4s", 0x45 + len(options) // 4, 0, 20 + len(options) + len(payload), number, fragment, 64,
+                       protocol, 0, socket.inet_aton(source), socket.inet_aton("192.0.2.99")) + options + payload
+
+
+def ipv4_fragments(payload, size, number=1):
+    return [ipv4(payload[at:at + size], fragment=at // 8 | (0x2000 if at + size < len(payload) else 0), number=number)
+            for at in range(0, len(payload), size)]
 
 
 def ipv6(payload, following=17):
     return struct.pack("!IHBB", 6 << 28, len(payload), following, 64) + socket.inet_pton(
         socket.AF_INET6, "2001:db8::1") + socket.inet_pton(socket.AF_INET6, "2001:db8::2") + payload
+
+
+def ipv6_fragments(payload, size, number=1):
+    return [ipv6(struct.pack("!BBHI", 17, 0, at | (at + size < len(payload)), number) + payload[at:at + size], 44)
+            for at in range(0, len(payload), size)]
 
 
 def ethernet(payload, kind=0x0800, tags=()):
@@ -535,26 +547,138 @@ class Replay(Tools):
         self.receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.receiver.bind(("127.0.0.1", 0))
         self.receiver.settimeout(20)
+        self.addCleanup(self.receiver.close)
         self.to = f"127.0.0.1:{self.receiver.getsockname()[1]}"
 
-    def tearDown(self):
-        self.receiver.close()
+    def replay(self, content, *arguments):
+        return self.world.json("replay", self.file(content), "--to", self.to, *arguments)
+
+    def received(self, count):
+        """[(datagram, address of its sender)]"""
+        got = [self.receiver.recvfrom(65536) for _ in range(count)]
+        return [data for data, _ in got], [sender[0] for _, sender in got]
 
     def test_datagrams_arrive_as_they_were(self):
         sent = [netflow5(i + 1) for i in range(4)]
-        path = self.file(pcap([ethernet(ipv4(udp(d))) for d in sent] + [ethernet(b"", 0x0806)]))
-        answer = self.world.json("replay", path, "--to", self.to)
-        self.assertEqual(answer, {"sent": 4, "octets": sum(map(len, sent)), "send_failures": 0, "skipped": 1, "cut": 0})
-        self.assertEqual([self.receiver.recv(65536) for _ in sent], sent)
+        answer = self.replay(pcap([ethernet(ipv4(udp(d))) for d in sent] + [ethernet(b"", 0x0806)]))
+        self.assertGreater(answer.pop("seconds"), 0.003)
+        self.assertGreaterEqual(answer.pop("most_late_us"), 0)
+        self.assertEqual(answer, {"sent": 4, "octets": sum(map(len, sent)), "send_failures": 0, "refused": 0, "skipped": 1, "cut": 0,
+                                  "fragments": 0, "reassembled": 0, "exporters": 1})
+        self.assertEqual(self.received(4)[0], sent)
+
+    def test_their_times_are_kept(self):
+        sent = [netflow5(i % 30 + 1, f"198.51.100.{i}") for i in range(41)]
+        at = []
+        path = self.file(pcap([ethernet(ipv4(udp(d))) for d in sent], step_us=25_000))
+        process = subprocess.Popen([WEIR, "replay", path, "--to", self.to, "--json"], stdout=subprocess.PIPE, text=True)
+        for data in sent:
+            self.assertEqual(self.receiver.recv(65536), data)
+            at.append(time.monotonic())
+        answer = json.loads(process.communicate(timeout=60)[0])
+        # This machine may be busy: its kernel can make any of them late, and none early.
+        off = sorted(abs(t - at[0] - i * 0.025) for i, t in enumerate(at))
+        self.assertLess(off[len(off) // 2], 0.010, off)
+        self.assertGreaterEqual(answer["seconds"], 1.0)
 
     def test_speed_and_rate(self):
-        path = self.file(pcap([ethernet(ipv4(udp(netflow5(1))))] * 3, step_us=20_000_000))
-        self.assertEqual(self.world.json("replay", path, "--to", self.to, "--speed", "1000x")["sent"], 3)
-        self.assertEqual(self.world.json("replay", path, "--to", self.to, "--rate", "1k")["sent"], 3)
-        self.assertIn("sent 3 datagrams", self.world.text("replay", path, "--to", self.to, "--rate", "10k"))
+        content = pcap([ethernet(ipv4(udp(netflow5(1))))] * 3, step_us=20_000_000)
+        self.assertEqual(self.replay(content, "--speed", "1000x")["sent"], 3)
+        self.assertEqual(self.replay(content, "--rate", "1k")["sent"], 3)
+        self.assertIn("sent 3 datagrams", self.world.text("replay", self.file(content), "--to", self.to, "--rate", "10k"))
+        many = pcap([ethernet(ipv4(udp(netflow5(1))))] * 500, step_us=20_000_000)
+        self.assertGreater(self.replay(many, "--rate", "1k")["seconds"], 0.499)
+        fast = self.replay(many, "--rate", "max")
+        self.assertEqual((fast["sent"], fast["send_failures"]), (500, 0))
 
-    def test_files_that_are_none(self):
+    def test_it_is_played_several_times(self):
+        sent = [netflow5(i + 1) for i in range(3)]
+        answer = self.replay(pcap([ethernet(ipv4(udp(d))) for d in sent]), "--loop", "4")
+        self.assertEqual(answer["sent"], 12)
+        self.assertEqual(self.received(12)[0], sent * 4)
+
+    def test_standard_input_is_played_as_it_comes(self):
+        process = subprocess.Popen([WEIR, "replay", "-", "--to", self.to], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        content = pcap([ethernet(ipv4(udp(netflow5(n)))) for n in (1, 2)])
+        process.stdin.write(content[:-20])
+        process.stdin.flush()
+        self.assertEqual(self.received(1)[0], [netflow5(1)])  # though the second is not whole yet
+        process.stdin.write(content[-20:])
+        process.stdin.close()
+        self.assertEqual(self.received(1)[0], [netflow5(2)])
+        self.assertIn(b"sent 2 datagrams", process.stdout.read())
+        process.stdout.close()
+        self.assertEqual(process.wait(60), 0)
+
+    def test_exporters_stay_apart(self):
+        frames = [ethernet(ipv4(udp(netflow5(n), sport=sport), source=source)) for n, (source, sport) in enumerate(
+            (("192.0.2.1", 5000), ("192.0.2.7", 5000), ("192.0.2.1", 6000), ("192.0.2.8", 5000), ("192.0.2.7", 5000)), 1)]
+        content, want = pcap(frames), [netflow5(n) for n in range(1, 6)]
+        path = self.file(content)
+        for arguments, wanted in ((("--exporters-as", "127.0.9.0/29"), [1, 2, 1, 3, 2]), (("--from", "127.0.9.4"), [4] * 5),
+                                  (("--from", "127.0.9.4", "--map", "192.0.2.7=127.0.9.6,192.0.2.9=127.0.9.5"), [4, 6, 4, 4, 6])):
+            code, out, err = self.world.weir("replay", path, "--to", self.to, "--json", *arguments)
+            self.assertEqual((code, json.loads(out)["exporters"]), (0, 3), err)
+            self.assertEqual(self.received(5), (want, [f"127.0.9.{n}" for n in wanted]))
+            self.assertEqual("3 exporters of the capture came from one address" in err, arguments == ("--from", "127.0.9.4"), err)
+        for arguments, words in ((("--exporters-as", "127.0.9.0/31"), "more exporters than 127.0.9.0/31 has addresses"),
+                                 (("--from", "192.0.2.250"), "cannot send from 192.0.2.250")):
+            code, _, err = self.world.weir("replay", path, "--to", self.to, *arguments)
+            self.assertEqual(code, 1)
+            self.assertIn(words, err)
+
+    def test_other_ports_are_left_out(self):
+        frames = [ethernet(ipv4(udp(netflow5(n), dport=port))) for n, port in enumerate((2055, 53, 2055), 1)]
+        answer = self.replay(pcap(frames), "--port", "2055")
+        self.assertEqual((answer["sent"], answer["skipped"]), (2, 1))
+        self.assertEqual(self.received(2)[0], [netflow5(1), netflow5(3)])
+
+    def test_fragments_are_put_together(self):
+        big, small = netflow5(30) * 3, netflow5(1)
+        for version, wrap, kind in ((4, ipv4_fragments, 0x0800), (6, ipv6_fragments, 0x86DD)):
+            with self.subTest(version=version):
+                parts = wrap(udp(big), 1480)
+                frames = [ethernet(f, kind) for f in (parts[1], parts[0], *parts[2:])] + [ethernet(ipv4(udp(small)))]
+                lost = [ethernet(f, kind) for f in wrap(udp(big), 1480, number=9)[:-1]]
+                answer = self.replay(pcap(lost[:1] + frames + lost[1:]))
+                self.assertEqual((answer["sent"], answer["reassembled"], answer["fragments"]), (2, 1, len(lost)))
+                self.assertEqual(self.received(2)[0], [big, small])
+
+    def test_ipfix_files(self):
+        content = ipfix_file(3)
+        self.assertEqual(self.replay(content, "--rate", "max")["sent"], content_messages := len(self.messages(content)))
+        self.assertEqual(self.received(content_messages)[0], self.messages(content))
+
+    @staticmethod
+    def messages(content):
+        found, at = [], 0
+        while at < len(content):
+            length = struct.unpack_from("!H", content, at + 2)[0]
+            found.append(content[at:at + length])
+            at += length
+        return found
+
+    def test_an_interrupt_ends_it_with_its_report(self):
+        path = self.file(pcap([ethernet(ipv4(udp(netflow5(1))))] * 2, step_us=50_000_000))
+        process = subprocess.Popen([WEIR, "replay", path, "--to", self.to, "--json", "--loop", "0"], stdout=subprocess.PIPE, text=True)
+        self.received(1)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+        self.assertEqual((process.returncode, json.loads(out)["sent"]), (0, 1))
+
+    def test_what_is_wrong_is_said(self):
         self.assertEqual(self.world.weir("replay", self.file(b"rubbish"), "--to", self.to)[0], 1)
+        path = self.file(pcap([ethernet(ipv4(udp(netflow5(1))))]))
+        for arguments, words in ((("--loop", "often"), "--loop often"), (("--map", "192.0.2.1"), "FROM=AS"),
+                                 (("--map", "192.0.2.1=there"), "two addresses"), (("--port", "0"), "from 1 to 65535"),
+                                 (("--exporters-as", "x"), "a prefix"), (("--rate", "fast"), "or max"),
+                                 (("--from", "127.0.0.1", "--exporters-as", "127.0.1.0/24"), "exclude each other")):
+            code, _, err = self.world.weir("replay", path, "--to", self.to, *arguments)
+            self.assertEqual(code, 2)
+            self.assertIn(words, err)
+        code, _, err = self.world.weir("replay", "-", "--to", self.to, "--loop", "2", stdin=b"")
+        self.assertEqual(code, 2)
+        self.assertIn("a file, which can be read again", err)
 
 
 if __name__ == "__main__":
