@@ -4,7 +4,7 @@
 #include "ctl/traffic.h"
 
 /*
- * Attacks by the names of vectors (docs/under-attack.md): what their packets look like, from how
+ * Attacks by the names of vectors (docs/trying.md): what their packets look like, from how
  * many addresses they come, and how they come in pieces where they are larger than a link takes.
  */
 enum attack_origin {

@@ -410,6 +410,23 @@ static bool take_options(const struct command_context *c, int argc, char **argv,
     return false;
 }
 
+/* NetFlow 5 has 32 bits for the octets of a record, and some are far above the mean. */
+static bool fits_netflow5(const struct command_context *c, const struct arguments *a,
+                          const struct generate_plan *p)
+{
+    enum { NORMAL_MEAN_MAX = 10000000, ATTACK_MEAN_MAX = 1000000000 };
+    if (p->export.format != FORMAT_NETFLOW5)
+        return true;
+    if (p->traffic.bytes_a_record > NORMAL_MEAN_MAX)
+        return value_bad(c, "--volume", a->volume,
+                         "a higher --rate with it, as records of NetFlow 5 "
+                         "hold 4 GB");
+    if (p->attack_options.bytes_a_record > ATTACK_MEAN_MAX)
+        return value_bad(c, "--attack-volume", a->attack_volume,
+                         "a higher --attack-rate with it, as records of NetFlow 5 hold 4 GB");
+    return true;
+}
+
 bool generate_parse(const struct command_context *c, int argc, char **argv,
                     struct generate_plan *ret_plan)
 {
@@ -417,7 +434,7 @@ bool generate_parse(const struct command_context *c, int argc, char **argv,
     struct arguments a = defaults;
     if (!take_options(c, argc, argv, &a) || !parse_output(c, &a, p) || !parse_traffic(c, &a, p) ||
         !parse_network(c, &a, p) || !parse_day(c, &a, p) || !parse_attack(c, &a, p) ||
-        !parse_exporters(c, &a, p))
+        !parse_exporters(c, &a, p) || !fits_netflow5(c, &a, p))
         return false;
     p->to_text = a.to;
     p->proto_text = a.proto;

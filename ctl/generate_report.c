@@ -55,9 +55,11 @@ static void print_text(const struct generate_run *run, const struct exporter *al
 {
     const struct outlet *o = &run->outlet;
     char bytes[TEXT_QUANTITY_MAX], truth[TEXT_QUANTITY_MAX];
-    printf("sent %" PRIu64 " records in %" PRIu64 " datagrams, %" PRIu64 " of them attack; %" PRIu64
-           " datagrams could not be sent\n",
-           all->seen.flows, o->datagrams, all->attack_seen.flows, o->failures);
+    printf("%s %" PRIu64 " records in %" PRIu64 " datagrams, %" PRIu64 " of them attack",
+           o->sends ? "sent" : "wrote", all->seen.flows, o->datagrams, all->attack_seen.flows);
+    if (o->sends)
+        printf("; %" PRIu64 " datagrams could not be sent", o->failures);
+    printf("\n");
     printf("the records say %" PRIu64 " packets, %s", all->seen.packets,
            text_format_size((double)all->seen.bytes, bytes));
     if (run->plan.export.sampling > 1)

@@ -17,7 +17,7 @@ from lib.waits import wait_for
 
 SHOW = os.environ.get("WEIR_TEST_SHOW") == "1"
 DOCS = house.ROOT / "docs"
-RUN = ("getting-started", "test-peers", "going-live", "inspecting-jobs", "troubleshooting", "under-attack")
+RUN = ("getting-started", "test-peers", "trying", "going-live", "inspecting-jobs", "troubleshooting", "under-attack")
 ROUTERS = ("junos", "iosxr", "eos", "sros", "routeros", "frr", "bird")
 OURS = ("console", "yaml", "toml")
 ROUTER, WEIR = "192.0.2.1", "192.0.2.9"

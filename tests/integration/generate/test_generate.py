@@ -230,6 +230,8 @@ class Written(unittest.TestCase):
                             ((*file, "--network", "2001:db8::/64", "--proto", "netflow5"), "NetFlow 5 has no other"),
                             ((*file, "--target", "198.51.100.1"), "--attack NAME"), ((*file, "--start", "now"), "a time such as"),
                             ((*file, "--attack", "mixed", "--target", "198.51.100.1/24"), "an address or a prefix"),
+                            ((*file, "--proto", "netflow5", "--volume", "1Tbps"), "a higher --rate with it"),
+                            ((*file, "--proto", "netflow5", "--attack", "udp-flood", "--attack-volume", "90Tbps"), "a higher --attack-rate"),
                             ((*file, "--zipf", "-1"), "a number from 0 to 4"), ((*file, "--domains", 9), "from 1 to 4"),
                             ((*file, "--announce", "loudly"), "sampler, exporter, record or none")):
             self.assertIn(words, generate(*args, want=2))
