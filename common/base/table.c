@@ -28,9 +28,20 @@ struct header {
     uint8_t unused[2];
 };
 
-struct table {
+struct index {
     struct slot *slots;
-    uint32_t mask;                    /* slots - 1 */
+    uint32_t mask; /* slots - 1 */
+};
+
+/* Where a slot of the index before was: probes go on over it. No entry has this number. */
+static const uint32_t gone = UINT32_MAX;
+
+struct table {
+    struct index index;
+    /* While a large index grows: the one before, from which each insert moves a few slots on. An
+     * entry is in one of them. No slots: it does not grow. */
+    struct index before;
+    uint32_t moved;                   /* slots of it that are gone */
     uint32_t count, used, first_free; /* used: entries ever handed out */
     uint32_t chunk_shift;
     size_t key_room, stride;
@@ -40,6 +51,9 @@ struct table {
 };
 
 static const size_t slots_first = 16;
+/* From so many slots on an index grows little by little: to move them all takes a millisecond. */
+static const size_t slots_gradual = 1 << 15;
+enum { MOVED_AN_INSERT = 16 };
 static const size_t chunk_bytes = 32 << 10; /* small enough for a table of a few entries */
 static const size_t entries_max = (size_t)1 << 31;
 
@@ -76,9 +90,9 @@ struct table *table_new(const struct table_options *options)
         t->chunk_shift++;
     t->chunk_count = (options->max >> t->chunk_shift) + 1;
     t->chunks = calloc(t->chunk_count, sizeof(t->chunks[0]));
-    t->slots = calloc(slots_first, sizeof(t->slots[0]));
-    t->mask = (uint32_t)slots_first - 1;
-    if (t->chunks == NULL || t->slots == NULL) {
+    t->index.slots = calloc(slots_first, sizeof(struct slot));
+    t->index.mask = (uint32_t)slots_first - 1;
+    if (t->chunks == NULL || t->index.slots == NULL) {
         table_free(t);
         return NULL;
     }
@@ -92,13 +106,22 @@ void table_free(struct table *table)
     for (size_t i = 0; table->chunks != NULL && i < table->chunk_count; i++)
         free(table->chunks[i]);
     free(table->chunks);
-    free(table->slots);
+    free(table->index.slots);
+    free(table->before.slots);
     free(table);
+}
+
+static void forget_before(struct table *t)
+{
+    free(t->before.slots);
+    t->before = (struct index){0};
+    t->moved = 0;
 }
 
 void table_clear(struct table *table)
 {
-    memset(table->slots, 0, ((size_t)table->mask + 1) * sizeof(table->slots[0]));
+    forget_before(table);
+    memset(table->index.slots, 0, ((size_t)table->index.mask + 1) * sizeof(struct slot));
     table->count = table->used = table->first_free = 0;
 }
 
@@ -140,17 +163,17 @@ uint64_t table_hash(const struct table *table, const void *key, size_t key_len)
 
 void table_prefetch(const struct table *table, uint64_t hash)
 {
-    __builtin_prefetch(&table->slots[(uint32_t)hash & table->mask]);
+    __builtin_prefetch(&table->index.slots[(uint32_t)hash & table->index.mask]);
 }
 
-void *table_prefetch_entry(const struct table *table, uint64_t hash)
+static void *prefetch_in(const struct table *table, const struct index *index, uint32_t tag)
 {
-    uint32_t tag = (uint32_t)hash;
+    const struct slot *slots = index->slots;
 
-    for (uint32_t i = tag & table->mask; table->slots[i].number != 0; i = (i + 1) & table->mask) {
-        if (table->slots[i].tag != tag)
+    for (uint32_t i = tag & index->mask; slots[i].number != 0; i = (i + 1) & index->mask) {
+        if (slots[i].tag != tag || slots[i].number == gone)
             continue;
-        uint8_t *entry = entry_at(table, table->slots[i].number);
+        uint8_t *entry = entry_at(table, slots[i].number);
         /* The key, the data and their end: three lines where an entry of two lies askew. */
         __builtin_prefetch(entry - table->key_room);
         __builtin_prefetch(entry + 40);
@@ -160,18 +183,35 @@ void *table_prefetch_entry(const struct table *table, uint64_t hash)
     return NULL;
 }
 
-void *table_find_hashed(const struct table *table, uint64_t hash, const void *key, size_t key_len)
+void *table_prefetch_entry(const struct table *table, uint64_t hash)
 {
-    uint32_t tag = (uint32_t)hash;
+    void *entry = prefetch_in(table, &table->index, (uint32_t)hash);
+    if (entry == NULL && table->before.slots != NULL)
+        entry = prefetch_in(table, &table->before, (uint32_t)hash);
+    return entry;
+}
 
-    for (uint32_t i = tag & table->mask; table->slots[i].number != 0; i = (i + 1) & table->mask) {
-        if (table->slots[i].tag != tag)
+static inline void *find_in(const struct table *table, const struct index *index, uint32_t tag,
+                            const void *key, size_t key_len)
+{
+    const struct slot *slots = index->slots;
+
+    for (uint32_t i = tag & index->mask; slots[i].number != 0; i = (i + 1) & index->mask) {
+        if (slots[i].tag != tag || slots[i].number == gone)
             continue;
-        uint8_t *entry = entry_at(table, table->slots[i].number);
+        uint8_t *entry = entry_at(table, slots[i].number);
         if (entry_has_key(entry, key, key_len))
             return entry;
     }
     return NULL;
+}
+
+void *table_find_hashed(const struct table *table, uint64_t hash, const void *key, size_t key_len)
+{
+    void *entry = find_in(table, &table->index, (uint32_t)hash, key, key_len);
+    if (entry == NULL && table->before.slots != NULL)
+        entry = find_in(table, &table->before, (uint32_t)hash, key, key_len);
+    return entry;
 }
 
 void *table_find_guessed(const struct table *table, void *guess, uint64_t hash, const void *key,
@@ -187,27 +227,41 @@ void *table_find(const struct table *table, const void *key, size_t key_len)
     return table_find_hashed(table, table_hash(table, key, key_len), key, key_len);
 }
 
-static void index_put(struct slot *slots, uint32_t mask, struct slot slot)
+static void index_put(const struct index *index, struct slot slot)
 {
-    uint32_t i = slot.tag & mask;
+    uint32_t i = slot.tag & index->mask;
 
-    while (slots[i].number != 0)
-        i = (i + 1) & mask;
-    slots[i] = slot;
+    while (index->slots[i].number != 0)
+        i = (i + 1) & index->mask;
+    index->slots[i] = slot;
 }
 
-static enum status index_resize(struct table *t, size_t slot_count)
+/* Moves slots on from the index before, if there is one. */
+static void move_some(struct table *t, size_t count)
 {
+    for (; t->before.slots != NULL && count > 0; count--) {
+        struct slot *slot = &t->before.slots[t->moved];
+        if (slot->number != 0 && slot->number != gone) {
+            index_put(&t->index, *slot);
+            slot->number = gone;
+        }
+        if (t->moved++ == t->before.mask)
+            forget_before(t);
+    }
+}
+
+static enum status index_grow(struct table *t, size_t slot_count)
+{
+    move_some(t, SIZE_MAX); /* of an earlier growth; inserts have long done it */
     struct slot *slots = calloc(slot_count, sizeof(slots[0]));
 
     if (slots == NULL)
         return STATUS_NO_MEMORY;
-    for (size_t i = 0; i <= t->mask; i++)
-        if (t->slots[i].number != 0)
-            index_put(slots, (uint32_t)(slot_count - 1), t->slots[i]);
-    free(t->slots);
-    t->slots = slots;
-    t->mask = (uint32_t)(slot_count - 1);
+    t->before = t->index;
+    t->moved = 0;
+    t->index = (struct index){slots, (uint32_t)(slot_count - 1)};
+    if (slot_count < slots_gradual)
+        move_some(t, SIZE_MAX);
     return STATUS_OK;
 }
 
@@ -215,7 +269,7 @@ enum status table_reserve(struct table *table, size_t entries)
 {
     size_t slots = slots_for(entries < table->options.max ? entries : table->options.max);
 
-    return slots <= (size_t)table->mask + 1 ? STATUS_OK : index_resize(table, slots);
+    return slots <= (size_t)table->index.mask + 1 ? STATUS_OK : index_grow(table, slots);
 }
 
 /* The number of an entry to fill, or 0. */
@@ -258,7 +312,8 @@ void *table_insert_hashed(struct table *table, uint64_t hash, const void *key, s
         (struct header){.tag_or_next = (uint32_t)hash, .key_len = (uint8_t)key_len, .live = true};
     memcpy(key_of(entry, key_len), key, key_len);
     memset(entry, 0, table->options.entry_size);
-    index_put(table->slots, table->mask, (struct slot){.tag = (uint32_t)hash, .number = number});
+    index_put(&table->index, (struct slot){.tag = (uint32_t)hash, .number = number});
+    move_some(table, MOVED_AN_INSERT);
     table->count++;
     *ret_new = true;
     return entry;
@@ -270,36 +325,55 @@ void *table_insert(struct table *table, const void *key, size_t key_len, bool *r
 }
 
 /* Empties slot i and moves back what stands behind it and may come nearer to its home. */
-static void index_remove(struct table *t, uint32_t i)
+static void index_remove(const struct index *index, uint32_t i)
 {
+    struct slot *slots = index->slots;
     uint32_t hole = i;
 
     for (;;) {
-        i = (i + 1) & t->mask;
-        if (t->slots[i].number == 0)
+        i = (i + 1) & index->mask;
+        if (slots[i].number == 0)
             break;
-        uint32_t home = t->slots[i].tag & t->mask;
-        if (((i - home) & t->mask) >= ((i - hole) & t->mask)) {
-            t->slots[hole] = t->slots[i];
+        uint32_t home = slots[i].tag & index->mask;
+        if (((i - home) & index->mask) >= ((i - hole) & index->mask)) {
+            slots[hole] = slots[i];
             hole = i;
         }
     }
-    t->slots[hole] = (struct slot){0};
+    slots[hole] = (struct slot){0};
+}
+
+/* The entry's slot; false: it is in the other index. */
+static bool slot_of(const struct table *t, const struct index *index, uint32_t tag,
+                    const uint8_t *entry, uint32_t *ret_slot)
+{
+    const struct slot *slots = index->slots;
+
+    for (uint32_t i = tag & index->mask; slots[i].number != 0; i = (i + 1) & index->mask)
+        if (slots[i].tag == tag && slots[i].number != gone &&
+            entry_at(t, slots[i].number) == entry) {
+            *ret_slot = i;
+            return true;
+        }
+    return false;
 }
 
 void table_remove_entry(struct table *table, void *entry)
 {
     struct header *header = header_of(entry);
-    uint32_t i = header->tag_or_next & table->mask;
+    uint32_t i, number;
 
     assert(header->live);
-    while (table->slots[i].tag != header->tag_or_next ||
-           entry_at(table, table->slots[i].number) != entry) {
-        i = (i + 1) & table->mask;
-        assert(table->slots[i].number != 0);
+    if (slot_of(table, &table->index, header->tag_or_next, entry, &i)) {
+        number = table->index.slots[i].number;
+        index_remove(&table->index, i);
+    } else {
+        bool is_before = table->before.slots != NULL &&
+                         slot_of(table, &table->before, header->tag_or_next, entry, &i);
+        assert(is_before);
+        number = table->before.slots[i].number;
+        table->before.slots[i].number = gone; /* nothing moves there: `moved` may be anywhere */
     }
-    uint32_t number = table->slots[i].number;
-    index_remove(table, i);
     *header = (struct header){.tag_or_next = table->first_free};
     table->first_free = number;
     table->count--;

@@ -29,8 +29,8 @@ struct table *table_new(const struct table_options *options); /* NULL: out of me
 void table_free(struct table *table);
 void table_clear(struct table *table); /* keeps the memory */
 /* Makes the index large enough for that many entries, so that it need not grow until then. Without
- * it the index doubles now and then: about 20 ms at a million entries, in the insert that hits it.
- */
+ * it the index doubles now and then; a large one does so little by little, some slots with each
+ * insert, so that none takes long. */
 enum status table_reserve(struct table *table, size_t entries);
 size_t table_count(const struct table *table);
 

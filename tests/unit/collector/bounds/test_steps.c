@@ -2,6 +2,7 @@
  * No datagram costs more than so many steps for each of its octets: not by what it says, nor by
  * what others said before.
  */
+#include "common/base/table.h"
 #include "tests/support/hostile.h"
 #include "tests/support/steps.h"
 #include "tests/unit/collector/bounds/counted.h"
@@ -57,4 +58,26 @@ ParameterizedTest(struct hostile_index *index, steps, the_dearest_datagrams_have
     }
     counted_done(&c);
     hostile_done(&hostile);
+}
+
+/* Keys that strangers choose fill tables; no one of them pays for the growth. */
+Test(steps, a_table_grows_little_by_little)
+{
+    enum { KEYS = 400000, STEPS_AN_INSERT = 1500 };
+    struct table *t =
+        table_new(&(struct table_options){.entry_size = 8, .key_max = 4, .max = KEYS, .seed = 1});
+    uint64_t most_few = 0, most = 0;
+    bool is_new;
+    cr_assert_not_null(t);
+    for (uint32_t key = 0; key < KEYS; key++) {
+        uint64_t steps = steps_now();
+        cr_assert_not_null(table_insert(t, &key, sizeof(key), &is_new));
+        steps = steps_now() - steps;
+        /* A small index is moved at once: 16384 slots at the most. */
+        uint64_t *of = key < 16384 ? &most_few : &most;
+        *of = steps > *of ? steps : *of;
+    }
+    cr_assert_leq(most, STEPS_AN_INSERT, "%llu", (unsigned long long)most);
+    cr_assert_leq(most_few, 16384 * 8, "%llu", (unsigned long long)most_few);
+    table_free(t);
 }

@@ -244,6 +244,45 @@ Test(table, agrees_with_an_array_over_random_steps, .timeout = 60)
     table_free(t);
 }
 
+/* A large index grows little by little, so entries come and go while they are in two of them. */
+Test(table, while_a_large_index_grows_all_are_found_and_go, .timeout = 60)
+{
+    enum { KEYS = 120000, STEPS = 600000 };
+    struct table *t = table_of_u32(KEYS);
+    static uint32_t *entries[KEYS];
+    size_t count = 0, cursor = 0, met = 0;
+    bool new;
+
+    srand(11);
+    for (uint32_t step = 0; step < STEPS; step++) {
+        uint32_t key = (uint32_t)((rand() & 0xffff) * 2 + (rand() & 1)) % KEYS;
+        uint64_t hash = table_hash(t, &key, sizeof(key));
+        cr_assert_eq(table_find_hashed(t, hash, &key, sizeof(key)), entries[key]);
+        cr_assert(entries[key] == NULL || table_prefetch_entry(t, hash) != NULL);
+        if (rand() % 3 > 0) {
+            uint32_t *entry = table_insert_hashed(t, hash, &key, sizeof(key), &new);
+            cr_assert(entry != NULL && new == (entries[key] == NULL));
+            cr_assert(new || entry == entries[key]);
+            count += new;
+            entries[key] = entry;
+        } else {
+            cr_assert_eq(table_remove(t, &key, sizeof(key)), entries[key] != NULL);
+            count -= entries[key] != NULL;
+            entries[key] = NULL;
+        }
+    }
+    cr_assert_eq(table_count(t), count);
+    cr_assert_gt(count, 60000); /* so that it grew twice in little steps */
+    for (uint32_t key = 0; key < KEYS; key++)
+        cr_assert_eq(find(t, key), entries[key]);
+    while (table_next(t, &cursor) != NULL)
+        met++;
+    cr_assert_eq(met, count);
+    table_clear(t);
+    cr_assert_null(find(t, 1));
+    table_free(t);
+}
+
 Test(table, seeds_give_hashes_of_their_own)
 {
     struct table_options one = {.max = 1, .seed = 1}, two = {.max = 1, .seed = 2};
