@@ -168,12 +168,19 @@ enum status worker_input_start(struct worker_input *in, uv_loop_t *loop, const i
     return status;
 }
 
+static bool is_kept(void *owner, const struct ip_addr *exporter)
+{
+    const struct model *model = owner;
+    return model->exporters == NULL || model_exporter(model, exporter) != NULL;
+}
+
 enum status worker_input_reload(struct worker_input *in, const struct worker_options *options)
 {
     struct tally_options tally = tally_options_of(options);
     enum status status = tally_reload(in->tally, &tally);
     if (status != STATUS_OK)
         return status;
+    decode_forget(in->decode, is_kept, (void *)(uintptr_t)options->model);
     in->flush_every_ms = options->config->collector.flush.every_ms;
     in->archive = archive_queue_of(options->archive, options->index);
     return STATUS_OK;

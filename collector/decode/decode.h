@@ -84,6 +84,10 @@ enum decode_reason decode_datagram(struct decode *decode, const struct decode_so
                                    const uint8_t *bytes, size_t len, uint64_t now_ms,
                                    const struct decode_sink *sink);
 
+/* Forgets the exporters that are not kept: another list came. */
+void decode_forget(struct decode *decode,
+                   bool (*keeps)(void *owner, const struct ip_addr *exporter), void *owner);
+
 /* Index FORMAT_COUNT stands for datagrams of no known format. */
 struct decode_counters {
     uint64_t datagrams[FORMAT_COUNT + 1];

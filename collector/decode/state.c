@@ -106,6 +106,21 @@ static void exporter_remove(struct decode *decode, struct decode_exporter *expor
     table_remove_entry(decode->exporters, exporter);
 }
 
+void decode_forget(struct decode *decode,
+                   bool (*keeps)(void *owner, const struct ip_addr *exporter), void *owner)
+{
+    for (unsigned int t = 0; t < DECODE_TRUSTS; t++) {
+        const struct chain *head = &decode->exporters_used[t];
+        struct chain *next;
+        for (struct chain *l = head->next; l != head; l = next) {
+            struct decode_exporter *exporter = CHAIN_OWNER(l, struct decode_exporter, used);
+            next = l->next;
+            if (!keeps(owner, &exporter->addr))
+                exporter_remove(decode, exporter);
+        }
+    }
+}
+
 void state_free_all(struct decode *decode)
 {
     struct decode_exporter *exporter;

@@ -126,3 +126,27 @@ Test(trust, a_flood_within_a_listed_prefix_leaves_a_listed_host_its_hash, .fini 
     }
     cr_assert(is_told("127.0.0.2"), "heard longest ago of all");
 }
+
+static bool is_the_stranger(const char *address)
+{
+    return strcmp(ask("HGET weir:process:collector:c1 unlisted_senders"), address) == 0;
+}
+
+Test(trust, who_is_taken_from_the_list_counts_no_more, .fini = done)
+{
+    start_with(1, NULL, "exporters: [{address: 127.0.0.2}, {address: 127.0.0.3}]\n");
+    send_from("127.0.0.2");
+    SITE_UNTIL(site_read(&site).bytes == site.sent_bytes);
+    site_write_config(&site, POLICY "exporters: [{address: 127.0.0.3}]\n");
+    cr_assert_eq(kill(site.pid, SIGHUP), 0);
+    SITE_UNTIL((send_from("127.0.0.2"), is_the_stranger("127.0.0.2")));
+    uint64_t before = site_read(&site).bytes;
+    for (int i = 0; i < 25; i++) {
+        send_from("127.0.0.2");
+        site_pause();
+    }
+    cr_assert_eq(site_read(&site).bytes, before);
+    uint64_t without = site.sent_bytes;
+    send_from("127.0.0.3");
+    SITE_UNTIL(site_read(&site).bytes == before + (site.sent_bytes - without));
+}

@@ -302,6 +302,55 @@ Test(room, memory_is_bounded_whatever_is_told)
     bench_done(&b);
 }
 
+/* Gives how many domains made room, and what is in use. */
+static uint64_t told_within(size_t memory_bytes, size_t *ret_used)
+{
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){.memory_bytes = memory_bytes});
+    for (uint32_t i = 1; i <= 3; i++) {
+        from(&b, i, DECODE_UNLISTED);
+        tell(&b, ANY, 256);
+    }
+    uint64_t evicted = counters(&b)->evicted_domains;
+    *ret_used = decode_memory(b.decode);
+    bench_done(&b);
+    return evicted;
+}
+
+Test(room, memory_may_be_as_much_as_the_limit)
+{
+    size_t all, used;
+    cr_assert_eq(told_within(0, &all), 0);
+    for (size_t limit = all - 1; limit <= all + 1; limit++) {
+        cr_assert_eq(told_within(limit, &used), limit < all, "%zu octets", limit);
+        cr_assert_leq(used, limit);
+    }
+}
+
+static bool is_odd(void *owner, const struct ip_addr *exporter)
+{
+    (void)owner;
+    return exporter->octets[3] % 2 == 1;
+}
+
+Test(room, what_is_not_listed_any_more_is_forgotten)
+{
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){0});
+    for (uint32_t i = 1; i <= 6; i++) {
+        from(&b, i, (enum decode_trust)(i % DECODE_TRUSTS));
+        tell(&b, ANY, 256);
+    }
+    size_t before = decode_memory(b.decode);
+    decode_forget(b.decode, is_odd, NULL);
+    cr_assert_eq(decode_memory(b.decode), before / 2);
+    for (uint32_t i = 1; i <= 6; i++) {
+        from(&b, i, (enum decode_trust)(i % DECODE_TRUSTS));
+        cr_assert_eq(is_known(&b, ANY, 256), i % 2 == 1, "%u", i);
+    }
+    bench_done(&b);
+}
+
 /* --- what waits, and what is written down --- */
 
 Test(room, what_waits_of_a_listed_exporter_is_not_pushed_out_by_others)
