@@ -6,6 +6,7 @@
 #include "ctl/commands.h"
 #include "ctl/fields_show.h"
 #include "ctl/flow_show.h"
+#include "ctl/post_fields.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
 
@@ -18,7 +19,7 @@ struct decode_run {
     const struct model *model; /* of --config: sampling rates that the operator says; else NULL */
     struct ip_addr exporter;   /* of the datagram at hand */
     bool as_text, holds_back, all_fields;
-    struct text line, fields;
+    struct text line, fields, post;
     struct element_names *names; /* with --all-fields; else NULL */
     struct archive_read archive; /* of the file at hand */
     bool is_message_file;        /* it is one of IPFIX messages: nobody sent these from anywhere */
@@ -32,6 +33,9 @@ static void on_fields(void *owner, const struct decode_fields *fields)
     struct decode_run *run = owner;
     if (run->is_message_file)
         archive_read_fields(&run->archive, fields);
+    text_clear(&run->post);
+    if (!run->as_text)
+        post_fields_show(fields, &run->post);
     if (run->names == NULL)
         return;
     text_clear(&run->fields);
@@ -51,7 +55,8 @@ static void on_record(void *owner, const struct flow_record *flow)
     if (run->as_text)
         flow_show_text(&shown, &run->exporter, fields, &run->line);
     else
-        flow_show_json(&shown, &run->exporter, fields, &run->line);
+        flow_show_json(&shown, &run->exporter, flow->reverse ? "" : text_str(&run->post), fields,
+                       &run->line);
     (void)fwrite(text_str(&run->line), 1, run->line.len, stdout);
 }
 
@@ -59,11 +64,10 @@ static bool on_datagram(void *owner, const struct capture_datagram *datagram)
 {
     struct decode_run *run = owner;
     struct decode_source source = {.addr = datagram->from.addr};
-    struct decode_sink sink = {.on_record = on_record, .owner = run};
+    struct decode_sink sink = {.on_record = on_record, .on_fields = on_fields, .owner = run};
     run->is_message_file = source.addr.family == ADDR_NONE;
-    if (run->is_message_file || run->names != NULL)
-        sink.on_fields = on_fields;
     text_clear(&run->fields);
+    text_clear(&run->post); /* other formats have neither */
     int32_t index = run->model != NULL && run->model->exporters != NULL
                         ? lpm_lookup(run->model->exporters, &source.addr)
                         : -1;
@@ -211,6 +215,7 @@ int decode_run(const struct command_context *context, int argc, char **argv)
         return command_usage_error(context, "--text and --json exclude each other");
     text_init(&run.line, 0);
     text_init(&run.fields, 0);
+    text_init(&run.post, 0);
     int result = EXIT_FAILED;
     if (!open_model(context, &config, &model))
         goto done;
@@ -228,5 +233,6 @@ done:
     config_free(config);
     text_done(&run.line);
     text_done(&run.fields);
+    text_done(&run.post);
     return result;
 }

@@ -137,8 +137,11 @@ static const struct command commands[] = {
      "FILE is pcap, pcapng or IPFIX messages, such as the collector's archive has them; - is\n"
      "standard input. What was refused is counted on standard error by reason. Octets and packets\n"
      "are as exported, before scaling; counted_octets and counted_packets beside them are what\n"
-     "counts where earlier records of the flow told a part of them. With --config the sampling\n"
-     "rates that it says for exporters count.\n\n"
+     "counts where earlier records of the flow told a part of them. What a NAT or a firewall made "
+     "of\n"
+     "the packets (post_nat_source_ipv4_address, nat_event, …) is printed, and counts nowhere. "
+     "With\n"
+     "--config the sampling rates that it says for exporters count.\n\n"
      "  --text        a line for people\n"
      "  --all-fields  also each field of NetFlow 9 and IPFIX by its name, used by weir or not\n"
      "  --hold-back   data before its template waits for it, as in the collector\n",

@@ -167,12 +167,16 @@ static void put_way(struct object *o, const struct flow_record *f)
 }
 
 void flow_show_json(const struct flow_record *flow, const struct ip_addr *exporter,
-                    const char *fields, struct text *out)
+                    const char *more, const char *fields, struct text *out)
 {
     struct object o = {.out = out};
     put_origin(&o, flow, exporter);
     put_packet(&o, flow);
     put_way(&o, flow);
+    if (more[0] != '\0') {
+        text_add(out, ", ");
+        text_add(out, more);
+    }
     if (fields != NULL) {
         put_name(&o, "fields");
         text_add(out, fields);

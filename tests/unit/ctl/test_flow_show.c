@@ -38,7 +38,7 @@ Test(flow_show, a_full_record_is_valid_json_with_the_documented_names)
     struct ip_addr exporter = addr_from_ipv4(0xc0000209);
     struct text out;
     text_init(&out, 0);
-    flow_show_json(&f, &exporter, NULL, &out);
+    flow_show_json(&f, &exporter, "", NULL, &out);
     json_t *o = json_loads(text_str(&out), JSON_REJECT_DUPLICATES, NULL);
     cr_assert_not_null(o, "%s", text_str(&out));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -64,7 +64,7 @@ Test(flow_show, octets_are_as_exported_and_beside_them_what_counts)
     struct ip_addr nobody = {0};
     struct text out;
     text_init(&out, 0);
-    flow_show_json(&f, &nobody, NULL, &out);
+    flow_show_json(&f, &nobody, "", NULL, &out);
     cr_assert_not_null(strstr(text_str(&out), "\"octets\": 1500, \"packets\": 13, "
                                               "\"counted_octets\": 500, \"counted_packets\": 3"),
                        "%s", text_str(&out));
@@ -74,13 +74,25 @@ Test(flow_show, octets_are_as_exported_and_beside_them_what_counts)
     text_done(&out);
 }
 
+Test(flow_show, members_of_others_stand_behind_its_own)
+{
+    struct flow_record f = {.format = FORMAT_NETFLOW9, .domain = 7};
+    struct ip_addr nobody = {0};
+    struct text out;
+    text_init(&out, 0);
+    flow_show_json(&f, &nobody, "\"nat_event\": 4", "{}", &out);
+    cr_assert_str_eq(text_str(&out), "{\"format\": \"netflow9\", \"domain\": 7, \"nat_event\": 4, "
+                                     "\"fields\": {}}\n");
+    text_done(&out);
+}
+
 Test(flow_show, what_the_stream_does_not_say_is_left_out)
 {
     struct flow_record f = {.format = FORMAT_NETFLOW9, .domain = 7};
     struct ip_addr nobody = {0};
     struct text out;
     text_init(&out, 0);
-    flow_show_json(&f, &nobody, NULL, &out);
+    flow_show_json(&f, &nobody, "", NULL, &out);
     cr_assert_str_eq(text_str(&out), "{\"format\": \"netflow9\", \"domain\": 7}\n");
     text_clear(&out);
     flow_show_text(&f, &nobody, NULL, &out);
