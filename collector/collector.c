@@ -2,6 +2,7 @@
 
 #include "collector/lock.h"
 #include "collector/out_exporters.h"
+#include "collector/recall_thread.h"
 #include "collector/snapshot_file.h"
 #include "collector/strangers.h"
 #include "collector/udp_sockets.h"
@@ -40,6 +41,9 @@ struct collector {
     struct udp_sockets sockets;
     struct worker *workers[WORKERS_MAX];
     uint32_t worker_count;
+    struct recall_line *recalls; /* one a worker; NULL: switched off */
+    uint32_t recall_count;
+    struct recall_thread *recall_thread;
     atomic_uint workers_done;
     uv_async_t done;
     bool done_open, strangers_open;
@@ -65,6 +69,10 @@ static void free_all(struct collector *c)
     c->strangers_open = false;
     text_done(&c->strangers_words);
     text_done(&c->strangers_addresses);
+    recall_thread_stop(c->recall_thread);
+    recall_lines_free(c->recalls, c->recall_count);
+    c->recall_thread = NULL;
+    c->recalls = NULL;
     udp_sockets_close(&c->sockets);
     lock_release(&c->locks);
     model_free(c->model);
@@ -252,8 +260,27 @@ static enum status start_presence(struct collector *c, const struct config *conf
         char workers[16];
         snprintf(workers, sizeof(workers), "%u", c->worker_count);
         registry_set(p->registry, "workers", workers);
+        registry_set(p->registry, "recall", config->collector.recall.enabled ? "on" : "off");
     }
     return status;
+}
+
+static enum status start_recall(struct collector *c, const struct config *config, uint32_t workers,
+                                const struct credentials *credentials)
+{
+    c->recall_count = workers;
+    enum status status = recall_lines_new(&c->recalls, workers, config);
+    if (status == STATUS_RANGE)
+        log_error("collector.recall.memory is too little for so many workers", "workers=%u",
+                  workers);
+    if (status != STATUS_OK || c->recalls == NULL)
+        return status;
+    return recall_thread_start(&c->recall_thread,
+                               &(struct recall_thread_options){.config = config,
+                                                               .credentials = credentials,
+                                                               .lines = c->recalls,
+                                                               .workers = workers,
+                                                               .clock = process_clock(c->process)});
 }
 
 static enum status start_workers(struct collector *c, const struct config *config, uint32_t wanted,
@@ -264,20 +291,22 @@ static enum status start_workers(struct collector *c, const struct config *confi
         for (size_t port = 0; port < c->sockets.ports; port++)
             fds[port] = udp_sockets_fd(&c->sockets, port, i);
         enum status status = worker_start(
-            &c->workers[i], &(struct worker_options){.config = config,
-                                                     .model = c->model,
-                                                     .credentials = credentials,
-                                                     .archive = c->archive,
-                                                     .index = i,
-                                                     .workers = wanted,
-                                                     .epoch = c->epoch,
-                                                     .clock = process_clock(c->process),
-                                                     .fds = fds,
-                                                     .fd_count = c->sockets.ports,
-                                                     .strangers = &c->strangers,
-                                                     .on_told = on_worker_told,
-                                                     .on_done = on_worker_done,
-                                                     .owner = c});
+            &c->workers[i],
+            &(struct worker_options){.config = config,
+                                     .model = c->model,
+                                     .credentials = credentials,
+                                     .archive = c->archive,
+                                     .index = i,
+                                     .workers = wanted,
+                                     .epoch = c->epoch,
+                                     .clock = process_clock(c->process),
+                                     .fds = fds,
+                                     .fd_count = c->sockets.ports,
+                                     .recall = c->recalls != NULL ? &c->recalls[i] : NULL,
+                                     .strangers = &c->strangers,
+                                     .on_told = on_worker_told,
+                                     .on_done = on_worker_done,
+                                     .owner = c});
         if (status != STATUS_OK)
             return status;
         c->worker_count++;
@@ -316,6 +345,7 @@ static enum status start_rest(struct collector *c, const struct config *config)
         status = archive_new(&c->archive, &clock, workers);
     if (status == STATUS_OK)
         status = archive_set(c->archive, config);
+    status = start_recall(c, config, workers, &credentials);
     if (status == STATUS_OK)
         status = start_workers(c, config, workers, &credentials);
     if (status != STATUS_OK)
@@ -389,6 +419,15 @@ static bool same_map(const struct config *a, const struct config *b)
     return same;
 }
 
+static bool same_recall(const struct config *a, const struct config *b)
+{
+    const struct config_collector *x = &a->collector, *y = &b->collector;
+    return x->recall.enabled == y->recall.enabled &&
+           x->recall.memory_bytes == y->recall.memory_bytes &&
+           x->recall.keep_ms == y->recall.keep_ms &&
+           x->recall.cap_per_destination == y->recall.cap_per_destination;
+}
+
 static void reload(void *self, const struct config *config)
 {
     struct collector *c = self;
@@ -399,6 +438,8 @@ static void reload(void *self, const struct config *config)
         log_warn("shards and telemetry servers need a restart, the old ones stay", "");
     if (status == STATUS_OK)
         status = archive_set(c->archive, config);
+    if (status == STATUS_OK && !same_recall(old->config, config))
+        log_warn("collector.recall needs a restart, the old one stays", "");
     for (uint32_t i = 0; status == STATUS_OK && i < c->worker_count; i++)
         status = worker_reload(c->workers[i], config, model);
     if (status != STATUS_OK) {
@@ -430,6 +471,7 @@ static void declare_metrics(void)
 {
     worker_metrics_declare();
     archive_declare();
+    recall_thread_declare();
     out_exporters_declare();
     snapshot_file_declare();
     redis_metrics_declare();

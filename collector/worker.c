@@ -105,6 +105,8 @@ static void on_tick(uv_timer_t *timer)
     struct worker *w = timer->data;
     uint64_t now_ms = mono_ms(w);
     worker_input_turned(&w->input, now_ms);
+    if (w->input.recall != NULL)
+        recall_tick(w->input.recall, now_ms);
     if (now_ms - w->heartbeat_ms < HEARTBEAT_MS) {
         out_deltas_flush(w->out, w->input.tally, w->options.model, OUT_TICK);
         return;
@@ -133,6 +135,8 @@ static void close_handles(struct worker *w)
         return;
     w->closing = true;
     worker_input_close_sockets(&w->input);
+    if (w->options.recall != NULL)
+        recall_line_leave(w->options.recall, &w->options.recall->worker);
     uv_close((uv_handle_t *)&w->tick, NULL);
     uv_close((uv_handle_t *)&w->urgent, NULL);
     uv_close((uv_handle_t *)&w->wake, NULL);
@@ -202,6 +206,8 @@ static void on_wake(uv_async_t *wake)
     }
     if (stop_asked && !w->stopping)
         stop(w);
+    if (w->options.recall != NULL)
+        recall_line_copy(w->options.recall, mono_ms(w));
 }
 
 enum status worker_reload(struct worker *worker, const struct config *config,
@@ -349,6 +355,8 @@ enum status worker_start(struct worker **ret_worker, const struct worker_options
                                     on_turn_end, w);
     if (status == STATUS_OK) {
         w->heartbeat_ms = mono_ms(w);
+        if (options->recall != NULL)
+            recall_line_join(options->recall, &options->recall->worker, &w->wake);
         uv_timer_start(&w->tick, on_tick, options->config->collector.flush.every_ms,
                        options->config->collector.flush.every_ms);
         for (size_t i = 0; i < w->server_count; i++)

@@ -2,6 +2,7 @@
 #define COLLECTOR_WORKER_H
 
 #include "collector/archive/archive.h"
+#include "collector/recall_line.h"
 #include "common/base/clock.h"
 #include "common/model/model.h"
 #include "common/service/credentials.h"
@@ -27,6 +28,7 @@ struct worker_options {
     size_t fd_count;
     struct strangers *strangers; /* lent until on_done: told once a second, and then on_told */
     void (*on_told)(void *owner);
+    struct recall_line *recall;   /* lent until worker_join(); NULL: nothing is remembered */
     void (*on_done)(void *owner); /* the thread's last act */
     void *owner;
 };

@@ -12,23 +12,24 @@ enum {
 
 /* --- records --- */
 
-static void count(struct worker_input *in, const struct flow_record *flow, uint64_t came_ms)
+static void take(struct worker_input *in, const struct flow_record *flow, uint64_t came_ms)
 {
     in->has_records = true;
     if (tally_add(in->tally, in->sender, flow, came_ms) && in->archive != NULL)
         archive_queue_put(in->archive, flow, &in->sender->addr, came_ms);
+    if (in->recall != NULL)
+        recall_add(in->recall, flow, tally_direction(in->tally), in->keeps_sources, came_ms);
 }
 
 static void on_record(void *owner, const struct flow_record *flow)
 {
     struct worker_input *in = owner;
-    count(in, flow, in->since_ms);
+    take(in, flow, in->since_ms);
 }
 
 static void on_late(void *owner, const struct flow_record *flow, uint64_t came_ms)
 {
-    struct worker_input *in = owner;
-    count(in, flow, came_ms);
+    take(owner, flow, came_ms);
 }
 
 static void on_two_senders(void *owner)
@@ -111,8 +112,18 @@ static struct tally_options tally_options_of(const struct worker_options *option
         .max_rows = c->flush.max_rows,
         .ipv6_host_len = c->tally.ipv6_host_len,
         .exporters_max = c->limits.exporters,
+        .wants_direction = options->recall != NULL,
         .seed = hash_random_seed(),
     };
+}
+
+static bool counts_sources(const struct model *model)
+{
+    for (size_t i = 0; i < model->count_count; i++)
+        for (size_t d = 0; d < model->counts[i].spec.key_count; d++)
+            if (model->counts[i].spec.key[d].dimension == DIM_SRC_ADDR)
+                return true;
+    return false;
 }
 
 enum status worker_input_open(struct worker_input *in, const struct worker_options *options)
@@ -132,6 +143,8 @@ enum status worker_input_open(struct worker_input *in, const struct worker_optio
     in->flush_every_ms = c->flush.every_ms;
     in->turned_ms = clock_mono_ms(&in->clock);
     in->archive = archive_queue_of(options->archive, options->index);
+    in->recall = options->recall != NULL ? options->recall->recall : NULL;
+    in->keeps_sources = counts_sources(options->model);
     in->decode = decode_new(&limits, hash_random_seed());
     in->tally = tally_new(&tally);
     return in->decode == NULL || in->tally == NULL ? STATUS_NO_MEMORY : STATUS_OK;
@@ -183,6 +196,7 @@ enum status worker_input_reload(struct worker_input *in, const struct worker_opt
     decode_forget(in->decode, is_kept, (void *)(uintptr_t)options->model);
     in->flush_every_ms = options->config->collector.flush.every_ms;
     in->archive = archive_queue_of(options->archive, options->index);
+    in->keeps_sources = counts_sources(options->model);
     return STATUS_OK;
 }
 

@@ -19,6 +19,8 @@ struct worker_input {
     struct decode *decode;
     struct tally *tally;
     struct archive_queue *archive; /* NULL: nothing is archived */
+    struct recall *recall;         /* NULL: none */
+    bool keeps_sources;            /* a policy counts by source */
     struct in_udp *sockets;
     size_t socket_count;
     struct in_udp_buffers *buffers;

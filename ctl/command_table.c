@@ -36,6 +36,16 @@ static const struct command commands[] = {
      "  --domains  the observation domains of each, with refusals by reason; of an exporter the\n"
      "             8 heard last\n",
      exporters_run},
+    {"recall", "TARGET… [--now TIME] [--before TIME] [--source]",
+     "what hit a host or prefix now and before, by protocol and port",
+     "As collectors remember it (collector.recall). Rates stand with the bounds that hold the "
+     "true\n"
+     "one with 95 %; * is a field in which the records differ, - one that they did not give. JSON\n"
+     "has all fields, sources and new connections.\n\n"
+     "  --now TIME     the last so long (10s)\n"
+     "  --before TIME  and what was before, for so long (5m)\n"
+     "  --source       what came from it instead, where a policy counts by src_addr\n",
+     recall_run},
     {"alarms", "[--all]", "the alarms that have not ended",
      "  --all  also those that have, as long as Redis has them (7 days)\n", alarms_run},
     {"alarm", "ID", "everything about one alarm", "", alarm_run},

@@ -18,6 +18,7 @@ int mitigations_run(const struct command_context *context, int argc, char **argv
 int peers_run(const struct command_context *context, int argc, char **argv);
 int redis_acl_run(const struct command_context *context, int argc, char **argv);
 int redis_cli_run(const struct command_context *context, int argc, char **argv);
+int recall_run(const struct command_context *context, int argc, char **argv);
 int replay_run(const struct command_context *context, int argc, char **argv);
 int resume_run(const struct command_context *context, int argc, char **argv);
 int routes_run(const struct command_context *context, int argc, char **argv);

@@ -111,7 +111,7 @@ void recall_ask(struct recall *recall)
 
 bool recall_is_asked(const struct recall *recall)
 {
-    return atomic_load_explicit(&recall->copy_state, memory_order_acquire) != COPY_NONE;
+    return atomic_load_explicit(&recall->copy_state, memory_order_acquire) == COPY_ASKED;
 }
 
 /* --- readers' --- */

@@ -107,7 +107,7 @@ void recall_counters(const struct recall *recall, struct recall_counters *ret_co
 bool recall_keep(struct recall *recall);
 /* Asks the worker for a copy; then recall_copy() and recall_keep(). */
 void recall_ask(struct recall *recall);
-bool recall_is_asked(const struct recall *recall); /* and not yet answered */
+bool recall_is_asked(const struct recall *recall); /* and the copy is not made yet */
 
 /* --- readers' --- */
 

@@ -26,6 +26,7 @@ struct tally {
     struct filter **filters; /* one a count */
     size_t filter_count;
     bool asks_direction;
+    enum direction direction; /* of the record added last */
     uint64_t halved_ms;
     struct addition batch[BATCH];
     size_t batch_count;
@@ -91,7 +92,7 @@ static void take_filters(struct tally *tally, struct filter **filters)
     const struct model *model = tally->options.model;
     tally->filters = filters;
     tally->filter_count = model->count_count;
-    tally->asks_direction = false;
+    tally->asks_direction = tally->options.wants_direction;
     for (size_t i = 0; i < model->count_count; i++)
         tally->asks_direction |= model->counts[i].spec.direction != DIRECTION_ANY;
 }
@@ -261,6 +262,7 @@ bool tally_add(struct tally *tally, struct tally_exporter *exporter, const struc
     struct volume volume;
     bool counted = false;
 
+    tally->direction = DIRECTION_ANY;
     if (!(flow->has & (FLOW_BYTES | FLOW_PACKETS))) {
         tally->counters.without_volume++;
         return true;
@@ -270,7 +272,7 @@ bool tally_add(struct tally *tally, struct tally_exporter *exporter, const struc
     if (!is_to_count(tally, exporter, flow))
         return true;
     if (tally->asks_direction)
-        record.direction = model_direction(tally->options.model, flow);
+        record.direction = tally->direction = model_direction(tally->options.model, flow);
     volume_of(flow, &volume);
     for (size_t i = 0; i < tally->filter_count; i++) {
         struct flow_key *key = &tally->batch[tally->batch_count].identity.key;
@@ -282,6 +284,11 @@ bool tally_add(struct tally *tally, struct tally_exporter *exporter, const struc
     }
     tally->counters.uncounted += !counted;
     return true;
+}
+
+enum direction tally_direction(const struct tally *tally)
+{
+    return tally->direction;
 }
 
 /* --- what leaves --- */

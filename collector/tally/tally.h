@@ -57,6 +57,7 @@ struct tally_options {
     uint32_t max_rows;         /* that one tick's flush gives, the urgent ones apart */
     uint8_t ipv6_host_len;     /* 128 or 64: what a host key of IPv6 is cut to */
     uint32_t exporters_max;    /* up to DELTA_EXPORTERS_MAX */
+    bool wants_direction;      /* tally_direction gives it, also where no count asks */
     uint64_t seed;
 };
 
@@ -112,6 +113,9 @@ void tally_exporter_unheard(struct tally_exporter *exporter);
 /* False: the record is not plausible, and was counted as refused. */
 bool tally_add(struct tally *tally, struct tally_exporter *exporter, const struct flow_record *flow,
                uint64_t since_ms);
+/* Of the record that was added last, where options want it or a count asks; DIRECTION_ANY: it was
+ * refused, has no volume, or did not enter at a boundary. */
+enum direction tally_direction(const struct tally *tally);
 /* Records wait in small batches so that memory is fetched ahead; this works off what waits. */
 void tally_settle(struct tally *tally);
 

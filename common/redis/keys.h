@@ -21,7 +21,8 @@ enum key_role { KEY_TELEMETRY, KEY_STATE };
       "entries older than 120 s or past the byte cap")                                             \
     X(TOP, "top:<count>", TELEMETRY, "zset", "10 s without an update")                             \
     X(RECALL, "recall", TELEMETRY, "stream", "last 1000 entries")                                  \
-    X(RECALL_REPLY, "recall:reply", TELEMETRY, "stream", "last 1000 entries")                      \
+    X(RECALL_REPLY, "recall:reply", TELEMETRY, "stream",                                           \
+      "last 1000 entries, or past the byte cap")                                                   \
     X(EXPORTER, "exporter:<address>", TELEMETRY, "hash", "1 h without a datagram")                 \
     X(PROCESS, "process:<kind>:<name>", TELEMETRY, "hash", "5 s without a heartbeat")              \
     X(ALARM, "alarm:<id>", STATE, "hash", "7 days after its end")                                  \
@@ -78,6 +79,8 @@ enum {
     KEY_ENDED_TTL_MS = 604800000,
     KEY_LOG_MAX = 100000,
     KEY_REQUESTS_MAX = 10000,
+    KEY_RECALL_MAX = 1000, /* entries, of both streams */
+    KEY_RECALL_REPLY_BYTES = 16 << 20,
 };
 
 #endif

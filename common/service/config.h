@@ -119,6 +119,11 @@ struct config_collector {
         uint64_t max_size_bytes, max_age_ms;
         uint64_t file_ms; /* that one file covers */
     } archive;
+    struct {
+        bool enabled;
+        uint64_t memory_bytes, keep_ms;
+        uint32_t cap_per_destination;
+    } recall;
 };
 
 struct config_aggregator {

@@ -103,15 +103,25 @@ static const struct config_key limit_keys[] = {
 static const struct config_section limit_section = {
     "limits", CONFIG_KEYS(limit_keys), sizeof(struct config_collector), CONFIG_NO_POS, NULL};
 
-/* A section that is read only to be found switched off; its values are kept nowhere. */
+static const struct config_range recall_memory_range = {32 << 20, 64ULL << 30,
+                                                        "a size from 32MiB to 64GiB with its unit"};
+static const struct config_range recall_keep_range = {10 * 1000, 3600 * 1000,
+                                                      "a duration from 10s to 1h"};
+static const struct config_range recall_cap_range = {1, 1024, "a number from 1 to 1024"};
 static const struct config_key recall_keys[] = {
-    {"enabled", read_bool, 0, NULL, NULL, "whether flows are remembered", 0},
-    {"memory", read_size, 0, &memory_range, NULL, "its memory", 0},
-    {"keep", read_duration, 0, &age_range, NULL, "how long", 0},
-    {"cap_per_destination", read_u32, 0, &limit_range, NULL, "flows a destination and chunk", 0},
+    {"enabled", read_bool, AT(recall.enabled), NULL, "true",
+     "whether the last minutes' flows are remembered; changed by a restart, like the others here",
+     0},
+    {"memory", read_size, AT(recall.memory_bytes), &recall_memory_range, "256MiB",
+     "of the process, all workers together, whatever the rate", 0},
+    {"keep", read_duration, AT(recall.keep_ms), &recall_keep_range, "10m",
+     "how far back; the last minute is kept densest", 0},
+    {"cap_per_destination", read_u32, AT(recall.cap_per_destination), &recall_cap_range, "256",
+     "records of one destination in each second, and in each ten seconds of what is older", 0},
 };
-static const struct config_section recall_section = {"recall", CONFIG_KEYS(recall_keys), 16,
-                                                     CONFIG_NO_POS, NULL};
+static const struct config_section recall_section = {
+    "recall", CONFIG_KEYS(recall_keys), sizeof(struct config_collector), CONFIG_NO_POS, NULL};
+
 static const struct config_key archive_keys[] = {
     {"enabled", read_bool, AT(archive.enabled), NULL, "false",
      "whether flow records are kept as IPFIX files", 0},
@@ -149,7 +159,8 @@ static const struct config_key collector_keys[] = {
     {"flush", read_section, 0, &flush_section, "{}", "when counts leave", 0},
     {"tally", read_section, 0, &tally_section, "{}", "what is counted", 0},
     {"limits", read_section, 0, &limit_section, "{}", "bounds on what exporters can make grow", 0},
-    {"recall", read_switched_off, 0, &recall_section, NULL, "remembers flows", 0},
+    {"recall", read_section, 0, &recall_section, "{}", "the last minutes' flows, to try rules on",
+     0},
     {"archive", read_section, 0, &archive_section, "{}", "keeps flow records as IPFIX files", 0},
 };
 #undef AT

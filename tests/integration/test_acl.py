@@ -36,7 +36,7 @@ WRITERS = {
               "weir:stops": ["operator"], "weir:epoch:policy": ["policy"], "weir:lease:policy": ["policy"], "weir:audit": ["policy", "operator"],
               "weir:baseline:c:0": [], "weir:protected": [], "weir:of nobody": [], "of nobody": []},
     "telemetry": {"weir:delta:s0": ["collector"], "weir:rollup:s0": ["aggregator"], "weir:top:0": ["aggregator"],
-                  "weir:exporter:192.0.2.1": ["collector"], **{f"weir:process:{kind}:one": [kind] for kind in house.PROCESSES},
+                  "weir:exporter:192.0.2.1": ["collector"], "weir:recall": ["operator"], "weir:recall:reply": ["collector"], **{f"weir:process:{kind}:one": [kind] for kind in house.PROCESSES},
                   "weir:of nobody": [], "of nobody": []},
 }
 # KEY is the key; of a script it is a key that is named to the server, or one that is not.
@@ -110,7 +110,8 @@ class Acl(suite.HouseTest):
         wait_for(lambda: self.gobgp.route_to(TARGET), 60, "the route")
         its.weir("announce", RULE, "--for", "1h", "--reason", "test")
         wait_for(lambda: self.gobgp.route_to("198.51.100.77"), 30, "the route by hand")
-        for command in (("status",), ("exporters",), ("alarms",), ("mitigations", "--all"), ("peers",), ("routes",), ("jobs",), ("top", "--once")):
+        for command in (("status",), ("exporters",), ("alarms",), ("mitigations", "--all"), ("peers",), ("routes",), ("jobs",), ("top", "--once"),
+                        ("recall", TARGET)):
             with self.subTest(command=command):
                 self.assertIsNotNone(its.weir(*command))
         for name in house.PROCESSES:

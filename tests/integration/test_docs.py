@@ -29,7 +29,8 @@ ATTACK_LIMIT_S = 30
 NO_TROUBLE = {
     "weir_aggregator_batches_total", "weir_aggregator_bytes_total", "weir_aggregator_rows_published_total", "weir_aggregator_rows_total",
     "weir_collector_archive_bytes", "weir_collector_archive_files", "weir_collector_archive_records_total", "weir_collector_counter_samples_total", "weir_collector_delta_batches_total", "weir_collector_delta_rows_total",
-    "weir_collector_options_records_total", "weir_collector_restored_total", "weir_collector_snapshots_total",
+    "weir_collector_options_records_total", "weir_collector_recall_kept_total", "weir_collector_recall_memory_bytes",
+    "weir_collector_recall_records_total", "weir_collector_recall_replies_total", "weir_collector_restored_total", "weir_collector_snapshots_total",
     "weir_collector_templates_total", "weir_flowspec_rules_deployed_total",
     "weir_speaker_mitigations", "weir_speaker_routes_sent_total", "weir_speaker_updates_sent_total"}
 # Lines at most, of a document that has more than the usual to say: a part for each vendor.

@@ -157,9 +157,6 @@ static const struct bad bad_methods[] = {
 
 /* One line each; what is checked is that the key is known, and its value too. */
 static const struct bad not_yet[] = {
-    {"collector: {recall: {enabled: true}}\n", 1, 31,
-     "recall: not available yet, expected {enabled: false}"},
-    {"collector: {recall: {memory: 256MiB}}\n", 1, 13, "recall: not available yet"},
     {"aggregator: {baselines: 200000}\n", 1, 14, "baselines: not available yet"},
     {POLICY("baseline: {factor: 3, floor: {bps: 50M}}"), 1, 88, "baseline: not available yet"},
     {THRESHOLD("any: {hosts: 10}"), 3, 25, "hosts: not available yet"},
@@ -210,7 +207,6 @@ static const struct bad not_yet[] = {
     {"test_rule: {ipv4: 100.64.0.0/32}\n", 1, 1, "test_rule: not available yet"},
     {PLATFORM("default_action: {discard: true}"), 3, 35, "default_action: not available yet"},
     /* Their values are judged all the same. */
-    {"collector: {recall: {enabled: false, memory: 256}}\n", 1, 46, "expected a size from 1MiB"},
     {"protected_sources: []\ninfrastructure: [x]\n", 2, 18, "infrastructure: \"x\", expected"},
     {"notifications: []\nprofiles: []\nvectors: {}\nconsole: {enabled: false, http: x}\n", 4, 33,
      "http: \"x\", expected an address and a port"},

@@ -1,0 +1,282 @@
+#include "collector/recall_thread.h"
+
+#include "collector/in_recall.h"
+#include "collector/out_recall.h"
+#include "collector/recall/answer.h"
+#include "common/base/hash.h"
+#include "common/base/metrics.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    KEEP_EVERY_MS = 100,
+    TELL_EVERY_MS = 1000,
+    COPY_WAIT_MS = 15 /* of the 40 that an answer may take */
+};
+
+struct recall_thread {
+    struct recall_line *lines;
+    struct recall_counters *told;
+    uint32_t workers;
+    struct clock clock;
+    char collector[NAME_MAX_LEN + 1];
+    uv_thread_t thread;
+    uv_loop_t loop;
+    uv_async_t wake;       /* a worker has copied, or the end */
+    uv_timer_t keep, wait; /* wait: for the workers' copies */
+    struct redis *redis;
+    struct in_recall *in;
+    struct out_recall *out;
+    struct recall_answer *answer;
+    uint64_t asked_ms, told_ms;
+    bool is_asking, closing;
+    atomic_bool stop_asked;
+};
+
+#define COUNTER(id, of_name, of_help)                                                              \
+    static struct metric_family id = {                                                             \
+        .name = "weir_collector_recall_" of_name, .help = of_help, .type = METRIC_COUNTER}
+COUNTER(records, "records_total", "Records offered to recall: of our networks, and counted");
+COUNTER(kept, "kept_total", "Of those, the ones that went into a chunk");
+COUNTER(late_seals, "late_seals_total", "Times a chunk could not be sealed after its second");
+COUNTER(lost_chunks, "lost_chunks_total", "Chunks that went early since answers held others");
+static struct metric_family memory = {.name = "weir_collector_recall_memory_bytes",
+                                      .help = "Memory set aside for recall, used or not yet",
+                                      .type = METRIC_GAUGE};
+
+void recall_thread_declare(void)
+{
+    static struct metric_family *const all[] = {&records, &kept, &late_seals, &lost_chunks,
+                                                &memory};
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        metrics_declare(all[i]);
+    in_recall_declare();
+    out_recall_declare();
+}
+
+static uint64_t mono_ms(const struct recall_thread *t)
+{
+    return clock_mono_ms(&t->clock);
+}
+
+/* --- answers --- */
+
+static bool keep_all(struct recall_thread *t)
+{
+    bool is_asked = false;
+    for (uint32_t i = 0; i < t->workers; i++) {
+        while (recall_keep(t->lines[i].recall))
+            ;
+        is_asked |= recall_is_asked(t->lines[i].recall);
+    }
+    return !is_asked;
+}
+
+static void answer_all(struct recall_thread *t)
+{
+    static const struct recall_reply none;
+    const struct recall_request *request;
+    uv_timer_stop(&t->wait);
+    t->is_asking = false;
+    while ((request = in_recall_take(t->in)) != NULL)
+        for (uint32_t i = 0; i < t->workers; i++) {
+            struct recall_reply reply = none;
+            struct recall_view view;
+            recall_view_take(t->lines[i].recall, &view);
+            recall_answer(t->answer, &view, request, mono_ms(t), &reply);
+            recall_view_give(&view);
+            memcpy(reply.collector, t->collector, sizeof(reply.collector));
+            reply.worker = i;
+            reply.workers = t->workers;
+            out_recall_send(t->out, &reply, mono_ms(t) - t->asked_ms);
+        }
+}
+
+static void on_wait(uv_timer_t *timer)
+{
+    struct recall_thread *t = timer->data;
+    (void)keep_all(t);
+    answer_all(t);
+}
+
+static void on_request(void *owner)
+{
+    struct recall_thread *t = owner;
+    if (t->is_asking)
+        return; /* answered with those that wait */
+    t->is_asking = true;
+    t->asked_ms = mono_ms(t);
+    for (uint32_t i = 0; i < t->workers; i++)
+        recall_line_ask(&t->lines[i]);
+    uv_timer_start(&t->wait, on_wait, COPY_WAIT_MS, 0);
+}
+
+/* --- ticks --- */
+
+static void tell(struct recall_thread *t)
+{
+    uint64_t bytes = ANSWER_BYTES;
+    for (uint32_t i = 0; i < t->workers; i++) {
+        struct recall_counters now, *before = &t->told[i];
+        recall_counters(t->lines[i].recall, &now);
+        metric_add(metric_of(&records), now.records - before->records);
+        metric_add(metric_of(&kept), now.kept - before->kept);
+        metric_add(metric_of(&late_seals), now.late_seals - before->late_seals);
+        metric_add(metric_of(&lost_chunks), now.lost_chunks - before->lost_chunks);
+        bytes += now.memory_bytes;
+        *before = now;
+    }
+    metric_set(metric_of(&memory), (double)bytes);
+}
+
+static void on_keep(uv_timer_t *timer)
+{
+    struct recall_thread *t = timer->data;
+    (void)keep_all(t);
+    if (mono_ms(t) - t->told_ms < TELL_EVERY_MS)
+        return;
+    t->told_ms = mono_ms(t);
+    tell(t);
+    if (redis_is_up(t->redis))
+        out_recall_keep(t->out);
+}
+
+/* --- life --- */
+
+static void on_redis_closed(void *owner)
+{
+    struct recall_thread *t = owner;
+    t->redis = NULL;
+}
+
+static void on_in_closed(void *owner)
+{
+    (void)owner; /* the loop's end is what is waited for */
+}
+
+static void close_handles(struct recall_thread *t)
+{
+    if (t->closing)
+        return;
+    t->closing = true;
+    for (uint32_t i = 0; i < t->workers; i++)
+        recall_line_leave(&t->lines[i], &t->lines[i].keeper);
+    uv_close((uv_handle_t *)&t->wake, NULL);
+    uv_close((uv_handle_t *)&t->keep, NULL);
+    uv_close((uv_handle_t *)&t->wait, NULL);
+    if (t->in != NULL)
+        in_recall_close(t->in, on_in_closed, t);
+    if (t->redis != NULL)
+        redis_close(t->redis, on_redis_closed, t);
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    struct recall_thread *t = wake->data;
+    if (atomic_load(&t->stop_asked))
+        close_handles(t);
+    else if (t->is_asking && keep_all(t))
+        answer_all(t);
+}
+
+static void run(void *arg)
+{
+    struct recall_thread *t = arg;
+    (void)pthread_setname_np(pthread_self(), "recall");
+    uv_run(&t->loop, UV_RUN_DEFAULT);
+}
+
+static void thread_free(struct recall_thread *t)
+{
+    int left = uv_loop_close(&t->loop);
+    assert(left == 0);
+    in_recall_free(t->in);
+    out_recall_free(t->out);
+    recall_answer_free(t->answer);
+    free(t->told);
+    free(t);
+}
+
+static enum status open_redis(struct recall_thread *t, const struct recall_thread_options *options)
+{
+    const struct config *config = options->config;
+    struct redis_options connection = {.name = config->redis.telemetry[0].name,
+                                       .address = config->redis.telemetry[0].address,
+                                       .user = options->credentials->user,
+                                       .password = options->credentials->password,
+                                       .clock = options->clock};
+    enum status status = redis_new(&t->redis, &t->loop, &connection);
+    if (status == STATUS_OK)
+        status = out_recall_new(&t->out, t->redis, config->redis.prefix);
+    if (status == STATUS_OK)
+        status = in_recall_new(&t->in, &t->loop,
+                               &(struct in_recall_options){.connection = connection,
+                                                           .prefix = config->redis.prefix,
+                                                           .redis = t->redis,
+                                                           .on_request = on_request,
+                                                           .owner = t});
+    if (status == STATUS_OK)
+        redis_start(t->redis);
+    return status;
+}
+
+static enum status thread_new(struct recall_thread **ret_thread,
+                              const struct recall_thread_options *options)
+{
+    struct recall_thread *t = calloc(1, sizeof(*t));
+    if (t == NULL)
+        return STATUS_NO_MEMORY;
+    t->lines = options->lines;
+    t->workers = options->workers;
+    t->clock = options->clock;
+    (void)snprintf(t->collector, sizeof(t->collector), "%s", options->config->collector.name);
+    atomic_init(&t->stop_asked, false);
+    if (uv_loop_init(&t->loop) != 0 || uv_async_init(&t->loop, &t->wake, on_wake) != 0) {
+        free(t);
+        return STATUS_IO; /* at start and for want of descriptors: the process ends */
+    }
+    uv_timer_init(&t->loop, &t->keep);
+    uv_timer_init(&t->loop, &t->wait);
+    t->wake.data = t->keep.data = t->wait.data = t;
+    *ret_thread = t;
+    return STATUS_OK;
+}
+
+enum status recall_thread_start(struct recall_thread **ret_thread,
+                                const struct recall_thread_options *options)
+{
+    struct recall_thread *t;
+    enum status status = thread_new(&t, options);
+    if (status != STATUS_OK)
+        return status;
+    t->told = calloc(options->workers, sizeof(*t->told));
+    t->answer = recall_answer_new(hash_random_seed());
+    status = t->told == NULL || t->answer == NULL ? STATUS_NO_MEMORY : open_redis(t, options);
+    for (uint32_t i = 0; i < t->workers; i++)
+        recall_line_join(&t->lines[i], &t->lines[i].keeper, &t->wake);
+    uv_timer_start(&t->keep, on_keep, KEEP_EVERY_MS, KEEP_EVERY_MS);
+    if (status == STATUS_OK && uv_thread_create(&t->thread, run, t) != 0)
+        status = STATUS_IO;
+    if (status != STATUS_OK) {
+        close_handles(t);
+        uv_run(&t->loop, UV_RUN_DEFAULT);
+        thread_free(t);
+        return status;
+    }
+    *ret_thread = t;
+    return STATUS_OK;
+}
+
+void recall_thread_stop(struct recall_thread *thread)
+{
+    if (thread == NULL)
+        return;
+    atomic_store(&thread->stop_asked, true);
+    uv_async_send(&thread->wake);
+    uv_thread_join(&thread->thread);
+    thread_free(thread);
+}
