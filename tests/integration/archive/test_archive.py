@@ -36,6 +36,12 @@ def decode(*files, check=True):
     return done.stdout.splitlines(), done.stderr
 
 
+def kept(line):
+    """A record without what the archive does not keep of it: what a NAT or a firewall made of its packets."""
+    return {key: value for key, value in json.loads(line).items()
+            if not key.startswith("post_") and key not in ("nat_event", "firewall_event")}
+
+
 def files_of(folder, end=".ipfix"):
     return sorted(path for path in folder.glob("weir-*") if path.name.endswith(end)) if folder.exists() else []
 
@@ -77,9 +83,9 @@ class Files(suite.HouseTest):
         return files_of(folder)
 
     def same(self, folder, capture):
-        said, _ = decode(capture, check=False)
+        said = [kept(line) for line in decode(capture, check=False)[0]]
         files = self.archive_of(folder, capture)
-        read, _ = decode(*files) if files else ([], "")
+        read = [json.loads(line) for line in decode(*files)[0]] if files else []
         self.assertEqual(read, said, capture)
         return len(said)
 

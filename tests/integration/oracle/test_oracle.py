@@ -21,7 +21,7 @@ FIXBUF_READ, MESSAGES_OF = os.environ.get("FIXBUF_READ"), os.environ.get("MESSAG
 CORPUS = pathlib.Path(os.environ.get("WEIR_SHARED", house.ROOT.parent / "shared")) / "corpus/open"
 LONG = os.environ.get("WEIR_TEST_LONG") == "1"
 SEED = int(os.environ.get("WEIR_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
-FILES, MESSAGES = (600 if LONG else 30), 25
+FILES, MESSAGES = (300 if LONG else 30), 25
 LIMIT_S = 60
 VARIABLE = 0xffff
 REVERSE = 29305
