@@ -82,6 +82,7 @@ struct flow_record {
     struct ip_addr agent; /* sFlow */
     uint32_t domain;      /* source id, observation domain, sub-agent; v5: engine type and id */
     uint32_t input_if, output_if, src_as, dst_as, flow_label;
+    uint32_t source_if; /* sFlow: the interface at which it was sampled; 0: not said */
     uint32_t sampler;
     uint32_t duration_ms;
     double sampling_rate;              /* 1 in N; may be fractional; 0: not known */

@@ -48,9 +48,10 @@ struct decode_source {
 struct decode_interface {
     struct ip_addr exporter, agent;
     uint32_t sub_agent, index;
+    uint32_t uptime_ms; /* of the agent, which wraps too */
     bool is_up;
     uint64_t speed_bps;
-    uint64_t in_octets, out_octets;
+    uint64_t in_octets, out_octets;   /* UINT64_MAX: the agent does not count them */
     uint64_t in_packets, out_packets; /* of three counters of 32 bits, which wrap each by itself */
     uint32_t in_discards, out_discards, in_errors, out_errors;
 };

@@ -56,6 +56,12 @@ static uint64_t source_of(uint32_t word)
     return (uint64_t)(word >> 24) << 32 | (word & 0xffffff);
 }
 
+/* Class 0 is an interface, others are VLANs and parts of the device. */
+static uint32_t interface_of(uint64_t source)
+{
+    return source >> 32 == 0 ? (uint32_t)source : 0;
+}
+
 static void set_interfaces(struct flow_record *flow, uint32_t in_format, uint32_t in,
                            uint32_t out_format, uint32_t out)
 {
@@ -92,6 +98,7 @@ static inline __attribute__((always_inline)) void read_flow_sample(struct decode
     uint32_t out = read_interface(&head, expanded, &out_format);
     uint32_t records = wire_u32(&head);
     set_interfaces(&flow, in_format, in, out_format, out);
+    flow.source_if = interface_of(sample.id);
     sampling_note_source(context, &sample);
     sampling_own(context, &flow, sample.rate, SAMPLING_SAMPLE);
     sflow_read_records(context, r, records, &flow);

@@ -9,6 +9,12 @@
  */
 enum { COUNTERS_INTERFACE = 1 };
 
+static uint32_t counter(struct wire_reader *r)
+{
+    uint32_t value = wire_u32(r);
+    return value != UINT32_MAX ? value : 0; /* all ones: the agent does not count this */
+}
+
 /*
  * if_counters: index, type, speed (8 octets), direction, status,
  *   octets in (8), unicast, multicast, broadcast, discarded, errors, unknown protocols,
@@ -23,26 +29,28 @@ static bool read_interface(struct wire_reader *r, struct decode_interface *inter
     uint32_t status = wire_u32(r);
     interface->is_up = (status & 3) == 3; /* by its administrator, and in fact */
     interface->in_octets = wire_u64(r);
-    interface->in_packets = wire_u32(r);
-    interface->in_packets += wire_u32(r);
-    interface->in_packets += wire_u32(r);
-    interface->in_discards = wire_u32(r);
-    interface->in_errors = wire_u32(r);
+    interface->in_packets = counter(r);
+    interface->in_packets += counter(r);
+    interface->in_packets += counter(r);
+    interface->in_discards = counter(r);
+    interface->in_errors = counter(r);
     wire_skip(r, 4);
     interface->out_octets = wire_u64(r);
-    interface->out_packets = wire_u32(r);
-    interface->out_packets += wire_u32(r);
-    interface->out_packets += wire_u32(r);
-    interface->out_discards = wire_u32(r);
-    interface->out_errors = wire_u32(r);
+    interface->out_packets = counter(r);
+    interface->out_packets += counter(r);
+    interface->out_packets += counter(r);
+    interface->out_discards = counter(r);
+    interface->out_errors = counter(r);
     return !r->failed;
 }
 
 void sflow_read_counters(struct decode_context *context, struct wire_reader *r, bool expanded,
                          const struct ip_addr *agent)
 {
-    struct decode_interface interface = {
-        .exporter = context->source->addr, .agent = *agent, .sub_agent = context->domain_number};
+    struct decode_interface interface = {.exporter = context->source->addr,
+                                         .agent = *agent,
+                                         .sub_agent = context->domain_number,
+                                         .uptime_ms = context->uptime_ms};
     context->decode->counters.counter_samples++;
     wire_skip(r, expanded ? 12 : 8);
     uint32_t count = wire_u32(r);

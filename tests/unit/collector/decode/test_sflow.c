@@ -47,6 +47,7 @@ Test(sflow, a_flow_sample_counts_the_frames_length)
     cr_assert_eq(f->ip_length, 28);
     cr_assert_eq(f->sampling_rate, 1000);
     cr_assert_eq(f->sampling_source, SAMPLING_SAMPLE);
+    cr_assert_eq(f->source_if, 7);
     cr_assert_eq(f->input_if, 11);
     cr_assert(f->dropped, "its output says discarded");
     cr_assert_not(f->has & FLOW_OUTPUT_IF);
@@ -133,10 +134,62 @@ Test(sflow, an_interfaces_counters_are_offered)
     cr_assert_eq(i->agent.octets[3], 254);
     cr_assert_eq(i->exporter.octets[3], 1);
     cr_assert_eq(i->sub_agent, 3);
+    cr_assert_eq(i->uptime_ms, UPTIME_MS);
     cr_assert_eq(b.interfaces[1].index, 8);
     cr_assert_not(b.interfaces[1].is_up, "its operator wants it up, it is not");
     cr_assert_eq(decode_counters(b.decode)->counter_samples, 2);
     cr_assert_eq(decode_counters(b.decode)->interface_counters, 2);
+    bench_done(&b);
+}
+
+Test(sflow, the_interface_that_sampled_is_told_and_what_is_none_is_not)
+{
+    static const struct {
+        bool expanded;
+        uint32_t source[2], wanted;
+    } cases[] = {
+        {false, {7}, 7},          {false, {0x00ffffff}, 0xffffff},     {false, {0x01000007}, 0},
+        {false, {0x02000007}, 0}, {true, {0, 0x01000007}, 0x01000007}, {true, {2, 7}, 0}};
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){0});
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        b.flow_count = 0;
+        start(&b, 1);
+        size_t at = sample_start(&b, cases[i].expanded ? 3 : 1);
+        if (cases[i].expanded)
+            PUT32(&b, 1, cases[i].source[0], cases[i].source[1], 10, 0, 0, 0, 11, 0, 12, 1);
+        else
+            PUT32(&b, 1, cases[i].source[0], 10, 0, 0, 11, 12, 1);
+        PUT32(&b, 2, 20, 118, 0, 0, 0, 0x0800);
+        sample_end(&b, at);
+        cr_assert_eq(bench_send(&b), DECODE_OK);
+        cr_assert_eq(b.flow_count, 1);
+        cr_assert_eq(b.flows[0].source_if, cases[i].wanted, "case %zu", i);
+    }
+    bench_done(&b);
+}
+
+/* All ones say that the agent does not have this counter. */
+Test(sflow, what_an_agent_does_not_count_is_no_sum)
+{
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){0});
+    start(&b, 1);
+    size_t at = sample_start(&b, 2);
+    PUT32(&b, 1, 7, 1);
+    PUT32(&b, 1, 88, 7, 6, 0, 1000, 1, 3);
+    PUT32(&b, UINT32_MAX, UINT32_MAX, 100, UINT32_MAX, UINT32_MAX, UINT32_MAX, 12, 0);
+    PUT32(&b, 2, 6, UINT32_MAX, UINT32_MAX, UINT32_MAX, 21, UINT32_MAX, 0);
+    sample_end(&b, at);
+    cr_assert_eq(bench_send(&b), DECODE_OK);
+    const struct decode_interface *i = &b.interfaces[0];
+    cr_assert_eq(i->in_octets, UINT64_MAX);
+    cr_assert_eq(i->in_packets, 100);
+    cr_assert_eq(i->in_discards, 0);
+    cr_assert_eq(i->in_errors, 12);
+    cr_assert_eq(i->out_packets, 0);
+    cr_assert_eq(i->out_discards, 21);
+    cr_assert_eq(i->out_errors, 0);
     bench_done(&b);
 }
 
