@@ -25,7 +25,9 @@ struct exporter_told {
     bool labelled;
     uint64_t datagrams, sequence_lost, sampling_changes, sampling_contradictions;
     bool two_senders;
-    uint64_t domains_ms; /* when its hash was given its domains; 0: never */
+    uint64_t domains_ms;    /* when its hash was given its domains; 0: never */
+    uint64_t interfaces_ms; /* likewise */
+    size_t wrong_interfaces;
 };
 
 struct exporters_told {

@@ -1,6 +1,7 @@
 #include "collector/out_exporters.h"
 
 #include "collector/exporter_domains.h"
+#include "collector/exporter_interfaces.h"
 #include "collector/exporters_told.h"
 
 #include "common/base/hash.h"
@@ -15,10 +16,12 @@
 #include <string.h>
 
 enum {
-    FIELDS_MAX = 32 + DECODE_REASON_COUNT + TALLY_REASON_COUNT,
+    FIELDS_MAX = 34 + DECODE_REASON_COUNT + TALLY_REASON_COUNT,
     VALUE_MAX = 64,
     LABELS_MAX = TOLD_LABELS_MAX + TOLD_LISTED_LABELS_MAX,
-    DOMAINS_EVERY_MS = 5000 /* they are long */
+    TEXTS_MAX = 3,           /* domain_list, interface_list, interface_warning */
+    DOMAINS_EVERY_MS = 5000, /* they are long */
+    INTERFACES_EVERY_MS = 10000
 };
 
 static struct metric_family sequence_gaps = {
@@ -46,16 +49,25 @@ static struct metric_family two_senders = {
     .type = METRIC_GAUGE,
     .labels = {"exporter"},
     .series_max = LABELS_MAX};
+static struct metric_family wrong_interfaces = {
+    .name = "weir_collector_rate_mismatches",
+    .help = "Interfaces of the sFlow exporter that count otherwise than its samples show",
+    .type = METRIC_GAUGE,
+    .labels = {"exporter"},
+    .series_max = LABELS_MAX};
 
 struct out_exporters {
     struct out_exporters_options options;
     char prefix[KEY_NAME_MAX], collector[NAME_MAX_LEN + 1];
     struct exporters_told told;
     uint64_t told_ms;
-    struct log_limiter change_limiter, contradiction_limiter, two_senders_limiter;
-    struct text domains;
+    struct log_limiter change_limiter, contradiction_limiter, two_senders_limiter, mismatch_limiter;
+    struct text domains, interface_list, warning;
     /* While telling. */
     const struct tally *tally;
+    const struct interfaces *interfaces;
+    struct interfaces_summary summary;
+    bool tells_interfaces; /* of the exporter at hand */
     uint64_t now_ms, wall_ms;
 };
 
@@ -65,6 +77,7 @@ void out_exporters_declare(void)
     metrics_declare(&sequence_gaps);
     metrics_declare(&sampling_rates);
     metrics_declare(&two_senders);
+    metrics_declare(&wrong_interfaces);
 }
 
 enum status out_exporters_new(struct out_exporters **ret_out,
@@ -83,9 +96,12 @@ enum status out_exporters_new(struct out_exporters **ret_out,
         return STATUS_NO_MEMORY;
     }
     text_init(&out->domains, 0);
+    text_init(&out->interface_list, 0);
+    text_init(&out->warning, 0);
     log_limiter_init(&out->change_limiter, 60000);
     log_limiter_init(&out->contradiction_limiter, 60000);
     log_limiter_init(&out->two_senders_limiter, 60000);
+    log_limiter_init(&out->mismatch_limiter, 60000);
     *ret_out = out;
     return STATUS_OK;
 }
@@ -96,13 +112,15 @@ void out_exporters_free(struct out_exporters *out)
         return;
     exporters_told_done(&out->told);
     text_done(&out->domains);
+    text_done(&out->interface_list);
+    text_done(&out->warning);
     free(out);
 }
 
 /* --- the hash --- */
 
 struct fields {
-    struct redis_arg args[2 + 2 * (FIELDS_MAX + 1)];
+    struct redis_arg args[2 + 2 * (FIELDS_MAX + TEXTS_MAX)];
     char values[FIELDS_MAX][VALUE_MAX], names[FIELDS_MAX][32];
     size_t arg_count, count;
 };
@@ -177,6 +195,13 @@ static void add_sampling(struct fields *f, const struct decode_exporter_info *in
     }
 }
 
+/* The text is lent until the command has been written. */
+static void add_long(struct fields *f, const char *name, const struct text *text)
+{
+    f->args[f->arg_count++] = (struct redis_arg){name, strlen(name)};
+    f->args[f->arg_count++] = (struct redis_arg){text_str(text), text->len};
+}
+
 /* Not with every second's: for most of them nothing but counts has changed. */
 static void add_domains(struct out_exporters *out, struct fields *f,
                         const struct decode_exporter_info *info, struct exporter_told *told)
@@ -188,8 +213,17 @@ static void add_domains(struct out_exporters *out, struct fields *f,
     if (out->domains.failed)
         return;
     told->domains_ms = out->now_ms;
-    f->args[f->arg_count++] = (struct redis_arg){"domain_list", strlen("domain_list")};
-    f->args[f->arg_count++] = (struct redis_arg){out->domains.at, out->domains.len};
+    add_long(f, "domain_list", &out->domains);
+}
+
+static void add_interfaces(struct out_exporters *out, struct fields *f)
+{
+    if (!out->tells_interfaces || out->interface_list.failed || out->warning.failed)
+        return;
+    add_number(f, "interfaces", out->summary.count);
+    add_number(f, "interfaces_wrong", out->summary.wrong);
+    add_long(f, "interface_warning", &out->warning);
+    add_long(f, "interface_list", &out->interface_list);
 }
 
 static void write_hash(struct out_exporters *out, const struct decode_exporter_info *info,
@@ -225,6 +259,7 @@ static void write_hash(struct out_exporters *out, const struct decode_exporter_i
         add_number(&f, "active_timeout_ms", info->active_timeout_ms);
     add_number(&f, "last_seen", out->wall_ms - (out->now_ms - (uint64_t)info->last_ms));
     add_domains(out, &f, info, told);
+    add_interfaces(out, &f);
     /* What cannot be written now is written with the next second's. */
     if (redis_command(out->options.redis, f.args, f.arg_count, NULL, NULL) == STATUS_OK)
         (void)redis_commandf(out->options.redis, NULL, NULL, "PEXPIRE %s %d", key,
@@ -272,6 +307,41 @@ static void tell_metrics(const struct exporter_told *told, const struct decode_e
     metric_set(metric_at(&two_senders, &label), info->two_senders);
 }
 
+static bool are_interfaces_due(const struct out_exporters *out, struct exporter_told *told,
+                               uint64_t hash)
+{
+    if (told->interfaces_ms == 0) /* so that not all exporters are due at once */
+        told->interfaces_ms = out->now_ms - hash % INTERFACES_EVERY_MS;
+    if (out->now_ms - told->interfaces_ms < INTERFACES_EVERY_MS)
+        return false;
+    told->interfaces_ms = out->now_ms;
+    return true;
+}
+
+static void tell_interfaces(struct out_exporters *out, struct exporter_told *told,
+                            const struct ip_addr *exporter, const char *address)
+{
+    uint64_t source = hash_wire(exporter, sizeof(*exporter)), suppressed;
+    if (interfaces_at(out->interfaces, exporter) == NULL || !are_interfaces_due(out, told, source))
+        return;
+    text_clear(&out->interface_list);
+    text_clear(&out->warning);
+    out->tells_interfaces =
+        exporter_interfaces_add(&out->interface_list, out->interfaces, exporter, out->now_ms,
+                                (int64_t)out->wall_ms - (int64_t)out->now_ms, &out->summary);
+    if (!out->tells_interfaces)
+        return;
+    exporter_interfaces_warn(&out->warning, &out->summary);
+    if (told->labelled)
+        metric_set(metric_at(&wrong_interfaces, &address), (double)out->summary.wrong);
+    if (out->summary.wrong > told->wrong_interfaces &&
+        log_limiter_allow(&out->mismatch_limiter, source, out->now_ms, &suppressed))
+        log_warn("samples do not show what interfaces counted",
+                 "exporter=%s interfaces=%zu why=\"%s\"", address, out->summary.wrong,
+                 text_str(&out->warning));
+    told->wrong_interfaces = out->summary.wrong;
+}
+
 static void note(struct exporter_told *told, const struct decode_exporter_info *info)
 {
     told->sampling_changes = info->sampling.changes;
@@ -301,7 +371,9 @@ static void on_exporter(void *owner, const struct decode_exporter_info *info)
     if (told == NULL)
         return;
     addr_format(&info->addr, address);
+    out->tells_interfaces = false;
     tell_metrics(told, info, address);
+    tell_interfaces(out, told, &info->addr, address);
     log_events(out, info, told, address);
     note(told, info);
     if (is_up)
@@ -309,11 +381,12 @@ static void on_exporter(void *owner, const struct decode_exporter_info *info)
 }
 
 void out_exporters_tell(struct out_exporters *out, const struct decode *decode,
-                        const struct tally *tally)
+                        const struct tally *tally, const struct interfaces *interfaces)
 {
     out->now_ms = clock_mono_ms(&out->options.clock);
     out->wall_ms = clock_wall_ms(&out->options.clock);
     out->tally = tally;
+    out->interfaces = interfaces;
     decode_exporters(decode, out->told_ms, out->now_ms, on_exporter, out);
     out->told_ms = out->now_ms;
 }

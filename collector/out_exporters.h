@@ -2,6 +2,7 @@
 #define COLLECTOR_OUT_EXPORTERS_H
 
 #include "collector/decode/decode.h"
+#include "collector/interfaces.h"
 #include "collector/tally/tally.h"
 #include "common/base/clock.h"
 #include "common/redis/redis.h"
@@ -19,6 +20,11 @@
  *   sampling_contradictions   how often two sources said different rates for the same records
  *   sampling_contradiction    the last one: "override 100, options 1000"; the first was used
  *   domain_list       its domains as a JSON array, at least every 5 s: exporter_domains.h
+ *   interfaces        how many told their counters lately; this and what follows only for sFlow
+ *                     agents that tell counters, at least every 10 s
+ *   interfaces_wrong  of these, how many count otherwise than the samples show
+ *   interface_warning the one of them that carries most, in words; empty: none
+ *   interface_list    as a JSON array: exporter_interfaces.h
  *   domains, templates, samplers, datagrams, records
  *   refused           parts of datagrams and records that were refused, in all
  *   refused_<REASON>  the same by reason; only those that happened
@@ -41,6 +47,6 @@ enum status out_exporters_new(struct out_exporters **ret_out,
                               const struct out_exporters_options *options);
 void out_exporters_free(struct out_exporters *out);
 void out_exporters_tell(struct out_exporters *out, const struct decode *decode,
-                        const struct tally *tally);
+                        const struct tally *tally, const struct interfaces *interfaces);
 
 #endif

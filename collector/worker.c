@@ -89,8 +89,10 @@ static void on_turn_end(void *owner)
 
 static void tell_metrics(struct worker *w)
 {
-    struct worker_totals totals = {
-        .decode = w->input.decode, .tally = w->input.tally, .out = w->out};
+    struct worker_totals totals = {.decode = w->input.decode,
+                                   .tally = w->input.tally,
+                                   .interfaces = w->input.interfaces,
+                                   .out = w->out};
     for (size_t i = 0; i < w->input.socket_count; i++) {
         struct in_udp *socket = &w->input.sockets[i];
         in_udp_ask_drops(socket);
@@ -113,7 +115,7 @@ static void on_tick(uv_timer_t *timer)
     }
     w->heartbeat_ms = now_ms;
     out_deltas_flush(w->out, w->input.tally, w->options.model, OUT_HEARTBEAT);
-    out_exporters_tell(w->exporters, w->input.decode, w->input.tally);
+    out_exporters_tell(w->exporters, w->input.decode, w->input.tally, w->input.interfaces);
     snapshot_file_tick(w->snapshot, w->input.decode);
     strangers_tell(w->options.strangers, w->options.index, w->input.tally);
     w->options.on_told(w->options.owner);
@@ -166,7 +168,7 @@ static void stop(struct worker *w)
     uv_timer_stop(&w->urgent);
     worker_input_drain(&w->input);
     out_deltas_flush(w->out, w->input.tally, w->options.model, OUT_ALL);
-    out_exporters_tell(w->exporters, w->input.decode, w->input.tally);
+    out_exporters_tell(w->exporters, w->input.decode, w->input.tally, w->input.interfaces);
     snapshot_file_end(w->snapshot, w->input.decode);
     uv_timer_start(&w->tick, on_stop_poll, 0, STOP_POLL_MS);
 }

@@ -21,10 +21,21 @@ static void take(struct worker_input *in, const struct flow_record *flow, uint64
         recall_add(in->recall, flow, tally_direction(in->tally), in->keeps_sources, came_ms);
 }
 
+static void add_sample(struct worker_input *in, const struct flow_record *flow)
+{
+    if (!in->has_looked)
+        in->sender_interfaces = interfaces_at(in->interfaces, &in->sender->addr);
+    in->has_looked = true;
+    if (in->sender_interfaces != NULL)
+        interfaces_sampled(in->interfaces, in->sender_interfaces, flow);
+}
+
 static void on_record(void *owner, const struct flow_record *flow)
 {
     struct worker_input *in = owner;
     take(in, flow, in->since_ms);
+    if (flow->format == FORMAT_SFLOW5)
+        add_sample(in, flow);
 }
 
 static void on_late(void *owner, const struct flow_record *flow, uint64_t came_ms)
@@ -45,6 +56,13 @@ enum decode_trust worker_trust(const struct config_exporter *config)
     if (config == NULL)
         return DECODE_UNLISTED;
     return model_is_host(config) ? DECODE_BY_ADDRESS : DECODE_BY_PREFIX;
+}
+
+static void on_interface(void *owner, const struct decode_interface *reading)
+{
+    struct worker_input *in = owner;
+    interfaces_counted(in->interfaces, reading, worker_trust(in->sender->config), in->turned_ms);
+    in->has_looked = false; /* the exporter may be new there */
 }
 
 /* While the loop stands still (a machine that stops, a process that is stopped), datagrams wait in
@@ -80,8 +98,12 @@ static void on_datagram(void *owner, const struct in_udp *socket, const struct i
         return; /* counted there */
     const struct config_exporter *config = in->sender->config;
     struct decode_source source = {.addr = *from, .trust = worker_trust(config)};
-    struct decode_sink sink = {
-        .on_two_senders = on_two_senders, .on_record = on_record, .on_late = on_late, .owner = in};
+    struct decode_sink sink = {.on_two_senders = on_two_senders,
+                               .on_record = on_record,
+                               .on_late = on_late,
+                               .on_interface = on_interface,
+                               .owner = in};
+    in->has_looked = false;
     if (config != NULL) {
         source.sampling_override = config->sampling;
         source.sampling_default = config->default_sampling;
@@ -147,7 +169,10 @@ enum status worker_input_open(struct worker_input *in, const struct worker_optio
     in->keeps_sources = counts_sources(options->model);
     in->decode = decode_new(&limits, hash_random_seed());
     in->tally = tally_new(&tally);
-    return in->decode == NULL || in->tally == NULL ? STATUS_NO_MEMORY : STATUS_OK;
+    in->interfaces = interfaces_new(&(struct interfaces_options){
+        .per_exporter = c->limits.interfaces_per_exporter, .seed = hash_random_seed()});
+    return in->decode == NULL || in->tally == NULL || in->interfaces == NULL ? STATUS_NO_MEMORY
+                                                                             : STATUS_OK;
 }
 
 static void on_socket_closed(void *owner)
@@ -218,6 +243,7 @@ void worker_input_done(struct worker_input *in)
 {
     decode_free(in->decode);
     tally_free(in->tally);
+    interfaces_free(in->interfaces);
     in_udp_buffers_free(in->buffers);
     free(in->sockets);
     *in = (struct worker_input){0};

@@ -3,13 +3,14 @@
 
 #include "collector/decode/decode.h"
 #include "collector/in_udp.h"
+#include "collector/interfaces.h"
 #include "collector/tally/tally.h"
 #include "collector/worker.h"
 
 /*
  * What a worker does with a datagram and with each record of it: decoded, counted as of the time
- * at which it came, and, where it is plausible and that is asked, archived. The sockets, the
- * decoder and the tally are its own.
+ * at which it came, and, where it is plausible and that is asked, archived; interfaces' counters
+ * are kept. The sockets, the decoder, the tally and the interfaces are its own.
  *
  *   worker_input_open() → worker_input_start() → … → worker_input_drain() →
  *   worker_input_close_sockets() → worker_input_done()
@@ -18,6 +19,7 @@ struct worker_input {
     struct clock clock;
     struct decode *decode;
     struct tally *tally;
+    struct interfaces *interfaces;
     struct archive_queue *archive; /* NULL: nothing is archived */
     struct recall *recall;         /* NULL: none */
     bool keeps_sources;            /* a policy counts by source */
@@ -27,9 +29,11 @@ struct worker_input {
     uint64_t flush_every_ms;
     uint64_t turned_ms; /* the loop's last turn */
     uint64_t stalled_from_ms, stalled_until_ms;
-    struct tally_exporter *sender; /* of the datagram being decoded */
-    bool has_records;              /* it gave some */
-    uint64_t since_ms;             /* it came then, or later */
+    struct tally_exporter *sender;                 /* of the datagram being decoded */
+    struct interfaces_exporter *sender_interfaces; /* once looked for; NULL: it told no counters */
+    bool has_looked;                               /* for them, since the datagram came */
+    bool has_records;                              /* it gave some */
+    uint64_t since_ms;                             /* it came then, or later */
     void (*on_turn_end)(void *owner);
     void *owner;
 };
@@ -37,7 +41,7 @@ struct worker_input {
 /* How well the operator knows who an entry of the list is for; NULL: not listed. */
 enum decode_trust worker_trust(const struct config_exporter *config);
 
-/* Decoder and tally; after a failure done must be called all the same. */
+/* Decoder, tally and interfaces; after a failure done must be called all the same. */
 enum status worker_input_open(struct worker_input *in, const struct worker_options *options);
 /* Sockets; fds are lent until they are closed. on_end comes after the datagrams of one turn of
  * the loop. */

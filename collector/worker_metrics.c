@@ -75,8 +75,8 @@ static const char *format_label(unsigned int format)
 
 void worker_metrics_declare(void)
 {
-    static const char *const evictions[] = {"exporter", "domain", "template",
-                                            "sampler",  "source", "total"};
+    static const char *const evictions[] = {"exporter", "domain", "template", "sampler",
+                                            "source",   "total",  "interface"};
     static const char *const holdings[] = {"kept", "decoded", "dropped"};
     static struct metric_family *const all[] = {
         &datagrams,
@@ -217,6 +217,8 @@ void worker_metrics_tell(struct worker_metrics *metrics, const struct worker_tot
     metric_add(metric_at(&kernel_drops, label), 0);
     more_at(&kernel_drops, worker, totals->kernel_drops, metrics->kernel_drops);
     more(&receive_errors, totals->receive_errors, metrics->receive_errors);
+    more_at(&evicted, "interface", interfaces_evicted(totals->interfaces),
+            metrics->evicted_interfaces);
     metric_set(metric_at(&keys, label), (double)tally_rows(totals->tally));
     metric_set(metric_at(&waiting, label), (double)out.waiting);
     metric_set(metric_at(&memory, label), (double)decode_memory(totals->decode));
@@ -224,5 +226,6 @@ void worker_metrics_tell(struct worker_metrics *metrics, const struct worker_tot
     metrics->tally = *tally_counters(totals->tally);
     metrics->out = out;
     metrics->kernel_drops = totals->kernel_drops;
+    metrics->evicted_interfaces = interfaces_evicted(totals->interfaces);
     metrics->receive_errors = totals->receive_errors;
 }

@@ -2,6 +2,7 @@
 #define COLLECTOR_WORKER_METRICS_H
 
 #include "collector/decode/decode.h"
+#include "collector/interfaces.h"
 #include "collector/out_deltas.h"
 #include "collector/tally/tally.h"
 
@@ -11,12 +12,13 @@ struct worker_metrics {
     struct decode_counters decode;
     struct tally_counters tally;
     struct out_deltas_counters out;
-    uint64_t kernel_drops, receive_errors;
+    uint64_t kernel_drops, receive_errors, evicted_interfaces;
 };
 
 struct worker_totals {
     const struct decode *decode;
     const struct tally *tally;
+    const struct interfaces *interfaces;
     const struct out_deltas *out;
     uint64_t kernel_drops, receive_errors;
 };

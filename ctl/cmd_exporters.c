@@ -12,28 +12,37 @@ static bool is_rate_unknown(const json_t *exporter)
 }
 
 /* A text that is JSON becomes that; what is none goes. */
-static void read_domains(json_t *exporter)
+static void read_list(json_t *exporter, const char *name)
 {
-    if (show_member(exporter, "domain_list") == NULL)
+    if (show_member(exporter, name) == NULL)
         return;
-    json_t *list = json_loads(show_string(exporter, "domain_list"), 0, NULL);
+    json_t *list = json_loads(show_string(exporter, name), 0, NULL);
     if (json_is_array(list))
-        (void)json_object_set(exporter, "domain_list", list);
+        (void)json_object_set(exporter, name, list);
     else
-        (void)json_object_del(exporter, "domain_list");
+        (void)json_object_del(exporter, name);
     json_decref(list);
 }
 
 /* What collectors wrote of one exporter; the address is the key's part. */
 static json_t *exporter_of(const struct redis_reply *hash, const char *address)
 {
-    static const char *const texts[] = {
-        "name", "collector", "formats", "sampling_source", "sampling_contradiction", "domain_list"};
+    static const char *const texts[] = {"name",
+                                        "collector",
+                                        "formats",
+                                        "sampling_source",
+                                        "sampling_contradiction",
+                                        "domain_list",
+                                        "interface_list",
+                                        "interface_warning"};
     json_t *object = noun_plain(hash);
     noun_numbers(object, texts, sizeof texts / sizeof texts[0], true);
     (void)json_object_set_new(object, "address", show_json_text(address));
     (void)json_object_set_new(object, "heard", json_true());
-    read_domains(object);
+    read_list(object, "domain_list");
+    read_list(object, "interface_list");
+    if (show_string(object, "interface_warning")[0] == '\0')
+        (void)json_object_del(object, "interface_warning"); /* there is nothing to warn of */
     if (show_member(object, "sampling_rate") != NULL)
         (void)json_object_set_new(object, "sampling_known", json_boolean(!is_rate_unknown(object)));
     return object;
@@ -176,6 +185,8 @@ static void add_note(struct grid *grid, const json_t *exporter)
         grid_add(grid, "TWO SENDERS IN ONE SEQUENCE");
     else if (show_u64(exporter, "sampling_contradictions") != 0)
         grid_addf(grid, "RATES CONTRADICT: %s", show_string(exporter, "sampling_contradiction"));
+    else if (show_member(exporter, "interface_warning") != NULL)
+        grid_addf(grid, "RATE IN DOUBT: %s", show_string(exporter, "interface_warning"));
     else
         grid_add(grid, "");
 }
@@ -287,6 +298,79 @@ static void print_domains(const json_t *list, uint64_t now_ms)
     grid_print(&grid, stdout);
 }
 
+/* Of one that began anew since its last reading nothing is known yet. */
+static void add_rates(struct grid *grid, const json_t *i)
+{
+    static const char *const sides[] = {"in", "out"};
+    char text[TEXT_QUANTITY_MAX], name[16];
+    bool known = show_member(i, "in_bps") != NULL;
+    for (size_t side = 0; side < 2; side++) {
+        (void)snprintf(name, sizeof name, "%s_bps", sides[side]);
+        grid_add(grid, known ? text_format_bit_rate(show_number(i, name), text) : "?");
+        (void)snprintf(name, sizeof name, "%s_pps", sides[side]);
+        grid_add(grid, known ? text_format_count(show_number(i, name), text) : "?");
+    }
+    if (known) {
+        grid_addf(grid, "%.3g", show_number(i, "in_errors") + show_number(i, "out_errors"));
+        grid_addf(grid, "%.3g", show_number(i, "in_discards") + show_number(i, "out_discards"));
+    } else {
+        grid_add(grid, "?");
+        grid_add(grid, "?");
+    }
+}
+
+/* How much of what it counted the samples show; nothing where it does not sample. */
+static bool add_share(struct grid *grid, const json_t *sampled)
+{
+    const char *verdict = show_string(sampled, "verdict");
+    if (sampled == NULL)
+        grid_add(grid, "");
+    else
+        grid_addf(grid, "%.2f +-%.2f", show_number(sampled, "share"),
+                  show_number(sampled, "error"));
+    return strcmp(verdict, "low") == 0 || strcmp(verdict, "high") == 0;
+}
+
+static void add_interface(struct grid *grid, const json_t *exporter, const json_t *i,
+                          uint64_t now_ms)
+{
+    char text[TEXT_QUANTITY_MAX];
+    const char *address = show_string(exporter, "address"), *agent = show_string(i, "agent");
+    grid_add(grid, address);
+    if (show_number(i, "sub_agent") > 0 || strcmp(agent, address) != 0)
+        grid_addf(grid, "%s %.0f", agent, show_number(i, "sub_agent"));
+    else
+        grid_add(grid, "");
+    grid_addf(grid, "%.0f", show_number(i, "interface"));
+    grid_add(grid, show_truth(i, "up") ? "up" : "down");
+    grid_add(grid, show_number(i, "speed_bps") > 0
+                       ? text_format_bit_rate(show_number(i, "speed_bps"), text)
+                       : "?");
+    add_rates(grid, i);
+    bool in = add_share(grid, json_object_get(i, "sampled_in"));
+    bool out = add_share(grid, json_object_get(i, "sampled_out"));
+    grid_add(grid, show_age(show_u64(i, "read"), now_ms, text));
+    grid_add(grid, in || out ? "RATE IN DOUBT" : "");
+}
+
+static void print_interfaces(const json_t *list, uint64_t now_ms)
+{
+    static const char *const heads[] = {"EXPORTER",     "AGENT",     "INTERFACE",   "STATE",
+                                        ">SPEED",       ">IN",       ">PPS",        ">OUT",
+                                        ">PPS",         ">ERRORS/S", ">DISCARDS/S", ">SAMPLED IN",
+                                        ">SAMPLED OUT", ">READ",     "NOTE"};
+    struct grid grid;
+    size_t i, j;
+    json_t *exporter, *interface;
+    grid_init(&grid, sizeof heads / sizeof heads[0], heads);
+    json_array_foreach(list, i, exporter)
+    {
+        json_array_foreach(json_object_get(exporter, "interface_list"), j, interface)
+            add_interface(&grid, exporter, interface, now_ms);
+    }
+    grid_print(&grid, stdout);
+}
+
 /* The registry of exporters is on the first telemetry server. */
 static bool collect(struct session *session, json_t *list, uint64_t *ret_now_ms)
 {
@@ -313,10 +397,13 @@ int exporters_run(const struct command_context *context, int argc, char **argv)
 {
     struct session session;
     uint64_t now_ms = 0;
-    bool domains = false;
-    const struct command_option options[] = {COMMAND_FLAG("--domains", domains)};
-    if (!command_options(context, &argc, argv, options, 1))
+    bool domains = false, interfaces = false;
+    const struct command_option options[] = {COMMAND_FLAG("--domains", domains),
+                                             COMMAND_FLAG("--interfaces", interfaces)};
+    if (!command_options(context, &argc, argv, options, 2))
         return EXIT_USAGE;
+    if (domains && interfaces)
+        return command_usage_error(context, "%s", "--domains or --interfaces, one at a time");
     if (argc > 1)
         return command_usage_error(context, "takes no argument: %s", argv[1]);
     if (!session_open(&session, context))
@@ -329,6 +416,8 @@ int exporters_run(const struct command_context *context, int argc, char **argv)
         (void)show_json(json_incref(list));
     else if (good && json_array_size(list) > 0 && domains)
         print_domains(list, now_ms);
+    else if (good && json_array_size(list) > 0 && interfaces)
+        print_interfaces(list, now_ms);
     else if (good && json_array_size(list) > 0)
         print(list, now_ms);
     else if (good)

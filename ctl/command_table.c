@@ -28,13 +28,19 @@ static const struct command commands[] = {
      "  --policy P  only what this policy counts\n"
      "  --once      one shot\n",
      top_run},
-    {"exporters", "[--domains]",
+    {"exporters", "[--domains | --interfaces]",
      "who sends flow export: formats, sampling and its source, losses, refusals",
      "With those of the configuration that nobody hears. LOST: by the sequence numbers of the\n"
      "format, records or datagrams that did not arrive. REFUSED: weir exporters --json says "
      "why.\n\n"
-     "  --domains  the observation domains of each, with refusals by reason; of an exporter the\n"
-     "             8 heard last\n",
+     "  --domains     the observation domains of each, with refusals by reason; of an exporter "
+     "the\n"
+     "                8 heard last\n"
+     "  --interfaces  what sFlow agents count themselves of their interfaces: rates, and SAMPLED:\n"
+     "                how much of them the samples show. About 1 is right; far from it, the\n"
+     "                sampling rate is wrong, or samples are lost. Of an exporter 64: those in "
+     "doubt\n"
+     "                and the busiest\n",
      exporters_run},
     {"recall", "TARGET… [--now TIME] [--before TIME] [--source]",
      "what hit a host or prefix now and before, by protocol and port",

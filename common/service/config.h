@@ -110,7 +110,7 @@ struct config_collector {
     } tally;
     struct {
         uint32_t exporters, domains_per_exporter, templates_per_domain, fields_per_template,
-            samplers_per_domain, sources_per_domain, flow_totals;
+            samplers_per_domain, sources_per_domain, flow_totals, interfaces_per_exporter;
         uint64_t hold_back_bytes, memory_bytes;
     } limits;
     struct {

@@ -92,6 +92,8 @@ static const struct config_key limit_keys[] = {
      "events: "
      "64 octets each, where there are any",
      0},
+    {"interfaces_per_exporter", read_u32, AT(limits.interfaces_per_exporter), &few_range, "1024",
+     "interfaces of one sFlow exporter whose counters are kept", 0},
     {"hold_back", read_size, AT(limits.hold_back_bytes), &hold_range, "1MiB",
      "of a worker's memory for data that came before its template: it waits up to 10 seconds; one "
      "exporter may hold an eighth; 0B: none waits",

@@ -57,6 +57,8 @@ static const struct fixed fixed[] = {
           "collector.limits.samplers_per_domain"),
     VALUE("collector", collector.limits.sources_per_domain, "collector.limits.sources_per_domain"),
     VALUE("collector", collector.limits.flow_totals, "collector.limits.flow_totals"),
+    VALUE("collector", collector.limits.interfaces_per_exporter,
+          "collector.limits.interfaces_per_exporter"),
     VALUE("collector", collector.limits.hold_back_bytes, "collector.limits.hold_back"),
     VALUE("collector", collector.limits.memory_bytes, "collector.limits.memory"),
     STRING("aggregator", aggregator.name, "aggregator.name"),

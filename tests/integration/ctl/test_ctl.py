@@ -177,6 +177,30 @@ class KnownState(unittest.TestCase):
                 for part in ("ipfix", "1:512 (options)", "3 records", "NO_TEMPLATE 2"):
                     self.assertIn(part, next(line for line in out.splitlines() if line.startswith("192.0.2.79")))
 
+    def test_the_interfaces_of_an_exporter(self):
+        interfaces = [{"agent": "192.0.2.80", "sub_agent": 0, "interface": 3, "up": True, "speed_bps": 10**10, "restarts": 0,
+                       "in_bps": 2.5e9, "out_bps": 1e6, "in_pps": 250000, "out_pps": 100, "in_errors": 0.5, "out_errors": 0.25,
+                       "in_discards": 7, "out_discards": 0, "sampled_in": {"share": 0.1, "error": 0.02, "verdict": "low"},
+                       "read": 1767323045000},
+                      {"agent": "10.0.0.1", "sub_agent": 2, "interface": 4, "up": False, "speed_bps": 0, "restarts": 1,
+                       "read": 1767323045000}]
+        warning = "interface 3 in: samples show 0.10 of what it counted"
+        for text, want in ((json.dumps(interfaces), interfaces), ("[{", None), ("7", None), ("[7, null, {}]", [7, None, {}])):
+            self.world.redis("t1", "HSET", "weir:exporter:192.0.2.80", "formats", "sflow5", "interfaces", "2", "interfaces_wrong", "1",
+                             "interface_warning", warning if want == interfaces else "", "interface_list", text)
+            out, listed = self.world.text("exporters", "--interfaces"), {e["address"]: e for e in self.world.json("exporters")}
+            plain = self.world.text("exporters")
+            self.world.redis("t1", "DEL", "weir:exporter:192.0.2.80")
+            self.assertEqual(listed["192.0.2.80"].get("interface_list"), want)
+            self.assertEqual(f"RATE IN DOUBT: {warning}" in plain, want == interfaces)
+            if want == interfaces:
+                rows = [line for line in out.splitlines() if line.startswith("192.0.2.80")]
+                self.assertRegex(rows[0], r"- +3 +up +10.0 Gbps +2.50 Gbps +250k +1.00 Mbps +100 +0.75 +7 +0.10 \+-0.02 +- +\S+ +RATE IN DOUBT$")
+                self.assertRegex(rows[1], r"10.0.0.1 2 +4 +down +\? +\? +\? +\? +\? +\? +\? +- +- +\S+ +-$")
+            else:
+                self.assertNotIn("interface_warning", listed["192.0.2.80"])
+        self.assertEqual(self.world.weir("exporters", "--domains", "--interfaces")[0], 2)
+
     def test_what_an_exporter_s_hash_does_not_say_is_unknown(self):
         for fields in (("records", "7"), ("sampling_rate", "often", "last_seen", "never")):
             self.world.redis("t1", "HSET", "weir:exporter:192.0.2.77", *fields)

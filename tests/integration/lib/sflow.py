@@ -14,12 +14,27 @@ SAMPLES_MAX = 6  # a datagram, so that none is fragmented
 IP_BYTES = 1400
 
 
-def _sample(sequence, sampling, frame):
+def sample(sequence, sampling, frame, into=1, out=2):
+    """One packet, sampled where it came in."""
     header = frame[:HEADER_BYTES]
     raw = struct.pack("!IIII", 1, len(frame), 4, len(header)) + header + bytes(-len(header) % 4)
     record = struct.pack("!II", 1, len(raw)) + raw
-    body = struct.pack("!IIIIIIII", sequence, 1, sampling, sequence * sampling & 0xffffffff, 0, 1, 2, 1) + record
+    body = struct.pack("!IIIIIIII", sequence, into, sampling, sequence * sampling & 0xffffffff, 0, into, out, 1) + record
     return struct.pack("!II", 1, len(body)) + body
+
+
+def counters(sequence, interface, speed_bps, into, out, up=True):
+    """A counter sample; into, out: octets, packets, discards and errors since the switch started."""
+    sides = b"".join(struct.pack("!QIIIIII", octets, packets & 0xffffffff, 0, 0, discards, errors, 0)
+                     for octets, packets, discards, errors in (into, out))
+    record = struct.pack("!IIQII", interface, 6, speed_bps, 1, 3 if up else 0) + sides
+    body = struct.pack("!IIIII", sequence, interface, 1, 1, len(record)) + record
+    return struct.pack("!II", 2, len(body)) + body
+
+
+def datagram(agent, number, uptime_ms, samples):
+    return struct.pack("!II4sIIII", 5, 1, ipaddress.ip_address(agent).packed, 0, number, uptime_ms & 0xffffffff,
+                       len(samples)) + b"".join(samples)
 
 
 class Router(threading.Thread):
@@ -63,14 +78,12 @@ class Router(threading.Thread):
         for at in range(0, len(frames), SAMPLES_MAX):
             part = frames[at:at + SAMPLES_MAX]
             self.datagrams += 1
-            samples = b""
+            samples = []
             for frame in part:
                 self.samples += 1
-                samples += _sample(self.samples, self.sampling, frame)
-            head = struct.pack("!II4sIIII", 5, 1, ipaddress.ip_address(self.address).packed, 0, self.datagrams,
-                               int(time.monotonic() * 1000) & 0xffffffff, len(part))
+                samples.append(sample(self.samples, self.sampling, frame))
             try:
-                self.socket.sendto(head + samples, self.to)
+                self.socket.sendto(datagram(self.address, self.datagrams, int(time.monotonic() * 1000), samples), self.to)
             except ConnectionError:
                 pass  # the collector is away; a router does not care
 

@@ -57,6 +57,9 @@ CASES = {
     "WeirTwoSenders": (["job", 'exporter="192.0.2.1"'], {'weir_collector_two_senders{exporter="192.0.2.1"}': ON},
                        [{'weir_collector_two_senders{exporter="192.0.2.1"}': OFF}, {'weir_collector_two_senders{exporter="192.0.2.1"}': RISES}]),
     "WeirSamplingUnknown": growing("weir_collector_sampling_unknown_total"),
+    "WeirSamplingMismatch": (["job", 'exporter="192.0.2.1"'], {'weir_collector_rate_mismatches{exporter="192.0.2.1"}': ON},
+                             [{'weir_collector_rate_mismatches{exporter="192.0.2.1"}': OFF},
+                              {'weir_collector_rate_mismatches{exporter="192.0.2.1"}': RISES}]),
     "WeirEvictions": growing("weir_collector_evicted_total", 'what="template"'),
     # Counts
     "WeirRedisDown": ([*BOTH, 'server="state"'], {'weir_redis_up{server="state"}': OFF},

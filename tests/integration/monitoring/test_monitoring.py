@@ -11,7 +11,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE), HERE]
 from alert_cases import CASES, labels_of, promtool_tests
-from lib import house, prometheus, suite
+from lib import house, prometheus, sflow, suite
 from lib.exporters import Generate
 from lib.gobgp import Gobgp
 from lib.ports import free_port
@@ -97,7 +97,7 @@ class Story:
         # Each rule has been evaluated on some scrapes.
         wait_for(lambda: asked.value("count_over_time(job:weir_collector_records:rate1m[1m])") > 5, 30, "some evaluations")
         self.alerts_in_peace = asked.alerts()
-        self.junk()
+        self.odds_and_ends()
         # One after the other: both at once look like two senders with one address, which they are.
         peace.stop()
         attack = self.began(self.generate("attack", "--attack", "dns-amplification", "--attack-rate", "500", "--attack-volume", "500Mbps"))
@@ -105,6 +105,7 @@ class Story:
         wait_for(lambda: asked.value('sum(weir_flowspec_active_rules{family="ipv4"})') == 1, 30, "the rule is scraped")
         wait_for(lambda: "WeirAttack" in asked.alerts("firing"), 30, "the attack is an alert")
         wait_for(lambda: asked.value("count_over_time(weir_collector_refused_total[10s])") > 1, 30, "what is refused is scraped")
+        wait_for(lambda: asked.value("count(weir_collector_rate_mismatches)") == 1, 30, "the interface is scraped")
         wait_for(lambda: asked.value("sum(job:weir_time_to_mitigate_seconds:p50_1h)") > 0, 30, "a time to mitigate")
         self.answers = self.ask_everything()
         self.alerts_in_attack = asked.ask("alerts")["alerts"]
@@ -116,10 +117,12 @@ class Story:
         return Generate(self.folder, name, "--to", f"127.0.0.1:{self.flow_port}", "--proto", "ipfix", "--rate", "200",
                         "--volume", "5Mbps", "--duration", "0s", *more)
 
-    def junk(self):
-        """What is refused, by a reason."""
+    def odds_and_ends(self):
+        """What is refused, by a reason, and what an sFlow agent counts itself."""
+        counted = sflow.datagram("127.0.0.1", 1, 1000, [sflow.counters(1, 1, 10**10, (0, 0, 0, 0), (0, 0, 0, 0))])
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
-            out.sendto(b"this is no export", ("127.0.0.1", self.flow_port))
+            for datagram in (b"this is no export", counted):
+                out.sendto(datagram, ("127.0.0.1", self.flow_port))
 
     def ask_everything(self):
         """{query: its results, or the error}, while all of it is at work."""
