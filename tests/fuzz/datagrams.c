@@ -1,5 +1,6 @@
 #include "tests/fuzz/datagrams.h"
 
+#include "collector/decode/fields.h"
 #include "collector/decode/snapshot.h"
 #include "common/base/wire.h"
 
@@ -8,7 +9,7 @@
 #include <string.h>
 
 enum {
-    MEMORY_MAX = 6000,
+    MEMORY_MAX = 3000,
     /* What is never taken: the domain at hand, its samplers, its sources and its last template. */
     MEMORY_KEPT = 8192,
     HELD = 4096,
@@ -47,6 +48,30 @@ static void on_interface(void *owner, const struct decode_interface *interface)
 {
     struct feeding *f = owner;
     f->sum += interface->in_octets + interface->index;
+}
+
+/* Every field of it, whether its element is known or not. */
+static void on_fields(void *owner, const struct decode_fields *fields)
+{
+    struct feeding *f = owner;
+    struct fields_walk walk;
+    struct field field;
+    size_t count = 0, octets = 0;
+    fields_begin(&walk, fields);
+    while (fields_next(&walk, &field)) {
+        assert(field.is_scope == (count < fields->scope_count));
+        octets += field.len;
+        count++;
+        for (size_t i = 0; i < field.len; i++)
+            f->sum += field.bytes[i];
+    }
+    assert(count == fields->count && octets <= fields->len);
+}
+
+static void on_two_senders(void *owner)
+{
+    struct feeding *f = owner;
+    f->sum++;
 }
 
 static struct decode *new_decode(void)
@@ -103,12 +128,13 @@ static void on_exporter(void *owner, const struct decode_exporter_info *info)
 
 /* A block of its own, so that a read one octet past the end is seen. */
 static void feed(struct feeding *f, const struct decode_source *source, struct wire_reader part,
-                 const uint8_t *version, size_t version_len)
+                 bool asks, const uint8_t *version, size_t version_len)
 {
     struct decode_sink sink = {.on_record = on_record,
                                .on_discard = on_record,
                                .on_interface = on_interface,
                                .on_late = on_late,
+                               .on_two_senders = on_two_senders,
                                .owner = f};
     uint8_t *datagram = malloc(part.left > 0 ? part.left : 1);
     if (datagram == NULL)
@@ -117,7 +143,9 @@ static void feed(struct feeding *f, const struct decode_source *source, struct w
         memcpy(datagram, part.pos, part.left);
     memcpy(datagram, version, version_len < part.left ? version_len : part.left);
     f->records = 0;
-    if (f->now_ms % 8 == 7)
+    if (asks)
+        sink.on_fields = on_fields;
+    if (f->now_ms % 4 == 1)
         sink.on_late = NULL; /* they come with the others then */
     decode_datagram(f->decode, source, datagram, part.left, f->now_ms, &sink);
     /* A record takes an octet at least, and may give one of each direction. */
@@ -146,7 +174,8 @@ void datagrams_feed(const uint8_t *data, size_t size, const uint8_t *version, si
         f.now_ms += steps_ms[control >> 2 & 3];
         if (control & CONTROL_SNAPSHOT)
             through_snapshot(&f);
-        feed(&f, &source, wire_sub(&r, len < r.left ? len : r.left), version, version_len);
+        feed(&f, &source, wire_sub(&r, len < r.left ? len : r.left), (control & CONTROL_ASK) != 0,
+             version, version_len);
         if (control & CONTROL_ASK)
             decode_exporters(f.decode, 0, f.now_ms, on_exporter, &f);
     }

@@ -8,7 +8,7 @@
  *
  *    bits 0, 1  which of four senders         bits 2, 3  how much later: 0, 1 ms, 0.5 s, 11 s
  *    bit  4     the operator says a rate      bit  5     first the state goes through a snapshot
- *    bit  6     afterwards people ask what is known
+ *    bit  6     all fields are asked for, and then what is known
  *    bit  7     the sender is one that the operator lists
  *    its length, two octets
  *
