@@ -11,8 +11,8 @@
 struct recall_answer;
 
 enum {
-    ANSWER_RECORDS = 65536,    /* of all targets together */
-    ANSWER_TARGET_MAX = 32768, /* of one */
+    ANSWER_RECORDS = 32768,    /* of all targets together */
+    ANSWER_TARGET_MAX = 16384, /* of one */
     ANSWER_BYTES = 16 << 20    /* at most */
 };
 

@@ -6,12 +6,14 @@
  *                    another CPU, a few hundred at a time so that none is lost; the kernel's part
  *                    of the receiving is in it (loopback's own work is done by the sending)
  *   receive → tally  the same, decoded and counted
+ *   with recall      the same, and remembered, with what the thread of recall does of it
  * CPU time of the receiving thread alone. Rows that a flush gives are looked at and not encoded nor
  * sent.
  * bench_collector [HOSTS [FORMAT]]
  */
 #include "collector/decode/decode.h"
 #include "collector/in_udp.h"
+#include "collector/recall/recall.h"
 #include "collector/tally/tally.h"
 #include "collector/udp_sockets.h"
 #include "tests/bench/datagram_sender.h"
@@ -30,7 +32,8 @@ static const char yaml[] =
 
 struct run {
     struct decode *decode;
-    struct tally *tally; /* NULL: decode only */
+    struct tally *tally;   /* NULL: decode only */
+    struct recall *recall; /* NULL: without */
     struct tally_exporter *exporter;
     struct decode_source source;
     uint64_t now_ms, records, next_tick, octets, rows;
@@ -60,6 +63,8 @@ static void on_record(void *owner, const struct flow_record *flow)
     run->octets += flow->bytes;
     if (run->tally != NULL)
         tally_add(run->tally, run->exporter, flow, run->now_ms);
+    if (run->recall != NULL)
+        recall_add(run->recall, flow, tally_direction(run->tally), false, run->now_ms);
 }
 
 static void on_row(void *owner, unsigned int slot, const struct delta_row *row)
@@ -79,7 +84,19 @@ static void feed(struct run *run, const uint8_t *bytes, size_t len)
         run->now_ms += TALLY_TICK_MS;
         run->next_tick = run->records + RECORDS_A_TICK;
         tally_flush(run->tally, TALLY_FLUSH_TICK, run->now_ms, on_row, run);
+        if (run->recall != NULL) {
+            recall_tick(run->recall, run->now_ms);
+            (void)recall_keep(run->recall);
+        }
     }
+}
+
+static void start_recall(struct run *run)
+{
+    struct recall_options options = {
+        .memory_bytes = 118 << 20, .keep_ms = 600000, .cap = 256, .seed = 1};
+    if (recall_new(&run->recall, &options) != STATUS_OK)
+        give_up("no memory for recall");
 }
 
 static void start(struct run *run, const struct model *model, bool tallies)
@@ -116,6 +133,7 @@ static void end(struct run *run, const char *format, const char *what, double se
            seconds[ROUNDS / 2] * scale);
     decode_free(run->decode);
     tally_free(run->tally);
+    recall_free(run->recall);
 }
 
 static void from_memory(const struct model *model, const char *format,
@@ -212,7 +230,7 @@ static double receive_some(struct run *run, const struct datagram_sender *sender
 }
 
 static void from_socket(const struct model *model, const char *format,
-                        const struct export_datagrams *d, bool reads)
+                        const struct export_datagrams *d, bool reads, bool recalls)
 {
     struct run run;
     struct udp_sockets sockets;
@@ -222,6 +240,8 @@ static void from_socket(const struct model *model, const char *format,
 
     start(&run, model, true);
     run.reads = reads;
+    if (recalls)
+        start_recall(&run);
     open_input(&run, &sockets, buffers);
     datagram_sender_start(&sender, d, sockets.bound[0]);
     uint32_t chunk = chunk_for(sockets.receive_buffer_bytes);
@@ -233,7 +253,11 @@ static void from_socket(const struct model *model, const char *format,
     uv_run(&run.loop, UV_RUN_DEFAULT);
     if (reads && run.records != d->records * ROUNDS)
         give_up("records were lost");
-    end(&run, format, reads ? "receive → tally" : "receive", seconds, d->records);
+    end(&run, format,
+        recalls ? "with recall"
+        : reads ? "receive → tally"
+                : "receive",
+        seconds, d->records);
     uv_loop_close(&run.loop);
     udp_sockets_close(&sockets);
     in_udp_buffers_free(buffers);
@@ -265,8 +289,9 @@ int main(int argc, char **argv)
         printf("%-9s %-16s %8.1f\n", name, "a datagram", (double)d.records / (double)d.count);
         from_memory(model, name, &d, false);
         from_memory(model, name, &d, true);
-        from_socket(model, name, &d, false);
-        from_socket(model, name, &d, true);
+        from_socket(model, name, &d, false, false);
+        from_socket(model, name, &d, true, false);
+        from_socket(model, name, &d, true, true);
         export_datagrams_done(&d);
     }
     model_free(model);

@@ -5,9 +5,9 @@ import statistics
 import subprocess
 import sys
 
-LINE = re.compile(r"^(\S+) +(decode(?: \+ tally)?|receive(?: → tally)?) +([\d.]+) ns a record, median +([\d.]+)$", re.MULTILINE)
+LINE = re.compile(r"^(\S+) +(decode(?: \+ tally)?|receive(?: → tally)?|with recall) +([\d.]+) ns a record, median +([\d.]+)$", re.MULTILINE)
 RECORDS = re.compile(r"^(\S+) +a datagram +([\d.]+)$", re.MULTILINE)
-WHAT = ("decode", "decode + tally", "receive", "receive → tally")
+WHAT = ("decode", "decode + tally", "receive", "receive → tally", "with recall")
 
 
 def main():
@@ -25,7 +25,7 @@ def main():
     print("|---|---|" + "---|" * len(WHAT) + "---|")
     for name, of in least.items():
         print(f"| {name} | {float(records[name]):.0f} | " + " | ".join(f"{min(of[what]):.3f}" for what in WHAT) +
-              f" | {statistics.median(medians[name][WHAT[-1]]):.3f} |")
+              f" | {statistics.median(medians[name][WHAT[3]]):.3f} |")
 
 
 if __name__ == "__main__":
