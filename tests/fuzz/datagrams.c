@@ -81,7 +81,7 @@ static struct decode *new_decode(void)
                                                                .templates_per_domain = 3,
                                                                .fields_per_template = 20,
                                                                .samplers_per_domain = 6,
-                                                               .sources_per_domain = 16,
+                                                               .sources_per_domain = 64,
                                                                .flow_totals = 8,
                                                                .held_bytes = HELD,
                                                                .held_bytes_per_exporter = HELD,
