@@ -159,7 +159,7 @@ ParameterizedTestParameters(sweep, a_victim_at_twice_the_threshold_is_seen)
 {
     static struct sweep_case cases[] = {
         {"ten million addresses, 10k keys", SWEEP_DST, 10000, 10000000, 1000, 64, 1, 500, 1500},
-        {"ten million addresses, default", SWEEP_DST, 1000000, 10000000, 1000, 64, 1, 500, 1500},
+        {"ten million addresses, default", SWEEP_DST, 1000000, 10000000, 4000, 64, 1, 100, 1500},
         {"IPv6, 10k keys", SWEEP_DST6, 10000, 1000000, 1000, 64, 1, 500, 1500},
         {"IPv6, default", SWEEP_DST6, 1000000, 1000000, 1000, 64, 1, 500, 1500},
         {"packets as large as its own", SWEEP_DST, 10000, 1000000, 1000, 1500, 1, 200, 800},
@@ -183,7 +183,7 @@ static struct sweep_case as_long_as_asked(const struct sweep_case *p)
 }
 
 ParameterizedTest(struct sweep_case *p, sweep, a_victim_at_twice_the_threshold_is_seen,
-                  .timeout = 280)
+                  .timeout = 850)
 {
     struct sweep s = {.random = 88172645463325252};
     struct sweep_case of_now = as_long_as_asked(p);
@@ -202,7 +202,7 @@ ParameterizedTest(struct sweep_case *p, sweep, a_victim_at_twice_the_threshold_i
 }
 
 /* Sources are swept; hosts are few, and each of their rows must be whole. */
-Test(sweep, of_one_count_takes_nothing_from_another, .timeout = 280)
+Test(sweep, of_one_count_takes_nothing_from_another, .timeout = 850)
 {
     struct sweep s = {.random = 88172645463325252};
     struct sweep_case p = {.kind = SWEEP_SRC,
