@@ -136,6 +136,20 @@ Test(tally, an_urgent_row_is_as_old_as_its_first_record_and_no_older)
     counting_done(&c);
 }
 
+Test(tally, tells_the_direction_of_what_counts_and_of_nothing_else)
+{
+    struct counting c;
+    struct flow_record flow = flow_to(CUSTOMER, 200000, 200);
+    counting_init(&c, BY_HOST);
+    struct tally_exporter *exporter = counting_from(&c, EXPORTER);
+    tally_add(c.tally, exporter, &flow, c.now_ms);
+    cr_assert_eq(tally_direction(c.tally), DIRECTION_INCOMING);
+    flow.packets = 1; /* of 200,000 octets: refused */
+    tally_add(c.tally, exporter, &flow, c.now_ms);
+    cr_assert_eq(tally_direction(c.tally), DIRECTION_ANY);
+    counting_done(&c);
+}
+
 Test(tally, what_may_have_come_earlier_counts_from_then_on)
 {
     struct counting c;
