@@ -125,7 +125,7 @@ class Usage(Tools):
                  ["withdraw-all", "--peer", "a b"], ["resume", "--peer", ""], ["jobs", "--limit", "0"], ["job"], ["peers", "x"],
                  ["routes", "x"], ["rule"], ["rule", "a", "b", "c"], ["rule", "--family", "ipv5", "x"], ["rule", "--names", "x"],
                  ["speaker"], ["speaker", "dance"], ["speaker", "status", "--peer", "a"], ["decode"],
-                 ["decode", "a", "b"], ["decode", "--text", "--json", "a"], ["replay", "a"], ["replay", "--to", "127.0.0.1:1"],
+                 ["decode", "--text", "--json", "a"], ["replay", "a"], ["replay", "--to", "127.0.0.1:1"],
                  ["replay", "a", "--to", "nowhere"], ["replay", "a", "--to", "127.0.0.1:0"],
                  ["replay", "a", "--to", "127.0.0.1:1", "--speed", "fast"], ["top", "x"], ["exporters", "x"], ["status", "x"],
                  ["replay", "a", "--to", "127.0.0.1:1", "--speed", "1x", "--rate", "1"], ["check", "a", "b"], ["--config"]]
