@@ -225,6 +225,8 @@ static const struct command commands[] = {
      "  --from LIST            their addresses, or prefixes to take them from (127.0.1.1 and on,\n"
      "                         where it goes to this machine)\n"
      "  --domains N            observation domains, engines or sub-agents of each (1)\n"
+     "  --domain N             the number of the first: another for each that sends from one\n"
+     "                         address at once, as collectors tell them by it (1)\n"
      "  --sampling N           sampled 1 in N at random (1)\n"
      "  --announce HOW         it is told by options of a sampler, of the exporter, in each "
      "record, or\n"

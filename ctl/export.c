@@ -49,7 +49,7 @@ enum status export_init(struct export *e, const struct export_options *options)
             return STATUS_NO_MEMORY;
         }
         for (uint32_t d = 0; d < options->domains; d++) {
-            x->streams[d].id = i * options->domains + d;
+            x->streams[d].id = options->first_domain + i * options->domains + d;
             empty(&x->streams[d]);
         }
         for (size_t n = 0; n < EXPORT_INTERFACES; n++) {

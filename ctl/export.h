@@ -36,6 +36,7 @@ struct export_options {
     enum export_announce announce;
     uint32_t sampling; /* 1 in N */
     uint32_t exporters, domains;
+    uint32_t first_domain; /* counted from 0: of one that sends beside others from one address */
     const struct ip_addr *agents;      /* of each exporter; lent */
     uint64_t template_ms, counters_ms; /* how often templates, and sFlow's counters, go out */
     uint64_t hold_ms;                  /* how long a record waits for its datagram to be full */

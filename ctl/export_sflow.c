@@ -26,7 +26,7 @@ static void begin(const struct export *e, struct exporter *x, struct export_stre
     wire_put_u32(w, 5);
     wire_put_u32(w, x->agent.family == ADDR_IPV6 ? 2 : 1);
     wire_put_bytes(w, x->agent.octets, addr_len(&x->agent));
-    wire_put_u32(w, s->id % e->options.domains); /* sub-agent */
+    wire_put_u32(w, e->options.first_domain + (uint32_t)(s - x->streams)); /* sub-agent */
     wire_put_u32(w, ++s->sequence);
     wire_put_u32(w, export_uptime_ms(e, x));
     wire_put_u32(w, 0); /* samples: end fills it in */

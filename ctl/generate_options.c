@@ -16,8 +16,8 @@ struct arguments {
     const char *to, *write, *start, *proto, *rate, *volume, *duration, *network, *hosts, *sources,
         *zipf, *tail, *direction, *day, *day_swing, *day_at, *attack, *target, *attack_rate,
         *attack_volume, *attack_after, *attack_for, *attack_shape, *attack_period, *attack_sources,
-        *exporters, *from, *domains, *sampling, *announce, *template_interval, *counter_interval,
-        *hold, *active_timeout, *flow, *seed;
+        *exporters, *from, *domains, *domain, *sampling, *announce, *template_interval,
+        *counter_interval, *hold, *active_timeout, *flow, *seed;
 };
 
 static const struct arguments defaults = {.rate = "1k",
@@ -39,6 +39,7 @@ static const struct arguments defaults = {.rate = "1k",
                                           .attack_period = "10s",
                                           .attack_sources = "0",
                                           .domains = "1",
+                                          .domain = "1",
                                           .sampling = "1",
                                           .announce = "sampler",
                                           .template_interval = "10s",
@@ -259,6 +260,7 @@ static bool parse_exporters(const struct command_context *c, const struct argume
     if ((a->exporters != NULL &&
          !value_u32(c, "--exporters", a->exporters, 1, EXPORT_EXPORTERS_MAX, &o->exporters)) ||
         !value_u32(c, "--domains", a->domains, 1, EXPORT_DOMAINS_MAX, &o->domains) ||
+        !value_u32(c, "--domain", a->domain, 1, 10000, &o->first_domain) ||
         !value_u32(c, "--sampling", a->sampling, 1, o->format == FORMAT_NETFLOW5 ? 16383 : 1u << 24,
                    &o->sampling) ||
         !value_time(c, "--template-interval", a->template_interval, UINT64_MAX, &o->template_ms) ||
@@ -267,6 +269,7 @@ static bool parse_exporters(const struct command_context *c, const struct argume
                     &announce))
         return false;
     o->announce = (enum export_announce)announce;
+    o->first_domain--; /* people count from 1 */
     o->seed = p->traffic.seed;
     o->hold_ms = p->sends ? 0 : 100;
     if (a->hold != NULL && !value_time(c, "--hold", a->hold, 3600000, &o->hold_ms))
@@ -394,6 +397,7 @@ static bool take_options(const struct command_context *c, int argc, char **argv,
         COMMAND_VALUE("--exporters", a->exporters),
         COMMAND_VALUE("--from", a->from),
         COMMAND_VALUE("--domains", a->domains),
+        COMMAND_VALUE("--domain", a->domain),
         COMMAND_VALUE("--sampling", a->sampling),
         COMMAND_VALUE("--announce", a->announce),
         COMMAND_VALUE("--template-interval", a->template_interval),

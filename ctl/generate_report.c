@@ -42,7 +42,7 @@ static void print_json(const struct generate_run *run, const struct exporter *al
         char address[ADDR_TEXT_MAX];
         printf("%s{\"address\": \"%s\", \"domain\": %" PRIu32 ", \"datagrams\": %" PRIu64 ", ",
                i == 0 ? "" : ", ", addr_format(&x->agent, address),
-               i * run->plan.export.domains + 1, x->datagrams);
+               run->plan.export.first_domain + i * run->plan.export.domains + 1, x->datagrams);
         print_volume("truth", "flows", &x->truth);
         printf(", ");
         print_volume("exported", "records", &x->seen);

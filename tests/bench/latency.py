@@ -44,7 +44,7 @@ def attack(folder, port, receiver, host, strength, seed):
     """ms from the first datagram to the UPDATE, None when there was none."""
     lasts_ms = int(WINDOW_MS / strength + 600)
     sent = Generate(folder, f"attack-{seed}", "--to", f"127.0.0.1:{port}", "--proto", "netflow9", "--rate", 0, "--duration",
-                    f"{lasts_ms}ms", "--seed", seed, "--attack", "dns-amplification", "--target", host, "--attack-rate",
+                    f"{lasts_ms}ms", "--seed", seed, "--domain", 2, "--attack", "dns-amplification", "--target", host, "--attack-rate",
                     RECORDS_A_SECOND, "--attack-volume", f"{int(THRESHOLD_BPS * strength / 1000)}kbps").wait(60)
     try:
         arrived_ms = wait_for(lambda: receiver.arrived_ms.get(host), 10, "UPDATE")

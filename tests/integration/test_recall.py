@@ -49,7 +49,7 @@ class Recall(suite.HouseTest):
         cls.house = house.House(cls.folder_of_all, config).start()
         cls.house.ready()
         cls.calm = Generate(cls.folder_of_all, "calm", "--to", f"127.0.0.1:{cls.port}", "--proto", "netflow9", "--rate", "2000", "--volume",
-                            f"{CALM_BPS:.0f}bps", "--duration", "0s")
+                            f"{CALM_BPS:.0f}bps", "--duration", "0s", "--direction", "in", "--zipf", 0)
 
     @classmethod
     def tearDownClass(cls):
@@ -70,7 +70,7 @@ class Recall(suite.HouseTest):
         """The bounds hold what was sent, the flood is seen by its port, and the others' traffic is what it was."""
         time.sleep(SPAN_S + 1)  # of peace, which is what is asked for
         attack = Generate(self.folder_of_all, "attack", "--to", f"127.0.0.1:{self.port}", "--proto", "netflow9", "--rate", "0", "--duration",
-                          "0s", "--seed", 2, "--attack", "dns-amplification", "--target", TARGET, "--attack-rate", "2000", "--attack-volume",
+                          "0s", "--seed", 2, "--domain", 2, "--attack", "dns-amplification", "--target", TARGET, "--attack-rate", "2000", "--attack-volume",
                           f"{ATTACK_BPS:.0f}bps")
         try:
             time.sleep(SPAN_S + 1)

@@ -95,7 +95,7 @@ class Keys(suite.HouseTest):
         calm = Generate(folder, "calm", "--to", f"127.0.0.1:{port}", "--proto", "netflow9", "--rate", "500", "--volume",
                         "20Mbps", "--duration", "0s")
         attack = Generate(folder, "attack", "--to", f"127.0.0.1:{port}", "--proto", "netflow9", "--rate", "0", "--duration",
-                          "0s", "--seed", 2, "--attack", "dns-amplification", "--target", TARGET, "--attack-rate", "500",
+                          "0s", "--seed", 2, "--domain", 2, "--attack", "dns-amplification", "--target", TARGET, "--attack-rate", "500",
                           "--attack-volume", "400Mbps")
         wait_for(lambda: gobgp.route_to(TARGET), 60, "the route")
         its.weir("announce", "match destination 198.51.100.77/32 protocol =udp then discard", "--for", "1h",

@@ -103,7 +103,7 @@ class Trust(suite.HouseTest):
         its.write_config(text)
         its.start().ready()
         sweep = Generate(its.folder, "sweep", "--to", f"127.0.0.1:{port}", "--proto", "netflow9", "--network", "10.0.0.0/8",
-                         "--hosts", 1000000, "--rate", 20000, "--duration", "20s")
+                         "--hosts", 1000000, "--zipf", 0, "--direction", "in", "--rate", 20000, "--duration", "20s")
         time.sleep(3)
         self.attack(SURE, "127.0.0.2", port)
         wait_for(lambda: (self.alarm(its, SURE) or {}).get("mitigations"), 15, "it is seen")

@@ -128,6 +128,13 @@ class Written(unittest.TestCase):
                 self.assertEqual(len(seen), 5 * 3)
                 self.assertEqual(sum(x["datagrams"] for x in said["exporters"]), said["datagrams"])
 
+    def test_domains_are_counted_from_the_one_asked_for(self):
+        for proto in PORTS:
+            path, said = self.write(proto, "--rate", 2000, "--duration", "2s", "--exporters", 2, "--domains", 2, "--domain", 7)
+            domains = {int.from_bytes(sequence(proto, data)[0], "big") for _, _, data in datagrams(path)}
+            self.assertEqual(domains, {"netflow5": {6, 7, 8, 9}, "sflow": {6, 7}}.get(proto, {7, 8, 9, 10}), proto)
+            self.assertEqual([x["domain"] for x in said["exporters"]], [7, 9])
+
     def test_templates_come_again(self):
         for proto, set_id in (("netflow9", 0), ("ipfix", 2)):
             path, _ = self.write(proto, "--rate", 1000, "--duration", "21s", "--template-interval", "4s")
