@@ -201,6 +201,18 @@ class KnownState(unittest.TestCase):
                 self.assertNotIn("interface_warning", listed["192.0.2.80"])
         self.assertEqual(self.world.weir("exporters", "--domains", "--interfaces")[0], 2)
 
+    def test_an_sflow_agent_s_lost_samples(self):
+        domains = [{"format": "sflow5", "domain": 0, "agent": "192.0.2.9", "records": 12, "sequence_lost": 3, "sequence_unit": "datagrams",
+                    "sources": 2, "samples_lost": 40, "source_list": [{"class": 0, "index": 7, "rate": 1000, "samples_lost": 40}],
+                    "last_seen": 1767323045000, "refused": {}, "template_list": []}]
+        self.world.redis("t1", "HSET", "weir:exporter:192.0.2.81", "formats", "sflow5", "samples_lost", "40", "restarts", "1",
+                         "domain_list", json.dumps(domains))
+        out, listed = self.world.text("exporters", "--domains"), {e["address"]: e for e in self.world.json("exporters")}
+        self.world.redis("t1", "DEL", "weir:exporter:192.0.2.81")
+        self.assertIn("3 datagrams, 40 samples", next(line for line in out.splitlines() if line.startswith("192.0.2.81")))
+        got = listed["192.0.2.81"]
+        self.assertEqual((got["domain_list"], got["samples_lost"], got["restarts"]), (domains, 40, 1))
+
     def test_what_an_exporter_s_hash_does_not_say_is_unknown(self):
         for fields in (("records", "7"), ("sampling_rate", "often", "last_seen", "never")):
             self.world.redis("t1", "HSET", "weir:exporter:192.0.2.77", *fields)

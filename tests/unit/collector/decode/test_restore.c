@@ -215,6 +215,24 @@ Test(restore, an_uptime_that_wraps_is_no_restart)
     bench_done(&b);
 }
 
+/* Captures of several days in one file look like restarts; what was read before is read now. */
+Test(restore, zeros_behind_the_records_are_padding_however_many)
+{
+    struct bench b;
+    begin_v9(&b, 5);
+    v9_at(&b, 3 * MINUTE_MS, 20000, 0);
+    set_start(&b, 256);
+    PUT32(&b, 1500, 1);
+    wire_put_u8(&b.w, 1);
+    PUT32(&b, 0, 0);
+    set_end(&b);
+    cr_assert_eq(bench_send(&b), DECODE_OK);
+    cr_assert_eq(restarts(&b), 1);
+    cr_assert_eq(b.flow_count, 1);
+    cr_assert_eq(b.flows[0].bytes, 1500);
+    bench_done(&b);
+}
+
 /* Its data never proved anything: what it fills sets up with is no padding. */
 Test(restore, a_template_whose_sets_never_fitted_is_kept)
 {
