@@ -22,7 +22,7 @@ static double quantile(double shape, double z)
 
 void estimate_bounds(const struct estimate *estimate, double one, double *ret_low, double *ret_high)
 {
-    enum { FEW = 10, MANY = 100 };
+    enum { FEW = 5, MANY = 50 };
     double y = estimate->value - estimate->sure, v = estimate->variance, low = 0, caution = 1;
     if (y <= 0 || v <= 0) {
         y = y > 0 ? y : 0;
@@ -32,7 +32,7 @@ void estimate_bounds(const struct estimate *estimate, double one, double *ret_lo
         double n = y * y / v, half = 0.5 * n / (n + FEW);
         low = v / y * quantile(n + half, -z95);
         caution = 1 - half;
-        one = (one * MANY + v / y * n) / (MANY + n);
+        one = (one * MANY * MANY + v / y * n * n) / (MANY * MANY + n * n);
     }
     double most = y + caution * one, spread = v + caution * one * one;
     *ret_low = estimate->sure + low;

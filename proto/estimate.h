@@ -17,9 +17,9 @@ void estimate_add(struct estimate *to, const struct estimate *more);
  * for, which is what may hide where nothing was seen. With y = value - sure and v = variance, the
  * sample says as much as n = y^2 / v records of the weight v / y each would, and the bounds are
  * those of a Poisson count of n: the lower one exact, the upper one with one more record of weight
- * `one` (Fay and Feuer, 1997), so that they are honest for one record and for none. From some ten
+ * `one` (Fay and Feuer, 1997), so that they are honest for one record and for none. From some five
  * records on half of that caution is taken back (mid-p), since it would hold 97 % and not 95; and
- * from some hundred on the sample itself says better what one record weighs. The quantiles are
+ * from some fifty on the sample itself says better what one record weighs. The quantiles are
  * Wilson's and Hilferty's.
  */
 void estimate_bounds(const struct estimate *estimate, double one, double *ret_low,
