@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /*
  * The index is an array of slots with linear probing; a slot's home is its tag modulo the size.
@@ -47,6 +48,7 @@ struct table {
     size_t key_room, stride;
     uint8_t **chunks;
     size_t chunk_count;
+    size_t block_chunks; /* as many fit a large page: past the first so many, they come together */
     struct table_options options;
 };
 
@@ -56,10 +58,31 @@ static const size_t slots_gradual = 1 << 15;
 enum { MOVED_AN_INSERT = 16 };
 static const size_t chunk_bytes = 32 << 10; /* small enough for a table of a few entries */
 static const size_t entries_max = (size_t)1 << 31;
+/* What lies scattered over many small pages is found through tables of pages that are themselves
+ * out of the cache, so what is large is taken in large pages where the system has them. */
+static const size_t huge_page = 2 << 20;
 
 static size_t round_up_8(size_t n)
 {
     return (n + 7) & ~(size_t)7;
+}
+
+/* Asks for large pages where an allocation spans some; what fails costs time only. */
+static void ask_huge(void *at, size_t bytes)
+{
+    const size_t page = 4096;
+    size_t skip = (page - (uintptr_t)at % page) % page;
+    if (bytes >= huge_page)
+        (void)madvise((uint8_t *)at + skip, (bytes - skip) / page * page, MADV_HUGEPAGE);
+}
+
+/* Zeros that the system gives as they are touched, not all at once. */
+static void *alloc_zeroed(size_t bytes)
+{
+    void *at = calloc(1, bytes);
+    if (at != NULL)
+        ask_huge(at, bytes);
+    return at;
 }
 
 /* Three quarters full is the most: about eight slots looked at for a key that is not there. */
@@ -89,6 +112,8 @@ struct table *table_new(const struct table_options *options)
            ((size_t)1 << t->chunk_shift) < options->max)
         t->chunk_shift++;
     t->chunk_count = (options->max >> t->chunk_shift) + 1;
+    assert(t->stride <= huge_page);
+    t->block_chunks = huge_page / (t->stride << t->chunk_shift);
     t->chunks = calloc(t->chunk_count, sizeof(t->chunks[0]));
     t->index.slots = calloc(slots_first, sizeof(struct slot));
     t->index.mask = (uint32_t)slots_first - 1;
@@ -104,7 +129,8 @@ void table_free(struct table *table)
     if (table == NULL)
         return;
     for (size_t i = 0; table->chunks != NULL && i < table->chunk_count; i++)
-        free(table->chunks[i]);
+        if (i < table->block_chunks || i % table->block_chunks == 0)
+            free(table->chunks[i]);
     free(table->chunks);
     free(table->index.slots);
     free(table->before.slots);
@@ -150,10 +176,28 @@ static uint8_t *key_of(uint8_t *entry, size_t key_len)
     return entry - sizeof(struct header) - key_len;
 }
 
-static bool entry_has_key(uint8_t *entry, const void *key, size_t key_len)
+static uint64_t eight_at(const uint8_t *octets)
+{
+    uint64_t eight;
+    memcpy(&eight, octets, sizeof(eight));
+    return eight;
+}
+
+/* Keys are short, and a call costs more than they do. */
+static inline bool same_octets(const uint8_t *a, const uint8_t *b, size_t len)
+{
+    uint64_t differ = 0;
+    if (len < 8)
+        return memcmp(a, b, len) == 0;
+    for (size_t i = 0; i + 8 < len; i += 8)
+        differ |= eight_at(a + i) ^ eight_at(b + i);
+    return (differ | (eight_at(a + len - 8) ^ eight_at(b + len - 8))) == 0;
+}
+
+static inline bool entry_has_key(uint8_t *entry, const void *key, size_t key_len)
 {
     return header_of(entry)->key_len == key_len &&
-           memcmp(key_of(entry, key_len), key, key_len) == 0;
+           same_octets(key_of(entry, key_len), key, key_len);
 }
 
 uint64_t table_hash(const struct table *table, const void *key, size_t key_len)
@@ -166,6 +210,16 @@ void table_prefetch(const struct table *table, uint64_t hash)
     __builtin_prefetch(&table->index.slots[(uint32_t)hash & table->index.mask]);
 }
 
+/* Header and key, what follows, and the data's end: three lines where an entry of two lies askew.
+ */
+static void prefetch_found(const struct table *table, const uint8_t *entry)
+{
+    const uint8_t *start = entry - sizeof(struct header) - table->key_room;
+    __builtin_prefetch(start);
+    __builtin_prefetch(start + 64);
+    __builtin_prefetch(entry + table->options.entry_size - 1);
+}
+
 static void *prefetch_in(const struct table *table, const struct index *index, uint32_t tag)
 {
     const struct slot *slots = index->slots;
@@ -174,10 +228,7 @@ static void *prefetch_in(const struct table *table, const struct index *index, u
         if (slots[i].tag != tag || slots[i].number == gone)
             continue;
         uint8_t *entry = entry_at(table, slots[i].number);
-        /* The key, the data and their end: three lines where an entry of two lies askew. */
-        __builtin_prefetch(entry - table->key_room);
-        __builtin_prefetch(entry + 40);
-        __builtin_prefetch(entry + table->options.entry_size - 1);
+        prefetch_found(table, entry);
         return entry;
     }
     return NULL;
@@ -253,7 +304,7 @@ static void move_some(struct table *t, size_t count)
 static enum status index_grow(struct table *t, size_t slot_count)
 {
     move_some(t, SIZE_MAX); /* of an earlier growth; inserts have long done it */
-    struct slot *slots = calloc(slot_count, sizeof(slots[0]));
+    struct slot *slots = alloc_zeroed(slot_count * sizeof(slots[0]));
 
     if (slots == NULL)
         return STATUS_NO_MEMORY;
@@ -267,9 +318,27 @@ static enum status index_grow(struct table *t, size_t slot_count)
 
 enum status table_reserve(struct table *table, size_t entries)
 {
+    if (((size_t)table->index.mask + 1) / 4 * 3 >= entries)
+        return STATUS_OK;
     size_t slots = slots_for(entries < table->options.max ? entries : table->options.max);
 
     return slots <= (size_t)table->index.mask + 1 ? STATUS_OK : index_grow(table, slots);
+}
+
+static bool chunk_take(struct table *t, size_t chunk)
+{
+    const size_t bytes = t->stride << t->chunk_shift;
+    if (chunk < t->block_chunks) {
+        t->chunks[chunk] = malloc(bytes);
+        return t->chunks[chunk] != NULL;
+    }
+    uint8_t *block = aligned_alloc(huge_page, huge_page);
+    if (block == NULL)
+        return false;
+    ask_huge(block, huge_page);
+    for (size_t i = 0; i < t->block_chunks && chunk + i < t->chunk_count; i++)
+        t->chunks[chunk + i] = block + i * bytes;
+    return true;
 }
 
 /* The number of an entry to fill, or 0. */
@@ -279,14 +348,13 @@ static uint32_t entry_take(struct table *t)
 
     if (number != 0) {
         t->first_free = header_of(entry_at(t, number))->tag_or_next;
+        if (t->first_free != 0) /* the next to be taken, most likely soon */
+            prefetch_found(t, entry_at(t, t->first_free));
         return number;
     }
     size_t chunk = t->used >> t->chunk_shift;
-    if (t->chunks[chunk] == NULL) {
-        t->chunks[chunk] = malloc(t->stride << t->chunk_shift);
-        if (t->chunks[chunk] == NULL)
-            return 0;
-    }
+    if (t->chunks[chunk] == NULL && !chunk_take(t, chunk))
+        return 0;
     return ++t->used;
 }
 

@@ -292,3 +292,27 @@ Test(table, seeds_give_hashes_of_their_own)
     table_free(a);
     table_free(b);
 }
+
+Test(table, a_large_one_finds_what_it_holds_and_takes_again_what_was_given_back)
+{
+    enum { ENTRIES = 150000, SIZE = 40 }; /* three large pages */
+    struct table_options options = {.entry_size = SIZE, .key_max = 8, .max = ENTRIES, .seed = 3};
+    struct table *t = table_new(&options);
+    bool new;
+    cr_assert_not_null(t);
+    for (int round = 0; round < 2; round++) {
+        for (uint64_t key = 0; key < ENTRIES; key++) {
+            uint64_t *entry = table_insert(t, &key, sizeof(key), &new);
+            cr_assert(entry != NULL && new &&entry[0] == 0 && entry[SIZE / 8 - 1] == 0);
+            entry[0] = entry[SIZE / 8 - 1] = key + 1;
+        }
+        cr_assert_null(table_insert(t, &(uint64_t){ENTRIES}, 8, &new));
+        for (uint64_t key = 0; key < ENTRIES; key++) {
+            uint64_t *entry = table_find(t, &key, sizeof(key));
+            cr_assert(entry != NULL && entry[0] == key + 1 && entry[SIZE / 8 - 1] == key + 1);
+            table_remove_entry(t, entry);
+        }
+        cr_assert_eq(table_count(t), 0);
+    }
+    table_free(t);
+}
