@@ -1,6 +1,14 @@
 #include "collector/tally/filter.h"
 
+#include "common/base/wire.h"
+
 #include <stdlib.h>
+#include <string.h>
+
+/* Every key that dimensions can make fits, so that filter_key need not ask: addresses of 16 octets,
+ * two octets before each value. */
+_Static_assert(3 * 18 + (2 + 8) + 3 * (2 + 4) + 3 * (2 + 2) + (2 + 1) <= KEY_BYTES_MAX,
+               "a key of all dimensions");
 
 /* One dimension of a filter: passes when nothing negated matches, and something that is not negated
  * does where there is any. */
@@ -11,10 +19,22 @@ struct filter_dim {
     struct lpm *any_of, *none_of;       /* for those that hold an address; NULL: none */
 };
 
+/* One dimension of a key, made ready: where its value lies in a record, and how it is cut. */
+struct filter_part {
+    uint8_t dimension; /* enum dimension */
+    uint8_t width;     /* octets of a number's value in a key */
+    uint8_t size;      /* of the record's member */
+    uint16_t from;     /* its place in struct flow_record */
+    uint32_t has;
+    uint32_t mask4;    /* over the octets as they lie in memory */
+    uint64_t mask6[2]; /* likewise */
+};
+
 struct filter {
     const struct model *model;
     const struct count_spec *spec;
-    uint8_t ipv6_host_len;
+    size_t part_count;
+    struct filter_part parts[DIM_LAST];
     size_t dim_count;
     struct filter_dim dims[DIM_LAST];
 };
@@ -60,6 +80,46 @@ static bool fill_dim(struct filter_dim *dim, const struct count_filter *from)
     return collect(from, false, &dim->any_of) && collect(from, true, &dim->none_of);
 }
 
+/* The members of a flow record that dimensions are. */
+#define MEMBER(bit, member)                                                                        \
+    {                                                                                              \
+        .has = (bit), .from = offsetof(struct flow_record, member),                                \
+        .size = sizeof(((struct flow_record *)NULL)->member)                                       \
+    }
+static const struct filter_part members[DIM_LAST + 1] = {
+    [DIM_DST_ADDR] = MEMBER(FLOW_DST_ADDR, dst_addr),
+    [DIM_SRC_ADDR] = MEMBER(FLOW_SRC_ADDR, src_addr),
+    [DIM_DST_NETWORK] = MEMBER(FLOW_DST_ADDR, dst_addr),
+    [DIM_PROTOCOL] = MEMBER(FLOW_PROTOCOL, protocol),
+    [DIM_SRC_PORT] = MEMBER(FLOW_SRC_PORT, src_port),
+    [DIM_DST_PORT] = MEMBER(FLOW_DST_PORT, dst_port),
+    [DIM_TCP_FLAGS] = MEMBER(FLOW_TCP_FLAGS, tcp_flags),
+    [DIM_INPUT_IF] = MEMBER(FLOW_INPUT_IF, input_if),
+    [DIM_SRC_AS] = MEMBER(FLOW_SRC_AS, src_as),
+    [DIM_DST_AS] = MEMBER(FLOW_DST_AS, dst_as),
+};
+#undef MEMBER
+
+static struct filter_part part_of(const struct count_dim *dim, uint8_t ipv6_host_len)
+{
+    struct filter_part part = members[dim->dimension];
+    uint8_t len6 = dim->len6 == 128 ? ipv6_host_len : dim->len6;
+    struct ip_addr ones = {.family = ADDR_IPV4}, cut;
+
+    part.dimension = dim->dimension;
+    part.width = (uint8_t)dimension_width((enum dimension)dim->dimension);
+    if (dim->dimension != DIM_DST_ADDR && dim->dimension != DIM_SRC_ADDR)
+        return part;
+    memset(ones.octets, 0xff, 4);
+    cut = addr_masked(&ones, dim->len4);
+    memcpy(&part.mask4, cut.octets, sizeof(part.mask4));
+    ones.family = ADDR_IPV6;
+    memset(ones.octets, 0xff, sizeof(ones.octets));
+    cut = addr_masked(&ones, len6);
+    memcpy(part.mask6, cut.octets, sizeof(part.mask6));
+    return part;
+}
+
 struct filter *filter_new(const struct model *model, const struct model_count *count,
                           uint8_t ipv6_host_len)
 {
@@ -68,7 +128,8 @@ struct filter *filter_new(const struct model *model, const struct model_count *c
         return NULL;
     filter->model = model;
     filter->spec = &count->spec;
-    filter->ipv6_host_len = ipv6_host_len;
+    for (size_t i = 0; i < count->spec.key_count; i++)
+        filter->parts[filter->part_count++] = part_of(&count->spec.key[i], ipv6_host_len);
     for (size_t i = 0; i < count->spec.filter_count; i++) {
         if (!fill_dim(&filter->dims[filter->dim_count++], &count->spec.filter[i])) {
             filter_free(filter);
@@ -100,45 +161,28 @@ static const struct ip_addr *address_of(const struct filter_record *record, enum
     return flow->has & FLOW_DST_ADDR ? &flow->dst_addr : NULL;
 }
 
+static uint64_t load_member(const struct filter_part *part, const struct flow_record *flow)
+{
+    const uint8_t *at = (const uint8_t *)flow + part->from;
+    uint32_t four;
+    uint16_t two;
+    switch (part->size) {
+    case 1:
+        return *at;
+    case 2:
+        memcpy(&two, at, sizeof(two));
+        return two;
+    default:
+        memcpy(&four, at, sizeof(four));
+        return four;
+    }
+}
+
 static bool number_of(const struct flow_record *flow, enum dimension d, uint64_t *ret_value)
 {
-    uint32_t bit = 0;
-    switch (d) {
-    case DIM_PROTOCOL:
-        bit = FLOW_PROTOCOL;
-        *ret_value = flow->protocol;
-        break;
-    case DIM_SRC_PORT:
-        bit = FLOW_SRC_PORT;
-        *ret_value = flow->src_port;
-        break;
-    case DIM_DST_PORT:
-        bit = FLOW_DST_PORT;
-        *ret_value = flow->dst_port;
-        break;
-    case DIM_TCP_FLAGS:
-        bit = FLOW_TCP_FLAGS;
-        *ret_value = flow->tcp_flags;
-        break;
-    case DIM_INPUT_IF:
-        bit = FLOW_INPUT_IF;
-        *ret_value = flow->input_if;
-        break;
-    case DIM_SRC_AS:
-        bit = FLOW_SRC_AS;
-        *ret_value = flow->src_as;
-        break;
-    case DIM_DST_AS:
-        bit = FLOW_DST_AS;
-        *ret_value = flow->dst_as;
-        break;
-    case DIM_DST_ADDR:
-    case DIM_SRC_ADDR:
-    case DIM_DST_NETWORK:
-    case DIM_EXPORTER:
-        break;
-    }
-    return (flow->has & bit) != 0;
+    const struct filter_part *member = &members[d];
+    *ret_value = load_member(member, flow);
+    return (flow->has & member->has) != 0;
 }
 
 static bool number_passes(const struct filter_dim *dim, const struct flow_record *flow)
@@ -182,56 +226,77 @@ bool filter_passes(const struct filter *filter, const struct filter_record *reco
     return true;
 }
 
-static bool add_address(const struct filter *filter, const struct count_dim *dim,
-                        const struct ip_addr *addr, struct flow_key *key)
+/* Gives the octets that were put; 0: the record has no such address. */
+static inline size_t put_address(const struct filter_part *part, const struct flow_record *flow,
+                                 uint8_t *to)
 {
-    if (addr == NULL || addr->family == ADDR_NONE)
-        return false;
-    uint8_t len = addr->family == ADDR_IPV4 ? dim->len4 : dim->len6;
-    if (addr->family == ADDR_IPV6 && len == 128)
-        len = filter->ipv6_host_len;
-    if (len == addr_bits(addr)) {
-        key_add_addr(key, (enum dimension)dim->dimension, addr);
-        return true;
+    const struct ip_addr *addr = (const struct ip_addr *)((const uint8_t *)flow + part->from);
+    if (!(flow->has & part->has))
+        return 0;
+    if (addr->family == ADDR_IPV4) {
+        uint32_t four;
+        memcpy(&four, addr->octets, sizeof(four));
+        four &= part->mask4;
+        memcpy(to, &four, sizeof(four));
+        return sizeof(four);
     }
-    struct ip_addr masked = addr_masked(addr, len);
-    key_add_addr(key, (enum dimension)dim->dimension, &masked);
-    return true;
+    if (addr->family != ADDR_IPV6)
+        return 0;
+    uint64_t halves[2];
+    memcpy(halves, addr->octets, sizeof(halves));
+    halves[0] &= part->mask6[0];
+    halves[1] &= part->mask6[1];
+    memcpy(to, halves, sizeof(halves));
+    return sizeof(halves);
 }
 
-static bool add_network(const struct filter *filter, const struct ip_addr *addr,
-                        struct flow_key *key)
+static size_t put_network(const struct filter *filter, const struct flow_record *flow, uint8_t *to)
 {
-    int32_t label = addr == NULL ? LPM_NONE : lpm_lookup(filter->model->networks.label, addr);
+    int32_t label = flow->has & FLOW_DST_ADDR
+                        ? lpm_lookup(filter->model->networks.label, &flow->dst_addr)
+                        : LPM_NONE;
     if (label == LPM_NONE)
-        return false;
-    key_add_number(key, DIM_DST_NETWORK, filter->model->networks.ids[label]);
-    return true;
+        return 0;
+    wire_put_uint_at(to, 8, filter->model->networks.ids[label]);
+    return 8;
+}
+
+static size_t put_exporter(const struct ip_addr *exporter, uint8_t *to)
+{
+    memcpy(to, exporter->octets, addr_len(exporter)); /* whole: it names a router */
+    return addr_len(exporter);
+}
+
+static inline size_t put_number(const struct filter_part *part, const struct flow_record *flow,
+                                uint8_t *to)
+{
+    if (!(flow->has & part->has))
+        return 0;
+    wire_put_uint_at(to, part->width, load_member(part, flow));
+    return part->width;
 }
 
 bool filter_key(const struct filter *filter, const struct filter_record *record,
                 struct flow_key *ret_key)
 {
-    ret_key->len = 0;
-    for (size_t i = 0; i < filter->spec->key_count; i++) {
-        const struct count_dim *dim = &filter->spec->key[i];
-        enum dimension d = (enum dimension)dim->dimension;
-        uint64_t number;
-        bool added;
-        if (d == DIM_DST_NETWORK)
-            added = add_network(filter, address_of(record, d), ret_key);
-        else if (d == DIM_EXPORTER && record->exporter->family != ADDR_NONE) {
-            key_add_addr(ret_key, d, record->exporter); /* whole: it names a router */
-            added = true;
-        } else if (holds_address(d)) {
-            added = add_address(filter, dim, address_of(record, d), ret_key);
-        } else {
-            added = number_of(record->flow, d, &number);
-            if (added)
-                key_add_number(ret_key, d, number);
-        }
-        if (!added)
+    const struct filter_part *end = filter->parts + filter->part_count;
+    uint8_t *at = ret_key->bytes;
+    for (const struct filter_part *part = filter->parts; part < end; part++) {
+        size_t len;
+        if (part->dimension == DIM_DST_ADDR || part->dimension == DIM_SRC_ADDR)
+            len = put_address(part, record->flow, at + 2);
+        else if (part->dimension == DIM_DST_NETWORK)
+            len = put_network(filter, record->flow, at + 2);
+        else if (part->dimension == DIM_EXPORTER)
+            len = put_exporter(record->exporter, at + 2);
+        else
+            len = put_number(part, record->flow, at + 2);
+        if (len == 0)
             return false;
+        at[0] = part->dimension;
+        at[1] = (uint8_t)len;
+        at += 2 + len;
     }
+    ret_key->len = (uint8_t)(at - ret_key->bytes);
     return true;
 }

@@ -9,6 +9,7 @@
 /* A key stands out of a sweep whose volume is less than its own times the sketch's width. It takes
  * 4 MiB, of which nothing is touched until a count is full. */
 enum { SKETCH_WIDTH = 1 << 17, SKETCH_DEPTH = 4, CANDIDATES = 8, FORGET_AFTER_HALVINGS = 40 };
+enum { ROW_POSITION_MAX = (1 << 30) - 1 };
 
 /* A score in whole numbers for the sketch: the urgent volume is 2^40. */
 static const double score_unit = 1099511627776.0;
@@ -21,6 +22,12 @@ static void count_init(struct row_count *count, const struct model_count *from, 
     count->per_flow = isfinite(from->urgent_flows) ? 1 / from->urgent_flows : 0;
     if (count->per_byte == 0 && count->per_packet == 0 && count->per_flow == 0)
         count->per_byte = 1e-12; /* no threshold: by octets, and hardly ever urgent */
+}
+
+static void count_done(struct row_count *count)
+{
+    free(count->rows);
+    free(count->sizes);
 }
 
 /* Identities are as long as the longest key that the counts can make. */
@@ -49,13 +56,17 @@ enum status rows_init(struct rows *rows, const struct rows_options *options)
     rows->chance = options->seed | 1;
     rows->counts = calloc(model->count_count + 1, sizeof(*rows->counts));
     rows->seen = sketch_new(SKETCH_WIDTH, SKETCH_DEPTH, options->seed);
-    rows->table = table_new(&(struct table_options){
+    struct table_options table = {
         .entry_size = sizeof(struct row),
-        .key_max = identity_max(model),
+        .key_max = ROWS_KEY_SHORT,
         .max = options->max_keys + model->count_count * OTHERS_A_COUNT,
         .seed = options->seed,
-    });
-    if (rows->counts == NULL || rows->seen == NULL || rows->table == NULL) {
+    };
+    rows->tables[ROWS_SHORT] = table_new(&table);
+    table.key_max = identity_max(model);
+    rows->tables[ROWS_LONG] = table_new(&table);
+    if (rows->counts == NULL || rows->seen == NULL || rows->tables[ROWS_SHORT] == NULL ||
+        rows->tables[ROWS_LONG] == NULL) {
         rows_done(rows);
         return STATUS_NO_MEMORY;
     }
@@ -68,13 +79,15 @@ enum status rows_init(struct rows *rows, const struct rows_options *options)
 void rows_done(struct rows *rows)
 {
     for (size_t i = 0; rows->counts != NULL && i < rows->count_count; i++)
-        free(rows->counts[i].rows);
+        count_done(&rows->counts[i]);
     free(rows->counts);
     sketch_free(rows->seen);
-    table_free(rows->table);
+    for (size_t i = 0; i < ROWS_TABLES; i++) {
+        table_free(rows->tables[i]);
+        rows->tables[i] = NULL;
+    }
     rows->counts = NULL;
     rows->seen = NULL;
-    rows->table = NULL;
 }
 
 /* A quarter of a doubling a bucket, from 2^-40 of the urgent volume on. */
@@ -86,23 +99,50 @@ uint8_t rows_bucket(double score)
     return (uint8_t)(quarter < 0 ? 0 : quarter > BUCKETS - 1 ? BUCKETS - 1 : quarter);
 }
 
+uint8_t rows_size_bucket(uint64_t volume)
+{
+    uint64_t bits;
+    memcpy(&bits, &(double){(double)volume}, sizeof(bits));
+    int64_t quarter = (int64_t)(bits >> 50) - (int64_t)(1023 * 4);
+    return (uint8_t)(quarter < 0 ? 0 : quarter > BUCKETS - 1 ? BUCKETS - 1 : quarter);
+}
+
+uint64_t rows_size_most(uint8_t bucket)
+{
+    uint64_t bits = ((uint64_t)bucket + 1 + 1023 * 4) << 50;
+    double end;
+    memcpy(&end, &bits, sizeof(end));
+    return bucket == BUCKETS - 1 ? UINT64_MAX : (uint64_t)end;
+}
+
+struct row_of rows_of(const struct row *row)
+{
+    size_t len;
+    struct row_of of;
+    const uint8_t *identity = table_key(row, &len);
+    memcpy(&of.exporter, identity + offsetof(struct identity, exporter), sizeof(of.exporter));
+    memcpy(&of.count, identity + offsetof(struct identity, count), sizeof(of.count));
+    return of;
+}
+
+static double score_of(const struct row_count *count, uint64_t bytes, uint64_t packets,
+                       uint64_t flows)
+{
+    double score = (double)bytes * count->per_byte;
+    double by_packets = (double)packets * count->per_packet;
+    double by_flows = (double)flows * count->per_flow;
+    score = by_packets > score ? by_packets : score;
+    return by_flows > score ? by_flows : score;
+}
+
 double rows_score(const struct rows *rows, const struct row *row)
 {
-    const struct row_count *count = &rows->counts[row->count];
-    double score = (double)row->bytes * count->per_byte;
-    double packets = (double)row->packets * count->per_packet;
-    double flows = (double)row->flows * count->per_flow;
-    score = packets > score ? packets : score;
-    return flows > score ? flows : score;
+    return score_of(&rows->counts[rows_of(row).count], row->bytes, row->packets, row->flows);
 }
 
 static double volume_score(const struct row_count *count, const struct volume *volume)
 {
-    double score = (double)volume->bytes * count->per_byte;
-    double packets = (double)volume->packets * count->per_packet;
-    double flows = (double)volume->flows * count->per_flow;
-    score = packets > score ? packets : score;
-    return flows > score ? flows : score;
+    return score_of(count, volume->bytes, volume->packets, volume->flows);
 }
 
 static uint64_t score_amount(double score)
@@ -119,21 +159,34 @@ static uint64_t next_chance(struct rows *rows)
     return rows->chance = x;
 }
 
-/* After its sums have changed: where the row stands by size, and whether it cannot wait. */
-static void rank(struct rows *rows, struct row *row)
+static void resize(struct rows *rows, struct row_count *count, struct row *row, uint8_t bucket,
+                   uint8_t bytes_bucket, uint8_t packets_bucket)
 {
-    double score = rows_score(rows, row);
-    uint8_t bucket = rows_bucket(score);
-    if (bucket != row->bucket) {
-        rows->histogram[row->bucket]--;
-        rows->histogram[bucket]++;
-        row->bucket = bucket;
-    }
-    if (!row->urgent && score > rows->urgent_score && rows->urgent_count < URGENT_MAX) {
-        row->urgent = true;
+    rows->histogram[row->bucket]--;
+    rows->histogram[bucket]++;
+    row->bucket = bucket;
+    row->bytes_bucket = bytes_bucket;
+    row->packets_bucket = packets_bucket;
+    count->sizes[row->position] = (struct row_size){.bucket = bucket,
+                                                    .bytes_bucket = bytes_bucket,
+                                                    .packets_bucket = packets_bucket,
+                                                    .other = row->other};
+}
+
+/* After its sums have changed: where the row stands by size, and whether it cannot wait. */
+static void rank(struct rows *rows, struct row_count *count, struct row *row)
+{
+    double score = score_of(count, row->bytes, row->packets, row->flows);
+    uint8_t bucket = rows_bucket(score), bytes_bucket = rows_size_bucket(row->bytes);
+    uint8_t packets_bucket = rows_size_bucket(row->packets);
+    if (bucket != row->bucket || bytes_bucket != row->bytes_bucket ||
+        packets_bucket != row->packets_bucket)
+        resize(rows, count, row, bucket, bytes_bucket, packets_bucket);
+    if (!row->is_urgent && score > rows->urgent_score && rows->urgent_count < URGENT_MAX) {
+        row->is_urgent = true;
         rows->urgent[rows->urgent_count++] = row;
     }
-    if (!row->urgent) {
+    if (!row->is_urgent) {
         rows->left_bytes = row->bytes > rows->left_bytes ? row->bytes : rows->left_bytes;
         rows->left_packets = row->packets > rows->left_packets ? row->packets : rows->left_packets;
     }
@@ -144,49 +197,58 @@ static void fill(struct row *row, const struct volume *volume)
     row->bytes = sat_add_u64(row->bytes, volume->bytes);
     row->packets = sat_add_u64(row->packets, volume->packets);
     row->flows = sat_add_u64(row->flows, volume->flows);
-    row->samples++;
+    row->samples += row->samples < UINT32_MAX;
+    row->weighted_ms += (double)volume->duration_ms * (double)volume->bytes;
+    if (volume->var_flows == 0)
+        return; /* all was seen */
     row->var_bytes += volume->var_bytes;
     row->var_packets += volume->var_packets;
     row->var_flows += volume->var_flows;
-    row->weighted_ms += (double)volume->duration_ms * (double)volume->bytes;
 }
 
-/* Puts a new row into its count's list. False: out of memory. */
-static bool enlist(struct rows *rows, struct row *row)
+/* Room for one row more in a count's list. False: out of memory. */
+static bool make_room(struct row_count *count)
 {
-    struct row_count *count = &rows->counts[row->count];
-    if (count->row_count == count->room) {
-        uint32_t room = count->room == 0 ? 64 : count->room * 2;
-        struct row **grown = realloc(count->rows, room * sizeof(struct row *));
-        if (grown == NULL)
-            return false;
-        count->rows = grown;
-        count->room = room;
-    }
-    row->position = count->row_count;
+    if (count->row_count < count->room)
+        return true;
+    uint32_t room = count->room == 0 ? 64 : count->room * 2;
+    struct row **grown = realloc(count->rows, room * sizeof(struct row *));
+    if (grown == NULL)
+        return false;
+    count->rows = grown;
+    struct row_size *sizes = realloc(count->sizes, room * sizeof(struct row_size));
+    if (sizes == NULL)
+        return false;
+    count->sizes = sizes;
+    count->room = room;
+    return true;
+}
+
+/* Puts a new row into its count's list. */
+static void enlist(struct rows *rows, const struct identity *identity, struct row *row)
+{
+    struct row_count *count = &rows->counts[identity->count];
+    row->position = count->row_count & ROW_POSITION_MAX;
+    count->sizes[count->row_count] = (struct row_size){.other = row->other};
     count->rows[count->row_count++] = row;
     count->others += row->other;
     rows->histogram[row->bucket]++;
-    rows->exporter_rows[row->exporter]++;
-    return true;
+    rows->exporter_rows[identity->exporter]++;
 }
 
 static struct row *insert(struct rows *rows, const struct identity *identity, uint64_t hash,
                           uint32_t at_ms)
 {
     bool is_new;
-    struct row *row =
-        table_insert_hashed(rows->table, hash, identity, identity_len(identity), &is_new);
+    if (!make_room(&rows->counts[identity->count]))
+        return NULL;
+    size_t len = identity_len(identity);
+    struct row *row = table_insert_hashed(rows_table(rows, len), hash, identity, len, &is_new);
     if (row == NULL || !is_new)
         return row;
-    row->exporter = identity->exporter;
-    row->count = identity->count;
     row->first_ms = at_ms;
     row->other = identity->key.len == 0;
-    if (!enlist(rows, row)) {
-        table_remove_entry(rows->table, row);
-        return NULL;
-    }
+    enlist(rows, identity, row);
     return row;
 }
 
@@ -194,20 +256,23 @@ static struct row *insert(struct rows *rows, const struct identity *identity, ui
 static struct row *other_row(struct rows *rows, uint16_t count, uint16_t exporter, uint32_t at_ms)
 {
     struct identity identity = {.exporter = exporter, .count = count};
-    uint64_t hash = table_hash(rows->table, &identity, identity_len(&identity));
-    return insert(rows, &identity, hash, at_ms);
+    return insert(rows, &identity, rows_hash(rows, &identity), at_ms);
 }
 
 void rows_remove(struct rows *rows, struct row *row)
 {
-    struct row_count *count = &rows->counts[row->count];
+    struct row_of of = rows_of(row);
+    struct row_count *count = &rows->counts[of.count];
     struct row *last = count->rows[--count->row_count];
     count->rows[row->position] = last;
+    count->sizes[row->position] = count->sizes[count->row_count];
     last->position = row->position;
     count->others -= row->other;
     rows->histogram[row->bucket]--;
-    rows->exporter_rows[row->exporter]--;
-    table_remove_entry(rows->table, row);
+    rows->exporter_rows[of.exporter]--;
+    size_t len;
+    (void)table_key(row, &len);
+    table_remove_entry(rows_table(rows, len), row);
 }
 
 static void add_row(struct row *to, const struct row *from)
@@ -215,7 +280,8 @@ static void add_row(struct row *to, const struct row *from)
     to->bytes = sat_add_u64(to->bytes, from->bytes);
     to->packets = sat_add_u64(to->packets, from->packets);
     to->flows = sat_add_u64(to->flows, from->flows);
-    to->samples = sat_add_u64(to->samples, from->samples);
+    to->samples =
+        from->samples > UINT32_MAX - to->samples ? UINT32_MAX : to->samples + from->samples;
     to->var_bytes += from->var_bytes;
     to->var_packets += from->var_packets;
     to->var_flows += from->var_flows;
@@ -234,7 +300,7 @@ static struct row *smallest_of_some(struct rows *rows, const struct row_count *c
     struct row *smallest = NULL;
     for (int i = 0; i < CANDIDATES; i++) {
         struct row *row = count->rows[next_chance(rows) % count->row_count];
-        if (row->other || row->urgent)
+        if (row->other || row->is_urgent)
             continue;
         if (smallest == NULL || standing(row) < standing(smallest))
             smallest = row;
@@ -259,11 +325,12 @@ static bool admit(struct rows *rows, const struct identity *identity, uint64_t h
     if (smallest == NULL || *ret_admitted < standing(smallest) ||
         seen <= score_amount(rows_score(rows, smallest)))
         return false;
-    struct row *other = other_row(rows, smallest->count, smallest->exporter, smallest->first_ms);
+    uint16_t exporter = rows_of(smallest).exporter;
+    struct row *other = other_row(rows, identity->count, exporter, smallest->first_ms);
     if (other == NULL)
         return false;
     add_row(other, smallest);
-    rank(rows, other);
+    rank(rows, count, other);
     rows_remove(rows, smallest);
     rows->counters->replaced++;
     return true;
@@ -272,8 +339,8 @@ static bool admit(struct rows *rows, const struct identity *identity, uint64_t h
 void rows_add(struct rows *rows, const struct identity *identity, uint64_t hash, struct row *guess,
               const struct volume *volume, uint32_t at_ms)
 {
-    struct row *row =
-        table_find_guessed(rows->table, guess, hash, identity, identity_len(identity));
+    size_t len = identity_len(identity);
+    struct row *row = table_find_guessed(rows_table(rows, len), guess, hash, identity, len);
     uint8_t admitted = 0;
     if (row == NULL && admit(rows, identity, hash, volume, &admitted)) {
         row = insert(rows, identity, hash, at_ms);
@@ -287,16 +354,16 @@ void rows_add(struct rows *rows, const struct identity *identity, uint64_t hash,
             return;
     }
     fill(row, volume);
-    rank(rows, row);
+    rank(rows, &rows->counts[identity->count], row);
 }
 
 void rows_remember(struct rows *rows, const struct row *row)
 {
-    const struct row_count *count = &rows->counts[row->count];
+    const struct row_count *count = &rows->counts[rows_of(row).count];
     size_t len;
     const void *identity = table_key(row, &len);
     if (count->was_full && !row->other)
-        (void)sketch_add(rows->seen, table_hash(rows->table, identity, len),
+        (void)sketch_add(rows->seen, table_hash(rows->tables[ROWS_SHORT], identity, len),
                          score_amount(rows_score(rows, row)));
 }
 
@@ -312,25 +379,30 @@ void rows_halve(struct rows *rows)
         sketch_halve(rows->seen);
 }
 
+static void move_row(struct rows *to, struct rows *from, const struct row *old, const uint16_t *map)
+{
+    size_t len;
+    struct identity identity;
+    const void *bytes = table_key(old, &len);
+    struct row_of of = rows_of(old);
+    from->exporter_rows[of.exporter]--;
+    if (map[of.count] == UINT16_MAX)
+        return;
+    memcpy(&identity, bytes, len);
+    identity.count = map[of.count];
+    struct row *row = insert(to, &identity, rows_hash(to, &identity), old->first_ms);
+    if (row == NULL)
+        return;
+    add_row(row, old);
+    rank(to, &to->counts[identity.count], row);
+}
+
 void rows_move(struct rows *to, struct rows *from, const uint16_t *map)
 {
-    size_t cursor = 0;
-    struct row *old;
-    while ((old = table_next(from->table, &cursor)) != NULL) {
-        size_t len;
-        struct identity identity;
-        const void *bytes = table_key(old, &len);
-        uint16_t count = map[old->count];
-        from->exporter_rows[old->exporter]--;
-        if (count == UINT16_MAX)
-            continue;
-        memcpy(&identity, bytes, len);
-        identity.count = count;
-        struct row *row =
-            insert(to, &identity, table_hash(to->table, &identity, len), old->first_ms);
-        if (row == NULL)
-            continue;
-        add_row(row, old);
-        rank(to, row);
+    for (size_t i = 0; i < ROWS_TABLES; i++) {
+        size_t cursor = 0;
+        const struct row *old;
+        while ((old = table_next(from->tables[i], &cursor)) != NULL)
+            move_row(to, from, old, map);
     }
 }

@@ -15,15 +15,22 @@
  * many small records would make room for any that has one large record, again and again.
  */
 struct row {
-    uint64_t bytes, packets, flows, samples;
+    uint64_t bytes, packets, flows;
     double var_bytes, var_packets, var_flows;
     double weighted_ms; /* sum of duration × octets */
-    uint32_t position;  /* in its count's list */
-    uint32_t first_ms;  /* by a clock that may wrap */
-    uint16_t count, exporter;
-    uint8_t bucket;   /* of its score: what the histogram counts */
+    uint32_t samples;
+    uint32_t first_ms;                                /* by a clock that may wrap */
+    uint32_t position : 30, is_urgent : 1, other : 1; /* position: in its count's list */
+    uint8_t bucket;                                   /* of its score: what the histogram counts */
+    uint8_t bytes_bucket, packets_bucket;
     uint8_t admitted; /* the bucket of what was seen of its key before it came in; 0: not full */
-    bool urgent, other;
+};
+_Static_assert(sizeof(struct row) == 72, "a million rows are a million times that");
+
+/* What a tick asks of each row, in an array by position, so that it need not touch the rows. */
+struct row_size {
+    uint8_t bucket, bytes_bucket, packets_bucket;
+    bool other;
 };
 
 /* The key of a row in the table: these octets as they are, up to the end of the flow's key, which
@@ -41,8 +48,15 @@ static inline size_t identity_len(const struct identity *identity)
     return IDENTITY_HEAD + (size_t)identity->key.len;
 }
 
+/* Which count and exporter a row is of: its key says it. */
+struct row_of {
+    uint16_t exporter, count;
+};
+struct row_of rows_of(const struct row *row);
+
 struct row_count {
     struct row **rows;
+    struct row_size *sizes;
     uint32_t row_count, room, quota;
     uint32_t others; /* rows among them that are of what is not admitted: beyond the quota */
     bool was_full;   /* since the sketch was halved last */
@@ -50,10 +64,14 @@ struct row_count {
     double per_byte, per_packet, per_flow;
 };
 
+/* Rows of short keys, as those of one IPv4 address are, lie apart from the others: they need less
+ * room, and most are. */
+enum { ROWS_SHORT, ROWS_LONG, ROWS_TABLES, ROWS_KEY_SHORT = 16 };
+
 enum { BUCKETS = 256, URGENT_MAX = 4096, OTHERS_A_COUNT = DELTA_EXPORTERS_MAX };
 
 struct rows {
-    struct table *table;
+    struct table *tables[ROWS_TABLES];
     struct row_count *counts;
     size_t count_count;
     struct sketch *seen; /* of keys of full counts: what was not admitted, and what rows had */
@@ -77,10 +95,34 @@ struct rows_options {
     struct tally_counters *counters;
 };
 
+static inline struct table *rows_table(const struct rows *rows, size_t key_len)
+{
+    return rows->tables[key_len > ROWS_KEY_SHORT];
+}
+
+static inline uint64_t rows_hash(const struct rows *rows, const struct identity *identity)
+{
+    return table_hash(rows->tables[ROWS_SHORT], identity, identity_len(identity)); /* one seed */
+}
+
+static inline size_t rows_total(const struct rows *rows)
+{
+    return table_count(rows->tables[ROWS_SHORT]) + table_count(rows->tables[ROWS_LONG]);
+}
+
+/* Brings a row and its key into the cache. */
+static inline void rows_prefetch(const struct row *row)
+{
+    const uint8_t *at = (const uint8_t *)row;
+    __builtin_prefetch(at - ROWS_KEY_SHORT - 8);
+    __builtin_prefetch(at + 64 - ROWS_KEY_SHORT - 8);
+    __builtin_prefetch(at + sizeof(*row) - 1);
+}
+
 enum status rows_init(struct rows *rows, const struct rows_options *options);
 void rows_done(struct rows *rows);
 
-/* hash: table_hash of the identity. guess: its row, most likely, or NULL. */
+/* hash: rows_hash of the identity. guess: its row, most likely, or NULL. */
 void rows_add(struct rows *rows, const struct identity *identity, uint64_t hash, struct row *guess,
               const struct volume *volume, uint32_t at_ms);
 void rows_remove(struct rows *rows, struct row *row);
@@ -91,6 +133,9 @@ void rows_halve(struct rows *rows); /* what is remembered, once a second */
 /* Takes over rows of another set: counts by map, UINT16_MAX where a count is gone. */
 void rows_move(struct rows *to, struct rows *from, const uint16_t *map);
 uint8_t rows_bucket(double score);
+/* Octets or packets by size, a quarter of a doubling a bucket; and the most that one holds. */
+uint8_t rows_size_bucket(uint64_t volume);
+uint64_t rows_size_most(uint8_t bucket);
 double rows_score(const struct rows *rows, const struct row *row);
 
 #endif

@@ -7,15 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 32 };
+/* Additions that wait together; rows that are fetched ahead when they leave. */
+enum { BATCH = 32, AHEAD = 8 };
 
 /* An addition that waits while its memory is fetched. */
 struct addition {
-    struct identity identity;
     uint64_t hash;
     struct row *guess;
-    struct volume volume;
     uint32_t at_ms;
+    uint32_t volume; /* in the tally's volumes: a record has one, and an addition a count */
+    struct identity identity;
 };
 
 struct tally {
@@ -29,7 +30,8 @@ struct tally {
     enum direction direction; /* of the record added last */
     uint64_t halved_ms;
     struct addition batch[BATCH];
-    size_t batch_count;
+    struct volume volumes[BATCH]; /* and behind their end that of the record being added */
+    size_t batch_count, volume_count;
 };
 
 static const struct {
@@ -189,33 +191,45 @@ void tally_exporter_unheard(struct tally_exporter *exporter)
     exporter->heard_ms = exporter->heard_before_ms;
 }
 
+/* One addition later: a key that was just put together from small pieces is not yet where it can be
+ * read in large ones. */
+static void hash_last(struct tally *tally)
+{
+    if (tally->batch_count == 0)
+        return;
+    struct addition *a = &tally->batch[tally->batch_count - 1];
+    a->hash = rows_hash(&tally->rows, &a->identity);
+    table_prefetch(rows_table(&tally->rows, identity_len(&a->identity)), a->hash);
+}
+
 void tally_settle(struct tally *tally)
 {
-    struct table *table = tally->rows.table;
+    struct rows *rows = &tally->rows;
     struct addition *end = tally->batch + tally->batch_count;
-    for (struct addition *a = tally->batch; a < end; a++) {
-        a->hash = table_hash(table, &a->identity, identity_len(&a->identity));
-        table_prefetch(table, a->hash);
-    }
+    hash_last(tally);
     for (struct addition *a = tally->batch; a < end; a++)
-        a->guess = table_prefetch_entry(table, a->hash);
+        a->guess = table_prefetch_entry(rows_table(rows, identity_len(&a->identity)), a->hash);
     for (const struct addition *a = tally->batch; a < end; a++)
-        rows_add(&tally->rows, &a->identity, a->hash, a->guess, &a->volume, a->at_ms);
-    tally->batch_count = 0;
+        rows_add(rows, &a->identity, a->hash, a->guess, &tally->volumes[a->volume], a->at_ms);
+    tally->batch_count = tally->volume_count = 0;
 }
 
 /* Takes in the batch's last place, whose key is made. */
-static void enqueue(struct tally *tally, uint16_t count, uint16_t exporter,
-                    const struct volume *volume, uint32_t at_ms)
+static void enqueue(struct tally *tally, uint16_t count, uint16_t exporter, uint32_t at_ms)
 {
-    struct addition *a = &tally->batch[tally->batch_count++];
+    struct addition *a = &tally->batch[tally->batch_count];
+    const struct volume *volume = &tally->volumes[tally->volume_count];
     a->identity.exporter = exporter;
     a->identity.count = count;
     a->identity.duration_class = volume->duration_class;
-    a->volume = *volume;
+    a->volume = (uint32_t)tally->volume_count;
     a->at_ms = at_ms;
-    if (tally->batch_count == BATCH)
-        tally_settle(tally);
+    hash_last(tally);
+    if (++tally->batch_count < BATCH)
+        return;
+    struct volume kept = *volume; /* other counts of this record may want it */
+    tally_settle(tally);
+    tally->volumes[0] = kept;
 }
 
 /* Where several exporters see one packet, only the one on whose boundary it enters counts it. */
@@ -259,7 +273,6 @@ bool tally_add(struct tally *tally, struct tally_exporter *exporter, const struc
 {
     struct filter_record record = {.flow = flow, .exporter = &exporter->addr};
     uint32_t at_ms = (uint32_t)since_ms; /* differences are all that is asked */
-    struct volume volume;
     bool counted = false;
 
     tally->direction = DIRECTION_ANY;
@@ -273,15 +286,16 @@ bool tally_add(struct tally *tally, struct tally_exporter *exporter, const struc
         return true;
     if (tally->asks_direction)
         record.direction = tally->direction = model_direction(tally->options.model, flow);
-    volume_of(flow, &volume);
+    volume_of(flow, &tally->volumes[tally->volume_count]);
     for (size_t i = 0; i < tally->filter_count; i++) {
         struct flow_key *key = &tally->batch[tally->batch_count].identity.key;
         if (!filter_passes(tally->filters[i], &record) ||
             !filter_key(tally->filters[i], &record, key))
             continue;
-        enqueue(tally, (uint16_t)i, (uint16_t)exporter->index, &volume, at_ms);
+        enqueue(tally, (uint16_t)i, (uint16_t)exporter->index, at_ms);
         counted = true;
     }
+    tally->volume_count += counted && tally->batch_count > 0;
     tally->counters.uncounted += !counted;
     return true;
 }
@@ -300,7 +314,7 @@ bool tally_has_urgent(const struct tally *tally)
 
 size_t tally_rows(const struct tally *tally)
 {
-    return table_count(tally->rows.table);
+    return rows_total(&tally->rows);
 }
 
 struct flushing {
@@ -314,9 +328,10 @@ struct flushing {
 static void give(struct flushing *flushing, struct row *row)
 {
     struct tally *tally = flushing->tally;
+    const struct row_of of = rows_of(row);
     struct delta_row out = {
-        .count = row->count,
-        .exporter = row->exporter,
+        .count = of.count,
+        .exporter = of.exporter,
         .bytes = row->bytes,
         .packets = row->packets,
         .flows = row->flows,
@@ -334,8 +349,8 @@ static void give(struct flushing *flushing, struct row *row)
         out.duration_ms = 0; /* it lasted no longer than it may have waited here */
     out.key.len = (uint8_t)(len - IDENTITY_HEAD);
     memcpy(out.key.bytes, identity + IDENTITY_HEAD, out.key.len);
-    flushing->on_row(flushing->owner,
-                     key_slot(tally->options.model->counts[row->count].id, &out.key), &out);
+    flushing->on_row(flushing->owner, key_slot(tally->options.model->counts[of.count].id, &out.key),
+                     &out);
     flushing->given++;
     rows_remember(&tally->rows, row);
     rows_remove(&tally->rows, row);
@@ -356,35 +371,75 @@ static uint8_t cut_at(const struct rows *rows, size_t max_rows, size_t *ret_of_l
     return 0;
 }
 
-static void leave(struct rows *rows, const struct row *row)
+/* Which rows stay, by size: the most octets and packets that one of them holds are sought among
+ * those of the last bucket only. */
+struct leftover {
+    uint8_t bytes_bucket, packets_bucket;
+    size_t of_last_bytes, of_last_packets; /* rows in these buckets */
+};
+
+static void note_left(struct leftover *left, struct row_size size)
 {
-    rows->left_bytes = row->bytes > rows->left_bytes ? row->bytes : rows->left_bytes;
-    rows->left_packets = row->packets > rows->left_packets ? row->packets : rows->left_packets;
+    if (size.bytes_bucket > left->bytes_bucket) {
+        left->bytes_bucket = size.bytes_bucket;
+        left->of_last_bytes = 0;
+    }
+    if (size.packets_bucket > left->packets_bucket) {
+        left->packets_bucket = size.packets_bucket;
+        left->of_last_packets = 0;
+    }
+    left->of_last_bytes += size.bytes_bucket == left->bytes_bucket;
+    left->of_last_packets += size.packets_bucket == left->packets_bucket;
+}
+
+/* Exact, or where too many rows would have to be looked at the end of their bucket. */
+static void tell_left(struct rows *rows, const struct leftover *left)
+{
+    enum { LOOKS = 4096 };
+    bool looks_bytes = left->of_last_bytes <= LOOKS;
+    bool looks_packets = left->of_last_packets <= LOOKS;
+    rows->left_bytes = looks_bytes ? 0 : rows_size_most(left->bytes_bucket);
+    rows->left_packets = looks_packets ? 0 : rows_size_most(left->packets_bucket);
+    for (size_t c = 0; c < rows->count_count && (looks_bytes || looks_packets); c++) {
+        const struct row_count *count = &rows->counts[c];
+        for (uint32_t i = 0; i < count->row_count; i++) {
+            const struct row_size *size = &count->sizes[i];
+            if (looks_bytes && size->bytes_bucket == left->bytes_bucket &&
+                count->rows[i]->bytes > rows->left_bytes)
+                rows->left_bytes = count->rows[i]->bytes;
+            if (looks_packets && size->packets_bucket == left->packets_bucket &&
+                count->rows[i]->packets > rows->left_packets)
+                rows->left_packets = count->rows[i]->packets;
+        }
+    }
 }
 
 /* Rows of what is not admitted go always: they are few, and say that the rest is not all. */
 static void give_largest(struct flushing *flushing, size_t max_rows)
 {
     struct rows *rows = &flushing->tally->rows;
+    struct leftover left = {0};
     size_t of_last;
     uint8_t cut = cut_at(rows, max_rows, &of_last);
 
-    rows->left_bytes = rows->left_packets = 0;
     for (size_t c = 0; c < rows->count_count; c++) {
         struct row_count *count = &rows->counts[c];
         for (uint32_t i = count->row_count; i-- > 0;) {
-            struct row *row = count->rows[i];
-            bool goes = row->bucket > cut || row->other;
-            if (!goes && row->bucket == cut && of_last > 0) {
+            const struct row_size size = count->sizes[i];
+            if (i >= AHEAD && count->sizes[i - AHEAD].bucket >= cut)
+                rows_prefetch(count->rows[i - AHEAD]);
+            bool goes = size.bucket > cut || size.other;
+            if (!goes && size.bucket == cut && of_last > 0) {
                 of_last--;
                 goes = true;
             }
             if (goes)
-                give(flushing, row);
+                give(flushing, count->rows[i]);
             else
-                leave(rows, row);
+                note_left(&left, size);
         }
     }
+    tell_left(rows, &left);
 }
 
 static void give_urgent(struct flushing *flushing)

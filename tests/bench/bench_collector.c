@@ -1,5 +1,6 @@
 /*
- * What the collector costs, one worker, one count by destination host:
+ * What the collector costs, one worker, two counts, by destination host and by host and
+ * protocol:
  *   decode           bytes in memory to flow records
  *   decode + tally   the same, and counted, with a flush each 100 ms of the records' clock
  *   receive          datagrams over a loopback socket, as in_udp receives them, from a process on
@@ -25,10 +26,15 @@
 
 enum { DATAGRAMS = 4096, CHUNK_MAX = 512, ROUNDS = 40, RECORDS_A_TICK = 100000, LOST_MS = 10000 };
 
+/* Two policies that ask for two counts, each with a row for every host. */
+#define THRESHOLD                                                                                  \
+    "window: 1s, thresholds: [{severity: critical, any: {bps: 100G}, clear: {below: 80%, after: "  \
+    "120s}}]"
 static const char yaml[] =
     "networks: {ours: [10.0.0.0/8]}\n"
-    "policies: [{name: p, direction: incoming, key: [dst_addr], window: 1s, thresholds: "
-    "[{severity: critical, any: {bps: 100G}, clear: {below: 80%, after: 120s}}]}]\n";
+    "policies:\n"
+    "  - {name: host, direction: incoming, key: [dst_addr], " THRESHOLD "}\n"
+    "  - {name: kind, direction: incoming, key: [dst_addr, protocol], " THRESHOLD "}\n";
 
 struct run {
     struct decode *decode;
@@ -279,7 +285,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s", text_str(&errors.lines));
         return 1;
     }
-    printf("one worker, %u hosts, one count\n", hosts > 0 ? hosts : 1);
+    printf("one worker, %u hosts, two counts\n", hosts > 0 ? hosts : 1);
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
         struct export_datagrams d;
         const char *name = flow_format_name(formats[i]);
