@@ -11,12 +11,7 @@ enum {
     TURN_BATCHES = 4, /* then other handles of the loop have their turn */
     DATAGRAM_MAX = 65536,
     /* Buffers a power of two apart would share a few sets of the cache. */
-    STRIDE = DATAGRAM_MAX + 192,
-    /* To wake up costs more than to read and count a datagram. So where one follows another within
-     * BUSY_MS, the socket is read each PACE_MS, until QUIET_TURNS found nothing. */
-    BUSY_MS = 3,
-    PACE_MS = 2,
-    QUIET_TURNS = 2
+    STRIDE = DATAGRAM_MAX + 192
 };
 
 struct in_udp_buffers {
@@ -85,56 +80,15 @@ static size_t receive(struct in_udp *in)
     return (size_t)got;
 }
 
-/* Gives how many datagrams came. */
-static size_t turn(struct in_udp *in)
-{
-    size_t all = 0;
-    for (int i = 0; i < TURN_BATCHES; i++) {
-        size_t got = receive(in);
-        all += got;
-        if (got < BATCH)
-            break;
-    }
-    if (all > 0)
-        in->options.on_turn_end(in->options.owner);
-    return all;
-}
-
-static void on_readable(uv_poll_t *poll, int status, int events);
-
-static enum status wait_for_next(struct in_udp *in)
-{
-    (void)uv_timer_stop(&in->pace);
-    return uv_poll_start(&in->poll, UV_READABLE, on_readable) == 0 ? STATUS_OK : STATUS_IO;
-}
-
-static void on_pace(uv_timer_t *timer)
-{
-    struct in_udp *in = timer->data;
-    size_t got = turn(in);
-    if (!in->running)
-        return; /* the owner stopped it meanwhile */
-    in->quiet_turns = got > 0 ? 0 : in->quiet_turns + 1;
-    /* Where the loop refuses to watch the socket, it goes on being asked. */
-    if (in->quiet_turns >= QUIET_TURNS && wait_for_next(in) == STATUS_OK)
-        return;
-    uv_timer_start(timer, on_pace, got == TURN_BATCHES * BATCH ? 0 : PACE_MS, 0);
-}
-
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct in_udp *in = poll->data;
     if (status < 0 || !(events & UV_READABLE))
         return; /* an error of the socket shows in the next receive */
-    uint64_t now_ms = uv_now(poll->loop);
-    bool busy = now_ms - in->woken_ms < BUSY_MS;
-    in->woken_ms = now_ms;
-    size_t got = turn(in);
-    if (!busy || !in->running) /* the owner may have stopped it */
-        return;
-    (void)uv_poll_stop(poll);
-    in->quiet_turns = 0;
-    uv_timer_start(&in->pace, on_pace, got == TURN_BATCHES * BATCH ? 0 : PACE_MS, 0);
+    for (int i = 0; i < TURN_BATCHES; i++)
+        if (receive(in) < BATCH)
+            break;
+    in->options.on_turn_end(in->options.owner);
 }
 
 enum status in_udp_init(struct in_udp *in, uv_loop_t *loop, struct in_udp_buffers *buffers,
@@ -145,26 +99,20 @@ enum status in_udp_init(struct in_udp *in, uv_loop_t *loop, struct in_udp_buffer
     in->buffers = buffers;
     if (uv_poll_init_socket(loop, &in->poll, options->fd) != 0)
         return STATUS_IO;
-    uv_timer_init(loop, &in->pace);
-    in->poll.data = in->pace.data = in;
-    in->handles_open = 2;
+    in->poll.data = in;
+    in->open = true;
     return STATUS_OK;
 }
 
 enum status in_udp_start(struct in_udp *in)
 {
-    enum status status = wait_for_next(in);
-    in->running = status == STATUS_OK;
-    return status;
+    return uv_poll_start(&in->poll, UV_READABLE, on_readable) == 0 ? STATUS_OK : STATUS_IO;
 }
 
 void in_udp_stop(struct in_udp *in)
 {
-    if (in->handles_open == 0)
-        return;
-    in->running = false;
-    (void)uv_poll_stop(&in->poll);
-    (void)uv_timer_stop(&in->pace);
+    if (in->open)
+        (void)uv_poll_stop(&in->poll);
 }
 
 void in_udp_drain(struct in_udp *in, size_t datagrams_max)
@@ -192,16 +140,14 @@ void in_udp_ask_drops(struct in_udp *in)
 static void on_handle_closed(uv_handle_t *handle)
 {
     struct in_udp *in = handle->data;
-    if (--in->handles_open == 0)
-        in->options.on_closed(in->options.owner);
+    in->open = false;
+    in->options.on_closed(in->options.owner);
 }
 
 void in_udp_close(struct in_udp *in)
 {
-    if (in->closing || in->handles_open == 0)
+    if (in->closing || !in->open)
         return;
     in->closing = true;
-    in->running = false;
     uv_close((uv_handle_t *)&in->poll, on_handle_closed);
-    uv_close((uv_handle_t *)&in->pace, on_handle_closed);
 }

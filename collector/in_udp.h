@@ -16,26 +16,22 @@ typedef void (*in_udp_on_datagram)(void *owner, const struct in_udp *in, const s
 struct in_udp_options {
     int fd; /* bound, not blocking; lent until closed */
     in_udp_on_datagram on_datagram;
-    void (*on_turn_end)(
-        void *owner); /* after the datagrams of one turn of the loop, at least one */
+    void (*on_turn_end)(void *owner); /* after the datagrams of one turn of the loop */
     void (*on_closed)(void *owner);
     void *owner;
 };
 
 /*
- * One socket on a loop: init -> start <-> stop -> close -> on_closed. The handles live inside the
+ * One socket on a loop: init -> start <-> stop -> close -> on_closed. The handle lives inside the
  * struct, so it must not move, and its memory may be given back only from on_closed or later. The
  * receive buffers are shared by all sockets of a loop.
  */
 struct in_udp_buffers;
 struct in_udp {
     uv_poll_t poll;
-    uv_timer_t pace; /* while datagrams come fast */
     struct in_udp_options options;
     struct in_udp_buffers *buffers;
-    unsigned int handles_open, quiet_turns;
-    uint64_t woken_ms; /* by the loop's clock */
-    bool running, closing;
+    bool open, closing;
     bool is_behind; /* set by the owner, who stood still: datagrams waited; false once all are read
                      */
     uint32_t drops; /* of the kernel, as last told; it wraps */
