@@ -83,8 +83,13 @@ static size_t receive(struct in_udp *in)
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct in_udp *in = poll->data;
-    if (status < 0 || !(events & UV_READABLE))
-        return; /* an error of the socket shows in the next receive */
+    if (status < 0) {
+        (void)receive(in);      /* takes the socket's error away, and counts it */
+        (void)in_udp_start(in); /* libuv has ceased to watch it */
+        return;
+    }
+    if (!(events & UV_READABLE))
+        return;
     for (int i = 0; i < TURN_BATCHES; i++)
         if (receive(in) < BATCH)
             break;

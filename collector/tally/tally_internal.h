@@ -1,0 +1,37 @@
+#ifndef COLLECTOR_TALLY_TALLY_INTERNAL_H
+#define COLLECTOR_TALLY_TALLY_INTERNAL_H
+
+#include "collector/tally/exporters.h"
+#include "collector/tally/filter.h"
+#include "collector/tally/rows.h"
+#include "collector/tally/tally.h"
+
+/* What tally.c fills and tally_flush.c empties. */
+
+enum { BATCH = 32 }; /* additions that wait together */
+
+/* An addition that waits while its memory is fetched. */
+struct addition {
+    uint64_t hash;
+    struct row *guess;
+    uint32_t at_ms;
+    uint32_t volume; /* in the tally's volumes: a record has one, and an addition a count */
+    struct identity identity;
+};
+
+struct tally {
+    struct tally_options options;
+    struct tally_counters counters;
+    struct exporters exporters;
+    struct rows rows;
+    struct filter **filters; /* one a count */
+    size_t filter_count;
+    bool asks_direction;
+    enum direction direction; /* of the record added last */
+    uint64_t halved_ms;
+    struct addition batch[BATCH];
+    struct volume volumes[BATCH]; /* and behind their end that of the record being added */
+    size_t batch_count, volume_count;
+};
+
+#endif
