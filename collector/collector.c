@@ -345,7 +345,8 @@ static enum status start_rest(struct collector *c, const struct config *config)
         status = archive_new(&c->archive, &clock, workers);
     if (status == STATUS_OK)
         status = archive_set(c->archive, config);
-    status = start_recall(c, config, workers, &credentials);
+    if (status == STATUS_OK)
+        status = start_recall(c, config, workers, &credentials);
     if (status == STATUS_OK)
         status = start_workers(c, config, workers, &credentials);
     if (status != STATUS_OK)

@@ -239,7 +239,7 @@ static void stop(struct archive *a)
 enum status archive_set(struct archive *archive, const struct config *config)
 {
     const struct config_collector *c = &config->collector;
-    archive->enabled = c->archive.enabled;
+    archive->enabled = false;
     if (!c->archive.enabled)
         return STATUS_OK;
     pthread_mutex_lock(&archive->lock);
@@ -251,7 +251,9 @@ enum status archive_set(struct archive *archive, const struct config *config)
                    c->archive.dir);
     archive->settings_new = true;
     pthread_mutex_unlock(&archive->lock);
-    return archive->running ? STATUS_OK : start(archive, c->name);
+    enum status status = archive->running ? STATUS_OK : start(archive, c->name);
+    archive->enabled = status == STATUS_OK;
+    return status;
 }
 
 struct archive_queue *archive_queue_of(struct archive *archive, uint32_t worker)
@@ -261,7 +263,7 @@ struct archive_queue *archive_queue_of(struct archive *archive, uint32_t worker)
 
 void archive_settle(struct archive *archive)
 {
-    if (!archive->enabled)
+    if (archive != NULL && !archive->enabled)
         stop(archive);
 }
 

@@ -48,10 +48,10 @@ void site_write_config(struct site *site, const char *policies)
             "{name: s1, slots: [32-63], telemetry: t1, aggregator: a1}]\n"
             "aggregator: {name: a1}\n"
             "collector: {name: c1, udp: [\"[::]:%u\"], workers: %u, receive_buffer: 8MiB, "
-            "metrics_port: 0, recall: {enabled: false}%s}\n"
+            "metrics_port: 0, recall: {enabled: %s}%s}\n"
             "%s",
             site->redis.folder, site->redis.folder, site->redis.address, site->redis.folder,
-            site->port, site->workers == 0 ? 2 : site->workers,
+            site->port, site->workers == 0 ? 2 : site->workers, site->recall ? "true" : "false",
             site->more == NULL ? "" : site->more, policies);
     fclose(file);
 }

@@ -17,6 +17,7 @@ struct site {
     uint16_t port;
     unsigned int workers; /* of the next configuration; 0: two */
     const char *more;     /* of its section collector; NULL: nothing */
+    bool recall;          /* of the next configuration */
     pid_t pid;
     int exporter; /* a socket */
     uint32_t sequence;

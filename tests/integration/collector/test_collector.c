@@ -2,7 +2,9 @@
 
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 static struct site site;
@@ -141,6 +143,31 @@ Test(collector, a_second_one_on_the_same_port_is_refused, .init = start, .fini =
     site.pid = first;
     site_send(&site, 10);
     SITE_UNTIL(all_is_there());
+}
+
+Test(collector, a_start_without_its_password_ends_with_an_error, .init = start, .fini = done)
+{
+    static const char policies[] =
+        "policies: [{name: p, direction: incoming, key: [dst_addr], window: 1s, thresholds: "
+        "[{severity: critical, any: {bps: 1G}, clear: {below: 80%, after: 120s}}]}]\n";
+    char path[128];
+    int status = 0;
+    cr_assert_eq(site_stop_collector(&site, SIGTERM), 0);
+    (void)snprintf(path, sizeof(path), "%s/secrets", site.redis.folder);
+    (void)mkdir(path, 0700);
+    (void)snprintf(path, sizeof(path), "%s/secrets/collector.pw", site.redis.folder);
+    FILE *file = fopen(path, "w");
+    cr_assert_not_null(file);
+    cr_assert_eq(fclose(file), 0);
+    for (int recall = 0; recall < 2; recall++) {
+        site.recall = recall;
+        site_write_config(&site, policies);
+        site_start_collector(&site);
+        cr_assert_eq(waitpid(site.pid, &status, 0), site.pid);
+        cr_assert(WIFEXITED(status), "recall %d: signal %d", recall, WTERMSIG(status));
+        cr_assert_eq(WEXITSTATUS(status), 1);
+    }
+    site.pid = 0;
 }
 
 Test(collector, sighup_swaps_the_counts, .init = start, .fini = done)

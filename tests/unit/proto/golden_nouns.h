@@ -28,7 +28,7 @@ static struct delta_row golden_delta_rows[3];
 
 static inline void golden_delta_batch(struct delta_batch *ret_batch)
 {
-    golden_delta_exporters[0] = (struct delta_exporter){golden_addr("192.0.2.1"), 15, 1000, false};
+    golden_delta_exporters[0] = (struct delta_exporter){golden_addr("192.0.2.1"), 15, 1000, true};
     golden_delta_exporters[1] = (struct delta_exporter){golden_addr("2001:db8::1"), 800, 7, false};
     golden_delta_rows[0] = (struct delta_row){.count = 0,
                                               .exporter = 0,
@@ -97,7 +97,7 @@ static inline void golden_rollup_tick(struct rollup_tick *ret_tick)
                                                     .floor_bytes = 2e6,
                                                     .floor_packets = 6000,
                                                     .floor_flows = 200};
-    golden_rollup_exporters[0] = (struct rollup_exporter){golden_addr("192.0.2.1"), 15, false};
+    golden_rollup_exporters[0] = (struct rollup_exporter){golden_addr("192.0.2.1"), 15, true};
     golden_rollup_exporters[1] = (struct rollup_exporter){golden_addr("2001:db8::1"), 800, false};
     golden_rollup_rows[0] = (struct rollup_row){
         .count = 0,
