@@ -48,6 +48,7 @@ struct decode *decode_new(const struct decode_limits *limits, uint64_t seed)
     for (unsigned int t = 0; t < DECODE_TRUSTS; t++) {
         chain_init(&decode->exporters_used[t]);
         chain_init(&decode->domains_used[t]);
+        chain_init(&decode->bare[t]);
         for (unsigned int c = 0; c < SIZE_CLASSES; c++)
             chain_init(&decode->holders[t][c]);
     }
@@ -60,7 +61,7 @@ struct decode *decode_new(const struct decode_limits *limits, uint64_t seed)
     decode->domains = table_new(&(struct table_options){
         .entry_size = sizeof(struct decode_domain),
         .key_max = STATE_DOMAIN_KEY,
-        .max = (size_t)decode->limits.exporters * decode->limits.domains_per_exporter,
+        .max = (size_t)decode->limits.exporters * decode->limits.domains_per_exporter + 1,
         .seed = seed,
     });
     decode->held = held_pool_new(&decode->limits, seed);
@@ -124,6 +125,7 @@ enum decode_reason decode_datagram(struct decode *decode, const struct decode_so
 
     read_datagram(&context, &datagram);
     decode->counters.datagrams[context.format]++;
+    state_leave(&context);
     return context.reason;
 }
 

@@ -10,6 +10,12 @@ static void push_domains(struct decode *decode, struct decode_exporter *exporter
         chain_drop(&domain->used);
         chain_push(&decode->domains_used[exporter->trust], &domain->used);
     }
+    head = &exporter->bare;
+    for (struct chain *l = head->prev; l != head; l = l->prev) {
+        struct decode_domain *domain = CHAIN_OWNER(l, struct decode_domain, bare_of_exporter);
+        chain_drop(&domain->bare);
+        chain_push(&decode->bare[exporter->trust], &domain->bare);
+    }
 }
 
 static uint8_t size_class_of(size_t bytes)
@@ -54,6 +60,7 @@ void room_enter_domain(struct decode *decode, struct decode_domain *domain)
 
 void room_leave_domain(struct decode *decode, struct decode_domain *domain)
 {
+    room_begin(domain);
     room_give(decode, domain, domain->bytes);
     domain->exporter->domain_count--;
     chain_drop(&domain->used);
@@ -107,6 +114,12 @@ void room_give(struct decode *decode, struct decode_domain *domain, size_t bytes
     refile(decode, domain->exporter);
 }
 
+static void evict(struct decode *decode, struct decode_domain *domain)
+{
+    state_remove_domain(decode, domain);
+    decode->counters.evicted_domains++;
+}
+
 /* False: `keep` is all that it has, and holds no more than it must: samplers, which have a limit of
  * their own, and the template that is being read. */
 static bool gives_way(struct decode *decode, struct decode_exporter *exporter,
@@ -115,8 +128,7 @@ static bool gives_way(struct decode *decode, struct decode_exporter *exporter,
     struct decode_domain *oldest =
         CHAIN_OWNER(exporter->domains.prev, struct decode_domain, of_exporter);
     if (oldest != keep) {
-        state_remove_domain(decode, oldest);
-        decode->counters.evicted_domains++;
+        evict(decode, oldest);
         return true;
     }
     if (oldest->templates.prev == oldest->templates.next)
@@ -139,8 +151,69 @@ static bool make_some(struct decode *decode, struct decode_domain *keep)
     return false;
 }
 
+/* Those that hold nothing, of exporters that are known no better. */
+static void trim_bare(struct decode *decode, const struct decode_domain *keep)
+{
+    for (unsigned int trust = 0; trust <= keep->exporter->trust; trust++) {
+        struct chain *head = &decode->bare[trust];
+        while (decode->bytes > decode->limits.memory_bytes && head->prev != head)
+            evict(decode, CHAIN_OWNER(head->prev, struct decode_domain, bare));
+    }
+}
+
 void room_trim(struct decode *decode, struct decode_domain *keep)
 {
+    trim_bare(decode, keep);
     while (decode->bytes > decode->limits.memory_bytes && make_some(decode, keep))
         ;
+}
+
+/* --- a datagram --- */
+
+void room_begin(struct decode_domain *domain)
+{
+    if (!domain->is_bare)
+        return;
+    domain->is_bare = false;
+    chain_drop(&domain->bare);
+    chain_drop(&domain->bare_of_exporter);
+}
+
+static bool holds_something(const struct decode_domain *domain)
+{
+    const struct decode_domain_info *info = &domain->info;
+    return info->counts.records > 0 || info->templates > 0 || domain->samplers.count > 0 ||
+           domain->sources.count > 0;
+}
+
+static void lay_bare(struct decode *decode, struct decode_domain *domain)
+{
+    domain->is_bare = true;
+    chain_push(&decode->bare[domain->exporter->trust], &domain->bare);
+    chain_push(&domain->exporter->bare, &domain->bare_of_exporter);
+}
+
+void room_end(struct decode *decode, struct decode_domain *domain)
+{
+    struct decode_exporter *exporter = domain->exporter;
+    bool is_one_too_many = exporter->domain_count > decode->limits.domains_per_exporter;
+    struct chain *bare = &exporter->bare, *of_exporter = exporter->domains.prev;
+
+    if (is_one_too_many && bare->prev != bare)
+        evict(decode, CHAIN_OWNER(bare->prev, struct decode_domain, bare_of_exporter));
+    else if (is_one_too_many && holds_something(domain))
+        evict(decode, CHAIN_OWNER(of_exporter, struct decode_domain, of_exporter));
+    else if (is_one_too_many) {
+        evict(decode, domain);
+        return;
+    }
+    if (holds_something(domain)) {
+        room_trim(decode, domain);
+        return;
+    }
+    trim_bare(decode, domain);
+    if (decode->bytes > decode->limits.memory_bytes)
+        evict(decode, domain);
+    else
+        lay_bare(decode, domain);
 }

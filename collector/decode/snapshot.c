@@ -295,12 +295,15 @@ static bool read_domain(const struct reading *reading, const struct snapshot_fil
                                      .format = saved.format,
                                      .now_ms = reading->times->mono_ms,
                                      .domain_number = saved.number};
-    if (!enter(&context, &saved))
+    if (!enter(&context, &saved)) {
+        state_leave(&context);
         return true;
+    }
     bool good = read_templates(reading, &context, r) && read_samplers(reading, &context, r);
     context.domain->info.counts = (struct decode_counts){0};
     reading->decode->counters.restored +=
         context.domain->info.templates + context.domain->info.samplers;
+    state_leave(&context);
     return good && r->left == 0;
 }
 

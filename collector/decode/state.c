@@ -162,6 +162,7 @@ static struct decode_exporter *exporter_enter(struct decode *decode,
     if (exporter == NULL)
         return NULL;
     chain_init(&exporter->domains);
+    chain_init(&exporter->bare);
     chain_init(&exporter->held);
     exporter->addr = source->addr;
     room_enter_exporter(decode, exporter, source->trust);
@@ -176,11 +177,6 @@ static struct decode_domain *domain_new(struct decode_context *context, const ui
     struct decode_exporter *exporter = exporter_enter(decode, context->source, ret_reason);
     if (exporter == NULL)
         return NULL;
-    if (exporter->domain_count >= decode->limits.domains_per_exporter) {
-        state_remove_domain(decode,
-                            CHAIN_OWNER(exporter->domains.prev, struct decode_domain, of_exporter));
-        decode->counters.evicted_domains++;
-    }
     *ret_reason = DECODE_NO_MEMORY;
     struct decode_domain *domain = table_insert(decode->domains, key, STATE_DOMAIN_KEY, &is_new);
     if (domain == NULL)
@@ -194,7 +190,6 @@ static struct decode_domain *domain_new(struct decode_context *context, const ui
     samplers_init(&domain->samplers, decode->secret);
     sources_init(&domain->sources, decode->secret);
     room_enter_domain(decode, domain);
-    room_trim(decode, domain);
     domain->info.format = context->format;
     domain->info.number = id->domain;
     domain->info.agent = id->agent;
@@ -220,10 +215,18 @@ bool state_enter(struct decode_context *context, const struct domain_id *id)
     }
     room_enter_exporter(decode, domain->exporter, context->source->trust);
     room_touch(decode, domain);
+    room_begin(domain);
     domain->info.last_ms = (int64_t)context->now_ms;
     domain->info.counts.datagrams++;
     context->domain = domain;
     return true;
+}
+
+void state_leave(struct decode_context *context)
+{
+    if (context->domain != NULL)
+        room_end(context->decode, context->domain);
+    context->domain = NULL;
 }
 
 void state_refuse(struct decode_context *context, enum decode_reason reason)

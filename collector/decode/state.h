@@ -47,6 +47,9 @@ struct header_seen {
 struct decode_domain {
     struct chain used;        /* among all domains of exporters known as well */
     struct chain of_exporter; /* among its exporter's */
+    /* The same, where it holds nothing and no datagram of it is being read. */
+    struct chain bare, bare_of_exporter;
+    bool is_bare;
     struct decode_exporter *exporter;
     struct decode_template *buckets[TEMPLATE_BUCKETS];
     struct chain templates;
@@ -74,7 +77,7 @@ struct decode_exporter {
     struct chain of_size; /* among these, with those that hold about as much */
     uint8_t trust, size_class;
     size_t bytes; /* of its domains */
-    struct chain domains;
+    struct chain domains, bare;
     struct chain held; /* data sets of all its domains before their template */
     uint32_t held_blocks;
     struct ip_addr addr;
@@ -93,6 +96,7 @@ struct decode {
     struct decode_limits limits;
     struct table *exporters, *domains;
     struct chain exporters_used[DECODE_TRUSTS], domains_used[DECODE_TRUSTS];
+    struct chain bare[DECODE_TRUSTS];                  /* domains that hold nothing */
     struct chain holders[DECODE_TRUSTS][SIZE_CLASSES]; /* by doublings of what they hold */
     struct held_pool *held;
     struct totals *totals; /* NULL until a record needs them */
@@ -125,8 +129,11 @@ struct domain_id {
     struct ip_addr agent;
 };
 
-/* Finds or makes the domain and its exporter, and marks both as just used. False: no room. */
+/* Finds or makes the domain and its exporter, and marks both as just used. False: no room. Until
+ * state_leave() there may be one domain too many: only then it is known whether it holds anything.
+ */
 bool state_enter(struct decode_context *context, const struct domain_id *id);
+void state_leave(struct decode_context *context);
 void state_refuse(struct decode_context *context, enum decode_reason reason);
 /* Judges the header's sequence number once the datagram was read. */
 void state_sequence(struct decode_context *context, uint32_t got, uint32_t units,

@@ -334,7 +334,7 @@ Test(held, samplers_that_push_out_templates_leave_the_one_that_is_read)
 {
     enum { SAMPLERS = 200 };
     struct bench b;
-    bench_init(&b, &(struct decode_limits){.held_bytes = HOLD, .memory_bytes = 400});
+    bench_init(&b, &(struct decode_limits){.held_bytes = HOLD, .memory_bytes = 4 << 10});
     v9_start(&b, 7);
     set_start(&b, 300);
     for (uint32_t i = 0; i < SAMPLERS; i++)

@@ -224,6 +224,44 @@ Test(room, an_exporter_is_known_as_well_as_the_list_of_now_says)
     bench_done(&b);
 }
 
+/* A header is forged most easily. */
+static void send_header(struct bench *b, uint32_t domain)
+{
+    v9_start(b, domain);
+    cr_assert_eq(bench_send(b), DECODE_OK);
+}
+
+Test(room, headers_alone_take_no_place_from_domains_that_hold_something)
+{
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){.domains_per_exporter = LIMIT});
+    from(&b, 1, DECODE_BY_ADDRESS);
+    for (uint32_t domain = 1; domain <= LIMIT; domain++)
+        tell(&b, domain, 256);
+    for (uint32_t domain = 100; domain < 164; domain++)
+        send_header(&b, domain);
+    for (uint32_t domain = 1; domain <= LIMIT; domain++)
+        cr_assert(is_known(&b, domain, 256), "domain %u", domain);
+    cr_assert_eq(counters(&b)->evicted_domains, 64);
+    bench_done(&b);
+}
+
+Test(room, a_domain_that_holds_something_takes_the_place_of_one_that_does_not)
+{
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){.domains_per_exporter = LIMIT});
+    for (uint32_t domain = 1; domain < LIMIT; domain++)
+        tell(&b, domain, 256);
+    send_header(&b, 100);
+    tell(&b, LIMIT, 256);
+    for (uint32_t domain = 1; domain <= LIMIT; domain++)
+        cr_assert(is_known(&b, domain, 256), "domain %u, which is not as young", domain);
+    tell(&b, LIMIT + 1, 256);
+    cr_assert_not(is_known(&b, 1, 256), "of equals, the one not heard for longest");
+    cr_assert(is_known(&b, LIMIT + 1, 256));
+    bench_done(&b);
+}
+
 /* --- memory --- */
 
 enum { MEMORY = 64 << 10 };
@@ -271,6 +309,27 @@ Test(room, many_of_a_prefix_take_no_memory_from_one_that_is_listed)
     from(&b, 1, DECODE_BY_ADDRESS);
     for (uint16_t id = 256; id < 276; id++)
         cr_assert(is_known(&b, ANY, id), "template %u", id);
+    bench_done(&b);
+}
+
+Test(room, headers_alone_take_no_memory_from_domains_that_hold_something)
+{
+    enum { OTHERS = 200 };
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){.domains_per_exporter = OTHERS, .memory_bytes = MEMORY});
+    for (uint32_t i = 1; i <= 2; i++) {
+        from(&b, i, DECODE_BY_ADDRESS);
+        tell(&b, ANY, 256);
+    }
+    for (uint32_t domain = 100; domain < 100 + OTHERS; domain++) {
+        send_header(&b, domain);
+        cr_assert_leq(decode_memory(b.decode), (size_t)MEMORY);
+    }
+    cr_assert_gt(counters(&b)->evicted_domains, 0);
+    for (uint32_t i = 1; i <= 2; i++) {
+        from(&b, i, DECODE_BY_ADDRESS);
+        cr_assert(is_known(&b, ANY, 256), "exporter %u", i);
+    }
     bench_done(&b);
 }
 

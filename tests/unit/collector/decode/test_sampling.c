@@ -163,6 +163,8 @@ Test(sampling, a_domain_that_is_forgotten_takes_its_rate_along)
         b.flow_count = 0;
         ipfix_start(&b, domain);
         put_data_template(&b, 400);
+        cr_assert_eq(ipfix_send(&b), DECODE_OK);
+        ipfix_start(&b, domain);
         put_data(&b, 400);
         cr_assert_eq(ipfix_send(&b), DECODE_OK);
         cr_assert_eq(b.flows[0].sampling_rate, domain == 10 ? 1000 : 0, "domain %u", domain);
