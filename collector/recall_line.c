@@ -65,13 +65,14 @@ void recall_line_leave(struct recall_line *line, uv_async_t **end)
     recall_line_join(line, end, NULL);
 }
 
-void recall_line_ask(struct recall_line *line)
+uint64_t recall_line_ask(struct recall_line *line, uint64_t now_ms)
 {
-    recall_ask(line->recall);
+    uint64_t of_ms = recall_ask(line->recall, now_ms);
     uv_mutex_lock(&line->lock);
-    if (line->worker != NULL)
+    if (recall_is_asked(line->recall) && line->worker != NULL)
         uv_async_send(line->worker);
     uv_mutex_unlock(&line->lock);
+    return of_ms;
 }
 
 void recall_line_copy(struct recall_line *line, uint64_t now_ms)

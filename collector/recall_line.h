@@ -26,7 +26,8 @@ void recall_lines_free(struct recall_line *lines, uint32_t count); /* nobody is 
 void recall_line_join(struct recall_line *line, uv_async_t **end, uv_async_t *handle);
 void recall_line_leave(struct recall_line *line, uv_async_t **end);
 
-void recall_line_ask(struct recall_line *line); /* the keeper */
+/* The keeper; as recall_ask() says. */
+uint64_t recall_line_ask(struct recall_line *line, uint64_t now_ms);
 void recall_line_copy(struct recall_line *line,
                       uint64_t now_ms); /* the worker, when it was woken */
 

@@ -33,6 +33,7 @@ struct recall_thread {
     struct out_recall *out;
     struct recall_answer *answer;
     uint64_t asked_ms, told_ms;
+    uint64_t of_ms; /* the moment that is answered for */
     bool is_asking, closing;
     atomic_bool stop_asked;
 };
@@ -44,14 +45,16 @@ COUNTER(records, "records_total", "Records offered to recall: of our networks, a
 COUNTER(kept, "kept_total", "Of those, the ones that went into a chunk");
 COUNTER(late_seals, "late_seals_total", "Times a chunk could not be sealed after its second");
 COUNTER(lost_chunks, "lost_chunks_total", "Chunks that went early since answers held others");
+COUNTER(open_missing, "open_missing_total",
+        "Answers without the second being filled: its worker gave no copy of it in time");
 static struct metric_family memory = {.name = "weir_collector_recall_memory_bytes",
                                       .help = "Memory set aside for recall, used or not yet",
                                       .type = METRIC_GAUGE};
 
 void recall_thread_declare(void)
 {
-    static struct metric_family *const all[] = {&records, &kept, &late_seals, &lost_chunks,
-                                                &memory};
+    static struct metric_family *const all[] = {&records,     &kept,         &late_seals,
+                                                &lost_chunks, &open_missing, &memory};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         metrics_declare(all[i]);
     in_recall_declare();
@@ -87,8 +90,9 @@ static void answer_all(struct recall_thread *t)
             struct recall_reply reply = none;
             struct recall_view view;
             recall_view_take(t->lines[i].recall, &view);
-            recall_answer(t->answer, &view, request, mono_ms(t), &reply);
+            recall_answer(t->answer, &view, request, t->of_ms, &reply);
             recall_view_give(&view);
+            metric_add(metric_of(&open_missing), reply.open_missing ? 1 : 0);
             memcpy(reply.collector, t->collector, sizeof(reply.collector));
             reply.worker = i;
             reply.workers = t->workers;
@@ -111,8 +115,11 @@ static void on_request(void *owner)
     t->is_asking = true;
     t->asked_ms = mono_ms(t);
     for (uint32_t i = 0; i < t->workers; i++)
-        recall_line_ask(&t->lines[i]);
-    uv_timer_start(&t->wait, on_wait, COPY_WAIT_MS, 0);
+        t->of_ms = recall_line_ask(&t->lines[i], t->asked_ms);
+    if (keep_all(t))
+        answer_all(t); /* of the last copies, which are young enough */
+    else
+        uv_timer_start(&t->wait, on_wait, COPY_WAIT_MS, 0);
 }
 
 /* --- ticks --- */

@@ -9,7 +9,8 @@
 /*
  * The thread that makes chunks of what the workers have sealed and answers requests from them, with
  * a loop and connections of its own, so that no answer takes a worker's time but for the copy of
- * its open chunk. A worker that does not copy in time is answered for without.
+ * its open chunk, ten times a second at most. A worker that does not copy in time is answered for
+ * without, which the answer says.
  */
 struct recall_thread;
 

@@ -177,6 +177,10 @@ static int show(struct recall_run *run)
     if (run->merge.replies < run->expected)
         show_print(stderr, "%zu of %" PRIu64 " workers answered: the rest is not in here\n",
                    run->merge.replies, run->expected);
+    if (run->merge.open_missing > 0)
+        show_print(stderr,
+                   "%zu of %zu workers answered without their latest records, up to a second\n",
+                   run->merge.open_missing, run->merge.replies);
     if (context->json)
         return show_json(recall_show_json(&run->request, &run->merge));
     return recall_show_text(&run->request, &run->merge, stdout) == STATUS_OK

@@ -42,6 +42,7 @@ static const struct map_field reply_map[] = {
     MAP_SMALL(struct recall_reply, workers, reply_message, workers, UINT32_MAX),
     MAP_SMALL(struct recall_reply, covers_now_ms, reply_message, covers_now_ms, UINT32_MAX),
     MAP_SMALL(struct recall_reply, covers_before_ms, reply_message, covers_before_ms, UINT32_MAX),
+    MAP_BOOL(struct recall_reply, open_missing, reply_message, open_missing),
 };
 enum { REPLY_MAP = sizeof(reply_map) / sizeof(reply_map[0]) };
 

@@ -87,6 +87,7 @@ struct recall_reply {
     char collector[NAME_MAX_LEN + 1];
     uint32_t worker, workers;
     uint32_t covers_now_ms, covers_before_ms; /* of the request's, what there was */
+    bool open_missing; /* the worker's latest records, up to a second, are not in it */
     struct recall_tuple *tuples;
     size_t tuple_count;
     struct recall_total totals[RECALL_TOTALS_MAX];

@@ -121,6 +121,7 @@ enum status recall_merge_add(struct recall_merge *merge, const struct recall_rep
     if (merge->replies == 0 || reply->covers_before_ms < merge->covers_before_ms)
         merge->covers_before_ms = reply->covers_before_ms;
     merge->replies++;
+    merge->open_missing += reply->open_missing;
     return STATUS_OK;
 }
 

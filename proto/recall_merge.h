@@ -21,7 +21,7 @@ struct recall_merge {
     size_t slot_count;
     struct recall_total totals[RECALL_TOTALS_MAX];
     size_t total_count;
-    size_t replies;
+    size_t replies, open_missing;             /* of these, without their latest records */
     uint32_t covers_now_ms, covers_before_ms; /* the least of all; 0: no reply */
 };
 

@@ -133,16 +133,11 @@ static uint64_t age_of(uint64_t now_ms, uint64_t at_ms)
     return now_ms > at_ms ? now_ms - at_ms : 0;
 }
 
-/* Of the low bits, which is all that an item has. What came after now_ms was read is of now. */
-static uint64_t item_age(uint64_t now_ms, const struct recall_item *item)
+/* By the low bits, which is all that an item has. What came after now_ms is in no span. */
+static bool is_in(const struct recall_item *item, uint64_t now_ms, const struct span *span)
 {
-    int32_t age = (int32_t)((uint32_t)now_ms - item->at_ms);
-    return age > 0 ? (uint64_t)age : 0;
-}
-
-static bool is_in(uint64_t age_ms, const struct span *span)
-{
-    return age_ms >= span->from_ms && age_ms < span->to_ms;
+    int32_t age_ms = (int32_t)((uint32_t)now_ms - item->at_ms);
+    return age_ms >= 0 && (uint64_t)age_ms >= span->from_ms && (uint64_t)age_ms < span->to_ms;
 }
 
 static bool overlaps(const struct recall_chunk *chunk, uint64_t now_ms, const struct span *span)
@@ -220,7 +215,7 @@ static void look(struct recall_answer *a, const struct looking *l)
             if (chunk->order[k] >= top)
                 continue;
             const struct recall_item *item = &chunk->items[chunk->order[k]];
-            if (!matches(item, l->target) || !is_in(item_age(l->now_ms, item), &l->span))
+            if (!matches(item, l->target) || !is_in(item, l->now_ms, &l->span))
                 continue;
             float threshold = refused > item->threshold ? refused : item->threshold;
             visit(a, item, l->number, l->time, (double)threshold);
@@ -319,10 +314,30 @@ static void answer_target(struct recall_answer *a, struct looking *l,
 
 /* --- all targets --- */
 
-static uint32_t covered(uint64_t oldest_ms, const struct span *span)
+/* How much of a span the chunks hold; no two hold the same time. Where a thin one lacks one of its
+ * seconds, that is taken to be spread over it. */
+static uint32_t covered(const struct recall_view *view, uint64_t now_ms, const struct span *span)
 {
-    uint64_t to_ms = oldest_ms < span->to_ms ? oldest_ms : span->to_ms;
-    return (uint32_t)(to_ms > span->from_ms ? to_ms - span->from_ms : 0);
+    double sum_ms = 0;
+    for (size_t i = 0; i < view->count; i++) {
+        const struct recall_chunk *chunk = view->chunks[i];
+        uint64_t from_ms = age_of(now_ms, chunk->to_ms), to_ms = age_of(now_ms, chunk->from_ms);
+        from_ms = from_ms > span->from_ms ? from_ms : span->from_ms;
+        to_ms = to_ms < span->to_ms ? to_ms : span->to_ms;
+        if (to_ms > from_ms)
+            sum_ms += (double)(to_ms - from_ms) * chunk->covers_ms /
+                      (double)(chunk->to_ms - chunk->from_ms);
+    }
+    return (uint32_t)(sum_ms + 0.5);
+}
+
+/* What was being filled is not there, or not up to now. */
+static bool lacks_open(const struct recall_view *view, uint64_t now_ms)
+{
+    for (size_t i = 0; i < view->count; i++)
+        if (view->chunks[i]->to_ms >= now_ms)
+            return false;
+    return true;
 }
 
 static uint32_t share_of(size_t targets)
@@ -342,17 +357,13 @@ void recall_answer(struct recall_answer *answer, const struct recall_view *view,
     };
     size_t targets = request->target_count;
     uint32_t most = (uint32_t)(RECALL_TUPLES_MAX / (targets > 0 ? targets : 1));
-    uint64_t oldest_ms = 0;
     _Static_assert(RECALL_TUPLES_MAX / RECALL_TARGETS_MAX >= TUPLES_LEAST, "some for each");
     memset(ret_reply, 0, sizeof(*ret_reply));
     memcpy(ret_reply->id, request->id, sizeof(ret_reply->id));
     ret_reply->tuples = answer->tuples;
-    for (size_t i = 0; i < view->count; i++) {
-        uint64_t age_ms = age_of(now_ms, view->chunks[i]->first_ms);
-        oldest_ms = age_ms > oldest_ms ? age_ms : oldest_ms;
-    }
-    ret_reply->covers_now_ms = covered(oldest_ms, &spans[NOW]);
-    ret_reply->covers_before_ms = covered(oldest_ms, &spans[BEFORE]);
+    ret_reply->covers_now_ms = covered(view, now_ms, &spans[NOW]);
+    ret_reply->covers_before_ms = covered(view, now_ms, &spans[BEFORE]);
+    ret_reply->open_missing = lacks_open(view, now_ms);
     for (size_t i = 0; i < targets; i++) {
         struct looking l = {
             .view = view, .target = &request->targets[i], .number = (uint8_t)i, .now_ms = now_ms};

@@ -18,8 +18,8 @@ enum {
 
 struct recall_answer *recall_answer_new(uint64_t seed);
 void recall_answer_free(struct recall_answer *answer);
-/* All but the names. The tuples are the answer's until the next; recall_reply_done() is not for
- * this reply. */
+/* All but the names, of the moment now_ms: what came later is not in it. The tuples are the
+ * answer's until the next; recall_reply_done() is not for this reply. */
 void recall_answer(struct recall_answer *answer, const struct recall_view *view,
                    const struct recall_request *request, uint64_t now_ms,
                    struct recall_reply *ret_reply);

@@ -15,7 +15,9 @@
 struct recall_chunk {
     atomic_uint state;          /* CHUNK_BUSY, or how many have it pinned */
     uint64_t from_seq, to_seq;  /* seconds that it holds */
-    uint64_t first_ms, last_ms; /* its time; more where an item came late */
+    uint64_t from_ms, to_ms;    /* its time, of which it holds covers_ms */
+    uint64_t first_ms, last_ms; /* of its items: more where one came late */
+    uint32_t covers_ms;
     uint32_t room, count;
     float threshold;           /* tau: the T of hosts that are not in it */
     struct recall_item *items; /* by falling priority */

@@ -31,6 +31,9 @@ static void describe(struct recall_chunk *chunk, const struct open_chunk *open)
 {
     chunk->from_seq = open->seq;
     chunk->to_seq = open->seq + 1;
+    chunk->from_ms = open->from_ms;
+    chunk->to_ms = open->to_ms;
+    chunk->covers_ms = (uint32_t)(open->to_ms - open->from_ms);
     chunk->first_ms = open->first_ms;
     chunk->last_ms = open->last_ms;
     chunk->threshold = open->threshold;
@@ -41,7 +44,27 @@ static bool is_whole(const struct recall_chunk *chunk)
     return (atomic_load_explicit(&chunk->state, memory_order_relaxed) & CHUNK_BUSY) == 0;
 }
 
-/* Ten seconds that are all there, as one chunk. */
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Of chunks, one of which may be missing between others. */
+static void add_times(struct recall_chunk *chunk, const struct recall_chunk *more)
+{
+    chunk->from_ms = least(chunk->from_ms, more->from_ms);
+    chunk->to_ms = most(chunk->to_ms, more->to_ms);
+    chunk->first_ms = least(chunk->first_ms, more->first_ms);
+    chunk->last_ms = most(chunk->last_ms, more->last_ms);
+    chunk->covers_ms += more->covers_ms;
+}
+
+/* What there is of ten seconds, as one chunk. */
 static void make_thin(struct recall *r, uint64_t until_seq)
 {
     struct recall_chunk *from[GROUP];
@@ -55,14 +78,10 @@ static void make_thin(struct recall *r, uint64_t until_seq)
         chunk_unite(chunk, from, count, r->uniting, &r->sort);
         chunk->from_seq = r->thin_to_seq;
         chunk->to_seq = until_seq;
-        chunk->first_ms = from[0]->first_ms;
-        chunk->last_ms = from[0]->last_ms;
-        for (size_t i = 1; i < count; i++) {
-            if (from[i]->first_ms < chunk->first_ms)
-                chunk->first_ms = from[i]->first_ms;
-            if (from[i]->last_ms > chunk->last_ms)
-                chunk->last_ms = from[i]->last_ms;
-        }
+        chunk->from_ms = chunk->first_ms = UINT64_MAX;
+        chunk->to_ms = chunk->last_ms = chunk->covers_ms = 0;
+        for (size_t i = 0; i < count; i++)
+            add_times(chunk, from[i]);
         chunk_publish(chunk);
     }
     r->thin_to_seq = until_seq;
@@ -102,11 +121,17 @@ bool recall_keep(struct recall *recall)
     return true;
 }
 
-void recall_ask(struct recall *recall)
+uint64_t recall_ask(struct recall *recall, uint64_t now_ms)
 {
-    unsigned int none = COPY_NONE;
-    (void)atomic_compare_exchange_strong_explicit(&recall->copy_state, &none, COPY_ASKED,
-                                                  memory_order_release, memory_order_relaxed);
+    if (recall->has_asked && now_ms - recall->asked_ms < RECALL_COPY_EVERY_MS)
+        return recall->asked_ms;
+    recall->has_asked = true;
+    recall->asked_ms = now_ms;
+    /* A copy that lies here came too late for those who asked for it, and is not of this moment.
+     * The worker writes only where it is asked, so that it may be asked again. */
+    if (!recall_is_asked(recall))
+        atomic_store_explicit(&recall->copy_state, COPY_ASKED, memory_order_release);
+    return now_ms;
 }
 
 bool recall_is_asked(const struct recall *recall)

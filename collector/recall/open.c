@@ -54,7 +54,7 @@ void open_begin(struct open_chunk *open, float threshold, uint64_t now_ms)
 {
     open->used = 0;
     open->threshold = threshold;
-    open->first_ms = open->last_ms = now_ms;
+    open->from_ms = open->to_ms = open->first_ms = open->last_ms = now_ms;
     memset(open->buckets, 0xff, sizeof(*open->buckets) * (open->bucket_mask + 1));
     open->free = NONE;
     open->entered = 0;

@@ -38,7 +38,8 @@ struct open_chunk {
     float threshold;        /* tau; at the start what recall.h says of the chunk before */
     uint64_t seed;
     uint64_t seq;               /* the owner's number for it */
-    uint64_t first_ms, last_ms; /* its time; more where an item came late */
+    uint64_t from_ms, to_ms;    /* its time; to_ms is the owner's */
+    uint64_t first_ms, last_ms; /* of its items: more where one came late */
     struct recall_item *items;
     float *priorities; /* apart from the items: the lowest of a destination is looked for */
     struct open_slot *slots;

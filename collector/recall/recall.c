@@ -234,7 +234,6 @@ static bool offer(struct recall *r, const struct flow_record *flow, enum recall_
 static void begin(struct recall *r, uint64_t now_ms)
 {
     r->started = true;
-    r->opened_ms = now_ms;
     open_begin(r->filling, 0, now_ms);
 }
 
@@ -261,7 +260,7 @@ void recall_tick(struct recall *recall, uint64_t now_ms)
     if (!recall->started)
         begin(recall, now_ms);
     open->last_ms = now_ms > open->last_ms ? now_ms : open->last_ms;
-    if (now_ms - recall->opened_ms < RECALL_CHUNK_MS)
+    if (now_ms - open->from_ms < RECALL_CHUNK_MS)
         return;
     if (atomic_load_explicit(&recall->open_states[other], memory_order_acquire) != OPEN_FREE) {
         recall_count(&recall->late_seals);
@@ -271,7 +270,7 @@ void recall_tick(struct recall *recall, uint64_t now_ms)
     recall->opens[other].seq = open->seq + 1;
     atomic_store_explicit(&recall->open_states[other], OPEN_FILLING, memory_order_relaxed);
     recall->filling = &recall->opens[other];
-    recall->opened_ms = now_ms;
+    open->to_ms = now_ms;
     atomic_store_explicit(&recall->open_states[mine], OPEN_SEALED, memory_order_release);
 }
 
@@ -283,6 +282,7 @@ bool recall_copy(struct recall *recall, uint64_t now_ms)
     open->last_ms = now_ms > open->last_ms ? now_ms : open->last_ms;
     recall->copy_count = open_copy(open, recall->copy);
     recall->copy_of = *open;
+    recall->copy_of.to_ms = now_ms;
     atomic_store_explicit(&recall->copy_state, COPY_MADE, memory_order_release);
     return true;
 }

@@ -44,8 +44,7 @@
  *   - ten chunks of a second become one of ten seconds: the highest priorities of their union, with
  *     cap and k once more;
  *   - an answer that would look at too much takes only the highest priorities of each chunk. How
- *     many depends on how many records are asked for, and so on who is in, but not on u beyond
- * that.
+ *     many depends on how many records are asked for, and so on who is in, but not otherwise on u.
  *
  * Variance. A record in the sample adds v^2 (1 - p) / p^2, which over all samples has the mean
  * v^2 (1 - p) / p, Horvitz's and Thompson's; for v = w this is the known w (w - tau) estimator. The
@@ -67,8 +66,9 @@ struct recall;
 enum {
     RECALL_MEMORY_MIN = 32 << 20, /* of a process */
     RECALL_WORKER_MIN = 1 << 20,
-    RECALL_CHUNK_MS = 1000, /* dense ones, of the last minute and some more */
-    RECALL_CAP_MAX = 1024   /* a record at a full destination looks at as many others */
+    RECALL_CHUNK_MS = 1000,     /* dense ones, of the last minute and some more */
+    RECALL_COPY_EVERY_MS = 100, /* however many ask, a worker copies no more often */
+    RECALL_CAP_MAX = 1024       /* a record at a full destination looks at as many others */
 };
 
 struct recall_options {
@@ -96,8 +96,8 @@ void recall_add(struct recall *recall, const struct flow_record *flow, enum dire
                 bool sources, uint64_t at_ms);
 /* Once a tick: seals the open chunk when its time is over. */
 void recall_tick(struct recall *recall, uint64_t now_ms);
-/* Copies the open chunk for readers where one has asked: as many records as a chunk may have, at
- * most RECALL_OPEN_MAX, some 2 ms. True: it did. */
+/* Copies the open chunk for readers where one has asked: as many records as a chunk may have, which
+ * is 65,536 at most and takes some 2 ms then. True: it did. */
 bool recall_copy(struct recall *recall, uint64_t now_ms);
 void recall_counters(const struct recall *recall, struct recall_counters *ret_counters);
 
@@ -105,8 +105,10 @@ void recall_counters(const struct recall *recall, struct recall_counters *ret_co
 
 /* Takes what was sealed and what was copied. False: there was nothing. */
 bool recall_keep(struct recall *recall);
-/* Asks the worker for a copy; then recall_copy() and recall_keep(). */
-void recall_ask(struct recall *recall);
+/* Asks the worker for a copy, unless one was asked for in the last RECALL_COPY_EVERY_MS; then
+ * recall_copy() and recall_keep(). Returns the time of which the copy is, or will be: answers are
+ * of that moment. */
+uint64_t recall_ask(struct recall *recall, uint64_t now_ms);
 bool recall_is_asked(const struct recall *recall); /* and the copy is not made yet */
 
 /* --- readers' --- */

@@ -28,7 +28,7 @@ struct recall {
     struct recall_options options;
     /* The worker's. */
     struct open_chunk *filling;
-    uint64_t random, opened_ms;
+    uint64_t random;
     bool started;
     _Atomic uint64_t records, kept, late_seals;
     /* Between the worker and the keeper. */
@@ -45,6 +45,8 @@ struct recall {
     struct chunk_sort sort;
     struct chunk_union *uniting;
     uint64_t thin_to_seq; /* what is in thin ones, exclusive */
+    uint64_t asked_ms;    /* when a copy was asked for last */
+    bool has_asked;
     _Atomic uint64_t lost_chunks;
     uint64_t memory_bytes;
 };

@@ -4,9 +4,10 @@
  * have heavy-tailed traffic; then a flood of one host. Prints
  *   add       CPU of one record, in a chunk that is full: most records do not stay
  *   keep      CPU of a second's chunk, in the thread that answers
- *   answer    real time, and CPU, of an answer without its way through Redis, and its message: one
- * host, a prefix, everything, and 64 hosts resident  what the process has of memory at the end,
- * beside what recall says of itself bench_recall [RECORDS_A_SECOND [HOSTS]]
+ *   answer    real time, and CPU, of an answer without its way through Redis, and its message
+ *   resident  what the process has of memory at the end, beside what recall says of itself
+ *
+ * bench_recall [RECORDS_A_SECOND [HOSTS]]
  */
 #include "collector/recall/answer.h"
 #include "collector/recall/recall.h"
@@ -104,7 +105,8 @@ static void answer(struct bench *b, const char *what, struct recall_request *req
         struct recall_reply reply;
         struct recall_view view;
         double began = seconds(CLOCK_MONOTONIC), cpu_began = seconds(CLOCK_THREAD_CPUTIME_ID);
-        recall_ask(b->recall);
+        b->now_ms += RECALL_COPY_EVERY_MS; /* so that each answer has a copy of its own */
+        (void)recall_ask(b->recall, b->now_ms);
         (void)recall_copy(b->recall, b->now_ms);
         (void)recall_keep(b->recall);
         recall_view_take(b->recall, &view);

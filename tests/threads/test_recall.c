@@ -46,7 +46,7 @@ static void *keep(void *owner)
     (void)owner;
     while (!atomic_load(&is_done)) {
         struct recall_counters counters;
-        recall_ask(recall);
+        (void)recall_ask(recall, atomic_load(&now_ms));
         (void)recall_keep(recall);
         recall_counters(recall, &counters);
     }

@@ -295,6 +295,7 @@ static inline void golden_recall_reply(struct recall_reply *ret_reply)
     r->worker = 2;
     r->covers_now_ms = 4900;
     r->covers_before_ms = 299000;
+    r->open_missing = true;
     r->workers = 3;
     memset(golden_tuples, 0, sizeof(golden_tuples));
     struct recall_tuple *t = &golden_tuples[0];

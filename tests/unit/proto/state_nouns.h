@@ -237,6 +237,7 @@ static inline void chance_recall_reply(uint64_t *seed, size_t tuples,
     r->worker = chance_u32(seed);
     r->covers_now_ms = chance_u32(seed);
     r->covers_before_ms = chance_u32(seed);
+    r->open_missing = chance_below(seed, 2) == 1;
     r->workers = chance_u32(seed);
     r->total_count = chance_below(seed, RECALL_TOTALS_MAX + 1);
     for (size_t i = 0; i < r->total_count; i++)

@@ -68,7 +68,7 @@ void traffic_settle(struct recall *recall, uint64_t now_ms)
 {
     recall_tick(recall, now_ms);
     (void)recall_keep(recall);
-    recall_ask(recall);
+    (void)recall_ask(recall, now_ms);
     (void)recall_copy(recall, now_ms);
     (void)recall_keep(recall);
 }
