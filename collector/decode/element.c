@@ -97,6 +97,7 @@ static const struct element_rule rules[ELEMENTS_END] = {
     [298] = {TARGET_PACKETS, RANK_INITIATOR, 0},        /* initiatorPackets */
     [299] = {TARGET_REVERSE_PACKETS, RANK_INITIATOR, 0}, /* responderPackets */
     [302] = {TARGET_SAMPLER, 0, 0},         /* selectorId */
+    [304] = {TARGET_ALGORITHM, 0, 0},       /* selectorAlgorithm */
     [305] = {TARGET_PACKET_INTERVAL, 0, 0}, /* samplingPacketInterval */
     [306] = {TARGET_PACKET_SPACE, 0, 0},    /* samplingPacketSpace */
     [309] = {TARGET_SIZE, 0, 0},            /* samplingSize */

@@ -62,6 +62,7 @@ enum target_kind {
     X(SIZE, extra.size, UINT, 0, NEED_RATE)                                                        \
     X(POPULATION, extra.population, UINT, 0, NEED_RATE)                                            \
     X(PROBABILITY, extra.probability, FLOAT, 0, NEED_RATE)                                         \
+    X(ALGORITHM, extra.algorithm, UINT, 0, 0)                                                      \
     X(BOOT, extra.boot_ms, UINT, 0, NEED_TIME)                                                     \
     X(ACTIVE_TIMEOUT, extra.active_timeout_s, UINT, 0, 0)                                          \
     X(REVERSE_BYTES, extra.reverse_bytes, UINT, 0, NEED_REVERSE)                                   \

@@ -1,48 +1,14 @@
 #include "collector/decode/sampling.h"
 
 #include "collector/decode/room.h"
+#include "collector/decode/ways.h"
 
 #include <stdlib.h>
-
-/* Beyond this no router samples; such a number is a forged or broken one. */
-static const double rate_max = 1e9;
-
-static double judged(double rate)
-{
-    return rate >= 1.0 && rate <= rate_max ? rate : 0.0; /* NaN is refused too */
-}
-
-double sampling_of_fields(const struct plan_extra *extra)
-{
-    double rate = 0;
-    /* IOS XR says 305 = 1 and means 310 / 309, so these go first. */
-    if (extra->size > 0 && extra->population > 0)
-        rate = judged((double)extra->population / (double)extra->size);
-    /* 305 = 1000 alone, or with nothing skipped, is no rate, though some read it as one. */
-    if (rate == 0 &&
-        (extra->packet_interval == 1 || (extra->packet_interval > 0 && extra->packet_space > 0)))
-        rate = judged(((double)extra->packet_interval + (double)extra->packet_space) /
-                      (double)extra->packet_interval);
-    if (rate == 0)
-        rate = judged((double)extra->random_interval);
-    if (rate == 0)
-        rate = judged((double)extra->interval);
-    if (rate == 0 && extra->probability > 0 && extra->probability <= 1)
-        rate = judged(1.0 / extra->probability);
-    return rate;
-}
 
 static void set_rate(struct flow_record *flow, double rate, enum sampling_source source)
 {
     flow->sampling_rate = rate;
     flow->sampling_source = (uint8_t)source;
-}
-
-/* Sources round: 1 in 999 beside 1 in 1000 is the same. */
-static bool differ(double a, double b)
-{
-    double more = a > b ? a : b, less = a > b ? b : a;
-    return more - less > 0.01 * more;
 }
 
 static void contradict(struct decode_context *context, double used, uint8_t used_source,
@@ -115,7 +81,7 @@ void sampling_base(struct decode_context *context, struct flow_record *flow)
 
     if (source->sampling_override > 0) {
         set_rate(flow, source->sampling_override, SAMPLING_OVERRIDE);
-        if (rate > 0 && differ(rate, source->sampling_override))
+        if (rate > 0 && ways_differ(rate, source->sampling_override))
             contradict(context, source->sampling_override, SAMPLING_OVERRIDE, rate,
                        SAMPLING_OPTIONS);
     } else if (rate > 0)
@@ -130,7 +96,7 @@ void sampling_own(struct decode_context *context, struct flow_record *flow, doub
                   enum sampling_source source)
 {
     struct decode_domain *domain = context->domain;
-    if (judged(rate) == 0)
+    if (ways_judged(rate) == 0)
         return;
     /* Samples of several interfaces may each have a rate of their own; a header has one. */
     if (source == SAMPLING_HEADER) {
@@ -139,11 +105,11 @@ void sampling_own(struct decode_context *context, struct flow_record *flow, doub
         domain->info.header_rate = rate;
     }
     if (flow->sampling_source == SAMPLING_OVERRIDE) {
-        if (differ(flow->sampling_rate, rate))
+        if (ways_differ(flow->sampling_rate, rate))
             contradict(context, flow->sampling_rate, SAMPLING_OVERRIDE, rate, source);
         return;
     }
-    if (flow->sampling_source == SAMPLING_OPTIONS && differ(flow->sampling_rate, rate))
+    if (flow->sampling_source == SAMPLING_OPTIONS && ways_differ(flow->sampling_rate, rate))
         contradict(context, rate, (uint8_t)source, flow->sampling_rate, SAMPLING_OPTIONS);
     set_rate(flow, rate, source);
 }
@@ -208,16 +174,21 @@ void sampling_of_record(struct decode_context *context, const struct decode_plan
                         struct plan_record *record)
 {
     struct flow_record *flow = &record->flow;
-    double rate = plan->need & NEED_RATE ? sampling_of_fields(&record->extra) : 0;
+    struct ways ways = {0};
 
+    if (plan->need & NEED_RATE)
+        ways = ways_of(&record->extra);
+    const double rate = ways.rate;
     if (flow->sampling_source == SAMPLING_OVERRIDE) {
-        if (rate > 0 && differ(rate, flow->sampling_rate))
+        if (rate > 0 && ways_differ(rate, flow->sampling_rate))
             contradict(context, flow->sampling_rate, SAMPLING_OVERRIDE, rate, SAMPLING_RECORD);
         return;
     }
+    if (ways.against > 0)
+        contradict(context, rate, SAMPLING_RECORD, ways.against, SAMPLING_RECORD);
     const struct decode_sampler *sampler = sampler_of(context, plan, record);
     if (rate > 0) {
-        if (sampler != NULL && differ(rate, sampler->rate))
+        if (sampler != NULL && ways_differ(rate, sampler->rate))
             contradict(context, rate, SAMPLING_RECORD, sampler->rate, SAMPLING_OPTIONS);
         set_rate(flow, rate, SAMPLING_RECORD);
     } else if (sampler != NULL) {
@@ -273,7 +244,7 @@ static void put(struct decode_context *context, enum sampler_kind kind, uint32_t
 
 void sampling_restore(struct decode_context *context, const struct decode_sampler *saved)
 {
-    if (saved->kind >= SAMPLER_KINDS || judged(saved->rate) == 0)
+    if (saved->kind >= SAMPLER_KINDS || ways_judged(saved->rate) == 0)
         return;
     put(context, (enum sampler_kind)saved->kind, saved->id, saved->rate);
     struct decode_sampler *sampler =
@@ -295,31 +266,12 @@ void sampling_forget(struct decode_domain *domain)
     make_stale(domain);
 }
 
-/* Each way of saying a rate alone: those that are there must agree. */
-static void judge_options(struct decode_context *context, const struct plan_extra *extra,
-                          double used)
-{
-    const struct plan_extra ways[] = {
-        {.size = extra->size, .population = extra->population},
-        {.packet_interval = extra->packet_interval, .packet_space = extra->packet_space},
-        {.random_interval = extra->random_interval},
-        {.interval = extra->interval},
-        {.probability = extra->probability},
-    };
-    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-        double said = sampling_of_fields(&ways[i]);
-        if (said > 1 && differ(said, used)) { /* 1 is what many leave in a field they do not use */
-            contradict(context, used, SAMPLING_OPTIONS, said, SAMPLING_OPTIONS);
-            return;
-        }
-    }
-}
-
 void sampling_read_options(struct decode_context *context, const struct decode_plan *plan,
                            const struct plan_record *record)
 {
     const struct flow_record *flow = &record->flow;
-    double rate = sampling_of_fields(&record->extra);
+    const struct ways ways = ways_of(&record->extra);
+    const double rate = ways.rate;
 
     context->decode->counters.options_records++;
     if (record->extra.boot_ms > 0)
@@ -331,7 +283,8 @@ void sampling_read_options(struct decode_context *context, const struct decode_p
                 : UINT32_MAX;
     if (rate == 0)
         return;
-    judge_options(context, &record->extra, rate);
+    if (ways.against > 0)
+        contradict(context, rate, SAMPLING_OPTIONS, ways.against, SAMPLING_OPTIONS);
     if (flow->has & FLOW_SAMPLER)
         put(context, SAMPLER_ID, flow->sampler, rate);
     else if (flow->has & FLOW_INPUT_IF)

@@ -9,9 +9,6 @@
  * the rate stays 0, and who counts decides.
  */
 
-/* The rate that the fields of a record or of options say, 1 in N; 0: none that makes sense. */
-double sampling_of_fields(const struct plan_extra *extra);
-
 /* What holds for records of this datagram that say nothing themselves. */
 void sampling_base(struct decode_context *context, struct flow_record *flow);
 /* A rate found in the sample or header itself, after sampling_base(). */

@@ -58,6 +58,12 @@ ParameterizedTestParameters(sampling, ways)
     return cr_make_param_array(struct way, cases, sizeof(cases) / sizeof(cases[0]));
 }
 
+static void put_values(struct bench *b, const struct way *way)
+{
+    for (uint16_t i = 0; i < way->field_count; i++)
+        wire_put_uint(&b->w, way->fields[2 * i + 1], way->values[i]);
+}
+
 static void put_options(struct bench *b, const struct way *way)
 {
     set_start(b, 3);
@@ -65,7 +71,7 @@ static void put_options(struct bench *b, const struct way *way)
     put_u16s(&b->w, way->fields, (size_t)way->field_count * 2);
     set_end(b);
     set_start(b, 300);
-    put_u32s(&b->w, way->values, way->field_count);
+    put_values(b, way);
     set_end(b);
 }
 
@@ -243,6 +249,79 @@ Test(sampling, two_ways_in_one_options_record_that_differ_are_a_contradiction)
     cr_assert_eq(info.sampling.last.used, 256);
     cr_assert_eq(info.sampling.last.said, 1000);
     cr_assert_eq(info.sampling.last.said_source, SAMPLING_OPTIONS);
+    bench_done(&b);
+}
+
+/* What a field says that is not used: 1. Behind a rate it is nothing; before one it hides it. */
+struct hidden_case {
+    char name[40];
+    struct way way;
+    double rate, against;
+};
+
+ParameterizedTestParameters(sampling, one_gives_way_to_more)
+{
+    static struct hidden_case cases[] = {
+        {"305 = 1 before 34", {"", {302, 4, 305, 4, 34, 4}, 3, {1, 1, 1000}, 0}, 1000, 1},
+        {"305 = 1, 306 = 0 before 50",
+         {"", {302, 4, 305, 4, 306, 4, 50, 4}, 4, {1, 1, 0, 512}, 0},
+         512,
+         1},
+        {"305 = 1 before 311",
+         {"", {302, 4, 305, 4, 311, 4}, 3, {1, 1, 0x3c800000 /* 2^-6 */}, 0},
+         64,
+         1},
+        {"50 = 1 before 34", {"", {302, 4, 50, 4, 34, 4}, 3, {1, 1, 100}, 0}, 100, 1},
+        {"310 = 309 before 306",
+         {"", {302, 4, 309, 4, 310, 4, 305, 4, 306, 4}, 5, {1, 1, 1, 1, 9}, 0},
+         10,
+         1},
+        {"34 = 1 behind 50", {"", {302, 4, 50, 4, 34, 4}, 3, {1, 100, 1}, 0}, 100, 0},
+        {"all say 1", {"", {302, 4, 50, 4, 34, 4, 305, 4}, 4, {1, 1, 1, 1}, 0}, 1, 0},
+        {"304 = 1 says that 306 counts",
+         {"", {304, 2, 305, 4, 306, 4, 309, 4, 310, 4}, 5, {1, 1, 99, 1, 512}, 0},
+         100,
+         512},
+        {"304 = 3 says that 310 counts",
+         {"", {304, 2, 305, 4, 306, 4, 309, 4, 310, 4}, 5, {3, 1, 99, 1, 512}, 0},
+         512,
+         100},
+        {"304 = 1 beside 305 = 1 alone",
+         {"", {304, 2, 305, 4, 309, 4, 310, 4}, 4, {1, 1, 1, 512}, 0},
+         512,
+         0},
+    };
+    return cr_make_param_array(struct hidden_case, cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+/* Of options of the whole exporter, and in the record itself. */
+ParameterizedTest(struct hidden_case *c, sampling, one_gives_way_to_more)
+{
+    struct bench b;
+    struct decode_exporter_info info = {0};
+    bench_init(&b, &(struct decode_limits){0});
+    for (uint16_t i = 0; i < 2 * c->way.field_count; i += 2)
+        c->way.fields[i] = c->way.fields[i] == 302 ? 144 : c->way.fields[i];
+    ipfix_start(&b, 9);
+    put_options(&b, &c->way);
+    put_data_template(&b, 400);
+    put_data(&b, 400);
+    cr_assert_eq(ipfix_send(&b), DECODE_OK);
+    cr_assert_eq(b.flows[0].sampling_rate, c->rate, "%s: %g", c->name, b.flows[0].sampling_rate);
+    decode_exporters(b.decode, 0, b.now_ms, keep_info, &info);
+    cr_assert_eq(info.sampling.contradictions, c->against > 0, "%s", c->name);
+    cr_assert_eq(info.sampling.last.said, c->against, "%s", c->name);
+    ipfix_start(&b, 10);
+    set_start(&b, 2);
+    PUT16(&b, 500, c->way.field_count);
+    put_u16s(&b.w, c->way.fields, (size_t)c->way.field_count * 2);
+    set_end(&b);
+    set_start(&b, 500);
+    put_values(&b, &c->way);
+    set_end(&b);
+    cr_assert_eq(ipfix_send(&b), DECODE_OK);
+    cr_assert_eq(b.flows[0].sampling_rate, c->rate, "%s in a record", c->name);
+    cr_assert_eq(b.flows[0].sampling_source, SAMPLING_RECORD);
     bench_done(&b);
 }
 
