@@ -9,11 +9,6 @@ enum { ROWS_MAX = 15 };
 
 static const char *const times[] = {"now", "before"};
 
-static uint32_t covers_ms(const struct recall_merge *merge, int before)
-{
-    return before ? merge->covers_before_ms : merge->covers_now_ms;
-}
-
 static const struct recall_total *total_of(const struct recall_merge *merge, size_t target,
                                            int before)
 {
@@ -104,7 +99,9 @@ static json_t *time_json(const struct recall_merge *merge, size_t target, int be
     struct recall_tuple sum = sum_of(merge, target, before);
     double one = total != NULL ? total->one : 0;
     json_t *object = json_object(), *tuples = json_array();
-    (void)json_object_set_new(object, "covers_ms", json_integer(covers_ms(merge, before)));
+    (void)json_object_set_new(object, "covers_ms", json_integer(merge->covers_ms[before]));
+    (void)json_object_set_new(object, "least_covers_ms",
+                              json_integer(merge->least_covers_ms[before]));
     put_sums(object, &sum, one);
     (void)json_object_set_new(object, "peers", show_json_number(total != NULL ? total->peers : 0));
     for (size_t i = 0; i < merge->tuple_count; i++)
@@ -216,7 +213,7 @@ static void print_time(const struct recall_merge *coarse, const struct recall_me
                                         ">FROM",  ">TO",   "FLAGS", "FRAGMENT", ">SAMPLES"};
     const struct recall_total *total = total_of(merge, target, before);
     struct recall_tuple sum = sum_of(merge, target, before);
-    double one = total != NULL ? total->one : 0, seconds = covers_ms(merge, before) / 1000.0;
+    double one = total != NULL ? total->one : 0, seconds = merge->covers_ms[before] / 1000.0;
     char rate[TEXT_QUANTITY_MAX], span[TEXT_QUANTITY_MAX], packets[TEXT_QUANTITY_MAX];
     size_t rows = 0;
     if (seconds <= 0) {
@@ -224,10 +221,13 @@ static void print_time(const struct recall_merge *coarse, const struct recall_me
         return;
     }
     show_print(to, "%s, %s: %s, %spps, %.1f new TCP connections/s, at least %.0f addresses\n",
-               times[before], text_format_duration_ms(covers_ms(merge, before), span),
+               times[before], text_format_duration_ms(merge->covers_ms[before], span),
                text_format_bit_rate(sum.bytes.value * 8 / seconds, rate),
                text_format_count(sum.packets.value / seconds, packets),
                sum.connections.value / seconds, total != NULL ? total->peers : 0);
+    if (merge->least_covers_ms[before] < merge->covers_ms[before])
+        show_print(to, "  one worker remembers but %s of it, which stand for all of it\n",
+                   text_format_duration_ms(merge->least_covers_ms[before], span));
     if (sum.samples == 0)
         return;
     struct grid grid;

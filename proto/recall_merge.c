@@ -80,20 +80,84 @@ static enum status make_room(struct recall_merge *merge, size_t more)
     return STATUS_OK;
 }
 
+/* --- times of different length --- */
+
+static void stretch(struct estimate *estimate, double factor)
+{
+    double more = (factor - 1) * estimate->value;
+    estimate->value += more;
+    estimate->variance = factor * factor * estimate->variance + more * more;
+}
+
+static void stretch_tuple(struct recall_tuple *tuple, double factor)
+{
+    if (factor <= 1)
+        return;
+    stretch(&tuple->bytes, factor);
+    stretch(&tuple->packets, factor);
+    stretch(&tuple->connections, factor);
+    tuple->flows *= factor;
+}
+
+/* What there is so far, to a longer time. */
+static void stretch_all(struct recall_merge *merge, uint8_t before, double factor)
+{
+    for (size_t i = 0; i < merge->tuple_count; i++)
+        if (merge->tuples[i].kind.before == before)
+            stretch_tuple(&merge->tuples[i], factor);
+    for (size_t i = 0; i < merge->total_count; i++)
+        if (merge->totals[i].before == before)
+            merge->totals[i].one *= factor;
+}
+
+/* By what the reply's sums grow. Of no time at all nothing can be said. */
+static double fit_time(struct recall_merge *merge, uint8_t before, uint32_t reply_ms)
+{
+    uint32_t *covers_ms = &merge->covers_ms[before], *least_ms = &merge->least_covers_ms[before];
+    *least_ms = merge->replies == 0 || reply_ms < *least_ms ? reply_ms : *least_ms;
+    if (reply_ms > *covers_ms) {
+        if (*covers_ms > 0)
+            stretch_all(merge, before, (double)reply_ms / *covers_ms);
+        *covers_ms = reply_ms;
+    }
+    return reply_ms > 0 ? (double)*covers_ms / reply_ms : 1;
+}
+
+/* --- replies --- */
+
 /* The other ends of one worker's records may be those of another's too: exporters are spread over
  * workers, and one address comes in at several. The largest is a lower bound, as each is. */
-static void add_total(struct recall_merge *merge, const struct recall_total *total)
+static void add_total(struct recall_merge *merge, const struct recall_total *total, double factor)
 {
+    double one = factor * total->one;
     for (size_t i = 0; i < merge->total_count; i++) {
         struct recall_total *to = &merge->totals[i];
         if (to->target != total->target || to->before != total->before)
             continue;
         to->peers = total->peers > to->peers ? total->peers : to->peers;
-        to->one = total->one > to->one ? total->one : to->one;
+        to->one = one > to->one ? one : to->one;
         return;
     }
-    if (merge->total_count < RECALL_TOTALS_MAX)
-        merge->totals[merge->total_count++] = *total;
+    if (merge->total_count == RECALL_TOTALS_MAX)
+        return;
+    merge->totals[merge->total_count] = *total;
+    merge->totals[merge->total_count++].one = one;
+}
+
+static void add_tuple(struct recall_merge *merge, const struct recall_tuple *tuple, double factor)
+{
+    struct recall_tuple more = *tuple;
+    uint32_t *slot = &merge->slots[slot_of(merge, &tuple->kind)];
+    stretch_tuple(&more, factor);
+    if (*slot == 0) {
+        merge->tuples[merge->tuple_count++] = more;
+        *slot = (uint32_t)merge->tuple_count;
+        return;
+    }
+    struct recall_tuple *to = &merge->tuples[*slot - 1];
+    double peers = to->peers > more.peers ? to->peers : more.peers;
+    recall_tuple_add(to, &more);
+    to->peers = peers;
 }
 
 enum status recall_merge_add(struct recall_merge *merge, const struct recall_reply *reply)
@@ -101,25 +165,12 @@ enum status recall_merge_add(struct recall_merge *merge, const struct recall_rep
     enum status status = make_room(merge, reply->tuple_count);
     if (status != STATUS_OK)
         return status;
-    for (size_t i = 0; i < reply->tuple_count; i++) {
-        const struct recall_tuple *tuple = &reply->tuples[i];
-        uint32_t *slot = &merge->slots[slot_of(merge, &tuple->kind)];
-        if (*slot == 0) {
-            merge->tuples[merge->tuple_count++] = *tuple;
-            *slot = (uint32_t)merge->tuple_count;
-            continue;
-        }
-        struct recall_tuple *to = &merge->tuples[*slot - 1];
-        double peers = to->peers > tuple->peers ? to->peers : tuple->peers;
-        recall_tuple_add(to, tuple);
-        to->peers = peers;
-    }
+    const double factors[2] = {fit_time(merge, 0, reply->covers_now_ms),
+                               fit_time(merge, 1, reply->covers_before_ms)};
+    for (size_t i = 0; i < reply->tuple_count; i++)
+        add_tuple(merge, &reply->tuples[i], factors[reply->tuples[i].kind.before != 0]);
     for (size_t i = 0; i < reply->total_count; i++)
-        add_total(merge, &reply->totals[i]);
-    if (merge->replies == 0 || reply->covers_now_ms < merge->covers_now_ms)
-        merge->covers_now_ms = reply->covers_now_ms;
-    if (merge->replies == 0 || reply->covers_before_ms < merge->covers_before_ms)
-        merge->covers_before_ms = reply->covers_before_ms;
+        add_total(merge, &reply->totals[i], factors[reply->totals[i].before != 0]);
     merge->replies++;
     merge->open_missing += reply->open_missing;
     return STATUS_OK;

@@ -4,7 +4,9 @@
 #include "proto/recall.h"
 
 /*
- * The answers of all workers as one. Their samples are independent, so that estimates add up.
+ * The answers of all workers as one. Their samples are independent, so that estimates add up. They
+ * stand for the longest time that one of them covers: what a worker saw in less, since it started
+ * later or lost some, is taken to have gone on like that, with an error as large as what is added.
  *
  *   recall_merge_init() → recall_merge_add() … recall_merge_end() → recall_merge_done()
  */
@@ -21,8 +23,9 @@ struct recall_merge {
     size_t slot_count;
     struct recall_total totals[RECALL_TOTALS_MAX];
     size_t total_count;
-    size_t replies, open_missing;             /* of these, without their latest records */
-    uint32_t covers_now_ms, covers_before_ms; /* the least of all; 0: no reply */
+    size_t replies, open_missing; /* of these, without their latest records */
+    /* Of now and of before: what sums stand for, and the least that a reply had of it. */
+    uint32_t covers_ms[2], least_covers_ms[2];
 };
 
 void recall_merge_init(struct recall_merge *merge);

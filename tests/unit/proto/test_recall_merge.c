@@ -54,7 +54,7 @@ Test(recall_merge, adds_up_what_is_alike_and_puts_the_heaviest_first)
                                    tuple_of(0, 1, 53, 5)};
     struct recall_tuple second[] = {tuple_of(0, 0, 123, 100), tuple_of(0, 0, 53, 20)};
     struct recall_reply a = {.tuples = first, .tuple_count = 3, .covers_now_ms = 5000};
-    struct recall_reply b = {.tuples = second, .tuple_count = 2, .covers_now_ms = 4000};
+    struct recall_reply b = {.tuples = second, .tuple_count = 2, .covers_now_ms = 5000};
     struct recall_merge merge;
     a.totals[0] = (struct recall_total){.target = 0, .peers = 3, .one = 8};
     b.totals[0] = (struct recall_total){.target = 0, .peers = 2, .one = 9};
@@ -64,7 +64,7 @@ Test(recall_merge, adds_up_what_is_alike_and_puts_the_heaviest_first)
     cr_assert_eq(recall_merge_add(&merge, &b), STATUS_OK);
     recall_merge_end(&merge);
     cr_assert_eq(merge.replies, 2);
-    cr_assert_eq(merge.covers_now_ms, 4000);
+    cr_assert_eq(merge.covers_ms[0], 5000);
     cr_assert_eq(merge.tuple_count, 4);
     cr_assert_eq(merge.tuples[0].kind.src_port, 123);
     cr_assert_float_eq(merge.tuples[1].bytes.value, 30, 1e-9);
@@ -76,6 +76,53 @@ Test(recall_merge, adds_up_what_is_alike_and_puts_the_heaviest_first)
     cr_assert_float_eq(recall_merge_one(&merge, 0, 0), 9, 1e-9);
     cr_assert_float_eq(merge.totals[0].peers, 3, 1e-9);
     recall_merge_done(&merge);
+}
+
+/* An old worker and one that started a tenth of the time ago, with the same rate. */
+Test(recall_merge, rates_stay_where_one_worker_is_young)
+{
+    for (int old_first = 0; old_first < 2; old_first++) {
+        struct recall_tuple of_old = tuple_of(0, 1, 53, 3000), of_young = tuple_of(0, 1, 123, 300);
+        struct recall_tuple now = tuple_of(0, 0, 53, 50);
+        struct recall_tuple both[] = {of_young, now};
+        struct recall_reply old = {.tuples = &of_old,
+                                   .tuple_count = 1,
+                                   .covers_now_ms = 10000,
+                                   .covers_before_ms = 300000,
+                                   .total_count = 1,
+                                   .totals = {{.before = 1, .one = 8}}};
+        struct recall_reply young = {.tuples = both,
+                                     .tuple_count = 2,
+                                     .covers_now_ms = 10000,
+                                     .covers_before_ms = 30000,
+                                     .total_count = 1,
+                                     .totals = {{.before = 1, .one = 8}}};
+        struct recall_reply none = {.covers_now_ms = 10000};
+        struct recall_merge merge;
+        double bytes[2], packets[2], connections[2], sum = 0;
+        recall_merge_init(&merge);
+        cr_assert_eq(recall_merge_add(&merge, old_first ? &old : &young), STATUS_OK);
+        cr_assert_eq(recall_merge_add(&merge, old_first ? &young : &old), STATUS_OK);
+        cr_assert_eq(merge.least_covers_ms[1], 30000);
+        cr_assert_eq(recall_merge_add(&merge, &none), STATUS_OK);
+        recall_merge_end(&merge);
+        cr_assert_eq(merge.covers_ms[1], 300000);
+        cr_assert_eq(merge.least_covers_ms[1], 0);
+        cr_assert_eq(merge.least_covers_ms[0], 10000);
+        cr_assert_eq(merge.tuple_count, 3);
+        cr_assert_float_eq(merge.tuples[0].bytes.value, 50, 1e-9);
+        for (size_t i = 1; i < 3; i++)
+            sum += merge.tuples[i].bytes.value;
+        cr_assert_float_eq(1000 * sum / merge.covers_ms[1], 20, 1e-9);
+        cr_assert_float_eq(recall_merge_one(&merge, 0, 1), 80, 1e-9);
+        /* Nobody knows what the young one would have seen. */
+        const struct recall_tuple *guess =
+            &merge.tuples[merge.tuples[1].kind.src_port == 123 ? 1 : 2];
+        recall_tuple_bounds(guess, 80, bytes, packets, connections);
+        cr_assert_lt(bytes[0], 600);
+        cr_assert_gt(bytes[1], 6000);
+        recall_merge_done(&merge);
+    }
 }
 
 Test(recall_merge, takes_many_replies)
