@@ -136,6 +136,7 @@ void desired_tick(struct desired *desired, struct desired_time now);
 /* The peer was sent the route, or its withdrawal. */
 void desired_sent(struct desired *desired, size_t peer, uint32_t nlri);
 /* No message can hold it. */
+#define DESIRED_UNFIT "encoding: it does not fit into one UPDATE"
 void desired_unfit(struct desired *desired, size_t peer, uint32_t nlri);
 /* The session fell, and all its routes with it (rib_out_down comes first). */
 void desired_peer_down(struct desired *desired, size_t peer, const char *why);

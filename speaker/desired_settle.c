@@ -269,7 +269,7 @@ void desired_unfit(struct desired *d, size_t peer, uint32_t nlri)
     struct standing *s = c->owner;
     set_bit(&c->winner, peer, false);
     set_bit(&s->allowed, peer, false);
-    report(d, s, peer, RESULT_REFUSED, "encoding: it does not fit into one UPDATE");
+    report(d, s, peer, RESULT_REFUSED, DESIRED_UNFIT);
     settle(d, s, desired_bit(peer));
 }
 

@@ -141,6 +141,24 @@ static enum result_kind judge_platforms(const struct speaker *speaker, const str
     return guard_passes(speaker, NULL, s, peer, parts, why) ? RESULT_SENT : RESULT_REFUSED;
 }
 
+static bool route_fits(const struct speaker *speaker, const struct peer *peer,
+                       const struct standing *s, uint32_t nlri_id, uint32_t attributes)
+{
+    struct rib_nlri nlri = rib_nlri(speaker->rib, nlri_id);
+    struct communities communities = rib_attributes(speaker->rib, attributes);
+    return update_fits(family_of(s), &peer->path, &communities, nlri.bytes, nlri.len);
+}
+
+/* Asked before anything is sent: an accept rule that cannot be must not let another one out. */
+static bool all_fit(const struct speaker *speaker, const struct peer *peer,
+                    const struct standing *s, const struct desired_parts *parts)
+{
+    bool fit = parts->count > 0 || route_fits(speaker, peer, s, s->whole.nlri, s->whole.attributes);
+    for (size_t i = 0; i < parts->count && fit; i++)
+        fit = route_fits(speaker, peer, s, parts->at[i].nlri, parts->at[i].attributes);
+    return fit;
+}
+
 /* The guard's word comes before the profile's. */
 static enum result_kind judge_route(const struct speaker *speaker, const struct peer *peer,
                                     const struct standing *s, struct desired_parts *ret_parts,
@@ -152,6 +170,10 @@ static enum result_kind judge_route(const struct speaker *speaker, const struct 
     enum result_kind kind = judge_platforms(speaker, peer, s, ret_parts, why);
     if (kind == RESULT_SENT && status != STATUS_OK) {
         (void)snprintf(why, REASON_MAX, "%s", profile_why);
+        kind = RESULT_REFUSED;
+    }
+    if (kind == RESULT_SENT && !all_fit(speaker, peer, s, ret_parts)) {
+        (void)snprintf(why, REASON_MAX, "%s", DESIRED_UNFIT);
         kind = RESULT_REFUSED;
     }
     if (kind != RESULT_SENT)

@@ -124,6 +124,15 @@ enum status update_add(struct update_builder *u, const uint8_t *nlri, size_t len
     return STATUS_OK;
 }
 
+bool update_fits(enum bgp_family family, const struct update_path *path,
+                 const struct communities *communities, const uint8_t *nlri, size_t len)
+{
+    uint8_t bytes[BGP_MESSAGE_MAX];
+    struct update_builder u;
+    return update_begin_reach(&u, bytes, sizeof(bytes), family, path, communities) == STATUS_OK &&
+           update_add(&u, nlri, len) == STATUS_OK;
+}
+
 size_t update_end(struct update_builder *u)
 {
     wire_fill_len(&u->w, u->mp_at, 2);

@@ -44,6 +44,9 @@ void update_begin_unreach(struct update_builder *u, uint8_t *bytes, size_t room,
                           enum bgp_family family);
 /* An NLRI with its length octets. LIMIT: not in this message; nothing was added. */
 enum status update_add(struct update_builder *u, const uint8_t *nlri, size_t len);
+/* Whether one NLRI with these attributes has room in a message. */
+bool update_fits(enum bgp_family family, const struct update_path *path,
+                 const struct communities *communities, const uint8_t *nlri, size_t len);
 /* Octets of the message. An MP_UNREACH without NLRI is the family's End-of-RIB (RFC 4724, 2). */
 size_t update_end(struct update_builder *u);
 

@@ -74,7 +74,8 @@ static void world_free(struct world *w)
     free(w);
 }
 
-static void apply(struct world *w, const char *id, const uint8_t *nlri, enum mitigation_state state)
+static void apply_long(struct world *w, const char *id, const uint8_t *nlri, size_t len,
+                       enum mitigation_state state)
 {
     struct mitigation *m = &w->m;
     struct desired_time now = speaker_time(&w->speaker);
@@ -88,12 +89,17 @@ static void apply(struct world *w, const char *id, const uint8_t *nlri, enum mit
     m->revision = revision;
     m->created_ms = now.redis_ms;
     m->renewed_ms = now.redis_ms;
-    m->nlri_len = nlri[0] + 1U;
+    m->nlri_len = (uint16_t)len;
     memcpy(m->nlri, nlri, m->nlri_len);
     m->community_count = nlri == cut ? 1 : 0;
     m->communities[0][0] = 0x80; /* rate 0 */
     m->communities[0][1] = 6;
     cr_assert_eq(desired_apply(w->speaker.desired, m, now), STATUS_OK);
+}
+
+static void apply(struct world *w, const char *id, const uint8_t *nlri, enum mitigation_state state)
+{
+    apply_long(w, id, nlri, nlri[0] + 1U, state);
 }
 
 /* The next message, and the first octet of the first route in it. */
@@ -150,4 +156,47 @@ Test(accepting, only_a_rule_that_accepts_has_others_judged_anew)
     apply(w, "m-cut", cut, MITIGATION_ANNOUNCING);
     cr_assert_eq(w->speaker.accepting_changed, 0);
     world_free(w);
+}
+
+/* The rule that would keep the session, with so many ports that it has as many octets. */
+static size_t make_long(uint8_t *nlri, size_t octets)
+{
+    struct wire_writer w = wire_writer_of(nlri, octets);
+    wire_put_u16(&w, (uint16_t)(0xf000 + octets - 2));
+    wire_put_bytes(&w, accept_rule + 1, 15);
+    wire_put_u8(&w, COMPONENT_PORT);
+    wire_put_u16(&w, 0x01b3); /* 179 */
+    for (uint16_t port = 1000; w.len + 3 <= octets; port = (uint16_t)(port + 2)) {
+        wire_put_u8(&w, w.len + 6 > octets ? 0x91 : 0x11);
+        wire_put_u16(&w, port);
+    }
+    cr_assert_eq(w.len, octets);
+    return w.len;
+}
+
+/* Each of them is within what the router takes; the longer one is in no message. */
+Test(accepting, a_rule_that_no_message_holds_lets_none_out)
+{
+    static const struct {
+        size_t octets, messages;
+    } cases[] = {{4046, 2}, {4094, 0}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct world *w = world_new();
+        struct router_profile takes_all = *profile_find("bird");
+        uint8_t nlri[NLRI_MAX];
+        takes_all.nlri_max = 4095;
+        w->peer.settings.profile = &takes_all;
+        size_t len = make_long(nlri, cases[i].octets);
+        apply_long(w, "m-accept", nlri, len, MITIGATION_ANNOUNCING);
+        apply(w, "m-cut", cut, MITIGATION_ANNOUNCING);
+        rib_out_up(&w->peer.rib_out, 1U << BGP_FLOW4, 0);
+        speaker_flush(&w->speaker);
+        cr_expect_eq(w->peer.refused, 2 - cases[i].messages, "%u", (unsigned)w->peer.refused);
+        if (cases[i].messages == 2) {
+            expect(w, RIB_OUT_ANNOUNCE, 1, nlri[0]);
+            expect(w, RIB_OUT_ANNOUNCE, 1, cut[0]);
+        }
+        expect_end(w);
+        world_free(w);
+    }
 }
