@@ -23,7 +23,9 @@ struct recall_run {
     char last_id[STREAM_ID_MAX];
     struct recall_request request;
     struct recall_merge merge;
-    uint64_t expected; /* answers: workers of the collectors that are alive */
+    uint64_t expected;      /* answers: workers of the collectors that are alive */
+    uint64_t unreadable;    /* answers that are damaged, or of a newer weir */
+    enum status put_status; /* not OK: an answer that came could not be put to the others */
 };
 
 static bool read_targets(const struct command_context *context, struct recall_request *request,
@@ -123,7 +125,7 @@ static bool send_request(struct recall_run *run, uint64_t now_ms)
     return status == STATUS_OK;
 }
 
-/* One entry: taken if it answers our request. */
+/* One entry: taken if it answers our request, and its worker has not answered before. */
 static void take_entry(struct recall_run *run, const struct redis_reply *entry)
 {
     struct recall_reply answer;
@@ -133,10 +135,15 @@ static void take_entry(struct recall_run *run, const struct redis_reply *entry)
     const struct redis_reply *id = redis_field(&entry->items[1], "id");
     const struct redis_reply *pb = redis_field(&entry->items[1], "pb");
     if (id == NULL || pb == NULL || id->type != REDIS_STRING || pb->type != REDIS_STRING ||
-        strcmp(id->bytes, run->request.id) != 0 ||
-        recall_reply_decode(&answer, (const uint8_t *)pb->bytes, pb->len) != STATUS_OK)
+        strcmp(id->bytes, run->request.id) != 0)
         return;
-    (void)recall_merge_add(&run->merge, &answer);
+    if (recall_reply_decode(&answer, (const uint8_t *)pb->bytes, pb->len) != STATUS_OK) {
+        run->unreadable++;
+        return;
+    }
+    enum status status = recall_merge_add(&run->merge, &answer);
+    if (status != STATUS_OK && status != STATUS_EXISTS)
+        run->put_status = status;
     recall_reply_done(&answer);
 }
 
@@ -144,7 +151,8 @@ static bool read_answers(struct recall_run *run)
 {
     struct clock clock = clock_system();
     uint64_t from_ms = clock_mono_ms(&clock);
-    while (run->expected == 0 || run->merge.replies < run->expected) {
+    while (run->put_status == STATUS_OK &&
+           (run->expected == 0 || run->merge.replies < run->expected)) {
         char block[16];
         uint64_t waited_ms = clock_mono_ms(&clock) - from_ms;
         if (waited_ms >= (run->expected > 0 ? ANSWER_WAIT_MS : ALL_ANSWERED_MS))
@@ -169,6 +177,12 @@ static bool read_answers(struct recall_run *run)
 static int show(struct recall_run *run)
 {
     const struct command_context *context = run->session.context;
+    if (run->put_status != STATUS_OK)
+        return command_failed(context, "the answers cannot be put together: %s",
+                              status_text(run->put_status));
+    if (run->unreadable > 0)
+        show_print(stderr, "%" PRIu64 " answers cannot be read: damaged, or of a newer weir\n",
+                   run->unreadable);
     if (run->merge.replies == 0)
         return command_failed(context, run->expected == 0
                                            ? "no collector that remembers flows is alive "

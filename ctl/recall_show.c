@@ -141,7 +141,6 @@ static enum status put_together(const struct recall_merge *merge, struct recall_
     for (size_t i = 0; i < merge->tuple_count && status == STATUS_OK; i++) {
         struct recall_tuple tuple = merge->tuples[i];
         struct recall_kind *kind = &tuple.kind;
-        struct recall_reply one = {.tuples = &tuple, .tuple_count = 1};
         bool is_service = kind->src_port > 0 && kind->src_port < 1024;
         bool to_client = kind->dst_port >= 1024 && is_service;
         uint32_t fields = is_service ? gone & ~(uint32_t)FLOW_SRC_PORT : gone;
@@ -159,7 +158,7 @@ static enum status put_together(const struct recall_merge *merge, struct recall_
         kind->folded &= ~(uint32_t)(FLOW_IP_LENGTH | FLOW_TOS | FLOW_INPUT_IF);
         if (!(kind->known & FLOW_TCP_FLAGS))
             kind->tcp_flags = 0;
-        status = recall_merge_add(ret_coarse, &one);
+        status = recall_merge_add_tuple(ret_coarse, &tuple);
     }
     recall_merge_end(ret_coarse);
     return status;

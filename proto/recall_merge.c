@@ -44,6 +44,7 @@ void recall_merge_done(struct recall_merge *merge)
 {
     free(merge->tuples);
     free(merge->slots);
+    free(merge->answerers);
     memset(merge, 0, sizeof(*merge));
 }
 
@@ -160,9 +161,39 @@ static void add_tuple(struct recall_merge *merge, const struct recall_tuple *tup
     to->peers = peers;
 }
 
+enum status recall_merge_add_tuple(struct recall_merge *merge, const struct recall_tuple *tuple)
+{
+    enum status status = make_room(merge, 1);
+    if (status == STATUS_OK)
+        add_tuple(merge, tuple, 1);
+    return status;
+}
+
+/* Room for one answerer more, who is not among those there. */
+static enum status check_answerer(struct recall_merge *merge, const struct recall_reply *reply)
+{
+    for (size_t i = 0; i < merge->replies; i++)
+        if (merge->answerers[i].worker == reply->worker &&
+            strcmp(merge->answerers[i].collector, reply->collector) == 0)
+            return STATUS_EXISTS;
+    if (merge->replies == RECALL_REPLIES_MAX)
+        return STATUS_LIMIT;
+    if (merge->replies < merge->answerer_room)
+        return STATUS_OK;
+    size_t room = merge->answerer_room == 0 ? 16 : merge->answerer_room * 2;
+    struct recall_answerer *more = realloc(merge->answerers, room * sizeof(*more));
+    if (more == NULL)
+        return STATUS_NO_MEMORY;
+    merge->answerers = more;
+    merge->answerer_room = room;
+    return STATUS_OK;
+}
+
 enum status recall_merge_add(struct recall_merge *merge, const struct recall_reply *reply)
 {
-    enum status status = make_room(merge, reply->tuple_count);
+    enum status status = check_answerer(merge, reply);
+    if (status == STATUS_OK)
+        status = make_room(merge, reply->tuple_count);
     if (status != STATUS_OK)
         return status;
     const double factors[2] = {fit_time(merge, 0, reply->covers_now_ms),
@@ -171,7 +202,9 @@ enum status recall_merge_add(struct recall_merge *merge, const struct recall_rep
         add_tuple(merge, &reply->tuples[i], factors[reply->tuples[i].kind.before != 0]);
     for (size_t i = 0; i < reply->total_count; i++)
         add_total(merge, &reply->totals[i], factors[reply->totals[i].before != 0]);
-    merge->replies++;
+    struct recall_answerer *answerer = &merge->answerers[merge->replies++];
+    answerer->worker = reply->worker;
+    memcpy(answerer->collector, reply->collector, sizeof(answerer->collector));
     merge->open_missing += reply->open_missing;
     return STATUS_OK;
 }
@@ -190,7 +223,8 @@ static int in_order(const void *left, const void *right)
 
 void recall_merge_end(struct recall_merge *merge)
 {
-    qsort(merge->tuples, merge->tuple_count, sizeof(*merge->tuples), in_order);
+    if (merge->tuple_count > 0) /* else there is no array to sort */
+        qsort(merge->tuples, merge->tuple_count, sizeof(*merge->tuples), in_order);
     free(merge->slots);
     merge->slots = NULL;
     merge->slot_count = merge->room = 0;

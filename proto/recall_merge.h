@@ -4,9 +4,10 @@
 #include "proto/recall.h"
 
 /*
- * The answers of all workers as one. Their samples are independent, so that estimates add up. They
- * stand for the longest time that one of them covers: what a worker saw in less, since it started
- * later or lost some, is taken to have gone on like that, with an error as large as what is added.
+ * The answers of all workers as one. Their samples are independent, so that estimates add up; an
+ * answer that comes again, as after a lost connection, is not, and is left out. They stand for the
+ * longest time that one of them covers: what a worker saw in less, since it started later or lost
+ * some, is taken to have gone on like that, with an error as large as what is added.
  *
  *   recall_merge_init() → recall_merge_add() … recall_merge_end() → recall_merge_done()
  */
@@ -14,6 +15,9 @@
 void recall_tuple_add(struct recall_tuple *to, const struct recall_tuple *more);
 /* The kind of what is told of in no other tuple. */
 struct recall_kind recall_kind_rest(uint8_t target, uint8_t before);
+
+/* Answers that are put together at most. */
+enum { RECALL_REPLIES_MAX = 4096 };
 
 struct recall_merge {
     struct recall_tuple *tuples; /* after recall_merge_end(): by target, now first, most bytes
@@ -23,14 +27,22 @@ struct recall_merge {
     size_t slot_count;
     struct recall_total totals[RECALL_TOTALS_MAX];
     size_t total_count;
-    size_t replies, open_missing; /* of these, without their latest records */
+    struct recall_answerer {
+        char collector[NAME_MAX_LEN + 1];
+        uint32_t worker;
+    } * answerers; /* of the replies taken */
+    size_t replies, answerer_room;
+    size_t open_missing; /* of the replies, without their latest records */
     /* Of now and of before: what sums stand for, and the least that a reply had of it. */
     uint32_t covers_ms[2], least_covers_ms[2];
 };
 
 void recall_merge_init(struct recall_merge *merge);
-/* NO_MEMORY: nothing of it was taken. A reply is taken once: who answered is the caller's. */
+/* EXISTS: this worker's answer is in already. LIMIT: RECALL_REPLIES_MAX are. In both cases, and
+ * with NO_MEMORY, nothing of it was taken. */
 enum status recall_merge_add(struct recall_merge *merge, const struct recall_reply *reply);
+/* One tuple more, of nobody's answer. */
+enum status recall_merge_add_tuple(struct recall_merge *merge, const struct recall_tuple *tuple);
 void recall_merge_end(struct recall_merge *merge);
 void recall_merge_done(struct recall_merge *merge);
 

@@ -6,11 +6,15 @@ import os
 import re
 import socket
 import signal
+import struct
+import sys
 import time
 import subprocess
 import threading
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from lib.resp import Redis
 from world import PUT_STATE, World
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
@@ -404,6 +408,56 @@ class Requests(unittest.TestCase):
                           ("announce", "match destination 1.2.3.4/32", "--for", "1h")):
             self.assertEqual(self.world.weir(*arguments)[0], 1)
         self.assertEqual(self.world.redis("state", "EXISTS", "weir:requests"), "0")
+
+
+class Recall(unittest.TestCase):
+    """Answers of workers that the test plays itself."""
+    def setUp(self):
+        self.world = World(servers=("t1",))
+        self.world.redis("t1", "HSET", "weir:process:collector:c1", "workers", "2", "recall", "on")
+
+    def tearDown(self):
+        self.world.close()
+
+    @staticmethod
+    def answer(id_, worker, octets):
+        """A RecallReply of one tuple by hand; its columns by their numbers in recall.proto."""
+        def field(number, value):
+            return (bytes([number << 3 & 0x7f | 0x82, number >> 4]) if number > 15 else bytes([number << 3 | 2])) + bytes([len(value)]) + value
+
+        small = {number: b"\0" for number in (7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 23, 24)}
+        doubles = {number: struct.pack("<d", 0) for number in (20, 26, 27, 28, 29, 30, 31, 32, 33, 34)}
+        columns = {1: id_, 2: b"c1", **small, **doubles, 9: b"\x11", 19: struct.pack("<d", octets), 22: b"\1", 25: b"\0"}
+        numbers = b"\x18" + bytes([worker]) + b"\xb8\x02\x02" + b"\x20\x90\x4e"  # worker, workers, covers_now_ms 10 s
+        return b"".join(field(number, value) for number, value in columns.items() if value) + numbers
+
+    def ask(self, answers):
+        """What `weir recall` ends with, where these answers come to what it asks: a function of the request's id each."""
+        def play():
+            with Redis(self.world.socket("t1")) as redis:
+                asked = redis("XREAD", "BLOCK", 20000, "STREAMS", "weir:recall", "0-0")
+                id_ = asked[0][1][0][1][1]
+                for answer in answers:
+                    redis("XADD", "weir:recall:reply", "*", "id", id_, "pb", answer(id_))
+        player = threading.Thread(target=play)
+        player.start()
+        result = self.world.weir("--json", "recall", "198.51.100.7")
+        player.join()
+        return result
+
+    def test_an_answer_that_comes_again_counts_once(self):
+        first, second = (lambda id_: self.answer(id_, 0, 1000.0)), (lambda id_: self.answer(id_, 1, 500.0))
+        code, out, err = self.ask((first, first, second))
+        self.assertEqual((code, err), (0, ""))
+        self.assertEqual(json.loads(out)[0]["now"]["bytes"]["estimate"], 1500)
+
+    def test_what_is_missing_is_said(self):
+        for answers, words in (((lambda id_: self.answer(id_, 0, 7.0),) * 2, "1 of 2 workers answered"),
+                               ((lambda id_: self.answer(id_, 0, 7.0), lambda _: b"\xff"), "1 answers cannot be read")):
+            self.world.redis("t1", "DEL", "weir:recall", "weir:recall:reply")
+            code, out, err = self.ask(answers)
+            self.assertEqual((code, json.loads(out)[0]["now"]["bytes"]["estimate"]), (0, 7))
+            self.assertIn(words, err)
 
 
 class Holds(unittest.TestCase):

@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
+#include <stdio.h>
 #include <string.h>
 
 struct bound_case {
@@ -56,6 +57,7 @@ Test(recall_merge, adds_up_what_is_alike_and_puts_the_heaviest_first)
     struct recall_reply a = {.tuples = first, .tuple_count = 3, .covers_now_ms = 5000};
     struct recall_reply b = {.tuples = second, .tuple_count = 2, .covers_now_ms = 5000};
     struct recall_merge merge;
+    b.worker = 1;
     a.totals[0] = (struct recall_total){.target = 0, .peers = 3, .one = 8};
     b.totals[0] = (struct recall_total){.target = 0, .peers = 2, .one = 9};
     a.total_count = b.total_count = 1;
@@ -91,13 +93,14 @@ Test(recall_merge, rates_stay_where_one_worker_is_young)
                                    .covers_before_ms = 300000,
                                    .total_count = 1,
                                    .totals = {{.before = 1, .one = 8}}};
-        struct recall_reply young = {.tuples = both,
+        struct recall_reply young = {.worker = 1,
+                                     .tuples = both,
                                      .tuple_count = 2,
                                      .covers_now_ms = 10000,
                                      .covers_before_ms = 30000,
                                      .total_count = 1,
                                      .totals = {{.before = 1, .one = 8}}};
-        struct recall_reply none = {.covers_now_ms = 10000};
+        struct recall_reply none = {.worker = 2, .covers_now_ms = 10000};
         struct recall_merge merge;
         double bytes[2], packets[2], connections[2], sum = 0;
         recall_merge_init(&merge);
@@ -132,7 +135,7 @@ Test(recall_merge, takes_many_replies)
     struct recall_merge merge;
     recall_merge_init(&merge);
     for (uint16_t r = 0; r < REPLIES; r++) {
-        struct recall_reply reply = {.tuples = tuples, .tuple_count = TUPLES};
+        struct recall_reply reply = {.tuples = tuples, .tuple_count = TUPLES, .worker = r};
         for (uint16_t i = 0; i < TUPLES; i++)
             tuples[i] = tuple_of(0, 0, (uint16_t)(i + 100 * r), 1);
         cr_assert_eq(recall_merge_add(&merge, &reply), STATUS_OK);
@@ -143,5 +146,36 @@ Test(recall_merge, takes_many_replies)
         sum += merge.tuples[i].bytes.value;
     cr_assert_eq(merge.tuple_count, TUPLES + 100 * (REPLIES - 1));
     cr_assert_float_eq(sum, REPLIES * TUPLES, 1e-6);
+    recall_merge_done(&merge);
+}
+
+Test(recall_merge, an_answer_that_comes_again_is_left_out)
+{
+    struct recall_tuple tuple = tuple_of(0, 0, 53, 10);
+    struct recall_reply reply = {.tuples = &tuple, .tuple_count = 1, .collector = "c1"};
+    struct recall_merge merge;
+    recall_merge_init(&merge);
+    cr_assert_eq(recall_merge_add(&merge, &reply), STATUS_OK);
+    cr_assert_eq(recall_merge_add(&merge, &reply), STATUS_EXISTS);
+    reply.worker = 1;
+    cr_assert_eq(recall_merge_add(&merge, &reply), STATUS_OK);
+    (void)snprintf(reply.collector, sizeof(reply.collector), "c2");
+    cr_assert_eq(recall_merge_add(&merge, &reply), STATUS_OK);
+    cr_assert_eq(recall_merge_add(&merge, &reply), STATUS_EXISTS);
+    cr_assert_eq(merge.replies, 3);
+    cr_assert_eq(merge.tuples[0].samples, 3);
+    cr_assert_float_eq(merge.tuples[0].bytes.value, 30, 1e-9);
+    recall_merge_done(&merge);
+}
+
+Test(recall_merge, takes_so_many_answers_and_no_more)
+{
+    struct recall_reply reply = {.collector = "c1"};
+    struct recall_merge merge;
+    recall_merge_init(&merge);
+    for (; reply.worker < RECALL_REPLIES_MAX; reply.worker++)
+        cr_assert_eq(recall_merge_add(&merge, &reply), STATUS_OK);
+    cr_assert_eq(recall_merge_add(&merge, &reply), STATUS_LIMIT);
+    cr_assert_eq(merge.replies, RECALL_REPLIES_MAX);
     recall_merge_done(&merge);
 }
