@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 enum {
-    PAUSE_MAX_US = 60000000, /* a longer one in the capture is a wrong clock, or nobody waits */
-    TURN_US = 100000,        /* of a wait, after which it is looked whether to go on */
+    PAUSE_TOLD_US = 60000000, /* a longer one may be a wrong clock in the capture: it is said */
+    TURN_US = 100000,         /* of a wait, after which it is looked whether to go on */
     PROGRESS_US = 1000000
 };
 
@@ -63,6 +63,17 @@ static void wait_until(struct replay_run *run)
     }
 }
 
+static void say_pause(const struct replay_run *run, double pause_us)
+{
+    char pause[TEXT_QUANTITY_MAX];
+    double left_ms = pause_us / 1000;
+    fprintf(stderr,
+            "weir replay: after %" PRIu64 " datagrams the capture pauses for %s, and so does this; "
+            "--speed shortens it, --rate takes no notice of times\n",
+            run->outlet.datagrams + run->outlet.count,
+            text_format_duration_ms((uint64_t)left_ms, pause));
+}
+
 static void pace(struct replay_run *run, const struct capture_datagram *datagram)
 {
     double step_us = 0;
@@ -76,7 +87,9 @@ static void pace(struct replay_run *run, const struct capture_datagram *datagram
     if (!run->begun || datagram->time_us > run->last_us)
         run->last_us = datagram->time_us;
     run->begun = true;
-    run->due_us += step_us < PAUSE_MAX_US ? step_us : PAUSE_MAX_US;
+    run->due_us += step_us;
+    if (step_us > PAUSE_TOLD_US)
+        say_pause(run, step_us);
     wait_until(run);
 }
 
@@ -154,17 +167,14 @@ static void report(const struct command_context *context, const struct replay_ru
     if (context->json)
         printf("{\"sent\": %" PRIu64 ", \"octets\": %" PRIu64 ", \"send_failures\": %" PRIu64
                ", \"refused\": %" PRIu64 ", \"skipped\": %" PRIu64 ", \"cut\": %" PRIu64
-               ", \"fragments\": %" PRIu64 ", \"reassembled\": %" PRIu64 ", \"exporters\": %" PRIu32
+               ", \"fragments\": %" PRIu64 ", \"reassembled\": %" PRIu64 ", \"exporters\": %zu"
                ", \"seconds\": %.6f, \"most_late_us\": %" PRIu64 "}\n",
                o->datagrams, o->octets, o->failures, o->refused, skipped, f->cut, f->fragments,
-               f->reassembled, s->addresses, seconds, run->most_late_us);
+               f->reassembled, replay_senders_addresses(s), seconds, run->most_late_us);
     else
         printf("sent %" PRIu64 " datagrams of %" PRIu64 " octets in %.3f s; %" PRIu64
                " could not be sent, %" PRIu64 " frames without one were skipped\n",
                o->datagrams, o->octets, seconds, o->failures, skipped);
-    if (o->refused != 0)
-        fprintf(stderr, "weir replay: nobody listened there for %" PRIu64 " of the datagrams\n",
-                o->refused);
     if (f->fragments != 0)
         fprintf(stderr,
                 "weir replay: %" PRIu64
@@ -266,8 +276,8 @@ int replay_run(const struct command_context *context, int argc, char **argv)
     if (!value_number(context, "--loop", a.loop, 0, 1000000000, &run.rounds) ||
         !read_arguments(context, &a, &run, &to))
         return EXIT_USAGE;
-    run.senders.context = context;
-    run.senders.outlet = &run.outlet;
+    if (!replay_senders_init(&run.senders, context, &run.outlet))
+        return EXIT_FAILED;
     (void)outlet_init(&run.outlet, context, &to, true, NULL, &interrupted);
     const struct sigaction action = {.sa_handler = on_interrupt};
     (void)sigaction(SIGINT, &action, NULL);
@@ -281,8 +291,8 @@ int replay_run(const struct command_context *context, int argc, char **argv)
     if (status != STATUS_OK)
         (void)command_failed(context, "%s", text_str(&why));
     text_done(&why);
-    bool good = status == STATUS_OK && !run.failed &&
-                (run.outlet.datagrams > 0 || run.outlet.failures == 0);
+    bool good = outlet_sent_all(&run.outlet, context) && status == STATUS_OK && !run.failed;
     (void)outlet_done(&run.outlet, context);
+    replay_senders_done(&run.senders);
     return good ? EXIT_DONE : EXIT_FAILED;
 }

@@ -218,9 +218,10 @@ int generate_run(const struct command_context *context, int argc, char **argv)
         outlet_flush(&run.outlet);
     }
     good = outlet_done(&run.outlet, context) && good;
-    if (good)
+    if (good) {
         generate_report(context, &run);
-    good = good && (run.outlet.datagrams > 0 || run.outlet.failures == 0);
+        good = outlet_sent_all(&run.outlet, context);
+    }
     export_done(&run.export);
     network_done(&run.network);
     generate_plan_done(&run.plan);

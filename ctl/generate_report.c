@@ -77,9 +77,6 @@ void generate_report(const struct command_context *context, const struct generat
         print_json(run, &all);
     else
         print_text(run, &all);
-    if (run->outlet.refused != 0)
-        fprintf(stderr, "weir generate: nobody listened there for %" PRIu64 " of the datagrams\n",
-                run->outlet.refused);
     if (run->behind_us > 100000)
         fprintf(stderr,
                 "weir generate: this machine is too slow for that rate, or paused: what was due in "

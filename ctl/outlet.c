@@ -3,6 +3,7 @@
 #include "ctl/capture_write.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -109,25 +110,32 @@ static uint32_t send_some(struct outlet *o, uint32_t first, uint32_t count)
             for (int i = 0; i < sent; i++)
                 o->octets += o->parts[first + (uint32_t)i].iov_len;
             o->datagrams += (uint32_t)sent;
+            /* Why the call before ended early sendmmsg() kept to itself; what is over at the next
+             * try was a refusal, which the kernel tells once. */
+            o->refused += o->ended_early && tries == 0;
+            o->ended_early = (uint32_t)sent < count;
             return (uint32_t)sent;
         }
         /* A datagram before this one was refused: nobody listened. This one was not sent. */
         if (errno == ECONNREFUSED) {
             o->refused++;
+            o->ended_early = false;
             tries++;
             continue;
         }
         if (errno != ENOBUFS && errno != EAGAIN && errno != EINTR)
             break;
         if (is_stopped(o))
-            break;
+            return 1;
         if (errno != EINTR) {
             struct timespec pause = {.tv_nsec = 1000000};
             (void)nanosleep(&pause, NULL);
             tries++;
         }
     }
+    o->why = errno;
     o->failures++;
+    o->ended_early = false;
     return 1;
 }
 
@@ -162,6 +170,19 @@ void outlet_put(struct outlet *o, uint32_t sender, const uint8_t *bytes, size_t 
     o->parts[at] = (struct iovec){o->bytes + o->used, len};
     o->headers[at] = (struct mmsghdr){.msg_hdr = {.msg_iov = &o->parts[at], .msg_iovlen = 1}};
     o->used += len;
+}
+
+bool outlet_sent_all(const struct outlet *o, const struct command_context *context)
+{
+    bool most_refused = o->refused > o->datagrams / 2;
+    if (o->failures > 0)
+        (void)command_failed(context, "%" PRIu64 " of %" PRIu64 " datagrams could not be sent: %s",
+                             o->failures, o->failures + o->datagrams, strerror(o->why));
+    if (o->refused > 0)
+        (void)command_failed(context,
+                             "nobody listened there for %" PRIu64 " of %" PRIu64 " datagrams",
+                             o->refused, o->datagrams);
+    return o->failures == 0 && !most_refused;
 }
 
 bool outlet_done(struct outlet *o, const struct command_context *context)

@@ -24,8 +24,11 @@ struct outlet {
         struct ip_endpoint from; /* as the capture file says */
     } * senders;                 /* ours */
     uint32_t sender_count, sender_room;
-    uint64_t datagrams, octets, failures;
-    uint64_t refused; /* datagrams of which the other side said that nobody listens */
+    uint64_t datagrams, octets;
+    uint64_t failures; /* datagrams that the kernel did not take */
+    int why;           /* errno of the last of them */
+    uint64_t refused;  /* datagrams of which the other side said that nobody listens */
+    bool ended_early;  /* the last call sent fewer than it was given */
     bool write_failed;
     const volatile int *stop; /* not 0: what cannot be sent at once is given up */
 
@@ -48,6 +51,8 @@ bool outlet_add_sender(struct outlet *outlet, const struct command_context *cont
 void outlet_put(struct outlet *outlet, uint32_t sender, const uint8_t *bytes, size_t len,
                 uint64_t time_us);
 void outlet_flush(struct outlet *outlet);
+/* False, said with how many: datagrams could not be sent, or nobody listened for most of them. */
+bool outlet_sent_all(const struct outlet *outlet, const struct command_context *context);
 /* False, said: the file is not whole. */
 bool outlet_done(struct outlet *outlet, const struct command_context *context);
 

@@ -1,40 +1,64 @@
 #include "ctl/replay_senders.h"
 
+#include "common/base/hash.h"
 #include "ctl/network.h"
 
-static uint32_t hash_of(const struct ip_endpoint *e)
+#include <string.h>
+
+_Static_assert(sizeof(struct ip_addr) == 17, "octets only: it is a key");
+enum { ENDPOINT_KEY = sizeof(struct ip_addr) + sizeof(uint16_t) };
+
+bool replay_senders_init(struct replay_senders *s, const struct command_context *context,
+                         struct outlet *outlet)
 {
-    uint32_t hash = e->port;
-    for (size_t i = 0; i < 16; i += 4)
-        hash = random_mix(hash ^ ((uint32_t)e->addr.octets[i] << 24 |
-                                  (uint32_t)e->addr.octets[i + 1] << 16 |
-                                  (uint32_t)e->addr.octets[i + 2] << 8 | e->addr.octets[i + 3]));
-    return hash;
+    const struct table_options endpoints = {.entry_size = sizeof(uint32_t),
+                                            .key_max = ENDPOINT_KEY,
+                                            .max = REPLAY_EXPORTERS_MAX,
+                                            .seed = hash_random_seed()};
+    struct table_options addresses = endpoints;
+    addresses.entry_size = sizeof(struct ip_addr);
+    s->context = context;
+    s->outlet = outlet;
+    s->by_endpoint = table_new(&endpoints);
+    s->by_address = table_new(&addresses);
+    if (s->by_endpoint != NULL && s->by_address != NULL)
+        return true;
+    replay_senders_done(s);
+    return command_failed(context, "out of memory") == EXIT_DONE;
 }
 
-static bool is_same(const struct ip_endpoint *a, const struct ip_endpoint *b)
+void replay_senders_done(struct replay_senders *s)
 {
-    return a->port == b->port && a->addr.family == b->addr.family && addr_equal(&a->addr, &b->addr);
+    table_free(s->by_endpoint);
+    table_free(s->by_address);
+    s->by_endpoint = s->by_address = NULL;
+}
+
+size_t replay_senders_addresses(const struct replay_senders *s)
+{
+    return table_count(s->by_address);
 }
 
 /* The address that this address of the capture has here: as another port of it, or a new one. */
 static bool choose_address(struct replay_senders *s, const struct ip_addr *exporter,
                            struct ip_addr *ret_from)
 {
-    for (uint32_t i = 0; i < s->count; i++) {
-        if (addr_equal(&s->exporters[i].endpoint.addr, exporter)) {
-            *ret_from = s->exporters[i].from;
-            return true;
-        }
+    bool is_new;
+    size_t number = table_count(s->by_address);
+    struct ip_addr *from = table_insert(s->by_address, exporter, sizeof(*exporter), &is_new);
+    if (from == NULL)
+        return command_failed(s->context, "out of memory") == EXIT_DONE;
+    if (!is_new) {
+        *ret_from = *from;
+        return true;
     }
-    uint32_t number = s->addresses++;
     for (uint32_t i = 0; i < s->map_count; i++) {
         if (addr_equal(&s->maps[i].exporter, exporter)) {
-            *ret_from = s->maps[i].from;
+            *ret_from = *from = s->maps[i].from;
             return true;
         }
     }
-    *ret_from = s->from;
+    *ret_from = *from = s->from;
     if (s->as.addr.family == ADDR_NONE) {
         s->unmapped++;
         return true;
@@ -43,33 +67,35 @@ static bool choose_address(struct replay_senders *s, const struct ip_addr *expor
     if (number >= network_room(&s->as))
         return command_failed(s->context, "the capture has more exporters than %s has addresses",
                               prefix_format(&s->as, prefix)) == EXIT_DONE;
-    *ret_from = network_address(&s->as, number + (addr_bits(&s->as.addr) - s->as.len > 1 ? 1 : 0));
+    bool skips_first = addr_bits(&s->as.addr) - s->as.len > 1;
+    *ret_from = *from = network_address(&s->as, (uint32_t)number + (skips_first ? 1 : 0));
     return true;
 }
 
 bool replay_sender(struct replay_senders *s, const struct ip_endpoint *exporter,
                    uint32_t *ret_sender)
 {
-    enum { CELLS = REPLAY_EXPORTERS_MAX * 2 };
-    uint32_t at = hash_of(exporter) % CELLS;
-    for (; s->table[at] != 0; at = (at + 1) % CELLS) {
-        if (is_same(&s->exporters[s->table[at] - 1].endpoint, exporter)) {
-            *ret_sender = s->table[at] - 1u;
-            return true;
-        }
-    }
-    if (s->count == REPLAY_EXPORTERS_MAX) {
-        *ret_sender = hash_of(exporter) % s->count;
+    uint8_t key[ENDPOINT_KEY];
+    bool is_new;
+    struct ip_endpoint from = {.port = 0};
+    memcpy(key, &exporter->addr, sizeof(exporter->addr));
+    memcpy(key + sizeof(exporter->addr), &exporter->port, sizeof(exporter->port));
+    const uint32_t *known = table_find(s->by_endpoint, key, sizeof(key));
+    if (known != NULL) {
+        *ret_sender = *known;
         return true;
     }
-    struct replay_exporter new = {.endpoint = *exporter};
-    if (!choose_address(s, &exporter->addr, &new.from))
+    uint32_t number = (uint32_t)table_count(s->by_endpoint);
+    if (number == REPLAY_EXPORTERS_MAX)
+        return command_failed(s->context,
+                              "the capture has more exporters, by address and port, than %d",
+                              REPLAY_EXPORTERS_MAX) == EXIT_DONE;
+    if (!choose_address(s, &exporter->addr, &from.addr) ||
+        !outlet_add_sender(s->outlet, s->context, &from, from.addr.family != ADDR_NONE))
         return false;
-    struct ip_endpoint from = {.addr = new.from};
-    if (!outlet_add_sender(s->outlet, s->context, &from, new.from.family != ADDR_NONE))
-        return false;
-    s->exporters[s->count] = new;
-    s->table[at] = (uint16_t)(s->count + 1);
-    *ret_sender = s->count++;
+    uint32_t *sender = table_insert(s->by_endpoint, key, sizeof(key), &is_new);
+    if (sender == NULL)
+        return command_failed(s->context, "out of memory") == EXIT_DONE;
+    *ret_sender = *sender = number;
     return true;
 }

@@ -627,6 +627,44 @@ class Replay(Tools):
             self.assertEqual(code, 1)
             self.assertIn(words, err)
 
+    def test_thousands_of_exporters_stay_apart(self):
+        count = 4200
+        frames = [ethernet(ipv4(udp(netflow5(1)), source=f"10.1.{n >> 8}.{n & 255}")) for n in range(count)]
+        path = self.file(pcap(frames, step_us=200))
+        process = subprocess.Popen([WEIR, "replay", path, "--to", self.to, "--json", "--exporters-as", "127.77.0.0/16"], stdout=subprocess.PIPE,
+                                   text=True)
+        senders = set(self.received(count)[1])
+        answer = json.loads(process.communicate(timeout=60)[0])
+        self.assertEqual((process.returncode, answer["exporters"], len(senders)), (0, count, count))
+
+    def test_a_long_pause_is_kept_and_said(self):
+        path = self.file(pcap([ethernet(ipv4(udp(netflow5(1))))] * 2, step_us=3_600_000_000))
+        process = subprocess.Popen([WEIR, "replay", path, "--to", self.to, "--json", "--speed", "2x"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+        self.received(1)
+        said = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+        self.assertIn("after 1 datagrams the capture pauses for 30m", said)
+        self.assertEqual((process.returncode, json.loads(out)["sent"]), (0, 1))
+
+    def test_what_could_not_be_sent_is_a_failure(self):
+        # An IPFIX file may have messages that no UDP datagram holds.
+        big = struct.pack("!HHIII", 10, 65528, 1767323045, 1, 9) + struct.pack("!HH", 256, 65512) + bytes(65508)
+        code, out, err = self.world.weir("replay", self.file(ipfix_file(1) + big * 9), "--to", self.to, "--json")
+        self.assertEqual((code, json.loads(out)["sent"], json.loads(out)["send_failures"]), (1, 1, 9), err)
+        self.assertIn("weir replay: 9 of 10 datagrams could not be sent: Message too long", err)
+
+    def test_nobody_who_listens_is_a_failure(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.1", 0))
+            to = f"127.0.0.1:{free.getsockname()[1]}"
+        path = self.file(pcap([ethernet(ipv4(udp(netflow5(1))))] * 200))
+        code, out, err = self.world.weir("replay", path, "--to", to, "--rate", "max", "--json")
+        self.assertEqual(code, 1)
+        self.assertGreaterEqual(json.loads(out)["refused"], 190)
+        self.assertRegex(err, "nobody listened there for 1[0-9]{2} of 200 datagrams")
+
     def test_other_ports_are_left_out(self):
         frames = [ethernet(ipv4(udp(netflow5(n), dport=port))) for n, port in enumerate((2055, 53, 2055), 1)]
         answer = self.replay(pcap(frames), "--port", "2055")

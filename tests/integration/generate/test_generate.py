@@ -313,6 +313,17 @@ class Sent(unittest.TestCase):
             self.assertEqual(process.returncode, 0)
             self.assertGreater(json.loads(out)["records"], 0)
 
+    def test_nobody_who_listens_is_a_failure(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        done = subprocess.run([WEIR, "generate", "--json", "--to", f"127.0.0.1:{port}", "--proto", "ipfix", "--rate", "20k", "--duration", "1s"],
+                              check=False, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 1)
+        said = json.loads(done.stdout)
+        self.assertGreater(said["refused"], said["datagrams"] * 0.9)
+        self.assertIn(f"nobody listened there for {said['refused']} of {said['datagrams']} datagrams", done.stderr)
+
     def test_nfdump_counts_the_same(self):
         for proto, family in CASES:
             program = "sfcapd" if proto == "sflow" else "nfcapd"
