@@ -65,7 +65,10 @@ static bool on_datagram(void *owner, const struct capture_datagram *datagram)
     struct decode_run *run = owner;
     struct decode_source source = {.addr = datagram->from.addr};
     struct decode_sink sink = {.on_record = on_record, .on_fields = on_fields, .owner = run};
-    run->is_message_file = source.addr.family == ADDR_NONE;
+    bool is_message = source.addr.family == ADDR_NONE;
+    if (is_message && !run->is_message_file)
+        element_names_forget(run->names); /* of captures before, which are another stream */
+    run->is_message_file = is_message;
     text_clear(&run->fields);
     text_clear(&run->post); /* other formats have neither */
     int32_t index = run->model != NULL && run->model->exporters != NULL
@@ -151,6 +154,7 @@ static void end_stream(struct decode_run *run)
     add_counters(&run->counters, decode_counters(run->decode), sizeof(run->counters));
     decode_free(run->decode);
     run->decode = NULL;
+    element_names_forget(run->names);
 }
 
 static bool begin_stream(struct decode_run *run)

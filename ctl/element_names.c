@@ -1,5 +1,7 @@
 #include "ctl/element_names.h"
 
+#include "common/base/hash.h"
+
 #include <ctype.h>
 #include <fixbuf/public.h>
 #include <stdbool.h>
@@ -21,13 +23,16 @@ struct element_names {
     fbInfoModel_t *model;
     struct learned *learned; /* ELEMENT_NAMES_LEARNED_MAX of them; NULL until one came */
     size_t count;
+    uint64_t seed;
 };
 
 struct element_names *element_names_new(void)
 {
     struct element_names *names = calloc(1, sizeof(*names));
-    if (names != NULL)
-        names->model = fbInfoModelAlloc();
+    if (names == NULL)
+        return NULL;
+    names->model = fbInfoModelAlloc();
+    names->seed = hash_random_seed();
     return names;
 }
 
@@ -38,6 +43,17 @@ void element_names_free(struct element_names *names)
     fbInfoModelFree(names->model);
     free(names->learned);
     free(names);
+}
+
+void element_names_forget(struct element_names *names)
+{
+    if (names != NULL)
+        names->count = 0;
+}
+
+uint64_t element_names_seed(const struct element_names *names)
+{
+    return names->seed;
 }
 
 static struct learned *find_learned(const struct element_names *names, uint32_t enterprise,

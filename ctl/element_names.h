@@ -53,6 +53,10 @@ struct element_names *element_names_new(void); /* NULL: no memory */
 void element_names_free(struct element_names *names);
 void element_names_find(const struct element_names *names, uint32_t enterprise, uint16_t element,
                         struct element_info *ret_info);
+/* What exporters said is forgotten, as at the end of what they said it in. */
+void element_names_forget(struct element_names *names);
+/* Of each its own, for hashes of what strangers choose. */
+uint64_t element_names_seed(const struct element_names *names);
 /* Of an enterprise's element; what is no name, or too much, is left out. */
 void element_names_learn(struct element_names *names, uint32_t enterprise, uint16_t element,
                          uint8_t type, const uint8_t *name, size_t name_len);

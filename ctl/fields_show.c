@@ -2,6 +2,8 @@
 
 #include "common/base/addr.h"
 #include "common/base/clock.h"
+#include "common/base/hash.h"
+#include "ctl/show.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -40,7 +42,7 @@ static void add_string(struct text *out, const struct field *field)
     }
     memcpy(copy, field->bytes, len);
     copy[len] = '\0';
-    text_add_json_string(out, copy);
+    show_add_json_safe(out, copy);
     free(copy);
 }
 
@@ -222,18 +224,43 @@ static void add_value(struct text *out, enum element_type type, const struct fie
 
 /* --- records --- */
 
-/* How many fields before the walk's `before`-th are of this element. */
-static unsigned int times_before(const struct decode_fields *fields, const struct field *field,
-                                 size_t before)
+/* The elements of a record, and how often each has come. Open addressing, twice as many cells as
+ * there are fields, so that a record of many costs what its fields cost. */
+struct elements {
+    struct element_cell {
+        uint32_t enterprise, times; /* times 0: nothing is here */
+        uint16_t element;
+        bool is_scope;
+    } * cells;
+    size_t mask;
+    uint64_t seed;
+};
+
+static bool elements_init(struct elements *elements, size_t fields, uint64_t seed)
 {
-    struct fields_walk walk;
-    struct field other;
-    unsigned int times = 0;
-    fields_begin(&walk, fields);
-    for (size_t i = 0; i < before && fields_next(&walk, &other); i++)
-        times += other.enterprise == field->enterprise && other.element == field->element &&
-                 other.is_scope == field->is_scope;
-    return times;
+    size_t cells = 16;
+    while (cells < fields * 2)
+        cells *= 2;
+    *elements = (struct elements){calloc(cells, sizeof(struct element_cell)), cells - 1, seed};
+    return elements->cells != NULL;
+}
+
+/* The how many-th of its element this field is. */
+static uint32_t elements_count(struct elements *elements, const struct field *field)
+{
+    const uint32_t key[2] = {field->enterprise, field->element | (uint32_t)field->is_scope << 16};
+    size_t at = (size_t)hash_seeded(key, sizeof(key), elements->seed) & elements->mask;
+    struct element_cell *cell = &elements->cells[at];
+    while (cell->times > 0 &&
+           (cell->enterprise != field->enterprise || cell->element != field->element ||
+            cell->is_scope != field->is_scope)) {
+        at = (at + 1) & elements->mask;
+        cell = &elements->cells[at];
+    }
+    cell->enterprise = field->enterprise;
+    cell->element = field->element;
+    cell->is_scope = field->is_scope;
+    return ++cell->times;
 }
 
 void fields_show(const struct element_names *names, const struct decode_fields *fields,
@@ -242,20 +269,26 @@ void fields_show(const struct element_names *names, const struct decode_fields *
     struct fields_walk walk;
     struct field field;
     struct element_info info;
-    size_t count = 0;
+    struct elements elements;
+    bool is_later = false;
+    if (!elements_init(&elements, fields->count, element_names_seed(names))) {
+        out->failed = true;
+        return;
+    }
     text_add(out, "{");
     fields_begin(&walk, fields);
     while (fields_next(&walk, &field)) {
         element_names_find(names, field.enterprise, field.element, &info);
-        unsigned int times = times_before(fields, &field, count);
-        text_addf(out, "%s\"%s", count > 0 ? ", " : "", info.name);
-        if (times > 0)
-            text_addf(out, "#%u", times + 1);
+        uint32_t number = elements_count(&elements, &field);
+        text_addf(out, "%s\"%s", is_later ? ", " : "", info.name);
+        if (number > 1)
+            text_addf(out, "#%u", number);
         text_add(out, "\": ");
         add_value(out, info.type, &field);
-        count++;
+        is_later = true;
     }
     text_add(out, "}");
+    free(elements.cells);
 }
 
 void fields_learn(struct element_names *names, const struct decode_fields *fields)

@@ -10,8 +10,8 @@
 /* What would steer a terminal or turn the text around: C0, DEL, C1, line and bidi controls. */
 static bool is_control(uint32_t code_point)
 {
-    return code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0) ||
-           (code_point >= 0x200b && code_point <= 0x200f) ||
+    return code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0) || code_point == 0x061c ||
+           code_point == 0x180e || (code_point >= 0x200b && code_point <= 0x200f) ||
            (code_point >= 0x2028 && code_point <= 0x202e) ||
            (code_point >= 0x2060 && code_point <= 0x206f) || code_point == 0xfeff;
 }
@@ -38,6 +38,24 @@ static void add_safe(struct text *out, const char *s, bool keep_line_ends)
 void show_add_safe(struct text *out, const char *s)
 {
     add_safe(out, s, false);
+}
+
+void show_add_json_safe(struct text *out, const char *s)
+{
+    struct text json;
+    text_init(&json, 0);
+    text_add_json_string(&json, s);
+    for (size_t at = 0, len; at < json.len; at += len) {
+        uint32_t code_point = 0;
+        len = text_utf8_len(json.at + at, &code_point);
+        if (len == 0) /* never: a JSON string is UTF-8 */
+            break;
+        if (is_control(code_point))
+            text_addf(out, "\\u%04x", code_point);
+        else
+            text_add_bytes(out, json.at + at, len);
+    }
+    text_done(&json);
 }
 
 void show_add_shell(struct text *out, const char *s)

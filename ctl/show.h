@@ -13,6 +13,8 @@
  * terminal; for programs, they become valid JSON strings.
  */
 void show_add_safe(struct text *out, const char *s);
+/* As a JSON string in quotes that is also safe to look at: what would steer is \uNNNN in it. */
+void show_add_json_safe(struct text *out, const char *s);
 /* As one word of a shell's command line, so that it can be pasted; never steers a terminal. */
 void show_add_shell(struct text *out, const char *s);
 /* printf, made safe as a whole; line ends in the format stay. */

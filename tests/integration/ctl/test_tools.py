@@ -498,6 +498,22 @@ class Decode(Tools):
         self.assertIn("octet 52: no IPFIX message begins here", err)
         self.assertEqual(len(records), 1)
 
+    def test_names_that_one_file_tells_are_not_another_s(self):
+        def message(*sets):
+            body = b"".join(struct.pack("!HH", number, len(content) + 4) + content for number, content in sets)
+            return struct.pack("!HHIII", 10, 16 + len(body), 1767323045, 0, 9) + body
+        own = (2, struct.pack("!HHHHHHI", 256, 2, 8, 4, 0x8000 | 57, 3, 35632)), (256, socket.inet_aton("192.0.2.7") + b"DNS")
+        told = ((3, struct.pack("!HHHHHHHHHHH", 257, 4, 2, 346, 4, 303, 2, 339, 1, 341, 65535)),
+                (257, struct.pack("!IHB", 35632, 57, 13) + b"\x07L7_NAME"))
+        one, other = self.file(message(*told, *own), "one"), self.file(message(*own), "other")
+        captured = self.file(pcap([ethernet(ipv4(udp(message(*told, *own))))]), "captured")
+        for first in (one, captured):
+            code, out, err = self.world.weir("decode", first, other, "--all-fields", config=False)
+            self.assertEqual(code, 0, err)
+            fields = [json.loads(line)["fields"] for line in out.splitlines()]
+            self.assertEqual([f.get("L7_NAME") for f in fields], ["DNS", None], out)
+            self.assertEqual(fields[1]["e35632id57"], "444e53")
+
     def test_data_before_its_template(self):
         whole = ipfix_file(2)
         message, template = whole[:52], whole[16:36]

@@ -4,7 +4,9 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static struct element_names *names;
 static struct text out;
@@ -67,6 +69,11 @@ ParameterizedTestParameters(fields_show, shows_a_value_by_the_type_of_its_elemen
          {'"', '\\', '\n', 0x1b, 0xff, 0xc2, 0x9b},
          7,
          "{\"applicationName\": \"\\\"\\\\\\n\\u001b\xef\xbf\xbd\\u009b\"}"},
+        {0,
+         96,
+         {0xe2, 0x80, 0xae, 'g', 'p', 'j', 0xe2, 0x80, 0x8b},
+         9,
+         "{\"applicationName\": \"\\u202egpj\\u200b\"}"},
         {0, 96, {'a', 0, 'b'}, 3, "{\"applicationName\": \"610062\"}"},
         {0, 150, {0x65, 0x53, 0xf1, 0}, 4, "{\"flowStartSeconds\": \"2023-11-14T22:13:20.000Z\"}"},
         {0,
@@ -130,6 +137,36 @@ Test(fields_show, a_field_that_comes_again_has_a_name_of_its_own)
                                      "\"protocolIdentifier#2\": 3}");
 }
 
+/* CPU seconds for a record of so many fields of two elements, with nothing in them. */
+static double seconds_for(size_t count)
+{
+    struct timespec begun, done;
+    uint8_t *spec = malloc(count * 4);
+    size_t len = 0;
+    cr_assert_not_null(spec);
+    for (size_t i = 0; i < count; i++)
+        len += put_spec(spec + len, i % 2 == 0 ? 96 : 95, 0, 0);
+    struct decode_fields fields = {
+        .format = FORMAT_IPFIX, .count = count, .spec = spec, .spec_len = len, .bytes = spec};
+    text_clear(&out);
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begun);
+    fields_show(names, &fields, &out);
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &done);
+    free(spec);
+    return (double)(done.tv_sec - begun.tv_sec) + (double)(done.tv_nsec - begun.tv_nsec) / 1e9;
+}
+
+Test(fields_show, many_fields_that_come_again_cost_what_they_are)
+{
+    enum { FEW = 1000, TIMES = 16 };
+    char last[64];
+    double few = seconds_for(FEW), many = seconds_for(FEW * TIMES);
+    (void)snprintf(last, sizeof(last), "\"applicationName#%d\": \"\", ", FEW * TIMES / 2);
+    cr_assert_not_null(strstr(text_str(&out), last));
+    cr_assert_lt(many, few * TIMES * 4, "%d fields %g s, %d fields %g s", FEW, few, FEW * TIMES,
+                 many);
+}
+
 /* An options record of RFC 5610: enterprise, element, type, name. */
 static void learn(uint32_t enterprise, uint16_t element, uint8_t type, const char *name)
 {
@@ -179,6 +216,15 @@ Test(fields_show, an_exporter_names_its_own_elements)
     cr_assert_str_eq(text_str(&out), "{\"L7_PROTO_NAME\": \"DNS\"}");
     learn(35632, 57, ELEMENT_OCTETS, "another");
     cr_assert_str_eq(name_of(35632, 57), "another");
+}
+
+Test(fields_show, what_was_learned_can_be_forgotten)
+{
+    learn(35632, 57, ELEMENT_STRING, "L7_PROTO_NAME");
+    element_names_forget(names);
+    cr_assert_str_eq(name_of(35632, 57), "e35632id57");
+    learn(35632, 58, ELEMENT_STRING, "L7_PROTO_NAME");
+    cr_assert_str_eq(name_of(35632, 58), "L7_PROTO_NAME");
 }
 
 Test(fields_show, nobody_names_what_is_iana_s_or_two_elements_alike)

@@ -21,6 +21,7 @@ ParameterizedTestParameters(show, what_steers_a_terminal_is_spelled_out)
                                        {"\xe2\x80\xae"
                                         "gpj",
                                         "<U+202E>gpj"},
+                                       {"\xd8\x9c.", "<U+061C>."},
                                        {"caf\xc3\xa9", "caf\xc3\xa9"},
                                        {"\xff\xc3", "\\xff\\xc3"},
                                        {"\xed\xa0\x80", "\\xed\\xa0\\x80"}};
@@ -31,6 +32,29 @@ ParameterizedTest(struct safe_case *c, show, what_steers_a_terminal_is_spelled_o
     struct text out;
     text_init(&out, 0);
     show_add_safe(&out, c->from);
+    cr_assert_str_eq(text_str(&out), c->want);
+    text_done(&out);
+}
+
+ParameterizedTestParameters(show, a_json_string_steers_nothing_and_says_the_same)
+{
+    static struct safe_case cases[] = {
+        {"plain", "\"plain\""},
+        {"\x1b[2J\"\n", "\"\\u001b[2J\\\"\\n\""},
+        {"a\xe2\x80\xae"
+         "gpj",
+         "\"a\\u202egpj\""},
+        {"\xe2\x80\x8b\xe2\x81\xa6\xef\xbb\xbf", "\"\\u200b\\u2066\\ufeff\""},
+        {"caf\xc3\xa9 \xf0\x9f\x90\x9f", "\"caf\xc3\xa9 \xf0\x9f\x90\x9f\""},
+        {"\xff", "\"\xef\xbf\xbd\""},
+    };
+    return cr_make_param_array(struct safe_case, cases, sizeof(cases) / sizeof(cases[0]));
+}
+ParameterizedTest(struct safe_case *c, show, a_json_string_steers_nothing_and_says_the_same)
+{
+    struct text out;
+    text_init(&out, 0);
+    show_add_json_safe(&out, c->from);
     cr_assert_str_eq(text_str(&out), c->want);
     text_done(&out);
 }
