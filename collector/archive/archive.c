@@ -88,7 +88,7 @@ static void tell(struct archive *a, uint64_t mono_ms)
     metric_set(metric_of(&files), (double)now->files);
     metric_set(metric_of(&bytes), (double)now->bytes);
     if (now->recovered > a->told.recovered)
-        log_info("archive files of before the start are closed", "dir=%s files=%llu",
+        log_info("archive files that were left behind are closed", "dir=%s files=%llu",
                  writer_dir(a->writer), (unsigned long long)(now->recovered - a->told.recovered));
     if (now->errors > a->told.errors && log_limiter_allow(&a->limiter, 1, mono_ms, &suppressed))
         log_warn("the archive cannot be written: records are counted, but not kept",

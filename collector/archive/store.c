@@ -223,9 +223,10 @@ static enum status recover_one(struct store *store, const struct found *f)
     }
     uint64_t len = whole_len(fd, f->bytes);
     (void)snprintf(name, sizeof(name), "%.*s", (int)(strlen(f->name) - strlen(".part")), f->name);
-    bool done = len == 0 ? unlinkat(store->dir_fd, f->name, 0) == 0
-                         : (len == f->bytes || ftruncate(fd, (off_t)len) == 0) &&
-                               renameat(store->dir_fd, f->name, store->dir_fd, name) == 0;
+    bool done = len == 0
+                    ? unlinkat(store->dir_fd, f->name, 0) == 0
+                    : (len == f->bytes || ftruncate(fd, (off_t)len) == 0) && fdatasync(fd) == 0 &&
+                          renameat(store->dir_fd, f->name, store->dir_fd, name) == 0;
     enum status status = done ? STATUS_OK : fail(store);
     store->recovered += done && len > 0;
     close(fd);
@@ -310,6 +311,8 @@ enum status store_begin(struct store *store, uint64_t wall_ms)
         (void)store_open(store, wall_ms);
         if (store->dir_fd < 0)
             return STATUS_IO;
+    } else if (store->left_behind) {
+        store->left_behind = recover(store) != STATUS_OK;
     }
     int fd = create(store, wall_ms);
     if (fd < 0) {
@@ -320,6 +323,7 @@ enum status store_begin(struct store *store, uint64_t wall_ms)
     (void)flock(fd, LOCK_EX | LOCK_NB); /* nobody else has it: it is new */
     store->file_fd = fd;
     store->file_bytes = 0;
+    store->is_torn = false;
     store->begun_ms = wall_ms;
     return STATUS_OK;
 }
@@ -328,6 +332,8 @@ enum status store_write(struct store *store, const uint8_t *bytes, size_t len, u
 {
     size_t done = 0;
     assert(store_is_writing(store));
+    if (store->is_torn)
+        return STATUS_IO;
     if (store->bytes + store->file_bytes + len > store->limits.max_size_bytes) {
         enum status status = store_tidy(store, wall_ms, len);
         if (store->bytes + store->file_bytes + len > store->limits.max_size_bytes)
@@ -344,12 +350,27 @@ enum status store_write(struct store *store, const uint8_t *bytes, size_t len, u
         if (n == 0)
             errno = EIO;
         enum status status = fail(store);
-        if (ftruncate(store->file_fd, (off_t)store->file_bytes) == 0)
-            (void)lseek(store->file_fd, (off_t)store->file_bytes, SEEK_SET);
+        store->is_torn = ftruncate(store->file_fd, (off_t)store->file_bytes) != 0 ||
+                         lseek(store->file_fd, (off_t)store->file_bytes, SEEK_SET) < 0;
         return status;
     }
     store->file_bytes += len;
     return STATUS_OK;
+}
+
+/* Whole messages and nothing else, on the disk. */
+static bool make_whole(const struct store *store)
+{
+    struct stat info;
+    if (fstat(store->file_fd, &info) != 0)
+        return false;
+    if ((uint64_t)info.st_size < store->file_bytes) { /* somebody cut it */
+        errno = EIO;
+        return false;
+    }
+    return ((uint64_t)info.st_size == store->file_bytes ||
+            ftruncate(store->file_fd, (off_t)store->file_bytes) == 0) &&
+           fdatasync(store->file_fd) == 0;
 }
 
 enum status store_end(struct store *store)
@@ -360,14 +381,14 @@ enum status store_end(struct store *store)
     if (store->file_bytes == 0) {
         if (unlinkat(store->dir_fd, part, 0) != 0)
             status = fail(store);
+    } else if (!make_whole(store) ||
+               renameat(store->dir_fd, part, store->dir_fd, store->name) != 0) {
+        status = fail(store);
     } else {
-        if (fdatasync(store->file_fd) != 0)
-            status = fail(store);
-        if (renameat(store->dir_fd, part, store->dir_fd, store->name) != 0)
-            status = fail(store);
-        else
-            store->files++, store->bytes += store->file_bytes;
+        store->files++;
+        store->bytes += store->file_bytes;
     }
+    store->left_behind = store->left_behind || status != STATUS_OK;
     close(store->file_fd); /* and with it the lock */
     store->file_fd = -1;
     store->file_bytes = 0;

@@ -13,8 +13,10 @@
  *   weir-20260102T030405.678Z-<collector>.ipfix        whole
  *   weir-20260102T030405.678Z-<collector>.ipfix.part   being written, locked by its writer
  * Names sort by the time at which files begin. Nothing whose name does not match is ever touched,
- * and of what matches only regular files. Each message is written at once, so a file that was left
- * behind is whole up to its last message, and is closed there by the next start.
+ * and of what matches only regular files. A file gets its name when all of it is on the disk and
+ * nothing but whole messages is in it. Each message is written at once, so one that was left
+ * behind, by a crash or a disk that failed, is whole up to its last message, and is closed there by
+ * the next start, or before the next file begins.
  *
  *   store_init() → store_set() → (store_begin() → store_write() … → store_end()) … → store_done()
  */
@@ -30,6 +32,8 @@ struct store {
     char name[NAME_MAX + 1]; /* of the file, without .part */
     uint64_t file_bytes;     /* of it, whole messages */
     uint64_t begun_ms;       /* Unix time */
+    bool is_torn;            /* part of a message stands behind file_bytes, and cannot be cut off */
+    bool left_behind;        /* a file of before could not be made whole */
     uint64_t files, bytes;   /* of those that are whole, when they were last looked at */
     uint64_t deleted;        /* for age or size, since the start */
     uint64_t recovered;      /* files that were left behind */
@@ -46,9 +50,10 @@ void store_done(struct store *store);
 enum status store_open(struct store *store, uint64_t wall_ms);
 /* A new file; opens the folder where that is not open, or is not there any more. */
 enum status store_begin(struct store *store, uint64_t wall_ms);
-/* One message. On failure the file is what it was before. */
+/* One message. On failure the file is what it was before, or takes no more. */
 enum status store_write(struct store *store, const uint8_t *bytes, size_t len, uint64_t wall_ms);
-/* Gives the file its name; one without messages goes. The file is closed in any case. */
+/* Gives the file its name; one without messages goes. What cannot be made whole, or is not known to
+ * be on the disk, keeps its temporary name. The file is closed in any case. */
 enum status store_end(struct store *store);
 bool store_is_writing(const struct store *store);
 /* The file still is where its name says. */

@@ -12,8 +12,43 @@ static const uint64_t start_ms = UINT64_C(1767323045678); /* 2026-01-02T03:04:05
 /* An IPFIX message of 16 octets, nothing in it. */
 static const uint8_t message[16] = {0, 10, 0, 16};
 
+/* A disk that fails, put between the store and the kernel by the linker. */
+static struct {
+    bool writing, cutting, syncing;
+} fails;
+ssize_t __real_write(int fd, const void *bytes, size_t len);
+ssize_t __wrap_write(int fd, const void *bytes, size_t len);
+int __real_ftruncate(int fd, off_t len);
+int __wrap_ftruncate(int fd, off_t len);
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
+
+/* Half of what is given, and then nothing. */
+ssize_t __wrap_write(int fd, const void *bytes, size_t len)
+{
+    if (!fails.writing)
+        return __real_write(fd, bytes, len);
+    if (len == sizeof(message))
+        return __real_write(fd, bytes, len / 2);
+    errno = ENOSPC;
+    return -1;
+}
+
+int __wrap_ftruncate(int fd, off_t len)
+{
+    errno = EIO;
+    return fails.cutting ? -1 : __real_ftruncate(fd, len);
+}
+
+int __wrap_fdatasync(int fd)
+{
+    errno = EIO;
+    return fails.syncing ? -1 : __real_fdatasync(fd);
+}
+
 static void set_up(void)
 {
+    memset(&fails, 0, sizeof(fails));
     folder_make(&folder);
     limits = (struct store_limits){.max_size_bytes = 1000, .max_age_ms = 1000000};
     strcpy(limits.dir, folder.path);
@@ -189,6 +224,70 @@ Test(store, a_file_that_somebody_writes_is_left_alone)
     folder_list(&folder);
     cr_assert_str_eq(folder.names[0], "weir-20260102T030405.678Z-c1.ipfix.part");
     close(fd);
+}
+
+/* The next file closes the one of before, at its last whole message. */
+static void assert_recovered(uint64_t bytes)
+{
+    memset(&fails, 0, sizeof(fails));
+    write_file(start_ms + 1000, 1);
+    folder_list(&folder);
+    cr_assert_eq(folder.count, 2u);
+    cr_assert_str_eq(folder.names[0], "weir-20260102T030405.678Z-c1.ipfix");
+    cr_assert_str_eq(folder.names[1], "weir-20260102T030406.678Z-c1.ipfix");
+    cr_assert_eq(folder.bytes, bytes + sizeof(message));
+    cr_assert_eq(store.recovered, 1u);
+}
+
+Test(store, half_a_message_is_cut_off_before_a_file_gets_its_name)
+{
+    cr_assert_eq(store_begin(&store, start_ms), STATUS_OK);
+    cr_assert_eq(store_write(&store, message, sizeof(message), start_ms), STATUS_OK);
+    fails.writing = fails.cutting = true;
+    cr_assert_eq(store_write(&store, message, sizeof(message), start_ms), STATUS_IO);
+    cr_assert_eq(store.error, ENOSPC);
+    fails.writing = fails.cutting = false;
+    cr_assert_eq(store_write(&store, message, sizeof(message), start_ms), STATUS_IO,
+                 "what would stand behind half a message could not be read");
+    cr_assert_eq(store_end(&store), STATUS_OK);
+    folder_list(&folder);
+    cr_assert_eq(folder.count, 1u);
+    cr_assert_str_eq(folder.names[0], "weir-20260102T030405.678Z-c1.ipfix");
+    cr_assert_eq(folder.bytes, sizeof(message));
+}
+
+Test(store, half_a_message_that_cannot_be_cut_off_never_gets_a_final_name)
+{
+    cr_assert_eq(store_begin(&store, start_ms), STATUS_OK);
+    cr_assert_eq(store_write(&store, message, sizeof(message), start_ms), STATUS_OK);
+    fails.writing = fails.cutting = true;
+    cr_assert_eq(store_write(&store, message, sizeof(message), start_ms), STATUS_IO);
+    cr_assert_eq(store_end(&store), STATUS_IO);
+    folder_list(&folder);
+    cr_assert_eq(folder.count, 1u);
+    cr_assert_str_eq(folder.names[0], "weir-20260102T030405.678Z-c1.ipfix.part");
+    assert_recovered(sizeof(message));
+}
+
+Test(store, what_is_not_known_to_be_on_the_disk_keeps_its_temporary_name)
+{
+    cr_assert_eq(store_begin(&store, start_ms), STATUS_OK);
+    cr_assert_eq(store_write(&store, message, sizeof(message), start_ms), STATUS_OK);
+    fails.syncing = true;
+    cr_assert_eq(store_end(&store), STATUS_IO);
+    folder_list(&folder);
+    cr_assert_str_eq(folder.names[0], "weir-20260102T030405.678Z-c1.ipfix.part");
+    assert_recovered(sizeof(message));
+}
+
+Test(store, a_file_that_somebody_cut_is_closed_at_its_last_whole_message)
+{
+    cr_assert_eq(store_begin(&store, start_ms), STATUS_OK);
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(store_write(&store, message, sizeof(message), start_ms), STATUS_OK);
+    cr_assert_eq(truncate(folder_file(&folder, "weir-20260102T030405.678Z-c1.ipfix.part"), 40), 0);
+    cr_assert_eq(store_end(&store), STATUS_IO);
+    assert_recovered(2 * sizeof(message));
 }
 
 Test(store, a_folder_that_is_missing_is_made_and_one_that_went_is_noticed)
