@@ -67,6 +67,14 @@ static void read_records(struct decode_context *context, const struct decode_tem
     }
 }
 
+bool data_is_padding(const struct wire_reader *left)
+{
+    for (size_t i = 0; i < left->left; i++)
+        if (left->pos[i] != 0)
+            return false;
+    return true;
+}
+
 void data_read_set(struct decode_context *context, struct wire_reader *set, uint16_t id)
 {
     struct decode_template *t = template_find(context->domain, id);
@@ -84,7 +92,7 @@ void data_read_set(struct decode_context *context, struct wire_reader *set, uint
         context->undecoded = true;
         state_refuse(context, DECODE_RECORD);
     }
-    if (set->left > 0 && !restore_is_padding(set))
+    if (set->left > 0 && !data_is_padding(set))
         t->misfits = true;
 }
 

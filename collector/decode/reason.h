@@ -9,17 +9,17 @@
     X(OK, "ok")                                                                                    \
     X(EMPTY, "too short to hold a version")                                                        \
     X(VERSION, "first octets name no format we know")                                              \
-    X(HEADER, "shorter than its header")                                                           \
+    X(HEADER, "shorter than its header, or the header names no agent that we can read")            \
     X(COUNT, "header announces more records than the datagram holds")                              \
-    X(LENGTH, "header announces another length than the datagram has")                             \
+    X(LENGTH, "header announces more octets than the datagram holds, or fewer than itself")        \
     X(SET_LENGTH, "a set's length is impossible")                                                  \
     X(SET_ID, "a set id that the format reserves")                                                 \
-    X(NO_TEMPLATE, "data set before its template")                                                 \
+    X(NO_TEMPLATE, "data set before its template, or one that the template does not fit")          \
     X(TEMPLATE, "a template breaks the format's rules")                                            \
     X(TEMPLATE_FIELDS, "a template has more fields than the limit")                                \
-    X(RECORD, "a record runs past the end of its set")                                             \
+    X(RECORD, "a record runs past the end of its set or sample")                                   \
     X(SAMPLE, "a sample breaks the format's rules")                                                \
-    X(SAMPLE_KIND, "a sample of a kind that carries no flow")                                      \
+    X(SAMPLE_KIND, "a sample of a kind that we do not know")                                       \
     X(PACKET, "a sampled header is no packet that we can read")                                    \
     X(EXPORTERS, "more exporters at once than the limit, and the others are known better")         \
     X(NO_MEMORY, "out of memory")

@@ -194,9 +194,8 @@ static __attribute__((noinline)) void finish_time(const struct decode_context *c
                                                                   : extra->duration_us / 1000));
 }
 
-static void finish_icmp(const struct decode_plan *plan, struct plan_record *record)
+static void finish_icmp(struct plan_record *record)
 {
-    (void)plan;
     const struct plan_extra *extra = &record->extra;
     bool split = (extra->icmp_type | extra->icmp_code) != 0;
     record->flow.icmp_type = (uint8_t)(split ? extra->icmp_type : extra->icmp >> 8);
@@ -302,7 +301,7 @@ static __attribute__((noinline)) void finish_rest(struct decode_context *context
                                                   struct plan_record *record)
 {
     if (plan->need & NEED_ICMP)
-        finish_icmp(plan, record);
+        finish_icmp(record);
     if (plan->need & NEED_FRAGMENT)
         finish_fragment(record);
     if (plan->need & NEED_SECTION)

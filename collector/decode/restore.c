@@ -3,6 +3,7 @@
 #include "collector/decode/format.h"
 #include "collector/decode/held.h"
 #include "collector/decode/sampling.h"
+#include "collector/decode/template.h"
 
 #include <stdlib.h>
 
@@ -131,14 +132,6 @@ void restore_judge_header(struct decode_context *context, uint32_t sequence)
     seen->came_ms = context->now_ms;
 }
 
-bool restore_is_padding(const struct wire_reader *left)
-{
-    for (size_t i = 0; i < left->left; i++)
-        if (left->pos[i] != 0)
-            return false;
-    return true;
-}
-
 /* --- data --- */
 
 static bool fits(const struct decode_plan *plan, struct wire_reader set)
@@ -148,11 +141,11 @@ static bool fits(const struct decode_plan *plan, struct wire_reader set)
         return false;
     if (plan->segment_count == 1) {
         wire_skip(&set, set.left - set.left % plan->len_min);
-        return restore_is_padding(&set);
+        return data_is_padding(&set);
     }
     while (plan_next(plan, &set, &scratch))
         ;
-    return !set.failed && restore_is_padding(&set);
+    return !set.failed && data_is_padding(&set);
 }
 
 bool restore_judge_data(struct decode_context *context, struct decode_template *t,

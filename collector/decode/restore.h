@@ -16,8 +16,5 @@ void restore_judge_header(struct decode_context *context, uint32_t sequence);
 /* A set of data for a template on trial. False: it does not fit, and the template is gone. */
 bool restore_judge_data(struct decode_context *context, struct decode_template *t,
                         const struct wire_reader *set);
-/* Whether what is left of a set behind its last record is what exporters fill up with: zeros, to a
- * multiple of four octets or of more. */
-bool restore_is_padding(const struct wire_reader *left);
 
 #endif

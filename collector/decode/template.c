@@ -7,11 +7,13 @@
 #include <string.h>
 
 /*
- * A template's definition:
- *   NetFlow 9   id, field count | fields                    options: id, scope octets, option
- * octets IPFIX       id, field count | fields                    options: id, field count, scope
- * count A field is element and length, 2 octets each; in IPFIX, with the first bit of the element
- * set, 4 more octets of enterprise number follow (RFC 7011, 3.2).
+ * A template's definition, and one of options:
+ *
+ *   NetFlow 9   id, field count | fields      id, scope octets, option octets | fields
+ *   IPFIX       id, field count | fields      id, field count, scope count | fields
+ *
+ * A field is element and length, 2 octets each; in IPFIX, with the first bit of the element set, 4
+ * more octets of enterprise number follow (RFC 7011, 3.2).
  */
 enum {
     FIELDS_CEILING = 4096, /* whatever the configuration says */

@@ -10,6 +10,9 @@ void template_read_set(struct decode_context *context, struct wire_reader *set, 
 
 /* A set of records whose template is `id`. */
 void data_read_set(struct decode_context *context, struct wire_reader *set, uint16_t id);
+/* Whether what is left of a set behind its last record is what exporters fill up with: zeros, to a
+ * multiple of four octets or of more. */
+bool data_is_padding(const struct wire_reader *left);
 
 /* Every set to the end of the message. */
 void set_read_all(struct decode_context *context, struct wire_reader *message);
