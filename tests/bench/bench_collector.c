@@ -10,7 +10,7 @@
  *   with recall      the same, and remembered, with what the thread of recall does of it
  * CPU time of the receiving thread alone. Rows that a flush gives are looked at and not encoded nor
  * sent.
- * bench_collector [HOSTS [FORMAT]]
+ * bench_collector [HOSTS [FORMAT [WHAT]]]
  */
 #include "collector/decode/decode.h"
 #include "collector/in_udp.h"
@@ -260,11 +260,16 @@ static void from_socket(const struct model *model, const char *format,
     in_udp_buffers_free(buffers);
 }
 
+static bool wants(int argc, char **argv, int at, const char *name)
+{
+    return argc <= at || strcmp(argv[at], name) == 0;
+}
+
 int main(int argc, char **argv)
 {
     static const enum flow_format formats[] = {FORMAT_NETFLOW5, FORMAT_NETFLOW9, FORMAT_IPFIX,
                                                FORMAT_SFLOW5};
-    uint32_t hosts = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 10000;
+    uint32_t hosts = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 100000;
     struct config_errors errors;
     struct config *config = NULL;
     struct model *model = NULL;
@@ -280,15 +285,20 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
         struct export_datagrams d;
         const char *name = flow_format_name(formats[i]);
-        if (argc > 2 && strcmp(argv[2], name) != 0)
+        if (!wants(argc, argv, 2, name))
             continue;
         export_datagrams_make(&d, formats[i], DATAGRAMS, hosts > 0 ? hosts : 1);
         printf("%-9s %-16s %8.1f\n", name, "a datagram", (double)d.records / (double)d.count);
-        from_memory(model, name, &d, false);
-        from_memory(model, name, &d, true);
-        from_socket(model, name, &d, false, false);
-        from_socket(model, name, &d, true, false);
-        from_socket(model, name, &d, true, true);
+        if (wants(argc, argv, 3, "decode"))
+            from_memory(model, name, &d, false);
+        if (wants(argc, argv, 3, "decode + tally"))
+            from_memory(model, name, &d, true);
+        if (wants(argc, argv, 3, "receive"))
+            from_socket(model, name, &d, false, false);
+        if (wants(argc, argv, 3, "receive → tally"))
+            from_socket(model, name, &d, true, false);
+        if (wants(argc, argv, 3, "with recall"))
+            from_socket(model, name, &d, true, true);
         export_datagrams_done(&d);
     }
     model_free(model);
