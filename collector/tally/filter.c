@@ -22,7 +22,7 @@ struct filter_dim {
 /* One dimension of a key, made ready: where its value lies in a record, and how it is cut. */
 struct filter_part {
     uint8_t dimension; /* enum dimension */
-    uint8_t width;     /* octets of a number's value in a key */
+    uint8_t width;     /* octets of a number's value in a key; 0: it is an address or has a name */
     uint8_t size;      /* of the record's member */
     uint16_t from;     /* its place in struct flow_record */
     uint32_t has;
@@ -33,6 +33,7 @@ struct filter_part {
 struct filter {
     const struct model *model;
     const struct count_spec *spec;
+    uint32_t has; /* what a record must have for its key */
     size_t part_count;
     struct filter_part parts[DIM_LAST];
     size_t dim_count;
@@ -107,7 +108,9 @@ static struct filter_part part_of(const struct count_dim *dim, uint8_t ipv6_host
     struct ip_addr ones = {.family = ADDR_IPV4}, cut;
 
     part.dimension = dim->dimension;
-    part.width = (uint8_t)dimension_width((enum dimension)dim->dimension);
+    part.width = dim->dimension == DIM_DST_NETWORK
+                     ? 0 /* put by its name */
+                     : (uint8_t)dimension_width((enum dimension)dim->dimension);
     if (dim->dimension != DIM_DST_ADDR && dim->dimension != DIM_SRC_ADDR)
         return part;
     memset(ones.octets, 0xff, 4);
@@ -128,8 +131,11 @@ struct filter *filter_new(const struct model *model, const struct model_count *c
         return NULL;
     filter->model = model;
     filter->spec = &count->spec;
-    for (size_t i = 0; i < count->spec.key_count; i++)
-        filter->parts[filter->part_count++] = part_of(&count->spec.key[i], ipv6_host_len);
+    for (size_t i = 0; i < count->spec.key_count; i++) {
+        filter->parts[i] = part_of(&count->spec.key[i], ipv6_host_len);
+        filter->has |= filter->parts[i].has;
+    }
+    filter->part_count = count->spec.key_count;
     for (size_t i = 0; i < count->spec.filter_count; i++) {
         if (!fill_dim(&filter->dims[filter->dim_count++], &count->spec.filter[i])) {
             filter_free(filter);
@@ -226,13 +232,11 @@ bool filter_passes(const struct filter *filter, const struct filter_record *reco
     return true;
 }
 
-/* Gives the octets that were put; 0: the record has no such address. */
+/* Gives the octets that were put; 0: it is no address. */
 static inline size_t put_address(const struct filter_part *part, const struct flow_record *flow,
                                  uint8_t *to)
 {
     const struct ip_addr *addr = (const struct ip_addr *)((const uint8_t *)flow + part->from);
-    if (!(flow->has & part->has))
-        return 0;
     if (addr->family == ADDR_IPV4) {
         uint32_t four;
         memcpy(&four, addr->octets, sizeof(four));
@@ -252,9 +256,7 @@ static inline size_t put_address(const struct filter_part *part, const struct fl
 
 static size_t put_network(const struct filter *filter, const struct flow_record *flow, uint8_t *to)
 {
-    int32_t label = flow->has & FLOW_DST_ADDR
-                        ? lpm_lookup(filter->model->networks.label, &flow->dst_addr)
-                        : LPM_NONE;
+    int32_t label = lpm_lookup(filter->model->networks.label, &flow->dst_addr);
     if (label == LPM_NONE)
         return 0;
     wire_put_uint_at(to, 8, filter->model->networks.ids[label]);
@@ -267,13 +269,24 @@ static size_t put_exporter(const struct ip_addr *exporter, uint8_t *to)
     return addr_len(exporter);
 }
 
-static inline size_t put_number(const struct filter_part *part, const struct flow_record *flow,
-                                uint8_t *to)
+static inline size_t put_part(const struct filter *filter, const struct filter_part *part,
+                              const struct filter_record *record, uint8_t *to)
 {
-    if (!(flow->has & part->has))
-        return 0;
-    wire_put_uint_at(to, part->width, load_member(part, flow));
-    return part->width;
+    switch (part->width) {
+    case 0:
+        break;
+    case 1:
+        *to = (uint8_t)load_member(part, record->flow);
+        return 1;
+    default:
+        wire_put_uint_at(to, part->width, load_member(part, record->flow));
+        return part->width;
+    }
+    if (part->dimension == DIM_DST_ADDR || part->dimension == DIM_SRC_ADDR)
+        return put_address(part, record->flow, to);
+    if (part->dimension == DIM_EXPORTER)
+        return put_exporter(record->exporter, to);
+    return put_network(filter, record->flow, to);
 }
 
 bool filter_key(const struct filter *filter, const struct filter_record *record,
@@ -281,16 +294,10 @@ bool filter_key(const struct filter *filter, const struct filter_record *record,
 {
     const struct filter_part *end = filter->parts + filter->part_count;
     uint8_t *at = ret_key->bytes;
+    if ((record->flow->has & filter->has) != filter->has)
+        return false;
     for (const struct filter_part *part = filter->parts; part < end; part++) {
-        size_t len;
-        if (part->dimension == DIM_DST_ADDR || part->dimension == DIM_SRC_ADDR)
-            len = put_address(part, record->flow, at + 2);
-        else if (part->dimension == DIM_DST_NETWORK)
-            len = put_network(filter, record->flow, at + 2);
-        else if (part->dimension == DIM_EXPORTER)
-            len = put_exporter(record->exporter, at + 2);
-        else
-            len = put_number(part, record->flow, at + 2);
+        size_t len = put_part(filter, part, record, at + 2);
         if (len == 0)
             return false;
         at[0] = part->dimension;

@@ -2,6 +2,7 @@
 
 #include "common/base/text.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ static void count_done(struct row_count *count)
 {
     free(count->rows);
     free(count->sizes);
+    free(count->more);
 }
 
 /* Identities are as long as the longest key that the counts can make. */
@@ -90,21 +92,31 @@ void rows_done(struct rows *rows)
     rows->seen = NULL;
 }
 
-/* A quarter of a doubling a bucket, from 2^-40 of the urgent volume on. */
-uint8_t rows_bucket(double score)
+/* Quarters of a doubling, from that power of two on. */
+static inline int64_t quarters(double value, int first)
 {
     uint64_t bits;
-    memcpy(&bits, &score, sizeof(bits));
-    int64_t quarter = (int64_t)(bits >> 50) - (int64_t)((1023 - 40) * 4);
+    memcpy(&bits, &value, sizeof(bits));
+    return (int64_t)(bits >> 50) - (int64_t)((1023 + first) * 4);
+}
+
+/* From 2^-40 of the urgent volume on. */
+uint8_t rows_bucket(double score)
+{
+    int64_t quarter = quarters(score, -40);
     return (uint8_t)(quarter < 0 ? 0 : quarter > BUCKETS - 1 ? BUCKETS - 1 : quarter);
+}
+
+/* Of a volume below 2^63. */
+static inline uint8_t size_bucket(double volume)
+{
+    int64_t quarter = quarters(volume, 0);
+    return (uint8_t)(quarter < 0 ? 0 : quarter);
 }
 
 uint8_t rows_size_bucket(uint64_t volume)
 {
-    uint64_t bits;
-    memcpy(&bits, &(double){(double)volume}, sizeof(bits));
-    int64_t quarter = (int64_t)(bits >> 50) - (int64_t)(1023 * 4);
-    return (uint8_t)(quarter < 0 ? 0 : quarter > BUCKETS - 1 ? BUCKETS - 1 : quarter);
+    return volume > INT64_MAX ? BUCKETS - 1 : size_bucket((double)volume);
 }
 
 uint64_t rows_size_most(uint8_t bucket)
@@ -125,14 +137,16 @@ struct row_of rows_of(const struct row *row)
     return of;
 }
 
+static inline double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
 static double score_of(const struct row_count *count, uint64_t bytes, uint64_t packets,
                        uint64_t flows)
 {
-    double score = (double)bytes * count->per_byte;
-    double by_packets = (double)packets * count->per_packet;
-    double by_flows = (double)flows * count->per_flow;
-    score = by_packets > score ? by_packets : score;
-    return by_flows > score ? by_flows : score;
+    return larger(larger((double)bytes * count->per_byte, (double)packets * count->per_packet),
+                  (double)flows * count->per_flow);
 }
 
 double rows_score(const struct rows *rows, const struct row *row)
@@ -159,51 +173,88 @@ static uint64_t next_chance(struct rows *rows)
     return rows->chance = x;
 }
 
-static void resize(struct rows *rows, struct row_count *count, struct row *row, uint8_t bucket,
-                   uint8_t bytes_bucket, uint8_t packets_bucket)
+static void resize(struct rows *rows, struct row_count *count, struct row *row, uint32_t size)
 {
-    rows->histogram[row->bucket]--;
-    rows->histogram[bucket]++;
-    row->bucket = bucket;
-    row->bytes_bucket = bytes_bucket;
-    row->packets_bucket = packets_bucket;
-    count->sizes[row->position] = (struct row_size){.bucket = bucket,
-                                                    .bytes_bucket = bytes_bucket,
-                                                    .packets_bucket = packets_bucket,
-                                                    .other = row->other};
+    uint32_t differ = row->size ^ size;
+    if (differ >> 16 != 0) {
+        rows->by_score[row->size >> 16]--;
+        rows->by_score[size >> 16]++;
+    }
+    if ((differ >> 8 & 0xff) != 0) {
+        rows->by_bytes[row->size >> 8 & 0xff]--;
+        rows->by_bytes[size >> 8 & 0xff]++;
+    }
+    if ((differ & 0xff) != 0) {
+        rows->by_packets[row->size & 0xff]--;
+        rows->by_packets[size & 0xff]++;
+    }
+    row->size = size & (ROW_OTHER - 1);
+    count->sizes[row->position] ^= differ;
 }
 
 /* After its sums have changed: where the row stands by size, and whether it cannot wait. */
-static void rank(struct rows *rows, struct row_count *count, struct row *row)
+static inline void rank(struct rows *rows, struct row_count *count, struct row *row)
 {
-    double score = score_of(count, row->bytes, row->packets, row->flows);
-    uint8_t bucket = rows_bucket(score), bytes_bucket = rows_size_bucket(row->bytes);
-    uint8_t packets_bucket = rows_size_bucket(row->packets);
-    if (bucket != row->bucket || bytes_bucket != row->bytes_bucket ||
-        packets_bucket != row->packets_bucket)
-        resize(rows, count, row, bucket, bytes_bucket, packets_bucket);
-    if (!row->is_urgent && score > rows->urgent_score && rows->urgent_count < URGENT_MAX) {
+    double score;
+    uint32_t size;
+    if (__builtin_expect((row->bytes | row->packets | row->flows) > INT64_MAX, false)) {
+        score = score_of(count, row->bytes, row->packets, row->flows);
+        size = ROW_SIZE(rows_bucket(score), rows_size_bucket(row->bytes),
+                        rows_size_bucket(row->packets));
+    } else {
+        double bytes = (double)(int64_t)row->bytes, packets = (double)(int64_t)row->packets;
+        score = larger(larger(bytes * count->per_byte, packets * count->per_packet),
+                       (double)(int64_t)row->flows * count->per_flow);
+        size = ROW_SIZE(rows_bucket(score), size_bucket(bytes), size_bucket(packets));
+    }
+    if (size != row->size)
+        resize(rows, count, row, size);
+    if (row->is_urgent)
+        return;
+    if (score > rows->urgent_score && rows->urgent_count < URGENT_MAX) {
         row->is_urgent = true;
         rows->urgent[rows->urgent_count++] = row;
+        return;
     }
-    if (!row->is_urgent) {
-        rows->left_bytes = row->bytes > rows->left_bytes ? row->bytes : rows->left_bytes;
-        rows->left_packets = row->packets > rows->left_packets ? row->packets : rows->left_packets;
-    }
+    rows->left_bytes = row->bytes > rows->left_bytes ? row->bytes : rows->left_bytes;
+    rows->left_packets = row->packets > rows->left_packets ? row->packets : rows->left_packets;
 }
 
-static void fill(struct row *row, const struct volume *volume)
+/* What rows lack mostly is sought where it is asked for. */
+static struct row_more *more_of(struct row_count *count, struct row *row)
+{
+    struct row_more *more = &count->more[row->position];
+    if (!row->has_more)
+        *more = (struct row_more){0};
+    row->has_more = true;
+    return more;
+}
+
+static float finite_sum(float a, double b)
+{
+    double sum = (double)a + b;
+    return sum < FLT_MAX ? (float)sum : FLT_MAX;
+}
+
+static void fill_more(struct row_more *more, const struct volume *volume)
+{
+    more->weighted_ms =
+        finite_sum(more->weighted_ms, (double)volume->duration_ms * (double)volume->bytes);
+    if (volume->var_flows == 0)
+        return; /* all was seen */
+    more->var_bytes = finite_sum(more->var_bytes, volume->var_bytes);
+    more->var_packets = finite_sum(more->var_packets, volume->var_packets);
+    more->var_flows = finite_sum(more->var_flows, volume->var_flows);
+}
+
+static inline void fill(struct row_count *count, struct row *row, const struct volume *volume)
 {
     row->bytes = sat_add_u64(row->bytes, volume->bytes);
     row->packets = sat_add_u64(row->packets, volume->packets);
     row->flows = sat_add_u64(row->flows, volume->flows);
     row->samples += row->samples < UINT32_MAX;
-    row->weighted_ms += (double)volume->duration_ms * (double)volume->bytes;
-    if (volume->var_flows == 0)
-        return; /* all was seen */
-    row->var_bytes += volume->var_bytes;
-    row->var_packets += volume->var_packets;
-    row->var_flows += volume->var_flows;
+    if (volume->has_more)
+        fill_more(more_of(count, row), volume);
 }
 
 /* Room for one row more in a count's list. False: out of memory. */
@@ -213,13 +264,13 @@ static bool make_room(struct row_count *count)
         return true;
     uint32_t room = count->room == 0 ? 64 : count->room * 2;
     struct row **grown = realloc(count->rows, room * sizeof(struct row *));
-    if (grown == NULL)
+    count->rows = grown != NULL ? grown : count->rows;
+    uint32_t *sizes = realloc(count->sizes, room * sizeof(*sizes));
+    count->sizes = sizes != NULL ? sizes : count->sizes;
+    struct row_more *more = realloc(count->more, room * sizeof(*more));
+    count->more = more != NULL ? more : count->more;
+    if (grown == NULL || sizes == NULL || more == NULL)
         return false;
-    count->rows = grown;
-    struct row_size *sizes = realloc(count->sizes, room * sizeof(struct row_size));
-    if (sizes == NULL)
-        return false;
-    count->sizes = sizes;
     count->room = room;
     return true;
 }
@@ -228,11 +279,14 @@ static bool make_room(struct row_count *count)
 static void enlist(struct rows *rows, const struct identity *identity, struct row *row)
 {
     struct row_count *count = &rows->counts[identity->count];
+    bool is_other = identity->key.len == 0;
     row->position = count->row_count & ROW_POSITION_MAX;
-    count->sizes[count->row_count] = (struct row_size){.other = row->other};
+    count->sizes[count->row_count] = is_other ? ROW_OTHER : 0;
     count->rows[count->row_count++] = row;
-    count->others += row->other;
-    rows->histogram[row->bucket]++;
+    count->others += is_other;
+    rows->by_score[0]++;
+    rows->by_bytes[0]++;
+    rows->by_packets[0]++;
     rows->exporter_rows[identity->exporter]++;
 }
 
@@ -247,7 +301,6 @@ static struct row *insert(struct rows *rows, const struct identity *identity, ui
     if (row == NULL || !is_new)
         return row;
     row->first_ms = at_ms;
-    row->other = identity->key.len == 0;
     enlist(rows, identity, row);
     return row;
 }
@@ -259,40 +312,60 @@ static struct row *other_row(struct rows *rows, uint16_t count, uint16_t exporte
     return insert(rows, &identity, rows_hash(rows, &identity), at_ms);
 }
 
+static bool is_other(const struct row_count *count, const struct row *row)
+{
+    return (count->sizes[row->position] & ROW_OTHER) != 0;
+}
+
 void rows_remove(struct rows *rows, struct row *row)
 {
     struct row_of of = rows_of(row);
     struct row_count *count = &rows->counts[of.count];
+    count->others -= is_other(count, row);
     struct row *last = count->rows[--count->row_count];
     count->rows[row->position] = last;
     count->sizes[row->position] = count->sizes[count->row_count];
+    if (last->has_more)
+        count->more[row->position] = count->more[count->row_count];
     last->position = row->position;
-    count->others -= row->other;
-    rows->histogram[row->bucket]--;
+    rows->by_score[row->size >> 16]--;
+    rows->by_bytes[row->size >> 8 & 0xff]--;
+    rows->by_packets[row->size & 0xff]--;
     rows->exporter_rows[of.exporter]--;
     size_t len;
     (void)table_key(row, &len);
     table_remove_entry(rows_table(rows, len), row);
 }
 
-static void add_row(struct row *to, const struct row *from)
+const struct row_more *rows_more(const struct rows *rows, const struct row *row)
+{
+    return row->has_more ? &rows->counts[rows_of(row).count].more[row->position] : NULL;
+}
+
+/* more: what the row `from` has of it, or NULL. */
+static void add_row(struct row_count *count, struct row *to, const struct row *from,
+                    const struct row_more *more)
 {
     to->bytes = sat_add_u64(to->bytes, from->bytes);
     to->packets = sat_add_u64(to->packets, from->packets);
     to->flows = sat_add_u64(to->flows, from->flows);
     to->samples =
         from->samples > UINT32_MAX - to->samples ? UINT32_MAX : to->samples + from->samples;
-    to->var_bytes += from->var_bytes;
-    to->var_packets += from->var_packets;
-    to->var_flows += from->var_flows;
-    to->weighted_ms += from->weighted_ms;
     if ((int32_t)(from->first_ms - to->first_ms) < 0)
         to->first_ms = from->first_ms;
+    if (more == NULL)
+        return;
+    struct row_more *sum = more_of(count, to);
+    sum->var_bytes = finite_sum(sum->var_bytes, (double)more->var_bytes);
+    sum->var_packets = finite_sum(sum->var_packets, (double)more->var_packets);
+    sum->var_flows = finite_sum(sum->var_flows, (double)more->var_flows);
+    sum->weighted_ms = finite_sum(sum->weighted_ms, (double)more->weighted_ms);
 }
 
 static uint8_t standing(const struct row *row)
 {
-    return row->admitted > row->bucket ? row->admitted : row->bucket;
+    uint8_t bucket = (uint8_t)(row->size >> 16);
+    return row->admitted > bucket ? row->admitted : bucket;
 }
 
 static struct row *smallest_of_some(struct rows *rows, const struct row_count *count)
@@ -300,7 +373,7 @@ static struct row *smallest_of_some(struct rows *rows, const struct row_count *c
     struct row *smallest = NULL;
     for (int i = 0; i < CANDIDATES; i++) {
         struct row *row = count->rows[next_chance(rows) % count->row_count];
-        if (row->other || row->is_urgent)
+        if (is_other(count, row) || row->is_urgent)
             continue;
         if (smallest == NULL || standing(row) < standing(smallest))
             smallest = row;
@@ -329,32 +402,48 @@ static bool admit(struct rows *rows, const struct identity *identity, uint64_t h
     struct row *other = other_row(rows, identity->count, exporter, smallest->first_ms);
     if (other == NULL)
         return false;
-    add_row(other, smallest);
+    add_row(count, other, smallest, rows_more(rows, smallest));
     rank(rows, count, other);
     rows_remove(rows, smallest);
     rows->counters->replaced++;
     return true;
 }
 
-void rows_add(struct rows *rows, const struct identity *identity, uint64_t hash, struct row *guess,
-              const struct volume *volume, uint32_t at_ms)
+/* The row of a key that is not there: a new one, or that of what is not admitted. NULL: out of
+ * memory. */
+static struct row *row_for(struct rows *rows, const struct addition *a, const struct volume *volume)
 {
-    size_t len = identity_len(identity);
-    struct row *row = table_find_guessed(rows_table(rows, len), guess, hash, identity, len);
     uint8_t admitted = 0;
-    if (row == NULL && admit(rows, identity, hash, volume, &admitted)) {
-        row = insert(rows, identity, hash, at_ms);
-        if (row != NULL)
+    if (admit(rows, &a->identity, a->hash, volume, &admitted)) {
+        struct row *row = insert(rows, &a->identity, a->hash, a->at_ms);
+        if (row != NULL) {
             row->admitted = admitted;
+            return row;
+        }
     }
-    if (row == NULL) {
-        rows->counters->other++;
-        row = other_row(rows, identity->count, identity->exporter, at_ms);
+    rows->counters->other++;
+    return other_row(rows, a->identity.count, a->identity.exporter, a->at_ms);
+}
+
+void rows_add(struct rows *rows, struct addition *additions, size_t count,
+              const struct volume *volumes)
+{
+    struct addition *end = additions + count;
+    for (struct addition *a = additions; a < end; a++)
+        a->guess = table_prefetch_entry(rows_table(rows, identity_len(&a->identity)), a->hash);
+    for (const struct addition *a = additions; a < end; a++) {
+        const struct volume *volume = &volumes[a->volume];
+        size_t len = identity_len(&a->identity);
+        struct row *row =
+            table_find_guessed(rows_table(rows, len), a->guess, a->hash, &a->identity, len);
         if (row == NULL)
-            return;
+            row = row_for(rows, a, volume);
+        if (row == NULL)
+            continue;
+        struct row_count *its = &rows->counts[a->identity.count];
+        fill(its, row, volume);
+        rank(rows, its, row);
     }
-    fill(row, volume);
-    rank(rows, &rows->counts[identity->count], row);
 }
 
 void rows_remember(struct rows *rows, const struct row *row)
@@ -362,7 +451,7 @@ void rows_remember(struct rows *rows, const struct row *row)
     const struct row_count *count = &rows->counts[rows_of(row).count];
     size_t len;
     const void *identity = table_key(row, &len);
-    if (count->was_full && !row->other)
+    if (count->was_full && !is_other(count, row))
         (void)sketch_add(rows->seen, table_hash(rows->tables[ROWS_SHORT], identity, len),
                          score_amount(rows_score(rows, row)));
 }
@@ -393,8 +482,9 @@ static void move_row(struct rows *to, struct rows *from, const struct row *old, 
     struct row *row = insert(to, &identity, rows_hash(to, &identity), old->first_ms);
     if (row == NULL)
         return;
-    add_row(row, old);
-    rank(to, &to->counts[identity.count], row);
+    struct row_count *count = &to->counts[identity.count];
+    add_row(count, row, old, rows_more(from, old));
+    rank(to, count, row);
 }
 
 void rows_move(struct rows *to, struct rows *from, const uint16_t *map)

@@ -16,21 +16,27 @@
  */
 struct row {
     uint64_t bytes, packets, flows;
-    double var_bytes, var_packets, var_flows;
-    double weighted_ms; /* sum of duration × octets */
     uint32_t samples;
-    uint32_t first_ms;                                /* by a clock that may wrap */
-    uint32_t position : 30, is_urgent : 1, other : 1; /* position: in its count's list */
-    uint8_t bucket;                                   /* of its score: what the histogram counts */
-    uint8_t bytes_bucket, packets_bucket;
-    uint8_t admitted; /* the bucket of what was seen of its key before it came in; 0: not full */
+    uint32_t first_ms;                                   /* by a clock that may wrap */
+    uint32_t position : 30, is_urgent : 1, has_more : 1; /* position: in its count's list */
+    uint32_t size : 24;                                  /* by the buckets that ROW_SIZE says */
+    uint32_t admitted : 8; /* the bucket of what was seen of its key before it came in; 0: not full
+                            */
 };
-_Static_assert(sizeof(struct row) == 72, "a million rows are a million times that");
+_Static_assert(sizeof(struct row) == 40, "a million rows are a million times that");
 
-/* What a tick asks of each row, in an array by position, so that it need not touch the rows. */
-struct row_size {
-    uint8_t bucket, bytes_bucket, packets_bucket;
-    bool other;
+/* How large a row is: the bucket of its score, and those of its octets and packets. A tick asks it
+ * of each row, in an array by position, so that it need not touch the rows; there ROW_OTHER marks
+ * the row of what is not admitted, which sorts above all. */
+#define ROW_SIZE(score, bytes, packets)                                                            \
+    ((uint32_t)(score) << 16 | (uint32_t)(bytes) << 8 | (uint32_t)(packets))
+enum { ROW_OTHER = 1 << 24 };
+
+/* What most rows lack: of those that nothing sampled, and that lasted no longer than a tick. In an
+ * array by position, of which nothing is touched until it is asked for. Never infinite. */
+struct row_more {
+    float var_bytes, var_packets, var_flows;
+    float weighted_ms; /* sum of duration × octets */
 };
 
 /* The key of a row in the table: these octets as they are, up to the end of the flow's key, which
@@ -56,7 +62,8 @@ struct row_of rows_of(const struct row *row);
 
 struct row_count {
     struct row **rows;
-    struct row_size *sizes;
+    uint32_t *sizes;
+    struct row_more *more;
     uint32_t row_count, room, quota;
     uint32_t others; /* rows among them that are of what is not admitted: beyond the quota */
     bool was_full;   /* since the sketch was halved last */
@@ -67,6 +74,7 @@ struct row_count {
 /* Rows of short keys, as those of one IPv4 address are, lie apart from the others: they need less
  * room, and most are. */
 enum { ROWS_SHORT, ROWS_LONG, ROWS_TABLES, ROWS_KEY_SHORT = 16 };
+_Static_assert(ROWS_KEY_SHORT + TABLE_HEADER + sizeof(struct row) == 64, "one line of the cache");
 
 enum { BUCKETS = 256, URGENT_MAX = 4096, OTHERS_A_COUNT = DELTA_EXPORTERS_MAX };
 
@@ -80,7 +88,8 @@ struct rows {
     double urgent_score;
     struct row *urgent[URGENT_MAX];
     size_t urgent_count;
-    uint32_t histogram[BUCKETS];       /* rows by score, a quarter of a doubling each */
+    uint32_t by_score[BUCKETS]; /* rows by size, a quarter of a doubling each */
+    uint32_t by_bytes[BUCKETS], by_packets[BUCKETS];
     uint64_t left_bytes, left_packets; /* no row that is not urgent holds more */
     uint32_t *exporter_rows;           /* of the tally: how many stand for each */
     struct tally_counters *counters;
@@ -114,17 +123,23 @@ static inline size_t rows_total(const struct rows *rows)
 static inline void rows_prefetch(const struct row *row)
 {
     const uint8_t *at = (const uint8_t *)row;
-    __builtin_prefetch(at - ROWS_KEY_SHORT - 8);
-    __builtin_prefetch(at + 64 - ROWS_KEY_SHORT - 8);
+    __builtin_prefetch(at - ROWS_KEY_SHORT - TABLE_HEADER);
     __builtin_prefetch(at + sizeof(*row) - 1);
 }
 
 enum status rows_init(struct rows *rows, const struct rows_options *options);
 void rows_done(struct rows *rows);
 
-/* hash: rows_hash of the identity. guess: its row, most likely, or NULL. */
-void rows_add(struct rows *rows, const struct identity *identity, uint64_t hash, struct row *guess,
-              const struct volume *volume, uint32_t at_ms);
+/* An addition that waits with others, while its memory is fetched. */
+struct addition {
+    uint64_t hash;     /* rows_hash of the identity */
+    struct row *guess; /* rows_add's own */
+    uint32_t at_ms;
+    uint32_t volume; /* its place among the volumes: a record has one, and an addition a count */
+    struct identity identity;
+};
+void rows_add(struct rows *rows, struct addition *additions, size_t count,
+              const struct volume *volumes);
 void rows_remove(struct rows *rows, struct row *row);
 /* Before its row leaves: a key is remembered by what it had, so that where its count is full it is
  * let in again at once, and stays. */
@@ -137,5 +152,7 @@ uint8_t rows_bucket(double score);
 uint8_t rows_size_bucket(uint64_t volume);
 uint64_t rows_size_most(uint8_t bucket);
 double rows_score(const struct rows *rows, const struct row *row);
+/* NULL: the row has nothing of that. */
+const struct row_more *rows_more(const struct rows *rows, const struct row *row);
 
 #endif

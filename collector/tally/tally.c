@@ -172,13 +172,8 @@ static void hash_last(struct tally *tally)
 
 void tally_settle(struct tally *tally)
 {
-    struct rows *rows = &tally->rows;
-    struct addition *end = tally->batch + tally->batch_count;
     hash_last(tally);
-    for (struct addition *a = tally->batch; a < end; a++)
-        a->guess = table_prefetch_entry(rows_table(rows, identity_len(&a->identity)), a->hash);
-    for (const struct addition *a = tally->batch; a < end; a++)
-        rows_add(rows, &a->identity, a->hash, a->guess, &tally->volumes[a->volume], a->at_ms);
+    rows_add(&tally->rows, tally->batch, tally->batch_count, tally->volumes);
     tally->batch_count = tally->volume_count = 0;
 }
 

@@ -12,6 +12,17 @@ struct flushing {
     size_t given;
 };
 
+static void tell_more(struct delta_row *out, const struct row *row, const struct row_more *more)
+{
+    out->var_bytes = (double)more->var_bytes;
+    out->var_packets = (double)more->var_packets;
+    out->var_flows = (double)more->var_flows;
+    if (row->bytes > 0)
+        out->duration_ms = (uint32_t)((double)more->weighted_ms / (double)row->bytes + 0.5);
+    if (out->duration_ms <= TALLY_TICK_MS)
+        out->duration_ms = 0; /* it lasted no longer than it may have waited here */
+}
+
 static void give(struct flushing *flushing, struct row *row)
 {
     struct tally *tally = flushing->tally;
@@ -23,17 +34,13 @@ static void give(struct flushing *flushing, struct row *row)
         .packets = row->packets,
         .flows = row->flows,
         .samples = row->samples,
-        .var_bytes = row->var_bytes,
-        .var_packets = row->var_packets,
-        .var_flows = row->var_flows,
         .age_ticks = (flushing->at_ms - row->first_ms) / TALLY_AGE_MS,
     };
     size_t len;
     const uint8_t *identity = table_key(row, &len);
-    if (row->bytes > 0)
-        out.duration_ms = (uint32_t)(row->weighted_ms / (double)row->bytes + 0.5);
-    if (out.duration_ms <= TALLY_TICK_MS)
-        out.duration_ms = 0; /* it lasted no longer than it may have waited here */
+    const struct row_more *more = rows_more(&tally->rows, row);
+    if (more != NULL)
+        tell_more(&out, row, more);
     out.key.len = (uint8_t)(len - IDENTITY_HEAD);
     memcpy(out.key.bytes, identity + IDENTITY_HEAD, out.key.len);
     flushing->on_row(flushing->owner, key_slot(tally->options.model->counts[of.count].id, &out.key),
@@ -48,55 +55,49 @@ static uint8_t cut_at(const struct rows *rows, size_t max_rows, size_t *ret_of_l
 {
     size_t left = max_rows;
     for (int bucket = BUCKETS - 1; bucket > 0; bucket--) {
-        if (rows->histogram[bucket] >= left) {
+        if (rows->by_score[bucket] >= left) {
             *ret_of_last = left;
             return (uint8_t)bucket;
         }
-        left -= rows->histogram[bucket];
+        left -= rows->by_score[bucket];
     }
     *ret_of_last = left;
     return 0;
 }
 
-/* Which rows stay, by size: the most octets and packets that one of them holds are sought among
- * those of the last bucket only. */
-struct leftover {
-    uint8_t bytes_bucket, packets_bucket;
-    size_t of_last_bytes, of_last_packets; /* rows in these buckets */
-};
-
-static void note_left(struct leftover *left, struct row_size size)
+static uint8_t last_bucket(const uint32_t by_size[BUCKETS])
 {
-    if (size.bytes_bucket > left->bytes_bucket) {
-        left->bytes_bucket = size.bytes_bucket;
-        left->of_last_bytes = 0;
-    }
-    if (size.packets_bucket > left->packets_bucket) {
-        left->packets_bucket = size.packets_bucket;
-        left->of_last_packets = 0;
-    }
-    left->of_last_bytes += size.bytes_bucket == left->bytes_bucket;
-    left->of_last_packets += size.packets_bucket == left->packets_bucket;
+    int bucket = BUCKETS - 1;
+    while (bucket > 0 && by_size[bucket] == 0)
+        bucket--;
+    return (uint8_t)bucket;
 }
 
-/* Exact, or where too many rows would have to be looked at the end of their bucket. */
-static void tell_left(struct rows *rows, const struct leftover *left)
+/* The most octets and packets that a row which stays holds, sought among those of the last bucket
+ * only; exact, or where too many rows would have to be looked at the end of their bucket. */
+static void tell_left(struct rows *rows)
 {
     enum { LOOKS = 4096 };
-    bool looks_bytes = left->of_last_bytes <= LOOKS;
-    bool looks_packets = left->of_last_packets <= LOOKS;
-    rows->left_bytes = looks_bytes ? 0 : rows_size_most(left->bytes_bucket);
-    rows->left_packets = looks_packets ? 0 : rows_size_most(left->packets_bucket);
-    for (size_t c = 0; c < rows->count_count && (looks_bytes || looks_packets); c++) {
+    uint8_t bytes = last_bucket(rows->by_bytes), packets = last_bucket(rows->by_packets);
+    uint32_t of_bytes = rows->by_bytes[bytes], of_packets = rows->by_packets[packets];
+    rows->left_bytes = of_bytes <= LOOKS ? 0 : rows_size_most(bytes);
+    rows->left_packets = of_packets <= LOOKS ? 0 : rows_size_most(packets);
+    of_bytes = of_bytes <= LOOKS ? of_bytes : 0;
+    of_packets = of_packets <= LOOKS ? of_packets : 0;
+    for (size_t c = 0; c < rows->count_count; c++) {
         const struct row_count *count = &rows->counts[c];
-        for (uint32_t i = 0; i < count->row_count; i++) {
-            const struct row_size *size = &count->sizes[i];
-            if (looks_bytes && size->bytes_bucket == left->bytes_bucket &&
-                count->rows[i]->bytes > rows->left_bytes)
-                rows->left_bytes = count->rows[i]->bytes;
-            if (looks_packets && size->packets_bucket == left->packets_bucket &&
-                count->rows[i]->packets > rows->left_packets)
-                rows->left_packets = count->rows[i]->packets;
+        for (uint32_t i = 0; i < count->row_count && of_bytes + of_packets > 0; i++) {
+            bool looks_bytes = (count->sizes[i] >> 8 & 0xff) == bytes && of_bytes > 0;
+            bool looks_packets = (count->sizes[i] & 0xff) == packets && of_packets > 0;
+            if (!looks_bytes && !looks_packets)
+                continue;
+            const struct row *row = count->rows[i];
+            of_bytes -= looks_bytes;
+            of_packets -= looks_packets;
+            if (looks_bytes && row->bytes > rows->left_bytes)
+                rows->left_bytes = row->bytes;
+            if (looks_packets && row->packets > rows->left_packets)
+                rows->left_packets = row->packets;
         }
     }
 }
@@ -105,28 +106,25 @@ static void tell_left(struct rows *rows, const struct leftover *left)
 static void give_largest(struct flushing *flushing, size_t max_rows)
 {
     struct rows *rows = &flushing->tally->rows;
-    struct leftover left = {0};
     size_t of_last;
-    uint8_t cut = cut_at(rows, max_rows, &of_last);
+    const uint32_t cut = cut_at(rows, max_rows, &of_last);
+    const uint32_t least = ROW_SIZE(cut, 0, 0), above = ROW_SIZE(cut + 1, 0, 0);
 
     for (size_t c = 0; c < rows->count_count; c++) {
         struct row_count *count = &rows->counts[c];
         for (uint32_t i = count->row_count; i-- > 0;) {
-            const struct row_size size = count->sizes[i];
-            if (i >= AHEAD && count->sizes[i - AHEAD].bucket >= cut)
+            const uint32_t size = count->sizes[i];
+            if (i >= AHEAD && count->sizes[i - AHEAD] >= least)
                 rows_prefetch(count->rows[i - AHEAD]);
-            bool goes = size.bucket > cut || size.other;
-            if (!goes && size.bucket == cut && of_last > 0) {
-                of_last--;
-                goes = true;
-            }
-            if (goes)
+            if (size < least)
+                continue;
+            if (size >= above || of_last > 0) {
+                of_last -= size < above;
                 give(flushing, count->rows[i]);
-            else
-                note_left(&left, size);
+            }
         }
     }
-    tell_left(rows, &left);
+    tell_left(rows);
 }
 
 static void give_urgent(struct flushing *flushing)

@@ -10,15 +10,6 @@
 
 enum { BATCH = 32 }; /* additions that wait together */
 
-/* An addition that waits while its memory is fetched. */
-struct addition {
-    uint64_t hash;
-    struct row *guess;
-    uint32_t at_ms;
-    uint32_t volume; /* in the tally's volumes: a record has one, and an addition a count */
-    struct identity identity;
-};
-
 struct tally {
     struct tally_options options;
     struct tally_counters counters;

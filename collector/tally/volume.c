@@ -58,39 +58,42 @@ enum tally_reason volume_judge(const struct flow_record *flow, const struct conf
 
 static uint64_t scaled(uint64_t value, double rate)
 {
-    if (rate == 1)
-        return value;
     double product = (double)value * rate + 0.5;
     return product >= 18446744073709549568.0 ? UINT64_MAX : (uint64_t)product;
 }
 
 static uint8_t duration_class(uint32_t duration_ms)
 {
-    uint8_t class = 0;
-    for (uint64_t limit_ms = TALLY_TICK_MS; limit_ms < duration_ms; limit_ms *= 2)
-        class ++;
-    return class;
+    uint32_t over = duration_ms > 0 ? (duration_ms - 1) / TALLY_TICK_MS : 0;
+    return (uint8_t)(over == 0 ? 0 : 32 - __builtin_clz(over));
+}
+
+static void scale(struct volume *volume, double rate)
+{
+    double bytes = (double)volume->bytes, packets = (double)volume->packets;
+    uint64_t samples =
+        volume->packets > 0 ? volume->packets : volume->bytes / PACKET_OCTETS_USUAL + 1;
+    double spread = rate * (rate - 1);
+    volume->var_bytes = spread * bytes * bytes / (double)samples;
+    volume->var_packets = spread * packets;
+    volume->var_flows = spread;
+    volume->bytes = scaled(volume->bytes, rate);
+    volume->packets = scaled(volume->packets, rate);
+    volume->flows = scaled(1, rate);
 }
 
 void volume_of(const struct flow_record *flow, struct volume *ret_volume)
 {
     double rate = rate_of(flow);
-    uint64_t bytes = flow->has & FLOW_BYTES ? flow->bytes : 0;
-    uint64_t packets = flow->has & FLOW_PACKETS ? flow->packets : 0;
     uint32_t duration_ms = flow->has & FLOW_DURATION ? flow->duration_ms : 0;
-    uint64_t samples = packets > 0 ? packets : bytes / PACKET_OCTETS_USUAL + 1;
-    double spread = rate * (rate - 1);
-
     *ret_volume = (struct volume){
-        .bytes = scaled(bytes, rate),
-        .packets = scaled(packets, rate),
-        .flows = scaled(1, rate),
+        .bytes = flow->has & FLOW_BYTES ? flow->bytes : 0,
+        .packets = flow->has & FLOW_PACKETS ? flow->packets : 0,
+        .flows = 1,
         .duration_ms = duration_ms,
         .duration_class = duration_class(duration_ms),
+        .has_more = rate > 1 || duration_ms > TALLY_TICK_MS,
     };
-    if (spread > 0) {
-        ret_volume->var_bytes = spread * (double)bytes * (double)bytes / (double)samples;
-        ret_volume->var_packets = spread * (double)packets;
-        ret_volume->var_flows = spread;
-    }
+    if (rate > 1)
+        scale(ret_volume, rate);
 }

@@ -28,6 +28,7 @@ struct header {
     uint8_t live;
     uint8_t unused[2];
 };
+_Static_assert(sizeof(struct header) == TABLE_HEADER, "as table.h says");
 
 struct index {
     struct slot *slots;
@@ -61,10 +62,16 @@ static const size_t entries_max = (size_t)1 << 31;
 /* What lies scattered over many small pages is found through tables of pages that are themselves
  * out of the cache, so what is large is taken in large pages where the system has them. */
 static const size_t huge_page = 2 << 20;
+static const size_t cache_line = 64;
+
+static size_t round_up(size_t n, size_t to) /* to: a power of two */
+{
+    return (n + to - 1) & ~(to - 1);
+}
 
 static size_t round_up_8(size_t n)
 {
-    return (n + 7) & ~(size_t)7;
+    return round_up(n, 8);
 }
 
 /* Asks for large pages where an allocation spans some; what fails costs time only. */
@@ -216,7 +223,8 @@ static void prefetch_found(const struct table *table, const uint8_t *entry)
 {
     const uint8_t *start = entry - sizeof(struct header) - table->key_room;
     __builtin_prefetch(start);
-    __builtin_prefetch(start + 64);
+    if (table->stride > cache_line)
+        __builtin_prefetch(start + cache_line);
     __builtin_prefetch(entry + table->options.entry_size - 1);
 }
 
@@ -329,7 +337,7 @@ static bool chunk_take(struct table *t, size_t chunk)
 {
     const size_t bytes = t->stride << t->chunk_shift;
     if (chunk < t->block_chunks) {
-        t->chunks[chunk] = malloc(bytes);
+        t->chunks[chunk] = aligned_alloc(cache_line, round_up(bytes, cache_line));
         return t->chunks[chunk] != NULL;
     }
     uint8_t *block = aligned_alloc(huge_page, huge_page);

@@ -16,6 +16,9 @@
 struct table;
 
 enum { TABLE_KEY_MAX = 128 };
+/* Before each entry lie so many octets of the table's own, and before them the key, with key_max as
+ * its room. Where that and entry_size are 64 together, an entry is one line of the cache. */
+enum { TABLE_HEADER = 8 };
 
 struct table_options {
     size_t entry_size; /* octets of the caller's data in each entry; it is aligned to 8 */

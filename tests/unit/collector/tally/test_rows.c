@@ -2,6 +2,8 @@
 
 #include "tests/unit/collector/tally/counting.h"
 
+#include <math.h>
+
 Test(rows, what_stays_is_bounded_where_too_many_are_alike_to_be_looked_at)
 {
     enum { ROWS = 6000 };
@@ -56,5 +58,59 @@ Test(rows, keys_of_both_families_and_of_any_length_are_counted_side_by_side)
         cr_assert_eq(c.rows[i].samples, 3);
     }
     cr_assert_eq(tally_rows(c.tally), 0);
+    counting_done(&c);
+}
+
+#define BY_ADDR                                                                                    \
+    "policies: [{name: p, direction: any, key: [dst_addr], window: 1s, " THRESHOLDS "}]\n"
+
+Test(rows, variance_and_duration_stay_with_their_row_when_others_leave)
+{
+    enum { ROWS = 200 };
+    struct counting c;
+    size_t left = 0;
+    counting_init(&c, BY_ADDR);
+    c.options.max_rows = 1;
+    cr_assert_eq(tally_reload(c.tally, &c.options), STATUS_OK);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        struct flow_record flow = flow_to(ELSEWHERE + i, 1000 + i * 7 % ROWS, 1);
+        flow.sampling_rate = i % 3 == 0 ? 1 + i : 1;
+        flow.has |= FLOW_DURATION;
+        flow.duration_ms = i % 4 == 0 ? 1000 + i : 50;
+        counting_add(&c, &flow);
+    }
+    while (counting_flush(&c, TALLY_FLUSH_TICK) > 0)
+        for (size_t at = 0; at < c.given; at++, left++) {
+            const struct delta_row *row = &c.rows[at];
+            uint32_t i = row->key.bytes[5] - (ELSEWHERE & 0xffU);
+            double spread = i % 3 == 0 ? (double)(1 + i) * i : 0;
+            cr_assert_float_eq(row->var_flows, spread, 1e-9, "row %u", i);
+            cr_assert_float_eq(row->var_packets, spread, 1e-9, "row %u", i);
+            cr_assert_eq(row->duration_ms, i % 4 == 0 ? 1000 + i : 0, "row %u: %u", i,
+                         row->duration_ms);
+        }
+    cr_assert_eq(left, ROWS);
+    counting_done(&c);
+}
+
+Test(rows, sums_beyond_all_bounds_are_told_as_the_largest)
+{
+    struct counting c;
+    uint64_t bytes, packets;
+    struct flow_record flow = flow_to(CUSTOMER, UINT64_MAX, UINT64_MAX / 1000);
+    counting_init(&c, BY_ADDR);
+    flow.sampling_rate = 4294967295.0;
+    for (int i = 0; i < 10; i++)
+        counting_add(&c, &flow);
+    tally_settle(c.tally);
+    cr_assert(tally_has_urgent(c.tally));
+    cr_assert_eq(counting_flush(&c, TALLY_FLUSH_URGENT), 1);
+    cr_assert_eq(c.rows[0].bytes, UINT64_MAX);
+    cr_assert_eq(c.rows[0].packets, UINT64_MAX);
+    cr_assert(isfinite(c.rows[0].var_bytes) && c.rows[0].var_bytes > 1e38);
+    cr_assert(isfinite(c.rows[0].var_packets) && c.rows[0].var_packets > 1e36);
+    tally_residual(c.tally, &bytes, &packets);
+    cr_assert_eq(bytes, 0);
+    cr_assert_eq(packets, 0);
     counting_done(&c);
 }
