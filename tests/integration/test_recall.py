@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib import house, suite
 from lib.exporters import Generate
 from lib.ports import free_port
+from lib.recall import request, varint
 from lib.waits import now_ms, wait_for
 
 TARGET, NETWORK = "198.51.100.45", "198.51.100.0/24"
@@ -20,22 +21,6 @@ ATTACK_BPS, CALM_BPS = 400e6, 80e6
 QUESTIONS, SPAN_S = 60, 4
 # What an answer may take: the promise is 40 ms; this build has sanitizers, and the machine others to run.
 LIMIT_S = 1.0
-
-
-def varint(n):
-    out = b""
-    while n > 0x7f:
-        out, n = out + bytes([n & 0x7f | 0x80]), n >> 7
-    return out + bytes([n])
-
-
-def request(id_, expires_ms, prefix, now=SPAN_S * 1000, before=SPAN_S * 1000):
-    """A RecallRequest by hand: id, expires_at_ms, now_ms, before_ms, side, prefixes."""
-    address, length = prefix.split("/")
-    octets = bytes([4, int(length)]) + bytes(int(part) for part in address.split("."))
-    fields = [(1, id_.encode()), (2, expires_ms), (3, now), (4, before), (9, b"\0"), (10, octets)]
-    return b"".join(varint(number << 3 | 2) + varint(len(value)) + value if isinstance(value, bytes) else varint(number << 3) + varint(value)
-                    for number, value in fields)
 
 
 class Recall(suite.HouseTest):
