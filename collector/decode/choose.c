@@ -69,7 +69,7 @@ static void choose_counters(struct choice *choice)
     }
     /* Nobody asks for them otherwise. */
     if (choice->counted_again == 0)
-        choice->rank[TARGET_FLOW_ID] = RANK_UNWANTED;
+        choice->rank[TARGET_FLOW_ID] = choice->rank[TARGET_END_REASON] = RANK_UNWANTED;
     if (!by_event)
         choice->rank[TARGET_EVENT] = RANK_UNWANTED;
 }

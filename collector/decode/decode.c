@@ -2,7 +2,7 @@
 
 #include "collector/decode/format.h"
 #include "collector/decode/held.h"
-#include "collector/decode/totals.h"
+#include "collector/decode/told.h"
 #include "common/base/hash.h"
 
 #include <stdlib.h>
@@ -78,7 +78,7 @@ void decode_free(struct decode *decode)
         return;
     state_free_all(decode);
     held_pool_free(decode->held);
-    totals_free(decode->totals);
+    told_free(decode->told);
     free(decode);
 }
 

@@ -19,15 +19,15 @@
  */
 struct decode;
 
-struct decode_limits {              /* 0: the default in brackets */
-    uint32_t exporters;             /* 1000 */
-    uint32_t domains_per_exporter;  /* 64 */
-    uint32_t templates_per_domain;  /* 512 */
-    uint32_t fields_per_template;   /* 256 */
-    uint32_t samplers_per_domain;   /* 256 */
-    uint32_t sources_per_domain;    /* 1024: of an sFlow agent */
-    uint32_t flow_totals;           /* 65536: flows whose octets are told more than once */
-    size_t held_bytes;              /* of data sets that wait for their template; 0: none waits */
+struct decode_limits {             /* 0: the default in brackets */
+    uint32_t exporters;            /* 1000 */
+    uint32_t domains_per_exporter; /* 64 */
+    uint32_t templates_per_domain; /* 512 */
+    uint32_t fields_per_template;  /* 256 */
+    uint32_t samplers_per_domain;  /* 256 */
+    uint32_t sources_per_domain;   /* 1024: of an sFlow agent */
+    uint32_t flow_totals; /* 65536: flows whose octets are told more than once; 96 octets each */
+    size_t held_bytes;    /* of data sets that wait for their template; 0: none waits */
     size_t held_bytes_per_exporter; /* an eighth of that */
     size_t memory_bytes; /* 64 MiB: of domains, templates and samplers, whatever the rest allows */
 };

@@ -58,6 +58,7 @@ static const struct element_rule rules[ELEMENTS_END] = {
     [88] = {TARGET_FRAGMENT_OFFSET, 0, 0}, /* fragmentOffset */
     [89] = {TARGET_FORWARDING, 0, 0},      /* forwardingStatus */
     [104] = {TARGET_SECTION_FRAME, 1, 0},  /* layer2packetSectionData, which 315 replaces */
+    [136] = {TARGET_END_REASON, 0, 0},     /* flowEndReason */
     [139] = {TARGET_ICMP, 0, 0},           /* icmpTypeCodeIPv6 */
     [141] = {TARGET_LINE_CARD, 0, 0},      /* lineCardId */
     [145] = {TARGET_TEMPLATE_ID, 0, 0},    /* templateId */

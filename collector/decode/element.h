@@ -70,6 +70,7 @@ enum target_kind {
     X(REVERSE_TCP_FLAGS, extra.reverse_tcp_flags, UINT, 0, NEED_REVERSE)                           \
     X(EVENT, extra.event, UINT, 0, NEED_EVENT)                                                     \
     X(FLOW_ID, extra.flow_id, UINT, 0, NEED_FLOW_ID)                                               \
+    X(END_REASON, extra.end_reason, UINT, 0, 0)                                                    \
     X(FRAME_LEN, extra.frame_len, UINT, 0, NEED_SECTION)                                           \
     X(SECTION_OFFSET, extra.section_offset, UINT, 0, NEED_SECTION)                                 \
     X(FRAME_TYPE, extra.frame_type, UINT, 0, NEED_SECTION)                                         \

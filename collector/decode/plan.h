@@ -77,6 +77,7 @@ struct plan_extra {
     uint8_t fragment_flags;
     uint8_t section_kind; /* enum plan_section */
     uint8_t event;        /* 233, 40005 */
+    uint8_t end_reason;   /* 136 */
     uint16_t algorithm;   /* 304 */
 };
 

@@ -18,6 +18,7 @@
     X(TEMPLATE, "a template breaks the format's rules")                                            \
     X(TEMPLATE_FIELDS, "a template has more fields than the limit")                                \
     X(RECORD, "a record runs past the end of its set or sample")                                   \
+    X(TOTAL, "a flow's total grew by more than its packets can carry")                             \
     X(SAMPLE, "a sample breaks the format's rules")                                                \
     X(SAMPLE_KIND, "a sample of a kind that we do not know")                                       \
     X(PACKET, "a sampled header is no packet that we can read")                                    \

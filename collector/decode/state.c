@@ -3,6 +3,7 @@
 #include "collector/decode/held.h"
 #include "collector/decode/room.h"
 #include "collector/decode/sampling.h"
+#include "collector/decode/told.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -102,6 +103,7 @@ static void exporter_remove(struct decode *decode, struct decode_exporter *expor
     while (exporter->domains.next != &exporter->domains)
         state_remove_domain(decode,
                             CHAIN_OWNER(exporter->domains.next, struct decode_domain, of_exporter));
+    told_leave(decode->told, exporter);
     room_leave_exporter(exporter);
     table_remove_entry(decode->exporters, exporter);
 }

@@ -82,6 +82,7 @@ struct decode_exporter {
     uint32_t held_blocks;
     struct ip_addr addr;
     uint32_t domain_count;
+    uint32_t told_holder; /* in what is told of flows; 0: none */
     uint32_t active_timeout_ms;
     struct decode_counts gone; /* of domains that were evicted */
     double only_rate; /* the rate that its domains with samplers agree on; 0: none or several */
@@ -99,8 +100,8 @@ struct decode {
     struct chain bare[DECODE_TRUSTS];                  /* domains that hold nothing */
     struct chain holders[DECODE_TRUSTS][SIZE_CLASSES]; /* by doublings of what they hold */
     struct held_pool *held;
-    struct totals *totals; /* NULL until a record needs them */
-    uint64_t secret; /* odd: what ids are multiplied with, so that nobody chooses their places */
+    struct told *told; /* NULL until a record needs it */
+    uint64_t secret;   /* odd: what ids are multiplied with, so that nobody chooses their places */
     size_t bytes;
     uint64_t changes; /* of what a snapshot holds */
     struct decode_counters counters;

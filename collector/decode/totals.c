@@ -1,50 +1,17 @@
 #include "collector/decode/totals.h"
 
+#include "collector/decode/told.h"
 #include "common/base/hash.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum {
-    WAYS = 8, /* places that a flow may have */
-    FORGET_MS = 3600000,
-    /* An update that belongs to a teardown comes with it; its id may be another flow's later. */
-    CLOSED_MS = 60000
-};
+enum { PACKET_OCTETS_MAX = 65536 };
 
 enum firewall_event { EVENT_CREATED = 1, EVENT_DELETED = 2, EVENT_DENIED = 3, EVENT_UPDATE = 5 };
 
-struct total {
-    uint64_t flow; /* hash; 0: none is here */
-    uint64_t said[PLAN_COUNTERS];
-    uint64_t end_ms, came_ms;
-    bool closed; /* its teardown was told */
-};
-
-struct totals {
-    size_t set_count; /* a power of two, of WAYS each */
-    uint64_t seed;
-    struct total items[];
-};
-
-static struct totals *totals_new(const struct decode *decode)
-{
-    size_t sets = 1;
-    while (sets * WAYS < decode->limits.flow_totals)
-        sets *= 2;
-    struct totals *totals = calloc(1, sizeof(*totals) + sets * WAYS * sizeof(totals->items[0]));
-    if (totals == NULL)
-        return NULL;
-    totals->set_count = sets;
-    totals->seed = decode->secret;
-    return totals;
-}
-
-void totals_free(struct totals *totals)
-{
-    free(totals);
-}
+/* RFC 5102, 5.11.3: why the record was made. */
+enum end_reason { END_IDLE = 1, END_ACTIVE = 2, END_SEEN = 3, END_FORCED = 4, END_NO_ROOM = 5 };
 
 /* All octets are set: it is hashed as it lies. */
 struct identity {
@@ -83,31 +50,6 @@ static uint64_t flow_of(const struct decode_context *context, const struct decod
     return hash != 0 ? hash : 1;
 }
 
-static bool is_old(const struct total *total, uint64_t now_ms)
-{
-    return now_ms - total->came_ms > (total->closed ? (uint64_t)CLOSED_MS : (uint64_t)FORGET_MS);
-}
-
-/* The flow's place; *ret_new: nothing was told of it yet. */
-static struct total *enter(struct decode_context *context, uint64_t flow, bool *ret_new)
-{
-    struct totals *totals = context->decode->totals;
-    struct total *set = &totals->items[(flow & (totals->set_count - 1)) * WAYS], *place = set;
-    for (size_t i = 0; i < WAYS; i++) {
-        if (set[i].flow == flow && !is_old(&set[i], context->now_ms)) {
-            *ret_new = false;
-            return &set[i];
-        }
-        if (set[i].flow == 0 || (place->flow != 0 && set[i].came_ms < place->came_ms))
-            place = &set[i];
-    }
-    if (place->flow != 0 && !is_old(place, context->now_ms))
-        context->decode->counters.evicted_totals++;
-    *place = (struct total){.flow = flow};
-    *ret_new = true;
-    return place;
-}
-
 /* The record's counters, in the order of the plan's bits for them. */
 struct counters {
     uint64_t *value[PLAN_COUNTERS], *told[PLAN_COUNTERS];
@@ -129,36 +71,55 @@ static void take_off(const struct counters *counters, size_t i, uint64_t told)
     *counters->value[i] = value - *counters->told[i];
 }
 
-/* A total that went back is one that began anew. */
-static void settle_total(const struct counters *counters, size_t i, struct total *total)
+/*
+ * A total that is less than the last one is one that began anew, or not of the exporter at all: so
+ * the last two are kept, and the next goes on from the larger of those that it can. One that is
+ * forged between two true ones then makes no difference of them. Without a start the ends may well
+ * be another flow's, and less than the last is always that.
+ */
+static void settle_total(const struct counters *counters, size_t i, struct told_flow *told,
+                         bool has_start)
 {
     uint64_t value = *counters->value[i];
-    if (value >= total->said[i])
-        take_off(counters, i, total->said[i]);
-    total->said[i] = value;
+    bool first_is_more = told->said[0][i] >= told->said[1][i];
+    uint64_t *more = &told->said[first_is_more ? 0 : 1][i], *less = &told->said[first_is_more][i];
+    if (value >= *more) {
+        take_off(counters, i, *more);
+        *less = value;
+    } else if (!has_start) {
+        *more = value;
+        *less = 0;
+    } else if (*less > 0 && value >= *less) {
+        take_off(counters, i, *less);
+        *more = value;
+    } else {
+        *less = value;
+    }
 }
 
-static void settle_event(const struct counters *counters, size_t i, struct total *total,
+static void settle_event(const struct counters *counters, size_t i, struct told_flow *told,
                          uint8_t event)
 {
     uint64_t value = *counters->value[i], sum;
     if (event == EVENT_DELETED) {
-        take_off(counters, i, total->said[i]);
-        if (value > total->said[i])
-            total->said[i] = value;
-    } else if (total->closed) {
+        take_off(counters, i, told->said[0][i]);
+        if (value > told->said[0][i])
+            told->said[0][i] = value;
+    } else if (told->is_over) {
         take_off(counters, i, value); /* the teardown had it */
     } else {
-        total->said[i] = __builtin_add_overflow(total->said[i], value, &sum) ? UINT64_MAX : sum;
+        told->said[0][i] = __builtin_add_overflow(told->said[0][i], value, &sum) ? UINT64_MAX : sum;
     }
 }
 
 /* What is counted came since the flow was told last, and not over all of its life. */
-static void shorten(struct flow_record *flow, uint64_t since_ms)
+static void shorten(struct flow_record *flow, const struct told_flow *told, uint64_t now_ms)
 {
-    if (!(flow->has & FLOW_DURATION) || !(flow->has & FLOW_TIME) || since_ms == 0)
+    if (!(flow->has & FLOW_DURATION) || !(flow->has & FLOW_TIME) || told->end_ms == 0)
         return;
-    uint64_t lasted_ms = flow->time_ms > since_ms ? flow->time_ms - since_ms : 0;
+    /* An end before the last one is a clock that was set, or was forged: ours says how long. */
+    uint64_t lasted_ms =
+        flow->time_ms >= told->end_ms ? flow->time_ms - told->end_ms : now_ms - told->came_ms;
     if (lasted_ms < flow->duration_ms)
         flow->duration_ms = (uint32_t)lasted_ms;
 }
@@ -170,42 +131,103 @@ static void drop_volume(struct plan_record *record)
     record->extra.reverse_bytes = record->extra.reverse_packets = 0;
 }
 
+static bool are_octets_wild(const struct counters *counters, uint8_t counted_again, size_t octets,
+                            size_t packets)
+{
+    unsigned int both = 1U << octets | 1U << packets;
+    uint64_t count = *counters->value[packets] > 0 ? *counters->value[packets] : 1;
+    return (counted_again & both) == both && *counters->value[octets] / PACKET_OCTETS_MAX >= count;
+}
+
+/* Totals of which the packets cannot carry the octets that came since. */
+static bool is_wild(const struct counters *counters, uint8_t counted_again)
+{
+    return are_octets_wild(counters, counted_again, 0, 1) ||
+           are_octets_wild(counters, counted_again, 2, 3);
+}
+
+static void settle(struct told_flow *told, const struct decode_plan *plan,
+                   const struct plan_record *record, const struct counters *counters)
+{
+    const struct plan_extra *extra = &record->extra;
+    bool has_start = plan->has_start && plan->start_unit != UNIT_DELTA && extra->start != 0;
+    for (size_t i = 0; i < PLAN_COUNTERS; i++) {
+        if (!(plan->counted_again >> i & 1))
+            continue;
+        if (plan->need & NEED_EVENT)
+            settle_event(counters, i, told, extra->event);
+        else
+            settle_total(counters, i, told, has_start);
+    }
+}
+
+/* Whether nothing more comes of the flow. */
+static bool is_over(const struct decode_plan *plan, const struct plan_extra *extra)
+{
+    if (plan->need & NEED_EVENT)
+        return extra->event == EVENT_DELETED;
+    return extra->end_reason == END_IDLE || extra->end_reason == END_SEEN ||
+           extra->end_reason == END_FORCED || extra->end_reason == END_NO_ROOM;
+}
+
+/* Whether the record's counters are to be settled at all. */
+static bool is_counted_again(const struct decode_plan *plan, struct plan_record *record)
+{
+    const uint32_t ends = FLOW_SRC_ADDR | FLOW_DST_ADDR;
+    uint8_t event = plan->need & NEED_EVENT ? record->extra.event : 0;
+    if (event == EVENT_CREATED || event == EVENT_DENIED) {
+        drop_volume(record);
+        return false;
+    }
+    if (plan->need & NEED_EVENT && event != EVENT_DELETED && event != EVENT_UPDATE)
+        return false;
+    return (record->flow.has & ends) == ends; /* else a sum over flows, and nothing says which */
+}
+
+static void settle_known(struct decode_context *context, const struct decode_plan *plan,
+                         struct plan_record *record, struct told_flow *told)
+{
+    const struct told_flow before = *told;
+    struct counters counters = counters_of(record);
+    settle(told, plan, record, &counters);
+    if (!(plan->need & NEED_EVENT) && is_wild(&counters, plan->counted_again)) {
+        *told = before;
+        drop_volume(record);
+        state_refuse(context, DECODE_TOTAL);
+        return;
+    }
+    shorten(&record->flow, told, context->now_ms);
+}
+
 void totals_settle(struct decode_context *context, const struct decode_plan *plan,
                    struct plan_record *record)
 {
     struct decode *decode = context->decode;
-    const uint32_t ends = FLOW_SRC_ADDR | FLOW_DST_ADDR;
-    uint8_t event = plan->need & NEED_EVENT ? record->extra.event : 0;
-    bool is_new;
+    struct decode_exporter *exporter = context->domain->exporter;
+    bool is_new, is_gone, over = is_over(plan, &record->extra);
 
     record->extra.reverse_told_bytes = record->extra.reverse_told_packets = 0; /* the last one's */
-    if (event == EVENT_CREATED || event == EVENT_DENIED) {
-        drop_volume(record);
+    if (!is_counted_again(plan, record))
         return;
-    }
-    if (plan->need & NEED_EVENT && event != EVENT_DELETED && event != EVENT_UPDATE)
-        return;
-    if ((record->flow.has & ends) != ends)
-        return; /* a sum over many flows, and nothing says which */
-    if (decode->totals == NULL && (decode->totals = totals_new(decode)) == NULL) {
+    if (decode->told == NULL && (decode->told = told_new(&decode->limits)) == NULL) {
         state_refuse(context, DECODE_NO_MEMORY);
         return;
     }
-    struct total *total =
-        enter(context, flow_of(context, plan, record, decode->totals->seed), &is_new);
-    struct counters counters = counters_of(record);
-    for (size_t i = 0; i < PLAN_COUNTERS; i++) {
-        if (!(plan->counted_again >> i & 1))
-            continue;
-        if (event != 0)
-            settle_event(&counters, i, total, event);
-        else
-            settle_total(&counters, i, total);
+    uint64_t flow = flow_of(context, plan, record, decode->secret);
+    struct told_flow *told =
+        told_enter(decode->told, exporter, flow, over, context->now_ms, &is_new, &is_gone);
+    decode->counters.evicted_totals += is_gone;
+    if (told == NULL)
+        return;
+    if (is_new) {
+        struct counters counters = counters_of(record);
+        settle(told, plan, record, &counters);
+    } else {
+        settle_known(context, plan, record, told);
     }
-    if (!is_new)
-        shorten(&record->flow, total->end_ms);
-    total->closed = total->closed || event == EVENT_DELETED;
-    total->came_ms = context->now_ms;
+    told->is_brief = (plan->need & NEED_EVENT) != 0;
+    told->is_over = over || (told->is_brief && told->is_over);
+    told->came_ms = context->now_ms;
     if (record->flow.has & FLOW_TIME)
-        total->end_ms = record->flow.time_ms;
+        told->end_ms = record->flow.time_ms;
 }

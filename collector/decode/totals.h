@@ -16,12 +16,10 @@
  * updates count, and of a teardown what updates did not tell: everything, of flows too short for an
  * update or where no updates are asked for. A creation and a denial carry no volume.
  *
- * What is remembered of a flow is bounded; where there are more, the one told longest ago of a few
- * goes, and is counted.
+ * Where a flow is not known, as after a restart, what is told of it counts whole, over the time
+ * that it says it took.
  */
-struct totals;
 
-void totals_free(struct totals *totals);
 /* Takes off from a record what the flow's earlier ones have told. Before record_give(). */
 void totals_settle(struct decode_context *context, const struct decode_plan *plan,
                    struct plan_record *record);

@@ -17,6 +17,8 @@ static const struct config_range rows_range = {1, 4000, "a number from 1 to 4000
 static const struct config_range keys_range = {1000, 100 * 1000 * 1000ULL,
                                                "a count from 1000 to 100M"};
 static const struct config_range limit_range = {1, 100 * 1000, "a number from 1 to 100000"};
+static const struct config_range totals_range = {1, 10 * 1000 * 1000,
+                                                 "a number from 1 to 10000000"};
 static const struct config_range few_range = {1, 4096, "a number from 1 to 4096"};
 static const struct config_range sources_range = {16, 65536, "a number from 16 to 65536"};
 static const struct config_range hold_range = {0, 64 << 20,
@@ -87,10 +89,9 @@ static const struct config_key limit_keys[] = {
      "samplers and selectors of one domain", 0},
     {"sources_per_domain", read_u32, AT(limits.sources_per_domain), &sources_range, "1024",
      "data sources of one sFlow agent whose rate and sample numbers are known", 0},
-    {"flow_totals", read_u32, AT(limits.flow_totals), &limit_range, "65536",
+    {"flow_totals", read_u32, AT(limits.flow_totals), &totals_range, "65536",
      "flows of a worker whose octets are told again and again as totals, or by a firewall's "
-     "events: "
-     "64 octets each, where there are any",
+     "events: 96 octets each, where there are any",
      0},
     {"interfaces_per_exporter", read_u32, AT(limits.interfaces_per_exporter), &few_range, "1024",
      "interfaces of one sFlow exporter whose counters are kept", 0},

@@ -84,20 +84,37 @@ static void make_addresses(struct hostile *h)
     records(h, FORMAT_NETFLOW9, fields, FIELDS, record, sizeof(record));
 }
 
-/* Totals, each of a flow that was never told of. */
-static void make_totals(struct hostile *h)
+/* Totals, each of a flow that was never told of; from the first one on. Gives how many. */
+static uint32_t put_totals(struct hostile *h, uint32_t first)
 {
     struct hostile_field fields[] = {{8, 4, 0}, {12, 4, 0}, {85, 1, 0}};
     struct wire_writer w = hostile_begin_sets(h, FORMAT_IPFIX, 1);
     hostile_define(&w, FORMAT_IPFIX, FIRST_ID, fields, 3);
     size_t set = hostile_begin_set(&w, FIRST_ID);
-    for (uint32_t i = 0; hostile_left(&w) >= 9; i++) {
-        wire_put_u32(&w, 0x0a000000 + i);
+    uint32_t count = 0;
+    for (; hostile_left(&w) >= 9; count++) {
+        wire_put_u32(&w, 0x0a000000 + first + count);
         wire_put_u32(&w, 0x0a000001);
         wire_put_u8(&w, 200);
     }
     hostile_end_set(&w, set);
     hostile_end_sets(h, &w, 1);
+    return count;
+}
+
+static void make_totals(struct hostile *h)
+{
+    put_totals(h, 0);
+}
+
+/* All places are taken, of the 65536 that there are. */
+static void make_totals_of_more(struct hostile *h)
+{
+    enum { PLACES = 65536 };
+    uint32_t told = 0;
+    while (told < 3 * PLACES / 2)
+        told += put_totals(h, told);
+    put_totals(h, told);
 }
 
 /* --- samplers --- */
@@ -219,5 +236,6 @@ static const struct hostile_case cases[] = {
     {FORMAT_IPFIX, "options that change beside 63 domains", make_samplers_of_domains, 0, 0},
     {FORMAT_IPFIX, "options that change between sets", make_samplers_and_data, 0, 0},
     {FORMAT_IPFIX, "totals of flows that are always new", make_totals, 0, 0},
+    {FORMAT_IPFIX, "totals of flows that push out others", make_totals_of_more, 0, 0},
 };
 const struct hostile_list hostile_records = {cases, sizeof(cases) / sizeof(cases[0])};

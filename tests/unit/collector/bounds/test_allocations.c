@@ -172,6 +172,11 @@ static size_t refused_for(enum decode_reason reason, uint8_t *bytes)
     case DECODE_RECORD: /* a string that runs on */
         PUT(&w, 0x000a0024, 1, 1, 1, 0x0002000c, 0x01000001, 0x0052ffff, 0x01000008, 0x09000000);
         break;
+    case DECODE_TOTAL: /* of one packet, with 100 octets and then with 196509 more */
+        w = v9(bytes);
+        PUT(&w, 0x00000018, 0x01010004, 0x00080004, 0x000c0004, 0x00550004, 0x00560004, 0x01010024,
+            1, 2, 100, 1, 1, 2, 0x00030001, 1);
+        break;
     case DECODE_SAMPLE:
         w = sflow(bytes, 1, 4);
         PUT(&w, 0);

@@ -125,6 +125,177 @@ Test(totals, at_the_limit_the_flow_told_longest_ago_goes)
     bench_done(&b);
 }
 
+/* --- who is not believed --- */
+
+Test(totals, one_that_is_forged_between_two_makes_no_difference_of_them)
+{
+    static const struct {
+        uint64_t octets, counts;
+    } told[] = {{1000000000, 1000000000},
+                {1000, 1000},
+                {1000001000, 1000},
+                {2000, 2000},
+                {500, 500},
+                {1000002000, 1000},
+                {9000000000, 7999998000},
+                {1000003000, 1000}};
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){0});
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+        struct flow flow = {0x0a000001, began_ms, began_ms + MINUTE_MS, told[i].octets,
+                            (uint32_t)(told[i].octets / 500)};
+        send_total(&b, &flow);
+        cr_assert_eq(b.flows[0].bytes, told[i].counts, "%zu: %llu", i,
+                     (unsigned long long)b.flows[0].bytes);
+    }
+    bench_done(&b);
+}
+
+Test(totals, one_that_did_begin_anew_is_believed_from_its_second_on)
+{
+    static const struct {
+        uint64_t octets, counts;
+    } told[] = {{10000, 10000}, {20000, 10000}, {500, 500}, {1500, 1000}, {25000, 23500}};
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){0});
+    for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+        struct flow flow = {0x0a000001, began_ms, began_ms + MINUTE_MS, told[i].octets,
+                            (uint32_t)(told[i].octets / 500)};
+        send_total(&b, &flow);
+        cr_assert_eq(b.flows[0].bytes, told[i].counts, "%zu", i);
+    }
+    bench_done(&b);
+}
+
+Test(totals, more_octets_than_its_packets_carry_are_no_difference)
+{
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){0});
+    struct flow flow = {0x0a000001, began_ms, began_ms + MINUTE_MS, 1000, 10};
+    send_total(&b, &flow);
+    struct flow wild = flow;
+    wild.octets = 1000001000;
+    wild.packets = 13;
+    v9_start(&b, 7);
+    put_total(&b, &wild);
+    cr_assert_eq(bench_send(&b), DECODE_TOTAL);
+    cr_assert_eq(b.flow_count, 1);
+    cr_assert_eq(b.flows[0].has & (FLOW_BYTES | FLOW_PACKETS), 0);
+    cr_assert_eq(decode_counters(b.decode)->refused[FORMAT_NETFLOW9][DECODE_TOTAL], 1);
+    flow.octets = 1500;
+    flow.packets = 11;
+    send_total(&b, &flow);
+    cr_assert_eq(b.flows[0].bytes, 500, "it goes on from where it was");
+    bench_done(&b);
+}
+
+Test(totals, an_end_before_the_last_one_is_no_moment)
+{
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){0});
+    struct flow flow = {0x0a000001, began_ms, began_ms + 100 * MINUTE_MS, 1000, 10};
+    send_total(&b, &flow); /* it lies in the future */
+    b.now_ms += 30000 - 1;
+    flow.octets = 2000;
+    flow.end_ms = began_ms + MINUTE_MS;
+    send_total(&b, &flow);
+    cr_assert_eq(b.flows[0].bytes, 1000);
+    cr_assert_eq(b.flows[0].duration_ms, 30000, "by our own clock");
+    bench_done(&b);
+}
+
+/* --- who gives way --- */
+
+static void send_from(struct bench *b, uint32_t exporter, enum decode_trust trust, uint32_t src,
+                      uint64_t octets)
+{
+    struct flow flow = {src, began_ms, began_ms + MINUTE_MS, octets, (uint32_t)(octets / 100)};
+    b->source.addr = addr_from_ipv4(exporter);
+    b->source.trust = trust;
+    send_total(b, &flow);
+}
+
+Test(totals, strangers_take_no_place_from_who_is_listed)
+{
+    enum { PLACES = 64, STRANGERS = 5000 };
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){.flow_totals = PLACES});
+    for (uint32_t src = 1; src <= PLACES / 8; src++)
+        send_from(&b, 1, DECODE_BY_ADDRESS, src, 1000);
+    for (uint32_t src = 1; src <= STRANGERS; src++) {
+        send_from(&b, 2, DECODE_UNLISTED, src, 1000);
+        send_from(&b, 3, DECODE_BY_PREFIX, src, 1000);
+    }
+    cr_assert_gt(decode_counters(b.decode)->evicted_totals, STRANGERS);
+    for (uint32_t src = 1; src <= PLACES / 8; src++) {
+        send_from(&b, 1, DECODE_BY_ADDRESS, src, 1500);
+        cr_assert_eq(b.flows[0].bytes, 500, "%u", src);
+    }
+    bench_done(&b);
+}
+
+Test(totals, who_tells_of_many_flows_takes_from_himself)
+{
+    enum { PLACES = 64, MANY = 5000 };
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){.flow_totals = PLACES});
+    for (uint32_t src = 1; src <= PLACES / 8; src++)
+        send_from(&b, 1, DECODE_BY_PREFIX, src, 1000);
+    for (uint32_t src = 1; src <= MANY; src++)
+        send_from(&b, 2, DECODE_BY_PREFIX, src, 1000);
+    for (uint32_t src = 1; src <= PLACES / 8; src++) {
+        send_from(&b, 1, DECODE_BY_PREFIX, src, 1500);
+        cr_assert_eq(b.flows[0].bytes, 500, "%u", src);
+    }
+    bench_done(&b);
+}
+
+static bool is_first(void *owner, const struct ip_addr *exporter)
+{
+    (void)owner;
+    return exporter->octets[3] == 1;
+}
+
+Test(totals, an_exporter_that_is_forgotten_takes_along_what_it_told)
+{
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){.exporters = 2, .flow_totals = 8});
+    for (uint32_t round = 0; round < 3; round++) {
+        send_from(&b, 1, DECODE_UNLISTED, 1, 1000 + 100 * round);
+        cr_assert_eq(b.flows[0].bytes, round == 0 ? 1000 : 100);
+        for (uint32_t src = 1; src <= 7; src++) {
+            send_from(&b, 2 + round, DECODE_UNLISTED, src, 1000);
+            cr_assert_eq(b.flows[0].bytes, 1000);
+        }
+        decode_forget(b.decode, is_first, NULL);
+    }
+    cr_assert_eq(decode_counters(b.decode)->evicted_totals, 0, "their places are free");
+    bench_done(&b);
+}
+
+/* RFC 5102, 5.11.3: told for good, with end of flow, or only since it takes long. */
+Test(totals, a_flow_that_is_over_gives_way_first)
+{
+    enum { PLACES = 8, OVER = 3, GOES_ON = 2 };
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){.flow_totals = PLACES});
+    for (uint32_t round = 1; round <= 100; round++)
+        for (uint32_t src = 1; src < 2 * PLACES; src++) {
+            bool lasts = src < PLACES;
+            ipfix_start(&b, 7);
+            set_start(&b, 2);
+            PUT16(&b, 256, 4, 8, 4, 12, 4, 85, 4, 136, 1);
+            set_end(&b);
+            set_start(&b, 256);
+            PUT32(&b, lasts ? src : 1000 * round + src, 0xcb007107, lasts ? 100 * round : 5);
+            wire_put_u8(&b.w, lasts ? GOES_ON : OVER);
+            set_end(&b);
+            cr_assert_eq(ipfix_send(&b), DECODE_OK);
+            cr_assert_eq(b.flows[0].bytes, lasts ? 100 : 5, "round %u, %u", round, src);
+        }
+    bench_done(&b);
+}
+
 /* RFC 5103: the reverse half has totals of its own. */
 Test(totals, each_half_of_a_biflow_has_its_own)
 {
@@ -207,158 +378,6 @@ Test(totals, a_record_without_ends_counts_whole)
         set_end(&b);
         cr_assert_eq(bench_send(&b), DECODE_OK);
         cr_assert_eq(b.flows[0].bytes, 100 * i);
-    }
-    bench_done(&b);
-}
-
-/* --- a firewall's events, as Cisco's ASA sends them --- */
-
-enum event { CREATED = 1, DELETED = 2, DENIED = 3, UPDATE = 5 };
-
-/* Connection id, ends, ports, protocol, event, its time, octets both ways; a teardown also says
- * when the connection began. */
-static void put_event_templates(struct bench *b)
-{
-    set_start(b, 0);
-    PUT16(b, 263, 10, 148, 4, 8, 4, 7, 2, 12, 4, 11, 2, 4, 1, 233, 1, 323, 8, 231, 4, 232, 4);
-    PUT16(b, 264, 11, 148, 4, 8, 4, 7, 2, 12, 4, 11, 2, 4, 1, 233, 1, 323, 8, 231, 4, 232, 4, 152,
-          8);
-    PUT16(b, 265, 8, 148, 4, 8, 4, 7, 2, 12, 4, 11, 2, 4, 1, 233, 1, 323, 8);
-    set_end(b);
-}
-
-static uint64_t event_ms; /* of the event at hand */
-
-static void put_event(struct bench *b, uint32_t connection, enum event event, uint32_t forward,
-                      uint32_t back)
-{
-    bool whole = event == DELETED, empty = event == CREATED;
-    set_start(b, whole ? 264 : empty ? 265 : 263);
-    PUT32(b, connection, 0x0a003210);
-    PUT16(b, 55182);
-    PUT32(b, 0x0a014e03);
-    PUT16(b, 3128);
-    wire_put_u8(&b->w, 6);
-    wire_put_u8(&b->w, (uint8_t)event);
-    wire_put_u64(&b->w, event_ms);
-    if (!empty)
-        PUT32(b, forward, back);
-    if (whole)
-        wire_put_u64(&b->w, began_ms);
-    set_end(b);
-}
-
-/* What counts of the records that a datagram gave, both ways. */
-static void sum(const struct bench *b, uint64_t *ret_forward, uint64_t *ret_back)
-{
-    for (size_t i = 0; i < b->flow_count; i++)
-        *(b->flows[i].reverse ? ret_back : ret_forward) += b->flows[i].bytes;
-}
-
-struct told {
-    enum event event;
-    uint32_t forward, back;
-};
-
-static void check_events(const struct told *events, size_t count, uint64_t forward, uint64_t back)
-{
-    struct bench b;
-    uint64_t got_forward = 0, got_back = 0;
-    bench_init(&b, &(struct decode_limits){0});
-    event_ms = began_ms;
-    for (size_t i = 0; i < count; i++) {
-        v9_start(&b, 0);
-        put_event_templates(&b);
-        put_event(&b, 0x17c4, events[i].event, events[i].forward, events[i].back);
-        cr_assert_eq(bench_send(&b), DECODE_OK);
-        sum(&b, &got_forward, &got_back);
-        event_ms += MINUTE_MS;
-    }
-    cr_assert_eq(got_forward, forward, "%llu", (unsigned long long)got_forward);
-    cr_assert_eq(got_back, back, "%llu", (unsigned long long)got_back);
-    bench_done(&b);
-}
-#define EVENTS(forward, back, ...)                                                                 \
-    check_events((const struct told[]){__VA_ARGS__},                                               \
-                 sizeof((const struct told[]){__VA_ARGS__}) / sizeof(struct told), forward, back)
-
-Test(totals, a_firewalls_updates_and_teardown_count_each_octet_once)
-{
-    EVENTS(2588, 1117, {CREATED, 0, 0}, {UPDATE, 2557, 1117}, {UPDATE, 31, 0},
-           {DELETED, 2588, 1117});
-}
-
-Test(totals, a_teardown_says_what_updates_did_not)
-{
-    EVENTS(3000, 900, {CREATED, 0, 0}, {UPDATE, 1000, 500}, {DELETED, 3000, 900});
-}
-
-Test(totals, a_short_connection_has_only_its_teardown)
-{
-    EVENTS(900, 800, {CREATED, 0, 0}, {DELETED, 900, 800});
-}
-
-Test(totals, a_last_update_behind_its_teardown_counts_nothing)
-{
-    EVENTS(2588, 1117, {UPDATE, 2557, 1117}, {DELETED, 2588, 1117}, {UPDATE, 31, 0});
-}
-
-Test(totals, a_teardown_that_came_twice_counts_once)
-{
-    EVENTS(900, 800, {DELETED, 900, 800}, {DELETED, 900, 800});
-}
-
-Test(totals, creations_and_denials_carry_no_volume)
-{
-    struct bench b;
-    bench_init(&b, &(struct decode_limits){0});
-    v9_start(&b, 0);
-    put_event_templates(&b);
-    put_event(&b, 1, CREATED, 0, 0);
-    put_event(&b, 2, DENIED, 500, 0);
-    cr_assert_eq(bench_send(&b), DECODE_OK);
-    cr_assert_eq(b.flow_count, 2);
-    for (size_t i = 0; i < 2; i++)
-        cr_assert_eq(b.flows[i].has & (FLOW_BYTES | FLOW_PACKETS), 0);
-    cr_assert_eq(decode_counters(b.decode)->records_without_volume, 2);
-    bench_done(&b);
-}
-
-Test(totals, a_teardown_behind_updates_lasted_since_the_last_of_them)
-{
-    struct bench b;
-    bench_init(&b, &(struct decode_limits){0});
-    event_ms = began_ms + 10 * MINUTE_MS;
-    v9_start(&b, 0);
-    put_event_templates(&b);
-    put_event(&b, 1, UPDATE, 100, 0);
-    event_ms += 5000;
-    put_event(&b, 1, DELETED, 300, 0);
-    put_event(&b, 2, DELETED, 300, 0);
-    cr_assert_eq(bench_send(&b), DECODE_OK);
-    cr_assert_eq(b.flow_count, 3);
-    cr_assert_eq(b.flows[1].bytes, 200);
-    cr_assert_eq(b.flows[1].duration_ms, 5000);
-    cr_assert_eq(b.flows[2].duration_ms, (uint32_t)(10 * MINUTE_MS + 5000), "no update of it");
-    bench_done(&b);
-}
-
-/* A zone firewall's high-speed log, and others that tell both ways without events. */
-Test(totals, initiator_counters_without_an_event_are_deltas)
-{
-    struct bench b;
-    bench_init(&b, &(struct decode_limits){0});
-    for (uint32_t i = 0; i < 2; i++) {
-        v9_start(&b, 0);
-        set_start(&b, 0);
-        PUT16(&b, 256, 4, 8, 4, 12, 4, 231, 4, 232, 4);
-        set_end(&b);
-        set_start(&b, 256);
-        PUT32(&b, 0x0a000001, 0xcb007107, 100, 50);
-        set_end(&b);
-        cr_assert_eq(bench_send(&b), DECODE_OK);
-        cr_assert_eq(b.flows[0].bytes, 100);
-        cr_assert_eq(b.flows[1].bytes, 50);
     }
     bench_done(&b);
 }
