@@ -28,12 +28,17 @@ struct filter_part {
     uint32_t has;
     uint32_t mask4;    /* over the octets as they lie in memory */
     uint64_t mask6[2]; /* likewise */
+    uint8_t shift;     /* of a number's value in the high word of a short key */
 };
 
 struct filter {
     const struct model *model;
-    const struct count_spec *spec;
+    enum direction direction;
     uint32_t has; /* what a record must have for its key */
+    /* Keys of an IPv4 address and numbers fit the words of a short identity, which are these where
+     * values are not. */
+    bool is_short;
+    struct identity_words words;
     size_t part_count;
     struct filter_part parts[DIM_LAST];
     size_t dim_count;
@@ -123,6 +128,32 @@ static struct filter_part part_of(const struct count_dim *dim, uint8_t ipv6_host
     return part;
 }
 
+static bool is_host(const struct filter_part *part)
+{
+    return part->dimension == DIM_DST_ADDR || part->dimension == DIM_SRC_ADDR;
+}
+
+/* The words of its short keys, with all but the values. */
+static void make_words(struct filter *filter)
+{
+    enum { HEAD = 2, ADDRESS = 4 };
+    struct filter_part *parts = filter->parts;
+    size_t len = HEAD + ADDRESS;
+    if (filter->part_count == 0 || !is_host(&parts[0]))
+        return;
+    for (size_t i = 1; i < filter->part_count; i++) {
+        if (parts[i].width == 0 || len + HEAD + parts[i].width > IDENTITY_KEY_SHORT)
+            return;
+        uint64_t head = parts[i].dimension | (uint64_t)parts[i].width << 8;
+        filter->words.high |= head << 8 * (len - HEAD);
+        parts[i].shift = (uint8_t)(8 * len);
+        len += HEAD + (size_t)parts[i].width;
+    }
+    filter->words.low = (uint64_t)len << WORD_KEY_LEN | (uint64_t)parts[0].dimension << WORD_KEY |
+                        (uint64_t)ADDRESS << (WORD_KEY + 8);
+    filter->is_short = true;
+}
+
 struct filter *filter_new(const struct model *model, const struct model_count *count,
                           uint8_t ipv6_host_len)
 {
@@ -130,12 +161,13 @@ struct filter *filter_new(const struct model *model, const struct model_count *c
     if (filter == NULL)
         return NULL;
     filter->model = model;
-    filter->spec = &count->spec;
+    filter->direction = (enum direction)count->spec.direction;
     for (size_t i = 0; i < count->spec.key_count; i++) {
         filter->parts[i] = part_of(&count->spec.key[i], ipv6_host_len);
         filter->has |= filter->parts[i].has;
     }
     filter->part_count = count->spec.key_count;
+    make_words(filter);
     for (size_t i = 0; i < count->spec.filter_count; i++) {
         if (!fill_dim(&filter->dims[filter->dim_count++], &count->spec.filter[i])) {
             filter_free(filter);
@@ -220,10 +252,8 @@ static bool address_passes(const struct filter_dim *dim, const struct filter_rec
     return dim->any_of != NULL && lpm_lookup(dim->any_of, addr) != LPM_NONE;
 }
 
-bool filter_passes(const struct filter *filter, const struct filter_record *record)
+static bool dims_pass(const struct filter *filter, const struct filter_record *record)
 {
-    if (filter->spec->direction != DIRECTION_ANY && filter->spec->direction != record->direction)
-        return false;
     for (size_t i = 0; i < filter->dim_count; i++) {
         const struct filter_dim *dim = &filter->dims[i];
         if (dim->numbers != NULL ? !number_passes(dim, record->flow) : !address_passes(dim, record))
@@ -232,11 +262,48 @@ bool filter_passes(const struct filter *filter, const struct filter_record *reco
     return true;
 }
 
+bool filter_passes(const struct filter *filter, const struct filter_record *record)
+{
+    enum direction direction = filter->direction;
+    if (direction != DIRECTION_ANY && direction != record->direction)
+        return false;
+    return filter->dim_count == 0 || dims_pass(filter, record);
+}
+
+static const struct ip_addr *part_address(const struct filter_part *part,
+                                          const struct flow_record *flow)
+{
+    return (const struct ip_addr *)((const uint8_t *)flow + part->from);
+}
+
+bool filter_short_key(const struct filter *filter, const struct filter_record *record,
+                      struct identity_words *ret_words)
+{
+    const struct flow_record *flow = record->flow;
+    const struct filter_part *part = filter->parts, *end = part + filter->part_count;
+    uint32_t four;
+    if (!filter->is_short || (flow->has & filter->has) != filter->has)
+        return false;
+    const struct ip_addr *addr = part_address(part, flow);
+    if (addr->family != ADDR_IPV4)
+        return false;
+    memcpy(&four, addr->octets, sizeof(four));
+    uint64_t high = filter->words.high | le32toh(four & part->mask4);
+    while (++part < end) { /* most significant octet first */
+        uint64_t value = load_member(part, flow);
+        if (part->width > 1)
+            value = __builtin_bswap64(value) >> (64 - 8 * part->width);
+        high |= value << part->shift;
+    }
+    *ret_words = (struct identity_words){.low = filter->words.low, .high = high};
+    return true;
+}
+
 /* Gives the octets that were put; 0: it is no address. */
 static inline size_t put_address(const struct filter_part *part, const struct flow_record *flow,
                                  uint8_t *to)
 {
-    const struct ip_addr *addr = (const struct ip_addr *)((const uint8_t *)flow + part->from);
+    const struct ip_addr *addr = part_address(part, flow);
     if (addr->family == ADDR_IPV4) {
         uint32_t four;
         memcpy(&four, addr->octets, sizeof(four));
@@ -282,7 +349,7 @@ static inline size_t put_part(const struct filter *filter, const struct filter_p
         wire_put_uint_at(to, part->width, load_member(part, record->flow));
         return part->width;
     }
-    if (part->dimension == DIM_DST_ADDR || part->dimension == DIM_SRC_ADDR)
+    if (is_host(part))
         return put_address(part, record->flow, to);
     if (part->dimension == DIM_EXPORTER)
         return put_exporter(record->exporter, to);

@@ -10,6 +10,7 @@
 /* A key stands out of a sweep whose volume is less than its own times the sketch's width. It takes
  * 4 MiB, of which nothing is touched until a count is full. */
 enum { SKETCH_WIDTH = 1 << 17, SKETCH_DEPTH = 4, CANDIDATES = 8, FORGET_AFTER_HALVINGS = 40 };
+enum { NEAR = 8 }; /* additions from when a row is in the cache until it is its turn */
 enum { ROW_POSITION_MAX = (1 << 30) - 1 };
 
 /* A score in whole numbers for the sketch: the urgent volume is 2^40. */
@@ -56,11 +57,12 @@ enum status rows_init(struct rows *rows, const struct rows_options *options)
     rows->exporter_rows = options->exporter_rows;
     rows->counters = options->counters;
     rows->chance = options->seed | 1;
+    rows->seed = options->seed;
     rows->counts = calloc(model->count_count + 1, sizeof(*rows->counts));
     rows->seen = sketch_new(SKETCH_WIDTH, SKETCH_DEPTH, options->seed);
     struct table_options table = {
         .entry_size = sizeof(struct row),
-        .key_max = ROWS_KEY_SHORT,
+        .key_max = IDENTITY_SHORT,
         .max = options->max_keys + model->count_count * OTHERS_A_COUNT,
         .seed = options->seed,
     };
@@ -92,49 +94,14 @@ void rows_done(struct rows *rows)
     rows->seen = NULL;
 }
 
-/* Quarters of a doubling, from that power of two on. */
-static inline int64_t quarters(double value, int first)
+static struct table *table_of(const struct rows *rows, size_t identity_len)
 {
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof(bits));
-    return (int64_t)(bits >> 50) - (int64_t)((1023 + first) * 4);
+    return rows->tables[identity_len == IDENTITY_SHORT ? ROWS_SHORT : ROWS_LONG];
 }
 
-/* From 2^-40 of the urgent volume on. */
-uint8_t rows_bucket(double score)
+static uint64_t hash_of(const struct rows *rows, const void *identity, size_t len)
 {
-    int64_t quarter = quarters(score, -40);
-    return (uint8_t)(quarter < 0 ? 0 : quarter > BUCKETS - 1 ? BUCKETS - 1 : quarter);
-}
-
-/* Of a volume below 2^63. */
-static inline uint8_t size_bucket(double volume)
-{
-    int64_t quarter = quarters(volume, 0);
-    return (uint8_t)(quarter < 0 ? 0 : quarter);
-}
-
-uint8_t rows_size_bucket(uint64_t volume)
-{
-    return volume > INT64_MAX ? BUCKETS - 1 : size_bucket((double)volume);
-}
-
-uint64_t rows_size_most(uint8_t bucket)
-{
-    uint64_t bits = ((uint64_t)bucket + 1 + 1023 * 4) << 50;
-    double end;
-    memcpy(&end, &bits, sizeof(end));
-    return bucket == BUCKETS - 1 ? UINT64_MAX : (uint64_t)end;
-}
-
-struct row_of rows_of(const struct row *row)
-{
-    size_t len;
-    struct row_of of;
-    const uint8_t *identity = table_key(row, &len);
-    memcpy(&of.exporter, identity + offsetof(struct identity, exporter), sizeof(of.exporter));
-    memcpy(&of.count, identity + offsetof(struct identity, count), sizeof(of.count));
-    return of;
+    return identity_hash(identity, len, rows->seed);
 }
 
 static inline double larger(double a, double b)
@@ -192,6 +159,11 @@ static void resize(struct rows *rows, struct row_count *count, struct row *row, 
     count->sizes[row->position] ^= differ;
 }
 
+static uint8_t volume_bucket(uint64_t volume)
+{
+    return volume > INT64_MAX ? BUCKETS - 1 : row_volume_bucket((double)volume);
+}
+
 /* After its sums have changed: where the row stands by size, and whether it cannot wait. */
 static inline void rank(struct rows *rows, struct row_count *count, struct row *row)
 {
@@ -199,13 +171,14 @@ static inline void rank(struct rows *rows, struct row_count *count, struct row *
     uint32_t size;
     if (__builtin_expect((row->bytes | row->packets | row->flows) > INT64_MAX, false)) {
         score = score_of(count, row->bytes, row->packets, row->flows);
-        size = ROW_SIZE(rows_bucket(score), rows_size_bucket(row->bytes),
-                        rows_size_bucket(row->packets));
+        size = ROW_SIZE(row_score_bucket(score), volume_bucket(row->bytes),
+                        volume_bucket(row->packets));
     } else {
         double bytes = (double)(int64_t)row->bytes, packets = (double)(int64_t)row->packets;
         score = larger(larger(bytes * count->per_byte, packets * count->per_packet),
                        (double)(int64_t)row->flows * count->per_flow);
-        size = ROW_SIZE(rows_bucket(score), size_bucket(bytes), size_bucket(packets));
+        size =
+            ROW_SIZE(row_score_bucket(score), row_volume_bucket(bytes), row_volume_bucket(packets));
     }
     if (size != row->size)
         resize(rows, count, row, size);
@@ -276,10 +249,10 @@ static bool make_room(struct row_count *count)
 }
 
 /* Puts a new row into its count's list. */
-static void enlist(struct rows *rows, const struct identity *identity, struct row *row)
+static void enlist(struct rows *rows, struct identity_head of, struct row *row)
 {
-    struct row_count *count = &rows->counts[identity->count];
-    bool is_other = identity->key.len == 0;
+    struct row_count *count = &rows->counts[of.count];
+    bool is_other = of.key_len == 0;
     row->position = count->row_count & ROW_POSITION_MAX;
     count->sizes[count->row_count] = is_other ? ROW_OTHER : 0;
     count->rows[count->row_count++] = row;
@@ -287,29 +260,32 @@ static void enlist(struct rows *rows, const struct identity *identity, struct ro
     rows->by_score[0]++;
     rows->by_bytes[0]++;
     rows->by_packets[0]++;
-    rows->exporter_rows[identity->exporter]++;
+    rows->exporter_rows[of.exporter]++;
 }
 
 static struct row *insert(struct rows *rows, const struct identity *identity, uint64_t hash,
                           uint32_t at_ms)
 {
     bool is_new;
-    if (!make_room(&rows->counts[identity->count]))
+    struct identity_head of = identity_head(identity);
+    if (!make_room(&rows->counts[of.count]))
         return NULL;
     size_t len = identity_len(identity);
-    struct row *row = table_insert_hashed(rows_table(rows, len), hash, identity, len, &is_new);
+    struct row *row = table_insert_hashed(table_of(rows, len), hash, identity, len, &is_new);
     if (row == NULL || !is_new)
         return row;
     row->first_ms = at_ms;
-    enlist(rows, identity, row);
+    enlist(rows, of, row);
     return row;
 }
 
 /* The row of what is not admitted; it lies beyond the quota. NULL: out of memory. */
 static struct row *other_row(struct rows *rows, uint16_t count, uint16_t exporter, uint32_t at_ms)
 {
-    struct identity identity = {.exporter = exporter, .count = count};
-    return insert(rows, &identity, rows_hash(rows, &identity), at_ms);
+    struct identity identity;
+    struct identity_head head = {.exporter = exporter, .count = count};
+    identity_put_words(&identity, (struct identity_words){.low = identity_low(head)});
+    return insert(rows, &identity, hash_of(rows, &identity, IDENTITY_SHORT), at_ms);
 }
 
 static bool is_other(const struct row_count *count, const struct row *row)
@@ -319,7 +295,7 @@ static bool is_other(const struct row_count *count, const struct row *row)
 
 void rows_remove(struct rows *rows, struct row *row)
 {
-    struct row_of of = rows_of(row);
+    struct identity_head of = rows_of(row);
     struct row_count *count = &rows->counts[of.count];
     count->others -= is_other(count, row);
     struct row *last = count->rows[--count->row_count];
@@ -334,7 +310,7 @@ void rows_remove(struct rows *rows, struct row *row)
     rows->exporter_rows[of.exporter]--;
     size_t len;
     (void)table_key(row, &len);
-    table_remove_entry(rows_table(rows, len), row);
+    table_remove_entry(table_of(rows, len), row);
 }
 
 const struct row_more *rows_more(const struct rows *rows, const struct row *row)
@@ -391,7 +367,7 @@ static bool admit(struct rows *rows, const struct identity *identity, uint64_t h
     if (!count->was_full)
         return true;
     uint64_t seen = sketch_add(rows->seen, hash, score_amount(volume_score(count, volume)));
-    *ret_admitted = rows_bucket((double)seen / score_unit);
+    *ret_admitted = row_score_bucket((double)seen / score_unit);
     if (!is_full)
         return true;
     struct row *smallest = smallest_of_some(rows, count);
@@ -409,41 +385,55 @@ static bool admit(struct rows *rows, const struct identity *identity, uint64_t h
     return true;
 }
 
-/* The row of a key that is not there: a new one, or that of what is not admitted. NULL: out of
- * memory. */
-static struct row *row_for(struct rows *rows, const struct addition *a, const struct volume *volume)
+/* The row where a look at the guess does not do: there, or a new one, or that of what is not
+ * admitted. NULL: out of memory. */
+static struct row *row_for(struct rows *rows, const struct addition *a, uint64_t hash, void *guess,
+                           const struct volume *volume)
 {
+    const struct identity *identity = &a->identity;
+    size_t len = identity_len(identity);
     uint8_t admitted = 0;
-    if (admit(rows, &a->identity, a->hash, volume, &admitted)) {
-        struct row *row = insert(rows, &a->identity, a->hash, a->at_ms);
+    struct row *row = table_find_guessed(table_of(rows, len), guess, hash, identity, len);
+    if (row != NULL)
+        return row;
+    if (admit(rows, identity, hash, volume, &admitted)) {
+        row = insert(rows, identity, hash, a->at_ms);
         if (row != NULL) {
             row->admitted = admitted;
             return row;
         }
     }
     rows->counters->other++;
-    return other_row(rows, a->identity.count, a->identity.exporter, a->at_ms);
+    return other_row(rows, identity->count, identity->exporter, a->at_ms);
 }
 
-void rows_add(struct rows *rows, struct addition *additions, size_t count,
-              const struct volume *volumes)
+/* A row has come into the cache by now; where its size is told has not. */
+static inline void prefetch_size(const struct rows *rows, const struct batch *batch, size_t i)
 {
-    struct addition *end = additions + count;
-    for (struct addition *a = additions; a < end; a++)
-        a->guess = table_prefetch_entry(rows_table(rows, identity_len(&a->identity)), a->hash);
-    for (const struct addition *a = additions; a < end; a++) {
+    const struct row *row = batch->guesses[i];
+    const struct row_count *count = &rows->counts[batch->additions[i].identity.count];
+    if (row != NULL)
+        __builtin_prefetch(&count->sizes[row->position], 1);
+}
+
+void rows_add(struct rows *rows, size_t table, struct batch *batch, const struct volume *volumes)
+{
+    const struct addition *a = batch->additions;
+    table_prefetch_entries(rows->tables[table], batch->hashes, batch->count, batch->guesses);
+    for (size_t i = 0; i < batch->count; i++, a++) {
         const struct volume *volume = &volumes[a->volume];
-        size_t len = identity_len(&a->identity);
-        struct row *row =
-            table_find_guessed(rows_table(rows, len), a->guess, a->hash, &a->identity, len);
-        if (row == NULL)
-            row = row_for(rows, a, volume);
+        struct row *row = batch->guesses[i];
+        if (i + NEAR < batch->count)
+            prefetch_size(rows, batch, i + NEAR);
+        if (row == NULL || table != ROWS_SHORT || !table_entry_has_16(row, &a->identity))
+            row = row_for(rows, a, batch->hashes[i], row, volume);
         if (row == NULL)
             continue;
-        struct row_count *its = &rows->counts[a->identity.count];
-        fill(its, row, volume);
-        rank(rows, its, row);
+        struct row_count *count = &rows->counts[identity_head(&a->identity).count];
+        fill(count, row, volume);
+        rank(rows, count, row);
     }
+    batch->count = 0;
 }
 
 void rows_remember(struct rows *rows, const struct row *row)
@@ -452,7 +442,7 @@ void rows_remember(struct rows *rows, const struct row *row)
     size_t len;
     const void *identity = table_key(row, &len);
     if (count->was_full && !is_other(count, row))
-        (void)sketch_add(rows->seen, table_hash(rows->tables[ROWS_SHORT], identity, len),
+        (void)sketch_add(rows->seen, hash_of(rows, identity, len),
                          score_amount(rows_score(rows, row)));
 }
 
@@ -473,13 +463,13 @@ static void move_row(struct rows *to, struct rows *from, const struct row *old, 
     size_t len;
     struct identity identity;
     const void *bytes = table_key(old, &len);
-    struct row_of of = rows_of(old);
+    struct identity_head of = rows_of(old);
     from->exporter_rows[of.exporter]--;
     if (map[of.count] == UINT16_MAX)
         return;
     memcpy(&identity, bytes, len);
     identity.count = map[of.count];
-    struct row *row = insert(to, &identity, rows_hash(to, &identity), old->first_ms);
+    struct row *row = insert(to, &identity, hash_of(to, &identity, len), old->first_ms);
     if (row == NULL)
         return;
     struct row_count *count = &to->counts[identity.count];

@@ -159,40 +159,59 @@ void tally_exporter_unheard(struct tally_exporter *exporter)
     exporter->heard_ms = exporter->heard_before_ms;
 }
 
-/* One addition later: a key that was just put together from small pieces is not yet where it can be
- * read in large ones. */
-static void hash_last(struct tally *tally)
-{
-    if (tally->batch_count == 0)
-        return;
-    struct addition *a = &tally->batch[tally->batch_count - 1];
-    a->hash = rows_hash(&tally->rows, &a->identity);
-    table_prefetch(rows_table(&tally->rows, identity_len(&a->identity)), a->hash);
-}
-
 void tally_settle(struct tally *tally)
 {
-    hash_last(tally);
-    rows_add(&tally->rows, tally->batch, tally->batch_count, tally->volumes);
-    tally->batch_count = tally->volume_count = 0;
+    for (size_t i = 0; i < ROWS_TABLES; i++)
+        if (tally->batches[i].count > 0)
+            rows_add(&tally->rows, i, &tally->batches[i], tally->volumes);
+    tally->volume_count = 0;
 }
 
-/* Takes in the batch's last place, whose key is made. */
-static void enqueue(struct tally *tally, uint16_t count, uint16_t exporter, uint32_t at_ms)
+/* Takes in the next place of a batch, whose key is made; works the batches off when it was the
+ * last.
+ */
+static void enqueue(struct tally *tally, size_t table, uint64_t hash, uint32_t at_ms)
 {
-    struct addition *a = &tally->batch[tally->batch_count];
-    const struct volume *volume = &tally->volumes[tally->volume_count];
-    a->identity.exporter = exporter;
-    a->identity.count = count;
-    a->identity.duration_class = volume->duration_class;
-    a->volume = (uint32_t)tally->volume_count;
+    struct batch *batch = &tally->batches[table];
+    struct addition *a = &batch->additions[batch->count];
     a->at_ms = at_ms;
-    hash_last(tally);
-    if (++tally->batch_count < BATCH)
+    a->volume = (uint32_t)tally->volume_count;
+    rows_enqueue(&tally->rows, table, batch, hash);
+    if (batch->count < BATCH)
         return;
-    struct volume kept = *volume; /* other counts of this record may want it */
+    struct volume kept = tally->volumes[a->volume]; /* other counts of this record may want it */
     tally_settle(tally);
     tally->volumes[0] = kept;
+}
+
+/* One that has short keys. */
+static inline bool count_short(struct tally *tally, const struct filter *filter,
+                               const struct filter_record *record, uint64_t head, uint32_t at_ms)
+{
+    struct batch *batch = &tally->batches[ROWS_SHORT];
+    struct identity_words words;
+    if (!filter_short_key(filter, record, &words))
+        return false;
+    words.low |= head;
+    identity_put_words(&batch->additions[batch->count].identity, words);
+    enqueue(tally, ROWS_SHORT, identity_hash_words(words, tally->rows.seed), at_ms);
+    return true;
+}
+
+/* Any key. */
+static bool count_long(struct tally *tally, const struct filter *filter,
+                       const struct filter_record *record, struct identity_head head,
+                       uint32_t at_ms)
+{
+    struct identity identity = {
+        .exporter = head.exporter, .count = head.count, .duration_class = head.duration_class};
+    if (!filter_key(filter, record, &identity.key))
+        return false;
+    size_t len = identity_len(&identity), table = len == IDENTITY_SHORT ? ROWS_SHORT : ROWS_LONG;
+    struct batch *batch = &tally->batches[table];
+    memcpy(&batch->additions[batch->count].identity, &identity, len);
+    enqueue(tally, table, identity_hash(&identity, len, tally->rows.seed), at_ms);
+    return true;
 }
 
 /* Where several exporters see one packet, only the one on whose boundary it enters counts it. */
@@ -250,15 +269,17 @@ bool tally_add(struct tally *tally, struct tally_exporter *exporter, const struc
     if (tally->asks_direction)
         record.direction = tally->direction = model_direction(tally->options.model, flow);
     volume_of(flow, &tally->volumes[tally->volume_count]);
-    for (size_t i = 0; i < tally->filter_count; i++) {
-        struct flow_key *key = &tally->batch[tally->batch_count].identity.key;
-        if (!filter_passes(tally->filters[i], &record) ||
-            !filter_key(tally->filters[i], &record, key))
-            continue;
-        enqueue(tally, (uint16_t)i, (uint16_t)exporter->index, at_ms);
-        counted = true;
+    struct identity_head head = {.exporter = (uint16_t)exporter->index,
+                                 .duration_class =
+                                     tally->volumes[tally->volume_count].duration_class};
+    for (; head.count < tally->filter_count; head.count++) {
+        const struct filter *filter = tally->filters[head.count];
+        if (filter_passes(filter, &record))
+            counted |= count_short(tally, filter, &record, identity_low(head), at_ms) ||
+                       count_long(tally, filter, &record, head, at_ms);
     }
-    tally->volume_count += counted && tally->batch_count > 0;
+    tally->volume_count +=
+        counted && (tally->batches[ROWS_SHORT].count > 0 || tally->batches[ROWS_LONG].count > 0);
     tally->counters.uncounted += !counted;
     return true;
 }

@@ -26,7 +26,9 @@ static void tell_more(struct delta_row *out, const struct row *row, const struct
 static void give(struct flushing *flushing, struct row *row)
 {
     struct tally *tally = flushing->tally;
-    const struct row_of of = rows_of(row);
+    size_t len;
+    const uint8_t *identity = table_key(row, &len);
+    const struct identity_head of = identity_head(identity);
     struct delta_row out = {
         .count = of.count,
         .exporter = of.exporter,
@@ -36,12 +38,10 @@ static void give(struct flushing *flushing, struct row *row)
         .samples = row->samples,
         .age_ticks = (flushing->at_ms - row->first_ms) / TALLY_AGE_MS,
     };
-    size_t len;
-    const uint8_t *identity = table_key(row, &len);
     const struct row_more *more = rows_more(&tally->rows, row);
     if (more != NULL)
         tell_more(&out, row, more);
-    out.key.len = (uint8_t)(len - IDENTITY_HEAD);
+    out.key.len = of.key_len;
     memcpy(out.key.bytes, identity + IDENTITY_HEAD, out.key.len);
     flushing->on_row(flushing->owner, key_slot(tally->options.model->counts[of.count].id, &out.key),
                      &out);
@@ -80,8 +80,8 @@ static void tell_left(struct rows *rows)
     enum { LOOKS = 4096 };
     uint8_t bytes = last_bucket(rows->by_bytes), packets = last_bucket(rows->by_packets);
     uint32_t of_bytes = rows->by_bytes[bytes], of_packets = rows->by_packets[packets];
-    rows->left_bytes = of_bytes <= LOOKS ? 0 : rows_size_most(bytes);
-    rows->left_packets = of_packets <= LOOKS ? 0 : rows_size_most(packets);
+    rows->left_bytes = of_bytes <= LOOKS ? 0 : row_volume_most(bytes);
+    rows->left_packets = of_packets <= LOOKS ? 0 : row_volume_most(packets);
     of_bytes = of_bytes <= LOOKS ? of_bytes : 0;
     of_packets = of_packets <= LOOKS ? of_packets : 0;
     for (size_t c = 0; c < rows->count_count; c++) {

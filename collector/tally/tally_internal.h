@@ -8,8 +8,6 @@
 
 /* What tally.c fills and tally_flush.c empties. */
 
-enum { BATCH = 32 }; /* additions that wait together */
-
 struct tally {
     struct tally_options options;
     struct tally_counters counters;
@@ -20,9 +18,9 @@ struct tally {
     bool asks_direction;
     enum direction direction; /* of the record added last */
     uint64_t halved_ms;
-    struct addition batch[BATCH];
-    struct volume volumes[BATCH]; /* and behind their end that of the record being added */
-    size_t batch_count, volume_count;
+    struct batch batches[ROWS_TABLES];
+    struct volume volumes[2 * BATCH]; /* and behind their end that of the record being added */
+    size_t volume_count;
 };
 
 #endif

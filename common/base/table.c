@@ -1,11 +1,11 @@
 #include "common/base/table.h"
 
 #include "common/base/hash.h"
+#include "common/base/pages.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /*
  * The index is an array of slots with linear probing; a slot's home is its tag modulo the size.
@@ -21,14 +21,6 @@ struct slot {
     uint32_t tag;    /* low half of the hash */
     uint32_t number; /* of the entry, from 1; 0: the slot is empty */
 };
-
-struct header {
-    uint32_t tag_or_next; /* a free entry: the number of the next free one, 0 at the end */
-    uint8_t key_len;
-    uint8_t live;
-    uint8_t unused[2];
-};
-_Static_assert(sizeof(struct header) == TABLE_HEADER, "as table.h says");
 
 struct index {
     struct slot *slots;
@@ -59,9 +51,6 @@ static const size_t slots_gradual = 1 << 15;
 enum { MOVED_AN_INSERT = 16 };
 static const size_t chunk_bytes = 32 << 10; /* small enough for a table of a few entries */
 static const size_t entries_max = (size_t)1 << 31;
-/* What lies scattered over many small pages is found through tables of pages that are themselves
- * out of the cache, so what is large is taken in large pages where the system has them. */
-static const size_t huge_page = 2 << 20;
 static const size_t cache_line = 64;
 
 static size_t round_up(size_t n, size_t to) /* to: a power of two */
@@ -74,22 +63,10 @@ static size_t round_up_8(size_t n)
     return round_up(n, 8);
 }
 
-/* Asks for large pages where an allocation spans some; what fails costs time only. */
-static void ask_huge(void *at, size_t bytes)
+static void index_done(struct index *index)
 {
-    const size_t page = 4096;
-    size_t skip = (page - (uintptr_t)at % page) % page;
-    if (bytes >= huge_page)
-        (void)madvise((uint8_t *)at + skip, (bytes - skip) / page * page, MADV_HUGEPAGE);
-}
-
-/* Zeros that the system gives as they are touched, not all at once. */
-static void *alloc_zeroed(size_t bytes)
-{
-    void *at = calloc(1, bytes);
-    if (at != NULL)
-        ask_huge(at, bytes);
-    return at;
+    pages_free(index->slots, ((size_t)index->mask + 1) * sizeof(struct slot));
+    *index = (struct index){0};
 }
 
 /* Three quarters full is the most: about eight slots looked at for a key that is not there. */
@@ -114,15 +91,15 @@ struct table *table_new(const struct table_options *options)
     t->options = *options;
     t->options.key_max = key_max;
     t->key_room = round_up_8(key_max);
-    t->stride = t->key_room + sizeof(struct header) + round_up_8(options->entry_size);
+    t->stride = t->key_room + sizeof(struct table_header) + round_up_8(options->entry_size);
     while ((t->stride << (t->chunk_shift + 1)) <= chunk_bytes &&
            ((size_t)1 << t->chunk_shift) < options->max)
         t->chunk_shift++;
     t->chunk_count = (options->max >> t->chunk_shift) + 1;
-    assert(t->stride <= huge_page);
-    t->block_chunks = huge_page / (t->stride << t->chunk_shift);
+    assert(t->stride <= PAGES_LARGE);
+    t->block_chunks = PAGES_LARGE / (t->stride << t->chunk_shift);
     t->chunks = calloc(t->chunk_count, sizeof(t->chunks[0]));
-    t->index.slots = calloc(slots_first, sizeof(struct slot));
+    t->index.slots = pages_new(slots_first * sizeof(struct slot));
     t->index.mask = (uint32_t)slots_first - 1;
     if (t->chunks == NULL || t->index.slots == NULL) {
         table_free(t);
@@ -139,15 +116,14 @@ void table_free(struct table *table)
         if (i < table->block_chunks || i % table->block_chunks == 0)
             free(table->chunks[i]);
     free(table->chunks);
-    free(table->index.slots);
-    free(table->before.slots);
+    index_done(&table->index);
+    index_done(&table->before);
     free(table);
 }
 
 static void forget_before(struct table *t)
 {
-    free(t->before.slots);
-    t->before = (struct index){0};
+    index_done(&t->before);
     t->moved = 0;
 }
 
@@ -170,17 +146,17 @@ static uint8_t *entry_at(const struct table *t, uint32_t number)
     size_t in_chunk = i & (((uint32_t)1 << t->chunk_shift) - 1);
 
     return t->chunks[i >> t->chunk_shift] + in_chunk * t->stride + t->key_room +
-           sizeof(struct header);
+           sizeof(struct table_header);
 }
 
-static struct header *header_of(uint8_t *entry)
+static struct table_header *header_of(uint8_t *entry)
 {
-    return (struct header *)(void *)(entry - sizeof(struct header));
+    return (struct table_header *)(void *)(entry - sizeof(struct table_header));
 }
 
 static uint8_t *key_of(uint8_t *entry, size_t key_len)
 {
-    return entry - sizeof(struct header) - key_len;
+    return entry - sizeof(struct table_header) - key_len;
 }
 
 static uint64_t eight_at(const uint8_t *octets)
@@ -218,17 +194,18 @@ void table_prefetch(const struct table *table, uint64_t hash)
 }
 
 /* Header and key, what follows, and the data's end: three lines where an entry of two lies askew.
- */
+ * One of a line lies in it. */
 static void prefetch_found(const struct table *table, const uint8_t *entry)
 {
-    const uint8_t *start = entry - sizeof(struct header) - table->key_room;
+    const uint8_t *start = entry - sizeof(struct table_header) - table->key_room;
     __builtin_prefetch(start);
-    if (table->stride > cache_line)
-        __builtin_prefetch(start + cache_line);
+    if (table->stride <= cache_line)
+        return;
+    __builtin_prefetch(start + cache_line);
     __builtin_prefetch(entry + table->options.entry_size - 1);
 }
 
-static void *prefetch_in(const struct table *table, const struct index *index, uint32_t tag)
+static inline void *prefetch_in(const struct table *table, const struct index *index, uint32_t tag)
 {
     const struct slot *slots = index->slots;
 
@@ -244,10 +221,21 @@ static void *prefetch_in(const struct table *table, const struct index *index, u
 
 void *table_prefetch_entry(const struct table *table, uint64_t hash)
 {
-    void *entry = prefetch_in(table, &table->index, (uint32_t)hash);
-    if (entry == NULL && table->before.slots != NULL)
-        entry = prefetch_in(table, &table->before, (uint32_t)hash);
+    void *entry;
+    table_prefetch_entries(table, &hash, 1, &entry);
     return entry;
+}
+
+void table_prefetch_entries(const struct table *table, const uint64_t *hashes, size_t count,
+                            void **ret_guesses)
+{
+    const bool grows = table->before.slots != NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        ret_guesses[i] = prefetch_in(table, &table->index, (uint32_t)hashes[i]);
+        if (ret_guesses[i] == NULL && grows)
+            ret_guesses[i] = prefetch_in(table, &table->before, (uint32_t)hashes[i]);
+    }
 }
 
 static inline void *find_in(const struct table *table, const struct index *index, uint32_t tag,
@@ -312,7 +300,7 @@ static void move_some(struct table *t, size_t count)
 static enum status index_grow(struct table *t, size_t slot_count)
 {
     move_some(t, SIZE_MAX); /* of an earlier growth; inserts have long done it */
-    struct slot *slots = alloc_zeroed(slot_count * sizeof(slots[0]));
+    struct slot *slots = pages_new(slot_count * sizeof(slots[0]));
 
     if (slots == NULL)
         return STATUS_NO_MEMORY;
@@ -340,10 +328,9 @@ static bool chunk_take(struct table *t, size_t chunk)
         t->chunks[chunk] = aligned_alloc(cache_line, round_up(bytes, cache_line));
         return t->chunks[chunk] != NULL;
     }
-    uint8_t *block = aligned_alloc(huge_page, huge_page);
+    uint8_t *block = pages_block();
     if (block == NULL)
         return false;
-    ask_huge(block, huge_page);
     for (size_t i = 0; i < t->block_chunks && chunk + i < t->chunk_count; i++)
         t->chunks[chunk + i] = block + i * bytes;
     return true;
@@ -384,8 +371,8 @@ void *table_insert_hashed(struct table *table, uint64_t hash, const void *key, s
         return NULL;
 
     uint8_t *entry = entry_at(table, number);
-    *header_of(entry) =
-        (struct header){.tag_or_next = (uint32_t)hash, .key_len = (uint8_t)key_len, .live = true};
+    *header_of(entry) = (struct table_header){
+        .tag_or_next = (uint32_t)hash, .key_len = (uint8_t)key_len, .live = true};
     memcpy(key_of(entry, key_len), key, key_len);
     memset(entry, 0, table->options.entry_size);
     index_put(&table->index, (struct slot){.tag = (uint32_t)hash, .number = number});
@@ -436,7 +423,7 @@ static bool slot_of(const struct table *t, const struct index *index, uint32_t t
 
 void table_remove_entry(struct table *table, void *entry)
 {
-    struct header *header = header_of(entry);
+    struct table_header *header = header_of(entry);
     uint32_t i, number;
 
     assert(header->live);
@@ -450,7 +437,7 @@ void table_remove_entry(struct table *table, void *entry)
         number = table->before.slots[i].number;
         table->before.slots[i].number = gone; /* nothing moves there: `moved` may be anywhere */
     }
-    *header = (struct header){.tag_or_next = table->first_free};
+    *header = (struct table_header){.tag_or_next = table->first_free};
     table->first_free = number;
     table->count--;
 }
@@ -468,7 +455,8 @@ bool table_remove(struct table *table, const void *key, size_t key_len)
 const void *table_key(const void *entry, size_t *ret_len)
 {
     const uint8_t *data = entry;
-    const struct header *header = (const struct header *)(const void *)(data - sizeof(*header));
+    const struct table_header *header =
+        (const struct table_header *)(const void *)(data - sizeof(*header));
 
     *ret_len = header->key_len;
     return data - sizeof(*header) - header->key_len;

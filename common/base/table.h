@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /*
  * Hash table of fixed-size entries under keys of up to 128 octets, seeded, with a maximum. The
@@ -19,6 +20,13 @@ enum { TABLE_KEY_MAX = 128 };
 /* Before each entry lie so many octets of the table's own, and before them the key, with key_max as
  * its room. Where that and entry_size are 64 together, an entry is one line of the cache. */
 enum { TABLE_HEADER = 8 };
+struct table_header {
+    uint32_t tag_or_next; /* a free entry: the number of the next free one, 0 at the end */
+    uint8_t key_len;
+    bool live;
+    uint8_t unused[2];
+};
+_Static_assert(sizeof(struct table_header) == TABLE_HEADER, "it keeps entries aligned");
 
 struct table_options {
     size_t entry_size; /* octets of the caller's data in each entry; it is aligned to 8 */
@@ -43,6 +51,9 @@ void table_prefetch(const struct table *table, uint64_t hash);
 /* Brings the entry's lines; call after the index line has come, some keys ahead again. Gives the
  * entry that this hash most likely is for: a guess, for table_find_guessed(). */
 void *table_prefetch_entry(const struct table *table, uint64_t hash);
+/* The same of many at once. */
+void table_prefetch_entries(const struct table *table, const uint64_t *hashes, size_t count,
+                            void **ret_guesses);
 
 void *table_find(const struct table *table, const void *key, size_t key_len); /* NULL: not there */
 void *table_find_hashed(const struct table *table, uint64_t hash, const void *key, size_t key_len);
@@ -57,6 +68,15 @@ void *table_insert_hashed(struct table *table, uint64_t hash, const void *key, s
 bool table_remove(struct table *table, const void *key, size_t key_len);
 void table_remove_entry(struct table *table, void *entry);
 const void *table_key(const void *entry, size_t *ret_len);
+/* Whether an entry, which may have been removed since, is there under this key of 16 octets. */
+static inline bool table_entry_has_16(const void *entry, const void *key)
+{
+    const struct table_header *header = (const struct table_header *)entry - 1;
+    uint64_t a[2], b[2];
+    memcpy(a, (const uint8_t *)header - sizeof(a), sizeof(a));
+    memcpy(b, key, sizeof(b));
+    return ((a[0] ^ b[0]) | (a[1] ^ b[1])) == 0 && header->live && header->key_len == sizeof(a);
+}
 
 /* Walk in no particular order: start with *cursor = 0; NULL at the end. Removing the entry just
  * given is allowed. A walk may pause while entries are inserted and removed: whichever stay are

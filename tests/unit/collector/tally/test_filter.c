@@ -153,3 +153,67 @@ Test(filter, a_network_in_a_key_is_the_longest_match)
     model_free(model);
     config_free(config);
 }
+
+struct short_case {
+    char key[60];
+    bool is_short; /* of an IPv4 record */
+};
+
+ParameterizedTestParameters(filter, short_keys_are_the_same_octets)
+{
+    static struct short_case cases[] = {
+        {"[dst_addr]", true},
+        {"[src_addr]", true},
+        {"[dst_addr/24]", true},
+        {"[dst_addr, protocol]", true},
+        {"[dst_addr/20, protocol]", true},
+        {"[dst_addr, dst_port]", true},
+        {"[dst_addr, src_port]", true},
+        {"[dst_addr, tcp_flags]", true},
+        {"[dst_addr, protocol, dst_port]", false},
+        {"[dst_addr, input_if]", false},
+        {"[dst_addr, src_addr]", false},
+        {"[dst_addr, exporter]", false},
+        {"[protocol]", false},
+        {"[dst_network]", false},
+    };
+    return cr_make_param_array(struct short_case, cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+ParameterizedTest(struct short_case *p, filter, short_keys_are_the_same_octets)
+{
+    char yaml[1000];
+    struct config *config;
+    snprintf(yaml, sizeof(yaml),
+             "%spolicies: [{name: p, direction: any, key: %s, window: 1s, %s}]\n", NETWORKS, p->key,
+             THRESHOLDS);
+    struct model *model = counting_model(yaml, &config);
+    struct filter *filter = filter_new(model, &model->counts[0], 128);
+    struct flow_record flow = flow_to(CUSTOMER + 70, 100, 1);
+    struct ip_addr exporter = addr_from_ipv4(EXPORTER);
+    struct filter_record record = {.flow = &flow, .exporter = &exporter};
+    struct identity whole = {0}, of_words = {0};
+    struct identity_words words = {0};
+    flow.src_port = 0xfedc;
+    flow.dst_port = 0x0102;
+    flow.tcp_flags = 0x12;
+    flow.input_if = 0xf0000001;
+    flow.has |= FLOW_TCP_FLAGS | FLOW_INPUT_IF;
+    cr_assert(filter_key(filter, &record, &whole.key));
+    bool made = filter_short_key(filter, &record, &words);
+    cr_assert_eq(made, p->is_short, "%s", p->key);
+    identity_put_words(&of_words, words);
+    if (made)
+        cr_assert_arr_eq(&of_words, &whole, IDENTITY_SHORT, "%s", p->key);
+    cr_assert_eq(identity_len(&whole) == IDENTITY_SHORT,
+                 p->is_short || whole.key.len <= IDENTITY_KEY_SHORT);
+    flow.has = FLOW_BYTES;
+    cr_assert_not(filter_short_key(filter, &record, &words), "the record lacks it");
+    flow.has = UINT32_MAX;
+    cr_assert_eq(addr_parse(&flow.dst_addr, "2001:db8:100::7"), STATUS_OK);
+    flow.src_addr = flow.dst_addr;
+    cr_assert_not(filter_short_key(filter, &record, &words), "an IPv6 address does not fit");
+    filter_free(filter);
+    model_free(model);
+    config_free(config);
+}
