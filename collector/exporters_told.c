@@ -73,3 +73,12 @@ struct exporter_told *exporters_told_enter(struct exporters_told *told,
     chain_push(&told->used[trust], &entry->used);
     return entry;
 }
+
+uint64_t exporters_told_lost(struct exporter_told *told, const struct decode_counts *counts)
+{
+    /* One that was forgotten and comes again counts from 0 again. */
+    uint64_t before = counts->datagrams < told->datagrams ? 0 : told->sequence_lost;
+    bool is_more = counts->sequence_lost > before;
+    told->sequence_lost = is_more ? counts->sequence_lost : before;
+    return is_more ? counts->sequence_lost - before : 0;
+}

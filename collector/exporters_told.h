@@ -45,5 +45,8 @@ void exporters_told_done(struct exporters_told *told);
 struct exporter_told *exporters_told_enter(struct exporters_told *told,
                                            const struct ip_addr *exporter, enum decode_trust trust,
                                            struct ip_addr *ret_gone);
+/* What has been lost in all, and how much of it is to be added to a counter that cannot go back:
+ * what was only overtaken is lost no more, and then the next losses were counted before. */
+uint64_t exporters_told_lost(struct exporter_told *told, const struct decode_counts *counts);
 
 #endif

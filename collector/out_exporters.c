@@ -295,12 +295,12 @@ static void log_events(struct out_exporters *out, const struct decode_exporter_i
                  "exporter=%s", address);
 }
 
-static void tell_metrics(const struct exporter_told *told, const struct decode_exporter_info *info,
+static void tell_metrics(struct exporter_told *told, const struct decode_exporter_info *info,
                          const char *address)
 {
     const char *label = told->labelled ? address : "other";
     add_since(&exporter_datagrams, label, info->counts.datagrams, told->datagrams);
-    add_since(&sequence_gaps, label, info->counts.sequence_lost, told->sequence_lost);
+    metric_add(metric_at(&sequence_gaps, &label), exporters_told_lost(told, &info->counts));
     if (!told->labelled)
         return; /* one number for many says nothing */
     metric_set(metric_at(&sampling_rates, &label), info->sampling_rate);
@@ -347,7 +347,6 @@ static void note(struct exporter_told *told, const struct decode_exporter_info *
     told->sampling_changes = info->sampling.changes;
     told->sampling_contradictions = info->sampling.contradictions;
     told->datagrams = info->counts.datagrams;
-    told->sequence_lost = info->counts.sequence_lost;
     told->two_senders = info->two_senders;
 }
 

@@ -14,8 +14,10 @@ enum {
 
 static void take(struct worker_input *in, const struct flow_record *flow, uint64_t came_ms)
 {
-    in->has_records = true;
-    if (tally_add(in->tally, in->sender, flow, came_ms) && in->archive != NULL)
+    bool is_taken = tally_add(in->tally, in->sender, flow, came_ms);
+    in->has_records |= is_taken;
+    in->has_refused |= !is_taken;
+    if (is_taken && in->archive != NULL)
         archive_queue_put(in->archive, flow, &in->sender->addr, came_ms);
     if (in->recall != NULL)
         recall_add(in->recall, flow, tally_direction(in->tally), in->keeps_sources, came_ms);
@@ -33,6 +35,10 @@ static void add_sample(struct worker_input *in, const struct flow_record *flow)
 static void on_record(void *owner, const struct flow_record *flow)
 {
     struct worker_input *in = owner;
+    if (in->is_foreign) {
+        tally_refuse(in->tally, in->sender, flow, TALLY_SECOND_SENDER);
+        return;
+    }
     take(in, flow, in->since_ms);
     if (flow->format == FORMAT_SFLOW5)
         add_sample(in, flow);
@@ -49,6 +55,11 @@ static void on_two_senders(void *owner)
     in->sender->two_senders_ms = in->turned_ms;
 }
 
+static void on_foreign(void *owner)
+{
+    ((struct worker_input *)owner)->is_foreign = true;
+}
+
 /* --- datagrams --- */
 
 enum decode_trust worker_trust(const struct config_exporter *config)
@@ -61,6 +72,8 @@ enum decode_trust worker_trust(const struct config_exporter *config)
 static void on_interface(void *owner, const struct decode_interface *reading)
 {
     struct worker_input *in = owner;
+    if (in->is_foreign)
+        return; /* nor are these the exporter's */
     interfaces_counted(in->interfaces, reading, worker_trust(in->sender->config), in->turned_ms);
     in->has_looked = false; /* the exporter may be new there */
 }
@@ -86,19 +99,23 @@ static uint64_t came_since(const struct worker_input *in, const struct in_udp *s
     return waited ? in->stalled_from_ms : now_ms;
 }
 
-static void on_datagram(void *owner, const struct in_udp *socket, const struct ip_addr *from,
-                        const uint8_t *bytes, size_t len)
+/* An exporter of whose datagram nothing can be used is as silent as before. */
+static bool is_useless(const struct worker_input *in, enum decode_reason reason)
 {
-    struct worker_input *in = owner;
-    uint64_t now_ms = clock_mono_ms(&in->clock);
-    worker_input_turned(in, now_ms);
-    in->since_ms = came_since(in, socket, now_ms);
+    bool is_whole = reason == DECODE_OK && !in->has_refused && !in->is_foreign;
+    return !is_whole && !in->has_records && (in->is_foreign || !decode_has_told(in->decode));
+}
+
+void worker_input_take(struct worker_input *in, const struct ip_addr *from, const uint8_t *bytes,
+                       size_t len, uint64_t now_ms)
+{
     in->sender = tally_exporter(in->tally, from, now_ms);
     if (in->sender == NULL)
         return; /* counted there */
     const struct config_exporter *config = in->sender->config;
     struct decode_source source = {.addr = *from, .trust = worker_trust(config)};
     struct decode_sink sink = {.on_two_senders = on_two_senders,
+                               .on_foreign = on_foreign,
                                .on_record = on_record,
                                .on_late = on_late,
                                .on_interface = on_interface,
@@ -108,10 +125,20 @@ static void on_datagram(void *owner, const struct in_udp *socket, const struct i
         source.sampling_override = config->sampling;
         source.sampling_default = config->default_sampling;
     }
-    in->has_records = false;
+    in->has_records = in->has_refused = in->is_foreign = false;
     enum decode_reason reason = decode_datagram(in->decode, &source, bytes, len, now_ms, &sink);
-    if (reason == DECODE_NO_TEMPLATE && !in->has_records)
+    if (is_useless(in, reason))
         tally_exporter_unheard(in->sender);
+}
+
+static void on_datagram(void *owner, const struct in_udp *socket, const struct ip_addr *from,
+                        const uint8_t *bytes, size_t len)
+{
+    struct worker_input *in = owner;
+    uint64_t now_ms = clock_mono_ms(&in->clock);
+    worker_input_turned(in, now_ms);
+    in->since_ms = came_since(in, socket, now_ms);
+    worker_input_take(in, from, bytes, len, now_ms);
 }
 
 static void on_turn_end(void *owner)

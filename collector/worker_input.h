@@ -32,7 +32,8 @@ struct worker_input {
     struct tally_exporter *sender;                 /* of the datagram being decoded */
     struct interfaces_exporter *sender_interfaces; /* once looked for; NULL: it told no counters */
     bool has_looked;                               /* for them, since the datagram came */
-    bool has_records;                              /* it gave some */
+    bool has_records, has_refused;                 /* it gave some; implausible ones too */
+    bool is_foreign;                               /* of a second sender who brings little */
     uint64_t since_ms;                             /* it came then, or later */
     void (*on_turn_end)(void *owner);
     void *owner;
@@ -49,6 +50,9 @@ enum status worker_input_start(struct worker_input *in, uv_loop_t *loop, const i
                                size_t fd_count, void (*on_end)(void *owner), void *owner);
 /* What the configuration says now; on NO_MEMORY nothing has changed. */
 enum status worker_input_reload(struct worker_input *in, const struct worker_options *options);
+/* A datagram from the sockets, of the time that is set. */
+void worker_input_take(struct worker_input *in, const struct ip_addr *from, const uint8_t *bytes,
+                       size_t len, uint64_t now_ms);
 /* To be called once a tick: tells a loop that stood still from one that turns. */
 void worker_input_turned(struct worker_input *in, uint64_t now_ms);
 /* Stops listening, and reads what waits in the sockets. */

@@ -21,7 +21,8 @@ struct delta_exporter {
     struct ip_addr addr;
     uint32_t heard_age_ms; /* since its last datagram, at the interval's end */
     uint64_t records;      /* counted in this interval */
-    bool two_senders;      /* took turns in its sequence within the last minute */
+    bool two_senders;      /* took turns in its sequence within the last minute, and the second
+                            * brought a real part */
 };
 
 struct delta_row {

@@ -50,7 +50,7 @@ struct rollup_count {
 struct rollup_exporter {
     struct ip_addr addr;
     uint32_t heard_age_ms; /* since its last datagram reached any collector */
-    bool two_senders;      /* some collector saw them take turns in its sequence */
+    bool two_senders;      /* as some collector says in its batches */
 };
 
 /* A worker of a collector from which nothing came for 2 s, or whose past a restart could not

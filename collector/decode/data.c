@@ -83,7 +83,8 @@ void data_read_set(struct decode_context *context, struct wire_reader *set, uint
     if (t == NULL) {
         context->undecoded = true;
         state_refuse(context, DECODE_NO_TEMPLATE);
-        held_keep(context, id, set);
+        if (!context->is_foreign)
+            held_keep(context, id, set);
         return;
     }
     context->template_id = id;

@@ -123,6 +123,7 @@ enum decode_reason decode_datagram(struct decode *decode, const struct decode_so
     };
     struct wire_reader datagram = wire_reader_of(bytes, len);
 
+    decode->has_told = false;
     read_datagram(&context, &datagram);
     decode->counters.datagrams[context.format]++;
     state_leave(&context);
@@ -132,6 +133,11 @@ enum decode_reason decode_datagram(struct decode *decode, const struct decode_so
 const struct decode_counters *decode_counters(const struct decode *decode)
 {
     return &decode->counters;
+}
+
+bool decode_has_told(const struct decode *decode)
+{
+    return decode->has_told;
 }
 
 size_t decode_memory(const struct decode *decode)

@@ -64,8 +64,12 @@ struct decode_sink {
     void (*on_discard)(void *owner, const struct flow_record *flow);
     /* An interface's counters, lent for the call. May be NULL. */
     void (*on_interface)(void *owner, const struct decode_interface *interface);
-    /* Two senders take turns in the sequence of the datagram's domain. May be NULL. */
+    /* Two senders take turns in the sequence of the datagram's domain, and the second brings a real
+     * part: nobody can tell whose records are true. May be NULL. */
     void (*on_two_senders)(void *owner);
+    /* The records that this datagram will give are of a second sender who brings little, and should
+     * not count. May be NULL. */
+    void (*on_foreign)(void *owner);
     /* A record that waited for its template, and when it came. NULL: on_record. */
     void (*on_late)(void *owner, const struct flow_record *flow, uint64_t came_ms);
     /* A record of a template as it stands in the datagram, lent for the call: before on_record
@@ -84,6 +88,9 @@ void decode_free(struct decode *decode);
 enum decode_reason decode_datagram(struct decode *decode, const struct decode_source *source,
                                    const uint8_t *bytes, size_t len, uint64_t now_ms,
                                    const struct decode_sink *sink);
+
+/* Whether the last one told anything beside records: templates, options, counters, discards. */
+bool decode_has_told(const struct decode *decode);
 
 /* Forgets the exporters that are not kept: another list came. */
 void decode_forget(struct decode *decode,
@@ -164,7 +171,7 @@ struct decode_exporter_info {
     double sampling_rate;    /* of its last record; 0: not known */
     uint8_t sampling_source; /* enum sampling_source */
     struct decode_sampling_events sampling;
-    bool two_senders;           /* two interleaved sequences were seen within the last minute */
+    bool two_senders;           /* by its sequences, within the last minute */
     uint32_t active_timeout_ms; /* as its options say; 0: they do not */
 };
 /* Calls for each exporter heard since since_ms, those that the operator knows best first; the

@@ -23,6 +23,8 @@ void ipfix_read(struct decode_context *context, struct wire_reader *r)
     }
     if (!state_enter(context, &(struct domain_id){.domain = context->domain_number}))
         return;
+    const uint32_t tolerance = LATE_DATAGRAMS * RECORDS_A_DATAGRAM;
+    state_sender(context, sequence, tolerance);
     restore_judge_header(context, sequence);
     /* What stands here is read even where the header promises more. */
     bool length_fits = len >= HEADER_LEN && len <= HEADER_LEN + r->left;
@@ -32,8 +34,9 @@ void ipfix_read(struct decode_context *context, struct wire_reader *r)
                                              : len < HEADER_LEN ? 0
                                                                 : r->left);
     set_read_all(context, &message);
-    if (context->undecoded || !length_fits)
-        sequence_forget(&context->domain->sequence); /* records that nobody could count */
-    else
-        state_sequence(context, sequence, context->units, LATE_DATAGRAMS * RECORDS_A_DATAGRAM);
+    /* Records that nobody could count move it on all the same. */
+    state_sequence(context, (struct sequence_step){.number = sequence,
+                                                   .units = context->units,
+                                                   .tolerance = tolerance,
+                                                   .is_least = context->undecoded || !length_fits});
 }

@@ -82,9 +82,14 @@ void netflow5_read(struct decode_context *context, struct wire_reader *r)
     }
     if (!state_enter(context, &(struct domain_id){.domain = engine}))
         return;
+    struct sequence_step step = {
+        .number = sequence, .units = count, .tolerance = LATE_DATAGRAMS * RECORDS_A_DATAGRAM};
+    state_sender(context, sequence, step.tolerance);
     const uint8_t *records = wire_take(r, (size_t)count * RECORD_LEN);
     if (records == NULL) {
-        sequence_forget(&context->domain->sequence);
+        step.units = 0; /* what it counts cannot be believed */
+        step.is_least = true;
+        state_sequence(context, step);
         state_refuse(context, DECODE_COUNT);
         return;
     }
@@ -101,5 +106,5 @@ void netflow5_read(struct decode_context *context, struct wire_reader *r)
     sampling_own(context, &base, sampling & 0x3fff, SAMPLING_HEADER);
     for (uint16_t i = 0; i < count; i++)
         read_record(context, records + (size_t)i * RECORD_LEN, &base);
-    state_sequence(context, sequence, count, LATE_DATAGRAMS * RECORDS_A_DATAGRAM);
+    state_sequence(context, step);
 }

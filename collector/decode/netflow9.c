@@ -21,7 +21,9 @@ void netflow9_read(struct decode_context *context, struct wire_reader *r)
     }
     if (!state_enter(context, &(struct domain_id){.domain = context->domain_number}))
         return;
+    state_sender(context, sequence, LATE_DATAGRAMS);
     restore_judge_header(context, sequence);
     set_read_all(context, r);
-    state_sequence(context, sequence, 1, LATE_DATAGRAMS);
+    state_sequence(context, (struct sequence_step){
+                                .number = sequence, .units = 1, .tolerance = LATE_DATAGRAMS});
 }

@@ -75,12 +75,9 @@ static bool sequence_began_anew(const struct decode_domain *domain,
         tolerance *= RECORDS_A_DATAGRAM;
     if (sequence_is_reset(&domain->sequence, sequence, tolerance))
         return true;
-    uint32_t expected = domain->sequence.known ? domain->sequence.expected : seen->sequence;
-    uint32_t behind = expected - sequence;
+    uint32_t behind = sequence_expected(&domain->sequence) - sequence;
     if (behind == 0 || behind > INT32_MAX || sequence == seen->sequence)
         return false;
-    if (!domain->sequence.known && behind > tolerance)
-        return true;
     /* Young exporters are not far enough back; but what they say is not of the past. */
     return sequence <= tolerance && context->export_ms >= seen->export_ms + LATER_MS;
 }
@@ -119,6 +116,8 @@ void restore_judge_header(struct decode_context *context, uint32_t sequence)
 {
     struct header_seen *seen = &context->domain->seen;
 
+    if (context->is_foreign)
+        return; /* it says nothing of the exporter */
     if (context->domain->restored)
         judge_restored(context, sequence);
     else if (seen->known)

@@ -274,6 +274,7 @@ void sampling_read_options(struct decode_context *context, const struct decode_p
     const double rate = ways.rate;
 
     context->decode->counters.options_records++;
+    context->decode->has_told = true;
     if (record->extra.boot_ms > 0)
         context->domain->boot_ms = record->extra.boot_ms;
     if (record->extra.active_timeout_s > 0)

@@ -1,70 +1,316 @@
 #include "collector/decode/sequence.h"
 
-/* A jump of more than this is an exporter that started again, not 16 million lost records. */
-enum { GAP_MAX = 1 << 24, SWINGS_MIN = 4, SWINGS_WINDOW_MS = 60000 };
+#include <string.h>
 
-static bool within(uint32_t got, uint32_t from, uint32_t reach)
+enum {
+    /* A jump of more than this is an exporter that started again, not 16 million lost records. */
+    GAP_MAX = 1 << 24,
+    REACH_MAX = GAP_MAX / 2,
+    NONE = SEQUENCE_STREAMS,
+    /* A stream is one when it has gone on so often and for so long. */
+    NEXTS_MIN = 3,
+    LIVED_MIN_MS = 1000,
+    /* So many returns or resets within a minute are no accident; returns over so long, either. */
+    EVENTS_MIN = 4,
+    EVENTS_WINDOW_MS = 60000,
+    SWINGS_LAST_MS = 1000,
+    /* Datagrams and records of the second sender, of all, within up to two windows. */
+    PART_OF_ALL = 20,
+    PART_MIN = 4,
+    WINDOW_MS = 10000,
+    /* The exporter began anew, and its old stream will not come back. */
+    MAIN_SILENT_MS = 10000,
+    FORGET_MS = 60000
+};
+
+/* --- time ---------------------------------------------------------------------------------------
+ */
+
+static void turn(uint32_t pair[2], bool is_next)
 {
-    return got - from <= reach;
+    pair[1] = is_next ? pair[0] : 0;
+    pair[0] = 0;
 }
 
-static struct sequence_verdict swing(struct sequence *s, uint32_t got, uint32_t units,
-                                     uint64_t now_ms)
+static void pass(struct sequence *s, uint64_t now_ms)
 {
-    if (s->swings == 0 || now_ms - s->swings_since_ms > SWINGS_WINDOW_MS) {
-        s->swings = 0;
-        s->swings_since_ms = now_ms;
+    if (now_ms - s->second_ms >= 1000) {
+        turn(s->units, now_ms - s->second_ms < 2000);
+        s->second_ms = now_ms;
     }
-    s->swings++;
-    s->other = s->expected;
-    s->expected = got + units;
-    return (struct sequence_verdict){.kind = SEQUENCE_SWING,
-                                     .two_senders = s->swings >= SWINGS_MIN};
+    if (now_ms - s->window_ms < WINDOW_MS)
+        return;
+    bool is_next = now_ms - s->window_ms < UINT64_C(2) * WINDOW_MS;
+    for (size_t i = 0; i < SEQUENCE_STREAMS; i++) {
+        turn(s->streams[i].datagrams, is_next);
+        turn(s->streams[i].records, is_next);
+    }
+    turn(s->datagrams, is_next);
+    turn(s->records, is_next);
+    s->window_ms = now_ms;
 }
 
-struct sequence_verdict sequence_judge(struct sequence *s, uint32_t got, uint32_t units,
-                                       uint32_t tolerance, uint64_t now_ms)
+static void note_event(struct sequence_events *events, uint64_t now_ms)
+{
+    if (events->count == 0 || now_ms - events->since_ms > EVENTS_WINDOW_MS)
+        *events = (struct sequence_events){.since_ms = now_ms};
+    events->count++;
+}
+
+static uint32_t sum(const uint32_t pair[2])
+{
+    return pair[0] + pair[1];
+}
+
+static bool take_turns(const struct sequence *s, uint64_t now_ms)
+{
+    return s->swung_ms != 0 && now_ms - s->swung_ms <= EVENTS_WINDOW_MS;
+}
+
+/* --- streams ------------------------------------------------------------------------------------
+ */
+
+/* Paths of different length let datagrams overtake each other by what is sent within that time,
+ * which is less than a second. Where one path of two is slow, only half of that has come. */
+static uint32_t reach_of(const struct sequence *s, uint32_t tolerance)
+{
+    uint64_t reach = UINT64_C(2) * s->units[0] + UINT64_C(2) * s->units[1];
+    reach = reach > tolerance ? reach : tolerance;
+    return reach < REACH_MAX ? (uint32_t)reach : REACH_MAX;
+}
+
+static bool is_near(const struct sequence_stream *stream, uint32_t number, uint32_t reach)
+{
+    return stream->is_known &&
+           (number - stream->expected <= reach || stream->expected - number <= reach);
+}
+
+/* Whose number it is; NONE: nobody's so far. */
+static uint8_t stream_of(const struct sequence *s, uint32_t number, uint32_t reach)
+{
+    if (!s->known)
+        return NONE;
+    if (is_near(&s->streams[s->current], number, reach))
+        return s->current;
+    if (s->main != NONE && is_near(&s->streams[s->main], number, reach))
+        return s->main;
+    uint8_t i = 0;
+    while (i < SEQUENCE_STREAMS && !is_near(&s->streams[i], number, reach))
+        i++;
+    return i;
+}
+
+static bool is_established(const struct sequence_stream *stream)
+{
+    return stream->nexts >= NEXTS_MIN && stream->last_ms - stream->since_ms >= LIVED_MIN_MS;
+}
+
+static uint32_t worth(const struct sequence_stream *stream, uint64_t now_ms)
+{
+    return stream->is_known && now_ms - stream->last_ms < FORGET_MS ? stream->nexts : 0;
+}
+
+static uint8_t place_for_new(const struct sequence *s, uint64_t now_ms)
+{
+    uint8_t best = NONE;
+    for (uint8_t i = 0; i < SEQUENCE_STREAMS; i++) {
+        const struct sequence_stream *stream = &s->streams[i];
+        if (!stream->is_known)
+            return i;
+        if (i == s->current || i == s->main)
+            continue;
+        uint32_t mine = worth(stream, now_ms);
+        uint32_t least = best == NONE ? UINT32_MAX : worth(&s->streams[best], now_ms);
+        if (mine < least || (mine == least && stream->last_ms < s->streams[best].last_ms))
+            best = i;
+    }
+    return best;
+}
+
+/* What jumps is measured from the main stream: from another sender's it says nothing. */
+static const struct sequence_stream *base_of(const struct sequence *s)
+{
+    return &s->streams[s->main != NONE ? s->main : s->current];
+}
+
+/* --- gaps ---------------------------------------------------------------------------------------
+ */
+
+static void add_gap(struct sequence *s, uint32_t from, uint32_t len)
+{
+    s->gaps[s->next_gap] = (struct sequence_gap){.from = from, .len = len};
+    s->next_gap = (uint8_t)((s->next_gap + 1) % SEQUENCE_GAPS);
+}
+
+/* Takes units out of a gap, and gives how many of them it had. */
+static uint32_t fill_gap(struct sequence *s, struct sequence_gap *gap, uint32_t number,
+                         uint32_t units)
+{
+    uint32_t skip = number - gap->from, before = gap->from - number;
+    if (skip >= gap->len) { /* it begins before the gap, or is not near it */
+        if (before >= units)
+            return 0;
+        units -= before;
+        skip = 0;
+    }
+    uint32_t room = gap->len - skip;
+    uint32_t filled = units < room ? units : room, rest = room - filled;
+    if (skip == 0) {
+        gap->from += filled;
+        gap->len = rest;
+        return filled;
+    }
+    uint32_t rest_from = gap->from + skip + filled;
+    gap->len = skip;
+    if (rest > 0)
+        add_gap(s, rest_from, rest);
+    return filled;
+}
+
+static uint32_t fill_gaps(struct sequence *s, uint32_t number, uint32_t units)
+{
+    uint32_t filled = 0;
+    for (size_t i = 0; i < SEQUENCE_GAPS && filled < units; i++)
+        if (s->gaps[i].len > 0)
+            filled += fill_gap(s, &s->gaps[i], number, units);
+    return filled;
+}
+
+/* --- a datagram ---------------------------------------------------------------------------------
+ */
+
+static uint8_t begin_stream(struct sequence *s, const struct sequence_step *step, uint64_t now_ms,
+                            struct sequence_verdict *verdict)
+{
+    if (!s->known) {
+        memset(s, 0, sizeof(*s));
+        s->known = true;
+        s->main = NONE;
+        s->second_ms = s->window_ms = now_ms;
+    } else {
+        uint32_t ahead = step->number - base_of(s)->expected;
+        if (ahead <= GAP_MAX) {
+            verdict->kind = SEQUENCE_GAP;
+            verdict->lost = take_turns(s, now_ms) ? 0 : ahead;
+        } else {
+            verdict->kind = SEQUENCE_RESET;
+            note_event(&s->resets, now_ms);
+        }
+    }
+    uint8_t place = place_for_new(s, now_ms);
+    s->streams[place] = (struct sequence_stream){
+        .is_known = true, .born_lost = verdict->lost, .expected = step->number, .since_ms = now_ms};
+    return place;
+}
+
+static void go_on(struct sequence *s, struct sequence_stream *stream,
+                  const struct sequence_step *step, struct sequence_verdict *verdict)
+{
+    uint32_t ahead = step->number - stream->expected, back = stream->expected - step->number;
+    if (ahead != 0 && back <= reach_of(s, step->tolerance)) {
+        verdict->kind = SEQUENCE_LATE;
+        verdict->regained += fill_gaps(s, step->number, step->units);
+        return;
+    }
+    stream->nexts += ahead == 0 || stream->is_least;
+    if (ahead != 0 && !stream->is_least) {
+        verdict->kind = SEQUENCE_GAP;
+        verdict->lost = ahead;
+        add_gap(s, stream->expected, ahead);
+    }
+    stream->expected = step->number + step->units;
+    stream->is_least = step->is_least;
+}
+
+/* Back in a stream that has gone on for long: what came between was of somebody else, and no loss.
+ */
+static void note_return(struct sequence *s, uint8_t to, uint64_t now_ms,
+                        struct sequence_verdict *verdict)
+{
+    struct sequence_stream *between = &s->streams[s->current];
+    if (!is_established(&s->streams[to]))
+        return;
+    note_event(&s->swings, now_ms);
+    if (s->swings.count >= EVENTS_MIN && now_ms - s->swings.since_ms >= SWINGS_LAST_MS)
+        s->swung_ms = now_ms;
+    verdict->regained += between->born_lost;
+    between->born_lost = 0;
+}
+
+static void count(struct sequence *s, struct sequence_stream *stream,
+                  const struct sequence_step *step)
+{
+    s->units[0] += step->units;
+    s->datagrams[0]++;
+    s->records[0] += step->records;
+    stream->datagrams[0]++;
+    stream->records[0] += step->records;
+}
+
+/* The first that is one; and another once that one is silent. */
+static void choose_main(struct sequence *s, uint8_t heard, uint64_t now_ms)
+{
+    if (heard != s->main && is_established(&s->streams[heard]) &&
+        (s->main == NONE || now_ms - s->streams[s->main].last_ms >= MAIN_SILENT_MS))
+        s->main = heard;
+}
+
+static bool is_contested(const struct sequence *s, uint64_t now_ms)
+{
+    if (s->main == NONE || !take_turns(s, now_ms))
+        return false;
+    const struct sequence_stream *main = &s->streams[s->main];
+    uint32_t datagrams = sum(s->datagrams), records = sum(s->records);
+    uint32_t others = datagrams - sum(main->datagrams), brought = records - sum(main->records);
+    return others >= PART_MIN && others >= datagrams / PART_OF_ALL && brought > 0 &&
+           brought >= records / PART_OF_ALL;
+}
+
+struct sequence_verdict sequence_judge(struct sequence *s, const struct sequence_step *step,
+                                       uint64_t now_ms)
 {
     struct sequence_verdict verdict = {.kind = SEQUENCE_NEXT};
-    uint32_t ahead = got - s->expected;
-
-    if (!s->known || ahead == 0) {
-        s->known = true;
-        s->expected = got + units;
-        return verdict;
-    }
-    if (within(s->expected, got, tolerance)) {
-        verdict.kind = SEQUENCE_LATE;
-        return verdict;
-    }
-    /* A little ahead is a loss, also where the place before an earlier loss is still near. */
-    if (within(got, s->expected, tolerance)) {
-        s->expected = got + units;
-        verdict.kind = SEQUENCE_GAP;
-        verdict.lost = ahead;
-        return verdict;
-    }
-    if (s->other_known && within(got, s->other, tolerance))
-        return swing(s, got, units, now_ms);
-    if (ahead <= GAP_MAX) {
-        verdict.kind = SEQUENCE_GAP;
-        verdict.lost = ahead;
+    pass(s, now_ms);
+    uint8_t at = stream_of(s, step->number, reach_of(s, step->tolerance));
+    if (at == NONE) {
+        at = begin_stream(s, step, now_ms, &verdict);
+        s->streams[at].expected += step->units;
+        s->streams[at].is_least = step->is_least;
     } else {
-        verdict.kind = SEQUENCE_RESET;
+        if (at != s->current)
+            note_return(s, at, now_ms, &verdict);
+        go_on(s, &s->streams[at], step, &verdict);
     }
-    s->other = s->expected;
-    s->other_known = true;
-    s->expected = got + units;
+    s->current = at;
+    s->streams[at].last_ms = now_ms;
+    count(s, &s->streams[at], step);
+    choose_main(s, at, now_ms);
+    s->is_contested = is_contested(s, now_ms);
+    verdict.is_contested = s->is_contested;
+    verdict.two_senders =
+        take_turns(s, now_ms) || (verdict.kind == SEQUENCE_RESET && s->resets.count >= EVENTS_MIN);
     return verdict;
 }
 
-bool sequence_is_reset(const struct sequence *s, uint32_t got, uint32_t tolerance)
+bool sequence_is_reset(const struct sequence *s, uint32_t number, uint32_t tolerance)
 {
-    return s->known && got - s->expected > GAP_MAX && !within(s->expected, got, tolerance) &&
-           !(s->other_known && within(got, s->other, tolerance));
+    return s->known && stream_of(s, number, reach_of(s, tolerance)) == NONE &&
+           number - base_of(s)->expected > GAP_MAX;
 }
 
-void sequence_forget(struct sequence *s)
+bool sequence_is_foreign(const struct sequence *s, uint32_t number, uint32_t tolerance,
+                         uint64_t now_ms)
 {
-    s->known = false;
+    return s->known && s->main != NONE && !s->is_contested && take_turns(s, now_ms) &&
+           stream_of(s, number, reach_of(s, tolerance)) != s->main;
+}
+
+uint32_t sequence_expected(const struct sequence *s)
+{
+    return s->streams[s->current].expected;
+}
+
+uint32_t sequence_main_expected(const struct sequence *s)
+{
+    return base_of(s)->expected;
 }

@@ -123,6 +123,7 @@ static void read_discarded(struct decode_context *context, struct wire_reader *r
     record_tidy(&flow);
     flow.dropped = true;
     context->decode->counters.discard_samples++;
+    context->decode->has_told = true;
     context->decode->counters.discards[discard_reason_of(reason)]++;
     if (context->sink->on_discard != NULL)
         context->sink->on_discard(context->sink->owner, &flow);
@@ -171,6 +172,7 @@ void sflow_read(struct decode_context *context, struct wire_reader *r)
     context->domain_number = id.domain;
     if (!state_enter(context, &id))
         return;
+    state_sender(context, sequence, LATE_DATAGRAMS);
     struct flow_record base = {.format = FORMAT_SFLOW5, .domain = id.domain, .agent = id.agent};
     sampling_base(context, &base);
     for (uint32_t i = 0; i < samples; i++) {
@@ -182,5 +184,6 @@ void sflow_read(struct decode_context *context, struct wire_reader *r)
         }
         read_sample(context, type, &sample, &base);
     }
-    state_sequence(context, sequence, 1, LATE_DATAGRAMS);
+    state_sequence(context, (struct sequence_step){
+                                .number = sequence, .units = 1, .tolerance = LATE_DATAGRAMS});
 }

@@ -68,6 +68,7 @@ void sflow_read_counters(struct decode_context *context, struct wire_reader *r, 
         if (type != COUNTERS_INTERFACE)
             continue;
         context->decode->counters.interface_counters++;
+        context->decode->has_told = true;
         if (context->sink->on_interface != NULL)
             context->sink->on_interface(context->sink->owner, &interface);
     }

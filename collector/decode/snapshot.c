@@ -96,7 +96,7 @@ static void put_domain(struct wire_writer *w, const struct snapshot_times *times
     wire_put_u32(w, domain->info.number);
     put_age(w, times, domain->info.last_ms);
     wire_put_u8(w, is_saved ? domain->saved_sequence_known : domain->sequence.known);
-    wire_put_u32(w, is_saved ? domain->saved_sequence : domain->sequence.expected);
+    wire_put_u32(w, is_saved ? domain->saved_sequence : sequence_main_expected(&domain->sequence));
     wire_put_u64(w, domain->started_ms);
     wire_put_u64(w, domain->boot_ms);
     wire_put_u32(w, exporter->active_timeout_ms);

@@ -241,21 +241,45 @@ void state_refuse(struct decode_context *context, enum decode_reason reason)
         context->reason = reason;
 }
 
-void state_sequence(struct decode_context *context, uint32_t got, uint32_t units,
-                    uint32_t tolerance)
+void state_sender(struct decode_context *context, uint32_t number, uint32_t tolerance)
+{
+    struct decode_domain *domain = context->domain;
+    context->records_before = domain->info.counts.records;
+    context->is_foreign =
+        sequence_is_foreign(&domain->sequence, number, tolerance, context->now_ms);
+    if (context->is_foreign && context->sink->on_foreign != NULL)
+        context->sink->on_foreign(context->sink->owner);
+}
+
+static void note_two_senders(struct decode_context *context, const struct sequence_verdict *verdict)
+{
+    struct decode_exporter *exporter = context->domain->exporter;
+    if (verdict->two_senders) {
+        exporter->two_senders_seen = true;
+        exporter->two_senders_ms = context->now_ms;
+    }
+    if (verdict->is_contested && context->sink->on_two_senders != NULL)
+        context->sink->on_two_senders(context->sink->owner);
+}
+
+static uint64_t lose(uint64_t lost, const struct sequence_verdict *verdict)
+{
+    lost += verdict->lost;
+    return lost > verdict->regained ? lost - verdict->regained : 0;
+}
+
+void state_sequence(struct decode_context *context, struct sequence_step step)
 {
     struct decode_domain *domain = context->domain;
     struct decode_counters *counters = &context->decode->counters;
     struct decode_counts *own = &domain->info.counts;
-    struct sequence_verdict verdict =
-        sequence_judge(&domain->sequence, got, units, tolerance, context->now_ms);
 
-    if (context->format == FORMAT_NETFLOW9)
+    step.records = (uint32_t)(own->records - context->records_before);
+    struct sequence_verdict verdict = sequence_judge(&domain->sequence, &step, context->now_ms);
+    if (context->format == FORMAT_NETFLOW9 && !context->is_foreign)
         domain->started_ms = context->export_ms - context->uptime_ms;
-    if (verdict.kind == SEQUENCE_NEXT)
-        return;
-    counters->sequence_lost += verdict.lost;
-    own->sequence_lost += verdict.lost;
+    counters->sequence_lost = lose(counters->sequence_lost, &verdict);
+    own->sequence_lost = lose(own->sequence_lost, &verdict);
     counters->sequence_late += verdict.kind == SEQUENCE_LATE;
     own->sequence_late += verdict.kind == SEQUENCE_LATE;
     if (verdict.kind == SEQUENCE_RESET) {
@@ -263,10 +287,5 @@ void state_sequence(struct decode_context *context, uint32_t got, uint32_t units
         own->sequence_resets++;
         context->decode->changes++; /* a snapshot says where sequences stand */
     }
-    if (verdict.two_senders) {
-        domain->exporter->two_senders_seen = true;
-        domain->exporter->two_senders_ms = context->now_ms;
-        if (context->sink->on_two_senders != NULL)
-            context->sink->on_two_senders(context->sink->owner);
-    }
+    note_two_senders(context, &verdict);
 }

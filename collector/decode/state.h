@@ -104,6 +104,7 @@ struct decode {
     uint64_t secret;   /* odd: what ids are multiplied with, so that nobody chooses their places */
     size_t bytes;
     uint64_t changes; /* of what a snapshot holds */
+    bool has_told;    /* the last datagram, anything beside records */
     struct decode_counters counters;
 };
 
@@ -116,11 +117,13 @@ struct decode_context {
     uint8_t format; /* enum flow_format */
     uint64_t now_ms;
     uint32_t domain_number;
-    uint64_t export_ms;   /* Unix time in the header */
-    uint32_t uptime_ms;   /* in the header, at export_ms; only NetFlow has it */
-    uint32_t units;       /* records so far, options too: what some sequences count */
-    uint16_t template_id; /* of the data set being read */
-    bool undecoded;       /* a part held records that could not be told apart */
+    uint64_t export_ms;      /* Unix time in the header */
+    uint32_t uptime_ms;      /* in the header, at export_ms; only NetFlow has it */
+    uint32_t units;          /* records so far, options too: what some sequences count */
+    uint16_t template_id;    /* of the data set being read */
+    bool undecoded;          /* a part held records that could not be told apart */
+    bool is_foreign;         /* it is of a second sender who brings little */
+    uint64_t records_before; /* of its domain */
     enum decode_reason reason;
 };
 
@@ -136,9 +139,10 @@ struct domain_id {
 bool state_enter(struct decode_context *context, const struct domain_id *id);
 void state_leave(struct decode_context *context);
 void state_refuse(struct decode_context *context, enum decode_reason reason);
-/* Judges the header's sequence number once the datagram was read. */
-void state_sequence(struct decode_context *context, uint32_t got, uint32_t units,
-                    uint32_t tolerance);
+/* Judges the header's sequence number before the datagram is read: whose it is. */
+void state_sender(struct decode_context *context, uint32_t number, uint32_t tolerance);
+/* And once it was read: what is missing. Its records are counted here. */
+void state_sequence(struct decode_context *context, struct sequence_step step);
 void state_free_all(struct decode *decode);
 void state_add_counts(struct decode_counts *sum, const struct decode_counts *more);
 /* Forgets what a domain was told: templates and samplers. */

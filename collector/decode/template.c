@@ -105,6 +105,7 @@ static void define(struct decode_context *context, const struct definition *def)
         memcmp(old->spec, def->fields.pos, old->spec_len) == 0) {
         old->told_ms = (int64_t)context->now_ms;
         old->on_trial = false;
+        context->decode->has_told = true;
         return;
     }
     if (old != NULL) {
@@ -124,8 +125,10 @@ static void define(struct decode_context *context, const struct definition *def)
     }
     if (reason != DECODE_OK)
         state_refuse(context, reason);
-    else
+    else {
+        context->decode->has_told = true;
         held_note_template(context, def->id, def->options);
+    }
 }
 
 /* RFC 7011, 8.1: a template without fields withdraws its id; the set's own id withdraws them all.
@@ -133,6 +136,7 @@ static void define(struct decode_context *context, const struct definition *def)
 static void withdraw(struct decode_context *context, uint16_t id, bool options)
 {
     context->decode->counters.withdrawals++;
+    context->decode->has_told = true;
     if (id == (options ? 3 : 2)) {
         held_drop_domain(context->decode, context->domain);
         template_remove_all(context->decode, context->domain, options);

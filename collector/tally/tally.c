@@ -225,14 +225,20 @@ static bool enters(const struct config_exporter *config, const struct flow_recor
     return false;
 }
 
+void tally_refuse(struct tally *tally, struct tally_exporter *exporter,
+                  const struct flow_record *flow, enum tally_reason reason)
+{
+    tally->counters.refused[flow->format][reason]++;
+    exporter->refused[reason]++;
+}
+
 static bool is_refused(struct tally *tally, struct tally_exporter *exporter,
                        const struct flow_record *flow)
 {
     enum tally_reason reason = volume_judge(flow, exporter->config);
     if (reason == TALLY_REASON_COUNT)
         return false;
-    tally->counters.refused[flow->format][reason]++;
-    exporter->refused[reason]++;
+    tally_refuse(tally, exporter, flow, reason);
     return true;
 }
 

@@ -38,7 +38,8 @@ enum {
     X(BIG_PACKETS, "more than 65536 octets a packet")                                              \
     X(SMALL_PACKETS, "fewer than 20 octets a packet")                                              \
     X(LONG_DURATION, "a duration over an hour")                                                    \
-    X(MAX_RATE, "a rate over the exporter's max_rate")
+    X(MAX_RATE, "a rate over the exporter's max_rate")                                             \
+    X(SECOND_SENDER, "of a second sender as the exporter, who brings little")
 
 enum tally_reason {
 #define X(name, text) TALLY_##name,
@@ -68,7 +69,7 @@ struct tally_exporter {
     uint32_t index;                       /* in delta rows given by tally_flush */
     uint64_t heard_ms, heard_before_ms;
     uint64_t records;        /* counted since tally_next_interval */
-    uint64_t two_senders_ms; /* when they were last seen to take turns in its sequence; 0: never */
+    uint64_t two_senders_ms; /* when two brought a real part each; 0: never */
     uint64_t refused[TALLY_REASON_COUNT];
 };
 
@@ -106,13 +107,16 @@ struct tally_stranger {
     uint64_t datagrams, last_ms;
 };
 const struct tally_stranger *tally_strangers(const struct tally *tally, size_t *ret_count);
-/* What was just heard told nothing, as data do before their template: taken back, since an exporter
- * that is not understood must be told from one that has nothing to tell. */
+/* Nothing of what was just heard could be used, as of data before their template: taken back, since
+ * an exporter that is not understood must be told from one that has nothing to tell. */
 void tally_exporter_unheard(struct tally_exporter *exporter);
 /* since_ms: when it came, or where that is not known the earliest that it can have come. */
 /* False: the record is not plausible, and was counted as refused. */
 bool tally_add(struct tally *tally, struct tally_exporter *exporter, const struct flow_record *flow,
                uint64_t since_ms);
+/* A record that is not added, for a reason that others know. */
+void tally_refuse(struct tally *tally, struct tally_exporter *exporter,
+                  const struct flow_record *flow, enum tally_reason reason);
 /* Of the record that was added last, where options want it or a count asks; DIRECTION_ANY: it was
  * refused, has no volume, or did not enter at a boundary. */
 enum direction tally_direction(const struct tally *tally);

@@ -78,3 +78,20 @@ Test(exporters_told, labels_are_for_the_listed_and_a_few_others)
     cr_assert(enter(&told, 101, DECODE_BY_ADDRESS, &gone)->labelled);
     exporters_told_done(&told);
 }
+
+Test(exporters_told, what_was_only_overtaken_is_counted_as_lost_once)
+{
+    static const struct {
+        const char *name;
+        uint64_t datagrams, lost, added;
+    } steps[] = {{"lost", 10, 5, 5},         {"three come", 13, 2, 0}, {"two lost", 20, 4, 0},
+                 {"another two", 30, 6, 1},  {"nothing", 40, 6, 0},    {"forgotten", 3, 2, 2},
+                 {"and from there", 9, 3, 1}};
+    struct exporter_told told = {0};
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        struct decode_counts counts = {.datagrams = steps[i].datagrams,
+                                       .sequence_lost = steps[i].lost};
+        cr_assert_eq(exporters_told_lost(&told, &counts), steps[i].added, "%s", steps[i].name);
+        told.datagrams = steps[i].datagrams;
+    }
+}

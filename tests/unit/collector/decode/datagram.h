@@ -20,6 +20,7 @@ struct bench {
     size_t discard_count;
     struct decode_interface interfaces[KEPT_MAX];
     size_t interface_count;
+    uint64_t foreign, contested; /* datagrams of which that was said */
     uint64_t now_ms;
     uint32_t sequence;
     uint8_t bytes[DATAGRAM_MAX];
@@ -56,6 +57,16 @@ static inline void bench_keep_interface(void *owner, const struct decode_interfa
     b->interfaces[b->interface_count++] = *interface;
 }
 
+static inline void bench_note_foreign(void *owner)
+{
+    ((struct bench *)owner)->foreign++;
+}
+
+static inline void bench_note_contested(void *owner)
+{
+    ((struct bench *)owner)->contested++;
+}
+
 static inline void bench_init(struct bench *b, const struct decode_limits *limits)
 {
     memset(b, 0, sizeof(*b));
@@ -75,6 +86,8 @@ static inline enum decode_reason bench_feed(struct bench *b, const uint8_t *byte
                                .on_discard = bench_keep_discard,
                                .on_late = bench_keep_late,
                                .on_interface = bench_keep_interface,
+                               .on_two_senders = bench_note_contested,
+                               .on_foreign = bench_note_foreign,
                                .owner = b};
     b->flow_count = b->discard_count = b->interface_count = 0;
     return decode_datagram(b->decode, &b->source, bytes, len, b->now_ms++, &sink);

@@ -49,7 +49,7 @@ Test(decode, two_senders_of_one_sequence_are_shown_for_a_minute)
     struct bench b;
     struct seen seen = {0};
     bench_init(&b, &(struct decode_limits){0});
-    for (uint32_t i = 0; i < 6; i++) {
+    for (uint32_t i = 0; i < 40; i++, b.now_ms += 100) {
         b.sequence = 1000 + i;
         v9_start(&b, 7);
         bench_send(&b);
