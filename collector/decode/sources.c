@@ -1,5 +1,6 @@
 #include "collector/decode/sources.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
@@ -45,20 +46,18 @@ static struct flow_source *free_place(struct flow_source *set)
     return NULL;
 }
 
-/* Where more than four meet in one set even now, the ones that were heard last stay. */
-static uint32_t move_all(const struct sources *from, struct sources *to)
+/* One more bit tells the sources of a set apart: they go on in two sets of their own, so there is a
+ * place for each and nobody is left out. */
+static void move_all(const struct sources *from, struct sources *to)
 {
-    uint32_t gone = 0;
+    assert(from->items == NULL || to->bits == from->bits + 1);
     for (size_t i = 0; i < places(from); i++) {
-        struct flow_source *place = free_place(set_of(to, from->items[i].id));
         if (from->items[i].rate == 0)
             continue;
-        if (place != NULL)
-            *place = from->items[i];
-        else
-            gone++;
+        struct flow_source *place = free_place(set_of(to, from->items[i].id));
+        assert(place != NULL);
+        *place = from->items[i];
     }
-    return gone;
 }
 
 static bool grow(struct sources *sources)
@@ -68,7 +67,7 @@ static bool grow(struct sources *sources)
     grown.items = calloc((size_t)WAYS << grown.bits, sizeof(*grown.items));
     if (grown.items == NULL)
         return false;
-    grown.count -= move_all(sources, &grown);
+    move_all(sources, &grown);
     free(sources->items);
     *sources = grown;
     return true;

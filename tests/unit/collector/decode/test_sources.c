@@ -46,6 +46,35 @@ Test(sources, at_the_limit_one_heard_longest_ago_goes)
     sources_clear(&s);
 }
 
+/* Whatever growing does, each that is gone was counted, and what is left of four is the newest. */
+Test(sources, as_they_become_many_nobody_is_gone_uncounted)
+{
+    enum { COUNT = 5000 };
+    for (uint32_t max = 16; max <= 4096; max *= 4) {
+        static uint32_t heard[COUNT];
+        struct sources s;
+        uint64_t evictions = 0;
+        uint32_t there = 0;
+        sources_init(&s, secret);
+        for (uint32_t i = 0; i < COUNT; i++) {
+            uint32_t index = i * 7919 % COUNT;
+            struct flow_source *source =
+                enter(&s, (uint64_t)(index % 3) << 32 | index, max, &evictions);
+            source->rate = heard[index] = i + 1;
+            source->last_ms = i;
+            cr_assert_eq(s.count, i + 1 - evictions, "%u of %u", i, max);
+        }
+        for (size_t i = 0; i < sources_bytes(&s) / sizeof(*s.items); i++) {
+            const struct flow_source *source = &s.items[i];
+            there += source->rate != 0;
+            cr_assert(source->rate == 0 || source->rate == heard[(uint32_t)source->id]);
+        }
+        cr_assert_eq(there, s.count, "%u", max);
+        cr_assert_leq(s.count, max);
+        sources_clear(&s);
+    }
+}
+
 Test(sources, numbers_say_what_is_missing)
 {
     static const struct {
