@@ -10,7 +10,7 @@
  *   with recall      the same, and remembered, with what the thread of recall does of it
  * CPU time of the receiving thread alone. Rows that a flush gives are looked at and not encoded nor
  * sent.
- * bench_collector [HOSTS [FORMAT [WHAT]]]
+ * bench_collector [HOSTS [LOAD [WHAT]]], such as ipfix-variable decode
  */
 #include "collector/decode/decode.h"
 #include "collector/in_udp.h"
@@ -134,7 +134,7 @@ static void end(struct run *run, const char *format, const char *what, double se
 {
     double scale = 1e9 / (double)records_a_round;
     qsort(seconds, ROUNDS, sizeof(seconds[0]), compare_seconds);
-    printf("%-9s %-16s %8.1f ns a record, median %8.1f\n", format, what, seconds[0] * scale,
+    printf("%-14s %-16s %8.1f ns a record, median %8.1f\n", format, what, seconds[0] * scale,
            seconds[ROUNDS / 2] * scale);
     decode_free(run->decode);
     tally_free(run->tally);
@@ -260,15 +260,46 @@ static void from_socket(const struct model *model, const char *format,
     in_udp_buffers_free(buffers);
 }
 
-static bool wants(int argc, char **argv, int at, const char *name)
+static const struct load {
+    char name[20];
+    enum flow_format format;
+    bool variable;
+} loads[] = {
+    {"netflow5", FORMAT_NETFLOW5, false}, {"netflow9", FORMAT_NETFLOW9, false},
+    {"ipfix", FORMAT_IPFIX, false},       {"ipfix-variable", FORMAT_IPFIX, true},
+    {"sflow5", FORMAT_SFLOW5, false},
+};
+
+/* `what` NULL: everything. */
+static bool wants(const char *what, const char *name)
 {
-    return argc <= at || strcmp(argv[at], name) == 0;
+    return what == NULL || strcmp(what, name) == 0;
+}
+
+static void measure(const struct model *model, const struct load *load, uint32_t hosts,
+                    const char *what)
+{
+    struct export_datagrams d;
+    if (load->variable)
+        export_datagrams_make_variable(&d, DATAGRAMS, hosts);
+    else
+        export_datagrams_make(&d, load->format, DATAGRAMS, hosts);
+    printf("%-14s %-16s %8.1f\n", load->name, "a datagram", (double)d.records / (double)d.count);
+    if (wants(what, "decode"))
+        from_memory(model, load->name, &d, false);
+    if (wants(what, "decode + tally"))
+        from_memory(model, load->name, &d, true);
+    if (wants(what, "receive"))
+        from_socket(model, load->name, &d, false, false);
+    if (wants(what, "receive → tally"))
+        from_socket(model, load->name, &d, true, false);
+    if (wants(what, "with recall"))
+        from_socket(model, load->name, &d, true, true);
+    export_datagrams_done(&d);
 }
 
 int main(int argc, char **argv)
 {
-    static const enum flow_format formats[] = {FORMAT_NETFLOW5, FORMAT_NETFLOW9, FORMAT_IPFIX,
-                                               FORMAT_SFLOW5};
     uint32_t hosts = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 100000;
     struct config_errors errors;
     struct config *config = NULL;
@@ -282,25 +313,9 @@ int main(int argc, char **argv)
         return 1;
     }
     printf("one worker, %u hosts, two counts\n", hosts > 0 ? hosts : 1);
-    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-        struct export_datagrams d;
-        const char *name = flow_format_name(formats[i]);
-        if (!wants(argc, argv, 2, name))
-            continue;
-        export_datagrams_make(&d, formats[i], DATAGRAMS, hosts > 0 ? hosts : 1);
-        printf("%-9s %-16s %8.1f\n", name, "a datagram", (double)d.records / (double)d.count);
-        if (wants(argc, argv, 3, "decode"))
-            from_memory(model, name, &d, false);
-        if (wants(argc, argv, 3, "decode + tally"))
-            from_memory(model, name, &d, true);
-        if (wants(argc, argv, 3, "receive"))
-            from_socket(model, name, &d, false, false);
-        if (wants(argc, argv, 3, "receive → tally"))
-            from_socket(model, name, &d, true, false);
-        if (wants(argc, argv, 3, "with recall"))
-            from_socket(model, name, &d, true, true);
-        export_datagrams_done(&d);
-    }
+    for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++)
+        if (wants(argc > 2 ? argv[2] : NULL, loads[i].name))
+            measure(model, &loads[i], hosts > 0 ? hosts : 1, argc > 3 ? argv[3] : NULL);
     model_free(model);
     config_free(config);
     config_errors_done(&errors);

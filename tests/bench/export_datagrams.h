@@ -7,7 +7,8 @@
 
 /*
  * Export datagrams in memory, as a router would send them: 17 fixed fields a record in NetFlow 9
- * and IPFIX, a raw header of 128 octets a sample in sFlow, full datagrams, hosts by chance.
+ * and IPFIX, a raw header of 128 octets a sample of one of 24 ports in sFlow, full datagrams, hosts
+ * by chance.
  */
 struct export_datagrams {
     uint8_t *bytes;
@@ -18,6 +19,9 @@ struct export_datagrams {
 
 void export_datagrams_make(struct export_datagrams *ret_datagrams, enum flow_format format,
                            size_t datagrams, uint32_t hosts);
+/* IPFIX with 20 fields a record, two of which carry their length. */
+void export_datagrams_make_variable(struct export_datagrams *ret_datagrams, size_t datagrams,
+                                    uint32_t hosts);
 void export_datagrams_done(struct export_datagrams *datagrams);
 
 #endif
