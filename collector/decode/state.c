@@ -95,6 +95,8 @@ void state_remove_domain(struct decode *decode, struct decode_domain *domain)
     state_clear_domain(decode, domain);
     state_add_counts(&domain->exporter->gone, &domain->info.counts);
     room_leave_domain(decode, domain);
+    if (decode->last == domain)
+        decode->last = NULL;
     table_remove_entry(decode->domains, domain);
 }
 
@@ -132,13 +134,6 @@ void state_free_all(struct decode *decode)
     table_free(decode->domains);
 }
 
-static uint8_t *put_addr(uint8_t *at, const struct ip_addr *addr)
-{
-    *at++ = addr->family;
-    memcpy(at, addr->octets, sizeof(addr->octets));
-    return at + sizeof(addr->octets);
-}
-
 /* NULL with a reason: no room. */
 static struct decode_exporter *exporter_enter(struct decode *decode,
                                               const struct decode_source *source,
@@ -147,7 +142,8 @@ static struct decode_exporter *exporter_enter(struct decode *decode,
     uint8_t key[STATE_EXPORTER_KEY];
     bool is_new;
 
-    put_addr(key, &source->addr);
+    key[0] = source->addr.family;
+    memcpy(key + 1, source->addr.octets, sizeof(source->addr.octets));
     struct decode_exporter *exporter = table_find(decode->exporters, key, sizeof(key));
     if (exporter != NULL)
         return exporter;
@@ -171,8 +167,9 @@ static struct decode_exporter *exporter_enter(struct decode *decode,
     return exporter;
 }
 
-static struct decode_domain *domain_new(struct decode_context *context, const uint8_t *key,
-                                        const struct domain_id *id, enum decode_reason *ret_reason)
+static struct decode_domain *domain_new(struct decode_context *context,
+                                        const struct domain_key *key, const struct domain_id *id,
+                                        enum decode_reason *ret_reason)
 {
     bool is_new;
     struct decode *decode = context->decode;
@@ -198,25 +195,54 @@ static struct decode_domain *domain_new(struct decode_context *context, const ui
     return domain;
 }
 
-bool state_enter(struct decode_context *context, const struct domain_id *id)
+static bool same_addr(const struct ip_addr *a, const struct ip_addr *b)
+{
+    return a->family == b->family && memcmp(a->octets, b->octets, sizeof(a->octets)) == 0;
+}
+
+/* Of one exporter several datagrams often come together: then its domain is at the front of all
+ * lists already. */
+static bool is_last(const struct decode_context *context, const struct domain_id *id)
+{
+    const struct decode_domain *last = context->decode->last;
+    return last != NULL && last->info.number == id->domain &&
+           last->info.format == context->format &&
+           last->exporter->trust == context->source->trust &&
+           same_addr(&last->exporter->addr, &context->source->addr) &&
+           same_addr(&last->info.agent, &id->agent);
+}
+
+static __attribute__((noinline)) struct decode_domain *find_domain(struct decode_context *context,
+                                                                   const struct domain_id *id)
 {
     struct decode *decode = context->decode;
+    const struct ip_addr *source = &context->source->addr;
     enum decode_reason reason = DECODE_OK;
-    uint8_t key[STATE_DOMAIN_KEY];
+    struct domain_key key;
 
-    uint8_t *at = put_addr(key, &context->source->addr);
-    *at++ = context->format;
-    wire_put_uint_at(at, 4, id->domain);
-    put_addr(at + 4, &id->agent);
-    struct decode_domain *domain = table_find(decode->domains, key, sizeof(key));
+    memcpy(key.source, source->octets, sizeof(key.source));
+    memcpy(key.agent, id->agent.octets, sizeof(key.agent));
+    key.rest = (uint64_t)id->domain << 32 | (uint64_t)context->format << 16 |
+               (uint64_t)source->family << 8 | id->agent.family;
+    struct decode_domain *domain = table_find(decode->domains, &key, sizeof(key));
     if (domain == NULL)
-        domain = domain_new(context, key, id, &reason);
+        domain = domain_new(context, &key, id, &reason);
     if (domain == NULL) {
         state_refuse(context, reason);
-        return false;
+        return NULL;
     }
     room_enter_exporter(decode, domain->exporter, context->source->trust);
     room_touch(decode, domain);
+    return domain;
+}
+
+bool state_enter(struct decode_context *context, const struct domain_id *id)
+{
+    struct decode *decode = context->decode;
+    struct decode_domain *domain = is_last(context, id) ? decode->last : find_domain(context, id);
+    if (domain == NULL)
+        return false;
+    decode->last = domain;
     room_begin(domain);
     domain->info.last_ms = (int64_t)context->now_ms;
     domain->info.counts.datagrams++;

@@ -13,8 +13,13 @@
  * What decoding remembers: exporters, their observation domains, and each domain's templates and
  * samplers. Inside collector/decode only. Lists run from the most to the least recently used.
  */
-/* Octets of the keys: address; address, format, domain number, agent. */
-enum { STATE_EXPORTER_KEY = 17, STATE_DOMAIN_KEY = 17 + 1 + 4 + 17 };
+/* Whole words, written as they will be hashed and compared: a word that is read where several were
+ * written waits for them. */
+struct domain_key {
+    uint64_t source[2], agent[2]; /* octets of the addresses */
+    uint64_t rest;                /* both families, format, domain number */
+};
+enum { STATE_EXPORTER_KEY = 17, STATE_DOMAIN_KEY = sizeof(struct domain_key) };
 
 struct decode_template {
     struct chain used;    /* in its domain */
@@ -96,6 +101,7 @@ enum { SIZE_CLASSES = 65 };
 struct decode {
     struct decode_limits limits;
     struct table *exporters, *domains;
+    struct decode_domain *last; /* that a datagram was of: most recently used; NULL: it is gone */
     struct chain exporters_used[DECODE_TRUSTS], domains_used[DECODE_TRUSTS];
     struct chain bare[DECODE_TRUSTS];                  /* domains that hold nothing */
     struct chain holders[DECODE_TRUSTS][SIZE_CLASSES]; /* by doublings of what they hold */

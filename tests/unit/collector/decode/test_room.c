@@ -410,6 +410,20 @@ Test(room, what_is_not_listed_any_more_is_forgotten)
     bench_done(&b);
 }
 
+Test(room, who_was_heard_last_and_is_forgotten_is_new_when_it_comes_again)
+{
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){0});
+    from(&b, 2, DECODE_UNLISTED);
+    tell(&b, ANY, 256);
+    size_t before = decode_memory(b.decode);
+    decode_forget(b.decode, is_odd, NULL);
+    cr_assert_eq(decode_memory(b.decode), 0);
+    tell(&b, ANY, 256);
+    cr_assert_eq(decode_memory(b.decode), before);
+    bench_done(&b);
+}
+
 /* --- what waits, and what is written down --- */
 
 Test(room, what_waits_of_a_listed_exporter_is_not_pushed_out_by_others)
