@@ -2,8 +2,6 @@
 #include "collector/decode/record.h"
 #include "collector/decode/sampling.h"
 
-#include <string.h>
-
 /*
  *  0 version 5 | count          4 uptime, ms
  *  8 Unix seconds              12 nanoseconds
@@ -11,22 +9,6 @@
  * 24 records of 48 octets
  */
 enum { RECORD_LEN = 48 };
-
-static uint16_t u16_at(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static uint32_t u32_at(const uint8_t *at)
-{
-    return (uint32_t)u16_at(at) << 16 | u16_at(at + 2);
-}
-
-static void set_addr(struct ip_addr *addr, const uint8_t *octets)
-{
-    *addr = (struct ip_addr){.family = ADDR_IPV4};
-    memcpy(addr->octets, octets, 4);
-}
 
 /*
  *  0 source             4 destination        8 next hop
@@ -40,21 +22,21 @@ static void read_record(struct decode_context *context, const uint8_t *record,
 {
     struct flow_record flow = *base;
 
-    set_addr(&flow.src_addr, record);
-    set_addr(&flow.dst_addr, record + 4);
-    set_addr(&flow.next_hop, record + 8);
-    flow.input_if = u16_at(record + 12);
-    flow.output_if = u16_at(record + 14);
-    flow.packets = u32_at(record + 16);
-    flow.bytes = u32_at(record + 20);
-    uint32_t first = u32_at(record + 24), last = u32_at(record + 28);
-    flow.src_port = u16_at(record + 32);
-    flow.dst_port = u16_at(record + 34);
+    addr_store_ipv4(&flow.src_addr, record);
+    addr_store_ipv4(&flow.dst_addr, record + 4);
+    addr_store_ipv4(&flow.next_hop, record + 8);
+    flow.input_if = wire_u16_at(record + 12);
+    flow.output_if = wire_u16_at(record + 14);
+    flow.packets = wire_u32_at(record + 16);
+    flow.bytes = wire_u32_at(record + 20);
+    uint32_t first = wire_u32_at(record + 24), last = wire_u32_at(record + 28);
+    flow.src_port = wire_u16_at(record + 32);
+    flow.dst_port = wire_u16_at(record + 34);
     flow.tcp_flags = record[37];
     flow.protocol = record[38];
     flow.tos = record[39];
-    flow.src_as = u16_at(record + 40);
-    flow.dst_as = u16_at(record + 42);
+    flow.src_as = wire_u16_at(record + 40);
+    flow.dst_as = wire_u16_at(record + 42);
     flow.src_mask = record[44];
     flow.dst_mask = record[45];
     /* Uptimes wrap after 49.7 days; a difference of more than half of that is a clock set back. */

@@ -1,7 +1,6 @@
 #include "collector/decode/packet.h"
 
 #include <netinet/in.h>
-#include <string.h>
 
 enum ether_type {
     ETHER_IPV4 = 0x0800,
@@ -81,35 +80,24 @@ static uint8_t fragment_bits(uint16_t offset, bool more, bool dont)
     return (uint8_t)bits;
 }
 
-static uint16_t u16_at(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static void set_addr(struct ip_addr *addr, enum addr_family family, const uint8_t *octets)
-{
-    *addr = (struct ip_addr){.family = (uint8_t)family};
-    memcpy(addr->octets, octets, family == ADDR_IPV4 ? 4 : 16);
-}
-
 static bool parse_ipv4(struct wire_reader *packet, struct flow_record *flow)
 {
     const uint8_t *header = wire_take(packet, IPV4_LEN);
     if (header == NULL)
         return false;
     size_t header_len = (header[0] & 0x0fU) * 4U;
-    uint16_t fragment = u16_at(header + 6);
+    uint16_t fragment = wire_u16_at(header + 6);
 
     if (header_len < IPV4_LEN)
         return false;
     flow->tos = header[1];
-    flow->ip_length = u16_at(header + 2);
+    flow->ip_length = wire_u16_at(header + 2);
     flow->fragment =
         fragment_bits(fragment & 0x1fff, (fragment & 0x2000) != 0, (fragment & 0x4000) != 0);
     flow->ttl = header[8];
     flow->protocol = header[9];
-    set_addr(&flow->src_addr, ADDR_IPV4, header + 12);
-    set_addr(&flow->dst_addr, ADDR_IPV4, header + 16);
+    addr_store_ipv4(&flow->src_addr, header + 12);
+    addr_store_ipv4(&flow->dst_addr, header + 16);
     flow->has |= FLOW_SRC_ADDR | FLOW_DST_ADDR | FLOW_TOS | FLOW_TTL | FLOW_PROTOCOL |
                  FLOW_IP_LENGTH | FLOW_FRAGMENT;
     wire_skip(packet, header_len - IPV4_LEN);
@@ -169,8 +157,8 @@ static bool parse_ipv6(struct wire_reader *packet, struct flow_record *flow)
 
     if (addrs == NULL)
         return false;
-    set_addr(&flow->src_addr, ADDR_IPV6, addrs);
-    set_addr(&flow->dst_addr, ADDR_IPV6, addrs + 16);
+    addr_store_ipv6(&flow->src_addr, addrs);
+    addr_store_ipv6(&flow->dst_addr, addrs + 16);
     flow->tos = (uint8_t)(first >> 20);
     flow->flow_label = first & 0xfffff;
     flow->ttl = ttl;

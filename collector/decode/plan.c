@@ -35,27 +35,6 @@ static uint64_t load_uint(const uint8_t *from, size_t len)
     return value;
 }
 
-static uint16_t load_u16(const uint8_t *from)
-{
-    uint16_t value;
-    memcpy(&value, from, sizeof(value));
-    return __builtin_bswap16(value);
-}
-
-static uint32_t load_u32(const uint8_t *from)
-{
-    uint32_t value;
-    memcpy(&value, from, sizeof(value));
-    return __builtin_bswap32(value);
-}
-
-static uint64_t load_u64(const uint8_t *from)
-{
-    uint64_t value;
-    memcpy(&value, from, sizeof(value));
-    return __builtin_bswap64(value);
-}
-
 /* A value too large for its member becomes the member's largest. */
 static void store_uint(uint8_t *to, uint8_t width, uint64_t value)
 {
@@ -91,10 +70,10 @@ static void store_float(uint8_t *to, const uint8_t *from, size_t len)
     double value;
     if (len == 4) {
         float reduced;
-        memcpy(&reduced, &(uint32_t){load_u32(from)}, 4);
+        memcpy(&reduced, &(uint32_t){wire_u32_at(from)}, 4);
         value = (double)reduced;
     } else {
-        memcpy(&value, &(uint64_t){load_u64(from)}, 8);
+        memcpy(&value, &(uint64_t){wire_u64_at(from)}, 8);
     }
     memcpy(to, &value, 8);
 }
@@ -107,28 +86,12 @@ static bool all_zero(const uint8_t *at, size_t len)
     return true;
 }
 
-/* In halves, as they are read: a load that needs two stores would wait for both. */
-static void store_addr4(struct ip_addr *to, const uint8_t *from)
-{
-    uint8_t half[8] = {0};
-    to->family = ADDR_IPV4;
-    memcpy(half, from, 4);
-    memcpy(to->octets, half, 8);
-    memset(to->octets + 8, 0, 8);
-}
-
-static void store_addr16(struct ip_addr *to, const uint8_t *from)
-{
-    to->family = ADDR_IPV6;
-    memcpy(to->octets, from, 16);
-}
-
 static void store_addr(struct ip_addr *to, const uint8_t *from, size_t len)
 {
     if (len == 4)
-        store_addr4(to, from);
+        addr_store_ipv4(to, from);
     else
-        store_addr16(to, from);
+        addr_store_ipv6(to, from);
 }
 
 static void store_section(struct plan_record *record, enum plan_section kind, const uint8_t *from,
@@ -189,21 +152,21 @@ static inline __attribute__((always_inline)) void run_step(const struct plan_ste
     case OP_U8:
         EACH(*to = *from);
     case OP_U16:
-        EACH(memcpy(to, &(uint16_t){load_u16(from)}, 2));
+        EACH(memcpy(to, &(uint16_t){wire_u16_at(from)}, 2));
     case OP_U32:
-        EACH(memcpy(to, &(uint32_t){load_u32(from)}, 4));
+        EACH(memcpy(to, &(uint32_t){wire_u32_at(from)}, 4));
     case OP_U64:
-        EACH(memcpy(to, &(uint64_t){load_u64(from)}, 8));
+        EACH(memcpy(to, &(uint64_t){wire_u64_at(from)}, 8));
     case OP_U32_TO_U64:
-        EACH(memcpy(to, &(uint64_t){load_u32(from)}, 8));
+        EACH(memcpy(to, &(uint64_t){wire_u32_at(from)}, 8));
     case OP_U16_TO_U32:
-        EACH(memcpy(to, &(uint32_t){load_u16(from)}, 4));
+        EACH(memcpy(to, &(uint32_t){wire_u16_at(from)}, 4));
     case OP_U8_TO_U16:
         EACH(memcpy(to, &(uint16_t){*from}, 2));
     case OP_ADDR4:
-        EACH(store_addr4((struct ip_addr *)to, from));
+        EACH(addr_store_ipv4((struct ip_addr *)to, from));
     case OP_ADDR16:
-        EACH(store_addr16((struct ip_addr *)to, from));
+        EACH(addr_store_ipv6((struct ip_addr *)to, from));
     case OP_UINT:
     case OP_EITHER:
     case OP_ADDR_EITHER:

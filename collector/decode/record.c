@@ -62,6 +62,15 @@ void record_tidy(struct flow_record *flow)
     tidy(flow);
 }
 
+void record_count(struct decode_context *context, const struct flow_record *flow, uint64_t count)
+{
+    struct decode_domain_info *info = &context->domain->info;
+    context->decode->counters.records[context->format] += count;
+    info->counts.records += count;
+    info->sampling_rate = flow->sampling_rate;
+    info->sampling_source = flow->sampling_source;
+}
+
 static inline void give(struct decode_context *context, const struct flow_record *flow)
 {
     struct decode_counters *counters = &context->decode->counters;

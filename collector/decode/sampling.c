@@ -11,8 +11,9 @@ static void set_rate(struct flow_record *flow, double rate, enum sampling_source
     flow->sampling_source = (uint8_t)source;
 }
 
-static void contradict(struct decode_context *context, double used, uint8_t used_source,
-                       double said, enum sampling_source said_source)
+static __attribute__((noinline)) void contradict(struct decode_context *context, double used,
+                                                 uint8_t used_source, double said,
+                                                 enum sampling_source said_source)
 {
     struct decode_sampling_events *events = &context->domain->info.sampling;
     context->decode->counters.sampling_contradictions++;
@@ -55,7 +56,7 @@ static double rate_of_samplers(const struct samplers *samplers)
 }
 
 /* Options may change at each record: so this is done where it is asked for, not where they do. */
-static void settle(struct decode_exporter *exporter)
+static __attribute__((noinline)) void settle(struct decode_exporter *exporter)
 {
     double common = 0;
     struct chain *head = &exporter->domains;
@@ -114,24 +115,23 @@ void sampling_own(struct decode_context *context, struct flow_record *flow, doub
     set_rate(flow, rate, source);
 }
 
-void sampling_note_source(struct decode_context *context, const struct source_sample *sample)
+void sampling_enter_source(struct decode_context *context, uint64_t id, uint32_t rate,
+                           uint32_t number)
 {
     struct decode_domain *domain = context->domain;
     struct decode *decode = context->decode;
     size_t bytes = sources_bytes(&domain->sources);
     bool evicted;
-    if (sample->rate == 0)
-        return;
     struct flow_source *source =
-        sources_enter(&domain->sources, sample->id, decode->limits.sources_per_domain, &evicted);
+        sources_enter(&domain->sources, id, decode->limits.sources_per_domain, &evicted);
     if (source == NULL) {
         state_refuse(context, DECODE_NO_MEMORY);
         return;
     }
-    uint32_t lost = sources_judge(source, sample->number);
-    if (source->rate != 0 && source->rate != sample->rate)
-        note_change(context, source->rate, sample->rate);
-    source->rate = sample->rate;
+    uint32_t lost = sources_judge(source, number);
+    if (source->rate != 0 && source->rate != rate)
+        note_change(context, source->rate, rate);
+    source->rate = rate;
     source->last_ms = (int64_t)context->now_ms;
     domain->info.counts.samples_lost += lost;
     decode->counters.samples_lost += lost;

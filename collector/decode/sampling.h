@@ -14,13 +14,23 @@ void sampling_base(struct decode_context *context, struct flow_record *flow);
 /* A rate found in the sample or header itself, after sampling_base(). */
 void sampling_own(struct decode_context *context, struct flow_record *flow, double rate,
                   enum sampling_source source);
-/* A flow sample of sFlow: each of an agent's sources has a rate of its own, and numbers of its own.
- */
-struct source_sample {
-    uint64_t id; /* class << 32 | index */
-    uint32_t rate, number;
-};
-void sampling_note_source(struct decode_context *context, const struct source_sample *sample);
+/* A source of flow samples that is new, or whose samples or rate are not what was to come. */
+void sampling_enter_source(struct decode_context *context, uint64_t id, uint32_t rate,
+                           uint32_t number);
+/* A flow sample of sFlow: each of an agent's sources, class << 32 | index, has a rate of its own,
+ * and numbers of its own. */
+static inline __attribute__((always_inline)) void
+sampling_note_source(struct decode_context *context, uint64_t id, uint32_t rate, uint32_t number)
+{
+    struct flow_source *source = sources_find(&context->domain->sources, id);
+    if (source == NULL || source->rate != rate || source->next != number) {
+        if (rate != 0)
+            sampling_enter_source(context, id, rate, number);
+        return;
+    }
+    source->next = number + 1;
+    source->last_ms = (int64_t)context->now_ms;
+}
 /* For a record whose template holds a rate or a sampler's id, or in a domain with samplers by
  * interface, line card or template. */
 void sampling_of_record(struct decode_context *context, const struct decode_plan *plan,

@@ -2,25 +2,26 @@
 
 #include "collector/decode/packet.h"
 
-enum flow_record_type {
-    RECORD_RAW_HEADER = 1,
-    RECORD_ETHERNET = 2,
-    RECORD_IPV4 = 3,
-    RECORD_IPV6 = 4,
-    RECORD_SWITCH = 1001,
-    RECORD_ROUTER = 1002,
-    RECORD_GATEWAY = 1003
-};
-
-enum header_protocol {
-    HEADER_ETHERNET = 1,
-    HEADER_PPP = 7,
-    HEADER_AAL5_IP = 10, /* an IP packet, what was around it being gone */
-    HEADER_IPV4 = 11,
-    HEADER_IPV6 = 12,
-    HEADER_MPLS = 13,
-    HEADER_POS = 14
-};
+uint32_t sflow_set_interfaces(struct flow_record *flow, const uint8_t *at, bool expanded)
+{
+    const uint32_t index_max = 0x3fffffff;
+    uint32_t in = wire_u32_at(at), out = wire_u32_at(at + 4), in_format = in >> 30;
+    uint32_t out_format = out >> 30;
+    if (expanded) {
+        in_format = in;
+        in = out;
+        out_format = wire_u32_at(at + 8);
+        out = wire_u32_at(at + 12);
+    } else {
+        in &= index_max;
+        out &= index_max;
+    }
+    flow->input_if = in_format == SFLOW_INDEX ? in : 0;
+    flow->output_if = out_format == SFLOW_INDEX ? out : 0;
+    flow->dropped = out_format == SFLOW_INTERFACE_DISCARDED;
+    return (in_format == SFLOW_INDEX ? FLOW_INPUT_IF : 0U) |
+           (out_format == SFLOW_INDEX ? FLOW_OUTPUT_IF : 0U);
+}
 
 /* The sampled octets go straight into the flow; what a switch's own parser says waits until all
  * records are read, and completes it. */
@@ -35,24 +36,25 @@ struct found {
  */
 static bool carries_ip(uint32_t protocol)
 {
-    return protocol == HEADER_ETHERNET || protocol == HEADER_IPV4 || protocol == HEADER_IPV6 ||
-           protocol == HEADER_MPLS || protocol == HEADER_PPP || protocol == HEADER_POS ||
-           protocol == HEADER_AAL5_IP;
+    return protocol == SFLOW_HEADER_ETHERNET || protocol == SFLOW_HEADER_IPV4 ||
+           protocol == SFLOW_HEADER_IPV6 || protocol == SFLOW_HEADER_MPLS ||
+           protocol == SFLOW_HEADER_PPP || protocol == SFLOW_HEADER_POS ||
+           protocol == SFLOW_HEADER_AAL5_IP;
 }
 
 static bool parse_header(uint32_t protocol, struct wire_reader *header, struct flow_record *flow)
 {
     switch (protocol) {
-    case HEADER_ETHERNET:
+    case SFLOW_HEADER_ETHERNET:
         return packet_parse_ethernet(header, flow);
-    case HEADER_AAL5_IP:
-    case HEADER_IPV4:
-    case HEADER_IPV6:
+    case SFLOW_HEADER_AAL5_IP:
+    case SFLOW_HEADER_IPV4:
+    case SFLOW_HEADER_IPV6:
         return packet_parse_ip(header, flow);
-    case HEADER_MPLS:
+    case SFLOW_HEADER_MPLS:
         return packet_parse_mpls(header, flow);
-    case HEADER_PPP:
-    case HEADER_POS:
+    case SFLOW_HEADER_PPP:
+    case SFLOW_HEADER_POS:
         return packet_parse_ppp(header, flow);
     default:
         return false;
@@ -73,7 +75,7 @@ static bool read_raw_header(struct wire_reader *r, struct flow_record *flow, str
     /* A frame of something else than IP, or a medium that we do not look into, counts by its
      * length all the same. */
     return found->has_header || !carries_ip(protocol) ||
-           (protocol == HEADER_ETHERNET && header_len >= 14);
+           (protocol == SFLOW_HEADER_ETHERNET && header_len >= 14);
 }
 
 /* length, protocol, source, destination, ports, flags, TOS */
@@ -170,20 +172,20 @@ static bool read_record(uint32_t type, struct wire_reader *r, struct flow_record
                         struct found *found)
 {
     switch (type) {
-    case RECORD_RAW_HEADER:
+    case SFLOW_RAW_HEADER:
         return read_raw_header(r, flow, found);
-    case RECORD_ETHERNET:
+    case SFLOW_ETHERNET:
         found->ethernet_len = wire_u32(r);
         return !r->failed;
-    case RECORD_IPV4:
+    case SFLOW_IPV4:
         return read_sampled_ip(r, ADDR_IPV4, found);
-    case RECORD_IPV6:
+    case SFLOW_IPV6:
         return read_sampled_ip(r, ADDR_IPV6, found);
-    case RECORD_SWITCH:
+    case SFLOW_SWITCH:
         return read_switch(r, found);
-    case RECORD_ROUTER:
+    case SFLOW_ROUTER:
         return read_router(r, flow);
-    case RECORD_GATEWAY:
+    case SFLOW_GATEWAY:
         return read_gateway(r, flow);
     default:
         return true; /* users, URLs, tunnels and what vendors add: stepped over */
@@ -206,7 +208,7 @@ void sflow_read_records(struct decode_context *context, struct wire_reader *r, u
             break;
         }
         if (!read_record(type, &record, flow, &found))
-            state_refuse(context, type == RECORD_RAW_HEADER ? DECODE_PACKET : DECODE_RECORD);
+            state_refuse(context, type == SFLOW_RAW_HEADER ? DECODE_PACKET : DECODE_RECORD);
     }
     if (found.has_header)
         found.sampled.has &= FLOW_VLAN; /* the octets themselves say the rest */

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 enum {
-    WAYS = 4,
     BITS_FIRST = 2,
     /* Samples that overtake each other do so by what datagrams do. */
     LATE_SAMPLES = 1024,
@@ -25,7 +24,7 @@ void sources_clear(struct sources *sources)
 
 static size_t places(const struct sources *sources)
 {
-    return sources->items == NULL ? 0 : (size_t)WAYS << sources->bits;
+    return sources->items == NULL ? 0 : (size_t)SOURCES_WAYS << sources->bits;
 }
 
 size_t sources_bytes(const struct sources *sources)
@@ -35,12 +34,12 @@ size_t sources_bytes(const struct sources *sources)
 
 static struct flow_source *set_of(const struct sources *sources, uint64_t id)
 {
-    return &sources->items[(id * sources->secret >> (64 - sources->bits)) * WAYS];
+    return &sources->items[(id * sources->secret >> sources->shift) * SOURCES_WAYS];
 }
 
 static struct flow_source *free_place(struct flow_source *set)
 {
-    for (size_t i = 0; i < WAYS; i++)
+    for (size_t i = 0; i < SOURCES_WAYS; i++)
         if (set[i].rate == 0)
             return &set[i];
     return NULL;
@@ -64,7 +63,8 @@ static bool grow(struct sources *sources)
 {
     struct sources grown = *sources;
     grown.bits = sources->items == NULL ? BITS_FIRST : sources->bits + 1;
-    grown.items = calloc((size_t)WAYS << grown.bits, sizeof(*grown.items));
+    grown.shift = 64 - grown.bits;
+    grown.items = calloc((size_t)SOURCES_WAYS << grown.bits, sizeof(*grown.items));
     if (grown.items == NULL)
         return false;
     move_all(sources, &grown);
@@ -76,7 +76,7 @@ static bool grow(struct sources *sources)
 static struct flow_source *oldest_of(struct flow_source *set)
 {
     struct flow_source *oldest = set;
-    for (size_t i = 1; i < WAYS; i++)
+    for (size_t i = 1; i < SOURCES_WAYS; i++)
         if (set[i].last_ms < oldest->last_ms)
             oldest = &set[i];
     return oldest;
@@ -89,7 +89,7 @@ struct flow_source *sources_enter(struct sources *sources, uint64_t id, uint32_t
     if (sources->items == NULL && !grow(sources))
         return NULL;
     struct flow_source *set = set_of(sources, id);
-    for (size_t i = 0; i < WAYS; i++)
+    for (size_t i = 0; i < SOURCES_WAYS; i++)
         if (set[i].id == id && set[i].rate != 0)
             return &set[i];
     struct flow_source *place = free_place(set);

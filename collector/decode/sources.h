@@ -20,7 +20,8 @@ struct flow_source {
 
 struct sources {
     struct flow_source *items;
-    uint32_t bits; /* 1 << bits sets */
+    uint32_t bits;  /* 1 << bits sets */
+    uint32_t shift; /* of a hash, to the number of its set */
     uint32_t count;
     uint64_t secret; /* odd */
 };
@@ -28,6 +29,23 @@ struct sources {
 void sources_init(struct sources *sources, uint64_t secret);
 void sources_clear(struct sources *sources); /* gives the memory back too */
 size_t sources_bytes(const struct sources *sources);
+
+enum { SOURCES_WAYS = 4 };
+
+/* NULL: not known, or to be looked for by sources_enter(). Which of the places it is differs from
+ * sample to sample, so it is told without a branch; free places, which are all of id 0, may spoil
+ * that. */
+static inline __attribute__((always_inline)) struct flow_source *
+sources_find(const struct sources *sources, uint64_t id)
+{
+    if (sources->items == NULL)
+        return NULL;
+    struct flow_source *set =
+        &sources->items[(id * sources->secret >> sources->shift) * SOURCES_WAYS];
+    size_t at = (size_t)(set[1].id == id) | (size_t)(set[2].id == id) << 1 |
+                ((0 - (size_t)(set[3].id == id)) & 3);
+    return set[at].id == id && set[at].rate != 0 ? &set[at] : NULL;
+}
 
 /* Its place, new (rate 0) where it was not known. NULL: out of memory. */
 struct flow_source *sources_enter(struct sources *sources, uint64_t id, uint32_t max,

@@ -21,7 +21,8 @@ static inline struct wire_reader wire_reader_of(const void *bytes, size_t len)
     return (struct wire_reader){.pos = bytes, .left = len};
 }
 
-/* The next n bytes, or NULL. All other reads go through here: this is the only bounds check. */
+/* The next n bytes, or NULL. All other reads go through here or wire_peek(): these are the only
+ * bounds checks. */
 static inline const uint8_t *wire_take(struct wire_reader *r, size_t n)
 {
     if (r->failed || n > r->left) {
@@ -36,6 +37,28 @@ static inline const uint8_t *wire_take(struct wire_reader *r, size_t n)
     return at;
 }
 
+/* The next n bytes, which stay to be read; NULL: there are fewer. */
+static inline const uint8_t *wire_peek(const struct wire_reader *r, size_t n)
+{
+    return n > r->left || r->failed ? NULL : r->pos;
+}
+
+/* For octets that wire_take() or wire_peek() gave, where one check serves many reads. */
+static inline uint16_t wire_u16_at(const uint8_t *at)
+{
+    return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static inline uint32_t wire_u32_at(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static inline uint64_t wire_u64_at(const uint8_t *at)
+{
+    return (uint64_t)wire_u32_at(at) << 32 | wire_u32_at(at + 4);
+}
+
 static inline uint8_t wire_u8(struct wire_reader *r)
 {
     const uint8_t *p = wire_take(r, 1);
@@ -45,13 +68,13 @@ static inline uint8_t wire_u8(struct wire_reader *r)
 static inline uint16_t wire_u16(struct wire_reader *r)
 {
     const uint8_t *p = wire_take(r, 2);
-    return (uint16_t)(p ? p[0] << 8 | p[1] : 0);
+    return p ? wire_u16_at(p) : 0;
 }
 
 static inline uint32_t wire_u32(struct wire_reader *r)
 {
     const uint8_t *p = wire_take(r, 4);
-    return p ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3] : 0;
+    return p ? wire_u32_at(p) : 0;
 }
 
 static inline uint32_t wire_u24(struct wire_reader *r)
