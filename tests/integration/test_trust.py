@@ -23,25 +23,28 @@ LISTED = "{address: 127.0.0.1, name: r1, active_timeout: 1s}, {address: 127.0.0.
 class Attack(threading.Thread):
     """Records of DNS answers to a host; with two senders, every second datagram is of another sequence."""
 
-    def __init__(self, host, address, port, two_senders=False, bps=ATTACK_BPS):
+    def __init__(self, host, address, port, two_senders=False, bps=ATTACK_BPS, first=0, every_s=EVERY_S):
         super().__init__(daemon=True)
-        self.host, self.two_senders = host, two_senders
-        self.octets_each = round(bps / 8 * EVERY_S)
+        self.host, self.two_senders, self.every_s = host, two_senders, every_s
+        self.numbers = [first, first + ELSEWHERE]
+        self.claim(bps)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((address, 0))
         self.socket.connect(("127.0.0.1", port))
         self.over = threading.Event()
         self.start()
 
+    def claim(self, bps):
+        self.octets_each = round(bps / 8 * self.every_s)
+
     def run(self):
-        numbers, turn = [0, ELSEWHERE], 0
         begun, sent = time.monotonic(), 0
-        while not self.over.wait(EVERY_S):
-            while sent < (time.monotonic() - begun) / EVERY_S:
-                which = turn % 2 if self.two_senders else 0
-                self.socket.send(netflow.netflow9(self.host, self.octets_each, self.octets_each // 1000, numbers[which]))
-                numbers[which] += 1
-                turn, sent = turn + 1, sent + 1
+        while not self.over.wait(self.every_s):
+            while sent < (time.monotonic() - begun) / self.every_s:
+                which = sent % 2 if self.two_senders else 0
+                self.socket.send(netflow.netflow9(self.host, self.octets_each, self.octets_each // 1000, self.numbers[which]))
+                self.numbers[which] += 1
+                sent += 1
 
     def end(self):
         self.over.set()
@@ -68,8 +71,7 @@ class Trust(suite.HouseTest):
     def test_two_senders_start_no_rule_by_themselves(self):
         its, port = self.open(exporters=LISTED)
         forged = self.attack(DOUBTFUL, "127.0.0.1", port, two_senders=True, bps=THRESHOLD_BPS / 10)
-        wait_for(lambda: any("TWO SENDERS" in line and "127.0.0.1 " in line for line in
-                             its.weir_text("exporters").stdout.splitlines()), 30, "weir exporters shows them")
+        self.wait_two_senders(its)
         forged.end()
         self.attack(DOUBTFUL, "127.0.0.1", port, two_senders=True)
         self.attack(SURE, "127.0.0.2", port)
@@ -80,6 +82,23 @@ class Trust(suite.HouseTest):
         self.assertTrue(its.log("collector", "two senders take turns in one exporter's sequence: one may be forged"))
         its.weir("mitigate", "limit-dns", "--destination", DOUBTFUL, "--for", "10m", "--reason", "it is real")
         wait_for(lambda: any(DOUBTFUL in m["rule"] for m in its.mitigations()), 30, "a person's rule stands")
+        self.assertEqual(its.sanitizer_complaints(), [])
+
+    def wait_two_senders(self, its):
+        wait_for(lambda: any("TWO SENDERS" in line and "127.0.0.1 " in line for line in
+                             its.weir_text("exporters").stdout.splitlines()), 30, "weir exporters shows them")
+
+    def test_a_few_forged_datagrams_neither_start_a_rule_nor_keep_one_back(self):
+        its, port = self.open(exporters=LISTED)
+        real = self.attack(SURE, "127.0.0.1", port, bps=THRESHOLD_BPS / 10)
+        time.sleep(2)  # the exporter was there first
+        forged = self.attack(DOUBTFUL, "127.0.0.1", port, first=ELSEWHERE, every_s=1, bps=THRESHOLD_BPS / 1000)
+        self.wait_two_senders(its)
+        forged.claim(5 * ATTACK_BPS)
+        wait_for(lambda: "SECOND_SENDER" in str(its.weir("exporters")), 15, "his records are refused")
+        real.claim(ATTACK_BPS)
+        wait_for(lambda: (self.alarm(its, SURE) or {}).get("mitigations"), 15, "the real attack is mitigated")
+        self.assertIsNone(self.alarm(its, DOUBTFUL))
         self.assertEqual(its.sanitizer_complaints(), [])
 
     def test_who_is_not_listed_is_shown_and_counts_nowhere(self):
