@@ -21,6 +21,7 @@ enum {
 struct recall_thread {
     struct recall_line *lines;
     struct recall_counters *told;
+    struct recall_view *views; /* one a worker */
     uint32_t workers;
     struct clock clock;
     char collector[NAME_MAX_LEN + 1];
@@ -79,25 +80,34 @@ static bool keep_all(struct recall_thread *t)
     return !is_asked;
 }
 
+static void answer_one(struct recall_thread *t, const struct recall_request *request)
+{
+    struct recall_plan plan = {0};
+    for (uint32_t i = 0; i < t->workers; i++) {
+        recall_view_take(t->lines[i].recall, &t->views[i]);
+        recall_plan_add(&plan, t->answer, &t->views[i], request, t->of_ms);
+    }
+    for (uint32_t i = 0; i < t->workers; i++) {
+        struct recall_reply reply;
+        recall_answer(t->answer, &plan, &t->views[i], request, t->of_ms, &reply);
+        recall_view_give(&t->views[i]);
+        metric_add(metric_of(&open_missing), reply.open_missing ? 1 : 0);
+        memcpy(reply.collector, t->collector, sizeof(reply.collector));
+        reply.worker = i;
+        reply.workers = t->workers;
+        out_recall_send(t->out, &reply, mono_ms(t) - t->asked_ms);
+    }
+}
+
 static void answer_all(struct recall_thread *t)
 {
-    static const struct recall_reply none;
     const struct recall_request *request;
     uv_timer_stop(&t->wait);
     t->is_asking = false;
-    while ((request = in_recall_take(t->in)) != NULL)
-        for (uint32_t i = 0; i < t->workers; i++) {
-            struct recall_reply reply = none;
-            struct recall_view view;
-            recall_view_take(t->lines[i].recall, &view);
-            recall_answer(t->answer, &view, request, t->of_ms, &reply);
-            recall_view_give(&view);
-            metric_add(metric_of(&open_missing), reply.open_missing ? 1 : 0);
-            memcpy(reply.collector, t->collector, sizeof(reply.collector));
-            reply.worker = i;
-            reply.workers = t->workers;
-            out_recall_send(t->out, &reply, mono_ms(t) - t->asked_ms);
-        }
+    while ((request = in_recall_take(t->in)) != NULL) {
+        answer_one(t, request);
+        (void)keep_all(t); /* however many requests there are, chunks are taken in time */
+    }
 }
 
 static void on_wait(uv_timer_t *timer)
@@ -205,6 +215,7 @@ static void thread_free(struct recall_thread *t)
     out_recall_free(t->out);
     recall_answer_free(t->answer);
     free(t->told);
+    free(t->views);
     free(t);
 }
 
@@ -261,8 +272,10 @@ enum status recall_thread_start(struct recall_thread **ret_thread,
     if (status != STATUS_OK)
         return status;
     t->told = calloc(options->workers, sizeof(*t->told));
+    t->views = calloc(options->workers, sizeof(*t->views));
     t->answer = recall_answer_new(hash_random_seed());
-    status = t->told == NULL || t->answer == NULL ? STATUS_NO_MEMORY : open_redis(t, options);
+    bool made = t->told != NULL && t->views != NULL && t->answer != NULL;
+    status = made ? open_redis(t, options) : STATUS_NO_MEMORY;
     for (uint32_t i = 0; i < t->workers; i++)
         recall_line_join(&t->lines[i], &t->lines[i].keeper, &t->wake);
     uv_timer_start(&t->keep, on_keep, KEEP_EVERY_MS, KEEP_EVERY_MS);

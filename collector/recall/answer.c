@@ -8,13 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    NOW,
-    BEFORE,
-    TIMES,
-    TUPLES_LEAST = 8,
-    PACKET_OCTETS_USUAL = 1500 /* of what one sampled packet may be */
-};
+enum { PACKET_OCTETS_USUAL = 1500 /* of what one sampled packet may be */ };
 
 struct recall_answer *recall_answer_new(uint64_t seed)
 {
@@ -36,12 +30,19 @@ double answer_share(const struct recall_answer *a, const struct recall_tuple *tu
            (packets > 0 ? tuple->packets.value / packets : 0);
 }
 
-uint32_t answer_find(struct recall_answer *a, const struct recall_kind *kind)
+uint32_t answer_hash(const struct recall_answer *a, const struct recall_kind *kind)
 {
-    uint32_t at = (uint32_t)hash_seeded(kind, sizeof(*kind), a->seed) & a->slot_mask;
-    for (; a->slots[at] != 0; at = (at + 1) & a->slot_mask)
-        if (memcmp(&a->work[a->slots[at] - 1].kind, kind, sizeof(*kind)) == 0)
-            return a->slots[at] - 1;
+    return (uint32_t)hash_seeded(kind, sizeof(*kind), a->seed);
+}
+
+uint32_t answer_find(struct recall_answer *a, const struct recall_kind *kind, uint32_t hash)
+{
+    uint32_t at = hash & a->slot_mask;
+    for (; a->slots[at] != 0; at = (at + 1) & a->slot_mask) {
+        uint32_t tuple = a->slots[at] - 1;
+        if (a->hashes[tuple] == hash && memcmp(&a->work[tuple].kind, kind, sizeof(*kind)) == 0)
+            return tuple;
+    }
     a->slots[at] = a->work_count + 1;
     a->live++;
     return a->work_count;
@@ -111,8 +112,9 @@ static void visit(struct recall_answer *a, const struct recall_item *item, uint8
                   uint8_t time, double threshold)
 {
     struct recall_kind kind = kind_of(item, target, time);
-    uint32_t at = answer_find(a, &kind);
+    uint32_t hash = answer_hash(a, &kind), at = answer_find(a, &kind, hash);
     if (at == a->work_count) {
+        a->hashes[at] = hash;
         a->work[at] = (struct recall_tuple){.kind = kind};
         a->into[at] = at;
         a->work_count++;
@@ -123,103 +125,21 @@ static void visit(struct recall_answer *a, const struct recall_item *item, uint8
 
 /* --- one target --- */
 
-/* A time that is asked for, as ages: [from, to). */
-struct span {
-    uint64_t from_ms, to_ms;
-};
-
-static uint64_t age_of(uint64_t now_ms, uint64_t at_ms)
-{
-    return now_ms > at_ms ? now_ms - at_ms : 0;
-}
-
-/* By the low bits, which is all that an item has. What came after now_ms is in no span. */
-static bool is_in(const struct recall_item *item, uint64_t now_ms, const struct span *span)
-{
-    int32_t age_ms = (int32_t)((uint32_t)now_ms - item->at_ms);
-    return age_ms >= 0 && (uint64_t)age_ms >= span->from_ms && (uint64_t)age_ms < span->to_ms;
-}
-
-static bool overlaps(const struct recall_chunk *chunk, uint64_t now_ms, const struct span *span)
-{
-    return age_of(now_ms, chunk->last_ms) < span->to_ms &&
-           age_of(now_ms, chunk->first_ms) >= span->from_ms;
-}
-
-static bool matches(const struct recall_item *item, const struct recall_target *target)
-{
-    struct ip_addr host = {.family = item->ip_version};
-    memcpy(host.octets, item->host, sizeof(host.octets));
-    return item->side == target->side && prefix_contains(&target->prefix, &host);
-}
-
-struct looking {
-    const struct recall_view *view;
-    const struct recall_target *target;
-    uint8_t number, time;
-    uint64_t now_ms;
-    struct span span;
-    uint32_t share; /* records that may be looked at */
-};
-
-/* How many of a chunk, its highest priorities, are looked at. */
-static uint32_t top_of(const struct recall_chunk *chunk, double fraction)
-{
-    return fraction >= 1 ? chunk->count : (uint32_t)(chunk->count * fraction);
-}
-
-static uint64_t count_top(const struct looking *l, double fraction)
-{
-    uint64_t count = 0;
-    for (size_t i = 0; i < l->view->count; i++) {
-        const struct recall_chunk *chunk = l->view->chunks[i];
-        uint32_t begin, end, top = top_of(chunk, fraction);
-        if (!overlaps(chunk, l->now_ms, &l->span))
-            continue;
-        chunk_range(chunk, l->target->side, &l->target->prefix, &begin, &end);
-        if (top == chunk->count)
-            count += end - begin;
-        else
-            for (uint32_t k = begin; k < end; k++)
-                count += chunk->order[k] < top;
-    }
-    return count;
-}
-
-/* All of each chunk, or less where that would be too many of the target's. */
-static double fraction_of(const struct looking *l)
-{
-    double fraction = 1;
-    for (;;) {
-        uint64_t count = count_top(l, fraction);
-        if (count <= l->share)
-            return fraction;
-        fraction *= 0.97 * (double)l->share / (double)count;
-    }
-}
-
 static void look(struct recall_answer *a, const struct looking *l)
 {
-    double fraction = fraction_of(l);
-    a->one[l->time] = 0;
+    float refused;
+    uint32_t count = answer_pick(a, l, &refused);
+    double one = (double)refused;
     for (size_t i = 0; i < l->view->count; i++) {
         const struct recall_chunk *chunk = l->view->chunks[i];
-        uint32_t begin, end, top = top_of(chunk, fraction);
-        if (!overlaps(chunk, l->now_ms, &l->span))
-            continue;
-        float refused = top < chunk->count ? chunk->items[top].priority : 0;
-        double least = (double)(refused > chunk->threshold ? refused : chunk->threshold);
-        a->one[l->time] = least > a->one[l->time] ? least : a->one[l->time];
-        chunk_range(chunk, l->target->side, &l->target->prefix, &begin, &end);
-        for (uint32_t k = begin; k < end; k++) {
-            if (chunk->order[k] >= top)
-                continue;
-            const struct recall_item *item = &chunk->items[chunk->order[k]];
-            if (!matches(item, l->target) || !is_in(item, l->now_ms, &l->span))
-                continue;
-            float threshold = refused > item->threshold ? refused : item->threshold;
-            visit(a, item, l->number, l->time, (double)threshold);
-        }
+        if ((double)chunk->threshold > one && answer_overlaps(chunk, l->now_ms, &l->span))
+            one = (double)chunk->threshold;
+    }
+    a->one[l->time] = one;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct recall_item *item = a->picks[i].item;
+        float threshold = refused > item->threshold ? refused : item->threshold;
+        visit(a, item, l->number, (uint8_t)l->time, (double)threshold);
     }
 }
 
@@ -280,23 +200,8 @@ static void count_peers(struct recall_answer *a)
     }
 }
 
-static void answer_target(struct recall_answer *a, struct looking *l,
-                          const struct span spans[TIMES], uint32_t share, uint32_t most,
-                          struct recall_reply *reply)
+static void tell_target(struct recall_answer *a, uint8_t number, struct recall_reply *reply)
 {
-    a->visit_count = a->work_count = a->live = 0;
-    a->slot_mask = 15;
-    while (a->slot_mask < 2 * share - 1)
-        a->slot_mask = 2 * a->slot_mask + 1;
-    memset(a->slots, 0, sizeof(a->slots[0]) * (a->slot_mask + 1));
-    for (uint8_t time = NOW; time < TIMES; time++) {
-        a->bytes[time] = a->packets[time] = 0;
-        l->time = time;
-        l->span = spans[time];
-        l->share = time == NOW ? share / 2 : share - a->visit_count;
-        look(a, l);
-    }
-    fold(a, most);
     count_peers(a);
     for (uint32_t i = 0; i < a->work_count && reply->tuple_count < RECALL_TUPLES_MAX; i++) {
         if (a->into[i] != i)
@@ -306,67 +211,122 @@ static void answer_target(struct recall_answer *a, struct looking *l,
     }
     for (uint8_t time = NOW; time < TIMES; time++)
         reply->totals[reply->total_count++] =
-            (struct recall_total){.target = l->number,
+            (struct recall_total){.target = number,
                                   .before = time,
                                   .peers = chao(a, a->work_count + time),
                                   .one = a->one[time]};
 }
 
+/* --- shares --- */
+
+static uint32_t least(uint64_t a, uint64_t b)
+{
+    return (uint32_t)(a < b ? a : b);
+}
+
+void recall_plan_add(struct recall_plan *plan, struct recall_answer *answer,
+                     const struct recall_view *view, const struct recall_request *request,
+                     uint64_t now_ms)
+{
+    answer_count(answer, view, request, now_ms);
+    for (size_t i = 0; i < request->target_count; i++)
+        for (int time = NOW; time < TIMES; time++)
+            plan->records[i][time] += answer->records[i][time];
+}
+
+/* What each target may have where those that need less leave it to the others. */
+static uint32_t fair_share(const struct recall_plan *plan, size_t targets)
+{
+    uint64_t left = ANSWER_RECORDS, fair = 0;
+    size_t wanting = targets;
+    for (size_t before = targets + 1; wanting > 0 && wanting < before;) {
+        before = wanting;
+        fair = left / wanting;
+        uint64_t rest = ANSWER_RECORDS;
+        wanting = targets;
+        for (size_t i = 0; i < targets; i++) {
+            uint64_t records = plan->records[i][NOW] + plan->records[i][BEFORE];
+            if (records <= fair) {
+                rest -= records;
+                wanting--;
+            }
+        }
+        left = rest;
+    }
+    return least(fair, ANSWER_TARGET_MAX - TIMES * ANSWER_RECORDS_LEAST);
+}
+
+/* Of a share, what this worker has of the target's records. */
+static uint32_t part_of(uint64_t share, uint64_t mine, uint64_t all)
+{
+    if (all <= share)
+        return (uint32_t)mine;
+    uint64_t part = share * mine / all;
+    return least(part > ANSWER_RECORDS_LEAST ? part : ANSWER_RECORDS_LEAST, mine);
+}
+
+static void share_out(struct recall_answer *a, const struct recall_plan *plan, size_t target,
+                      uint32_t fair, uint32_t ret_shares[TIMES])
+{
+    const uint64_t *all = plan->records[target];
+    const uint32_t *mine = a->records[target];
+    uint32_t now = least(all[NOW], fair / 2), before = least(all[BEFORE], fair - now);
+    now = least(all[NOW], fair - before);
+    ret_shares[NOW] = part_of(now, mine[NOW], all[NOW]);
+    ret_shares[BEFORE] = part_of(before, mine[BEFORE], all[BEFORE]);
+}
+
 /* --- all targets --- */
 
-/* How much of a span the chunks hold; no two hold the same time. Where a thin one lacks one of its
- * seconds, that is taken to be spread over it. */
-static uint32_t covered(const struct recall_view *view, uint64_t now_ms, const struct span *span)
+static void answer_target(struct recall_answer *a, struct looking *l,
+                          const struct span spans[TIMES], const uint32_t shares[TIMES])
 {
-    double sum_ms = 0;
-    for (size_t i = 0; i < view->count; i++) {
-        const struct recall_chunk *chunk = view->chunks[i];
-        uint64_t from_ms = age_of(now_ms, chunk->to_ms), to_ms = age_of(now_ms, chunk->from_ms);
-        from_ms = from_ms > span->from_ms ? from_ms : span->from_ms;
-        to_ms = to_ms < span->to_ms ? to_ms : span->to_ms;
-        if (to_ms > from_ms)
-            sum_ms += (double)(to_ms - from_ms) * chunk->covers_ms /
-                      (double)(chunk->to_ms - chunk->from_ms);
+    a->visit_count = a->work_count = a->live = 0;
+    a->slot_mask = 15;
+    while (a->slot_mask + 1 < 2 * (shares[NOW] + shares[BEFORE]))
+        a->slot_mask = 2 * a->slot_mask + 1;
+    memset(a->slots, 0, sizeof(a->slots[0]) * (a->slot_mask + 1));
+    for (l->time = NOW; l->time < TIMES; l->time++) {
+        a->bytes[l->time] = a->packets[l->time] = 0;
+        l->span = spans[l->time];
+        l->share = shares[l->time];
+        look(a, l);
     }
-    return (uint32_t)(sum_ms + 0.5);
 }
 
-/* What was being filled is not there, or not up to now. */
-static bool lacks_open(const struct recall_view *view, uint64_t now_ms)
+static uint32_t tuples_of(const struct recall_answer *a, const struct recall_plan *plan,
+                          size_t target, size_t targets)
 {
-    for (size_t i = 0; i < view->count; i++)
-        if (view->chunks[i]->to_ms >= now_ms)
-            return false;
-    return true;
+    const uint64_t *all = plan->records[target];
+    uint64_t mine = a->records[target][NOW] + a->records[target][BEFORE];
+    uint64_t most = RECALL_TUPLES_MAX / targets;
+    _Static_assert(RECALL_TUPLES_MAX / RECALL_TARGETS_MAX >= ANSWER_TUPLES_LEAST, "all fit");
+    most = mine < all[NOW] + all[BEFORE] ? most * mine / (all[NOW] + all[BEFORE]) : most;
+    return (uint32_t)(most > ANSWER_TUPLES_LEAST ? most : ANSWER_TUPLES_LEAST);
 }
 
-static uint32_t share_of(size_t targets)
+void recall_answer(struct recall_answer *answer, const struct recall_plan *plan,
+                   const struct recall_view *view, const struct recall_request *request,
+                   uint64_t now_ms, struct recall_reply *ret_reply)
 {
-    uint32_t share = (uint32_t)(ANSWER_RECORDS / (targets > 0 ? targets : 1));
-    return share < ANSWER_TARGET_MAX ? share : ANSWER_TARGET_MAX;
-}
-
-void recall_answer(struct recall_answer *answer, const struct recall_view *view,
-                   const struct recall_request *request, uint64_t now_ms,
-                   struct recall_reply *ret_reply)
-{
-    uint64_t before_from_ms = (uint64_t)request->now_ms + request->gap_ms;
-    const struct span spans[TIMES] = {
-        {0, request->now_ms},
-        {before_from_ms, before_from_ms + request->before_ms},
-    };
+    struct span spans[TIMES];
     size_t targets = request->target_count;
-    uint32_t most = (uint32_t)(RECALL_TUPLES_MAX / (targets > 0 ? targets : 1));
-    _Static_assert(RECALL_TUPLES_MAX / RECALL_TARGETS_MAX >= TUPLES_LEAST, "some for each");
+    answer_spans(request, spans);
     memset(ret_reply, 0, sizeof(*ret_reply));
     memcpy(ret_reply->id, request->id, sizeof(ret_reply->id));
     ret_reply->tuples = answer->tuples;
-    ret_reply->covers_now_ms = covered(view, now_ms, &spans[NOW]);
-    ret_reply->covers_before_ms = covered(view, now_ms, &spans[BEFORE]);
-    ret_reply->open_missing = lacks_open(view, now_ms);
+    ret_reply->covers_now_ms = answer_covered(view, now_ms, &spans[NOW]);
+    ret_reply->covers_before_ms = answer_covered(view, now_ms, &spans[BEFORE]);
+    ret_reply->open_missing = answer_lacks_open(view, now_ms);
+    answer_count(answer, view, request, now_ms);
+    uint32_t fair = fair_share(plan, targets);
     for (size_t i = 0; i < targets; i++) {
         struct looking l = {
             .view = view, .target = &request->targets[i], .number = (uint8_t)i, .now_ms = now_ms};
-        answer_target(answer, &l, spans, share_of(targets), most, ret_reply);
+        uint32_t shares[TIMES];
+        share_out(answer, plan, i, fair, shares);
+        answer_target(answer, &l, spans, shares);
+        fold(answer, tuples_of(answer, plan, i, targets));
+        tell_target(answer, (uint8_t)i, ret_reply);
     }
 }

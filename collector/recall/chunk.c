@@ -8,7 +8,9 @@ enum { KEY_ADDR_BITS = 62 };
 
 size_t chunk_bytes(uint32_t room)
 {
-    return (size_t)room * (sizeof(struct recall_item) + sizeof(uint64_t) + sizeof(uint32_t));
+    return (size_t)room *
+               (sizeof(struct recall_item) + sizeof(uint64_t) + sizeof(struct chunk_entry)) +
+           CHUNK_LEVELS * sizeof(uint32_t);
 }
 
 enum status chunk_init(struct recall_chunk *chunk, uint32_t room)
@@ -19,7 +21,9 @@ enum status chunk_init(struct recall_chunk *chunk, uint32_t room)
     chunk->items = calloc(room, sizeof(*chunk->items));
     chunk->keys = calloc(room, sizeof(*chunk->keys));
     chunk->order = calloc(room, sizeof(*chunk->order));
-    bool made = chunk->items != NULL && chunk->keys != NULL && chunk->order != NULL;
+    chunk->above = calloc(CHUNK_LEVELS, sizeof(*chunk->above));
+    bool made =
+        chunk->items != NULL && chunk->keys != NULL && chunk->order != NULL && chunk->above != NULL;
     return made ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
@@ -28,9 +32,11 @@ void chunk_done(struct recall_chunk *chunk)
     free(chunk->items);
     free(chunk->keys);
     free(chunk->order);
+    free(chunk->above);
     chunk->items = NULL;
     chunk->keys = NULL;
     chunk->order = NULL;
+    chunk->above = NULL;
 }
 
 /* --- who has it --- */
@@ -74,30 +80,67 @@ static uint64_t key_of(uint8_t side, uint8_t ip_version, const uint8_t host[16])
     return (uint64_t)(side & 1) << 63 | (uint64_t)(ip_version == 6) << 62 | bits >> 2;
 }
 
-static int by_key(const void *left, const void *right)
+enum { KEY_OCTETS = 8, DIGITS = 256 };
+
+static uint8_t digit_of(const struct chunk_rank *rank, unsigned int octet)
 {
-    const struct chunk_rank *a = left, *b = right;
-    if (a->key != b->key)
-        return a->key < b->key ? -1 : 1;
-    return a->item < b->item ? -1 : 1;
+    return (uint8_t)(rank->key >> (8 * octet));
+}
+
+/* Rising, and items of one key as they were: octet by octet from the lowest, without those that are
+ * the same in all keys. */
+static void by_key(struct chunk_sort *sort, uint32_t count)
+{
+    uint32_t places[KEY_OCTETS][DIGITS] = {{0}};
+    for (uint32_t i = 0; i < count; i++)
+        for (unsigned int octet = 0; octet < KEY_OCTETS; octet++)
+            places[octet][digit_of(&sort->ranks[i], octet)]++;
+    for (unsigned int octet = 0; octet < KEY_OCTETS; octet++) {
+        uint32_t *place = places[octet], before = 0;
+        if (count == 0 || place[digit_of(&sort->ranks[0], octet)] == count)
+            continue;
+        for (unsigned int digit = 0; digit < DIGITS; digit++) {
+            uint32_t here = place[digit];
+            place[digit] = before;
+            before += here;
+        }
+        for (uint32_t i = 0; i < count; i++)
+            sort->spare[place[digit_of(&sort->ranks[i], octet)]++] = sort->ranks[i];
+        struct chunk_rank *was = sort->ranks;
+        sort->ranks = sort->spare;
+        sort->spare = was;
+    }
+}
+
+static unsigned int level_of(float priority)
+{
+    int exponent = ilogbf(priority);
+    return exponent < 0 ? 0 : exponent < CHUNK_LEVELS ? (unsigned int)exponent : CHUNK_LEVELS - 1;
 }
 
 static void make_index(struct recall_chunk *chunk, struct chunk_sort *sort)
 {
+    memset(chunk->above, 0, CHUNK_LEVELS * sizeof(*chunk->above));
+    for (uint32_t i = 0; i < chunk->count; i++)
+        chunk->above[level_of(chunk->items[i].priority)]++;
+    for (unsigned int level = CHUNK_LEVELS - 1; level > 0; level--)
+        chunk->above[level - 1] += chunk->above[level];
     for (uint32_t i = 0; i < chunk->count; i++) {
         const struct recall_item *item = &chunk->items[i];
         sort->ranks[i] = (struct chunk_rank){key_of(item->side, item->ip_version, item->host), i};
     }
-    qsort(sort->ranks, chunk->count, sizeof(*sort->ranks), by_key);
+    by_key(sort, chunk->count);
     for (uint32_t i = 0; i < chunk->count; i++) {
         chunk->keys[i] = sort->ranks[i].key;
-        chunk->order[i] = sort->ranks[i].item;
+        uint32_t item = sort->ranks[i].item;
+        chunk->order[i] = (struct chunk_entry){item, chunk->items[item].priority};
     }
 }
 
-static uint32_t first_from(const struct recall_chunk *chunk, uint64_t key)
+/* The first key from `low` on that is not below this one; `high` where none before it is. */
+static uint32_t first_from(const struct recall_chunk *chunk, uint64_t key, uint32_t low,
+                           uint32_t high)
 {
-    uint32_t low = 0, high = chunk->count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (chunk->keys[middle] < key)
@@ -108,6 +151,17 @@ static uint32_t first_from(const struct recall_chunk *chunk, uint64_t key)
     return low;
 }
 
+/* The same where it is probably near. */
+static uint32_t first_near(const struct recall_chunk *chunk, uint64_t key, uint32_t low)
+{
+    uint32_t high = low;
+    for (uint32_t step = 1; high < chunk->count && chunk->keys[high] < key; step *= 2) {
+        low = high + 1;
+        high = low + step;
+    }
+    return first_from(chunk, key, low, high < chunk->count ? high : chunk->count);
+}
+
 void chunk_range(const struct recall_chunk *chunk, uint8_t side, const struct ip_prefix *prefix,
                  uint32_t *ret_begin, uint32_t *ret_end)
 {
@@ -116,9 +170,9 @@ void chunk_range(const struct recall_chunk *chunk, uint8_t side, const struct ip
     if (len > 0)
         host_bits >>= len;
     uint64_t key = key_of(side, prefix->addr.family, prefix->addr.octets) & ~host_bits;
-    *ret_begin = first_from(chunk, key);
-    *ret_end =
-        key + host_bits == UINT64_MAX ? chunk->count : first_from(chunk, key + host_bits + 1);
+    *ret_begin = first_from(chunk, key, 0, chunk->count);
+    *ret_end = key + host_bits == UINT64_MAX ? chunk->count
+                                             : first_near(chunk, key + host_bits + 1, *ret_begin);
 }
 
 /* --- of items --- */
@@ -136,7 +190,7 @@ void chunk_make(struct recall_chunk *chunk, const struct recall_item *items, uin
 {
     for (uint32_t i = 0; i < count; i++)
         sort->ranks[i] = (struct chunk_rank){falling(items[i].priority), i};
-    qsort(sort->ranks, count, sizeof(*sort->ranks), by_key);
+    by_key(sort, count);
     chunk->count = count;
     for (uint32_t i = 0; i < count; i++)
         chunk->items[i] = items[sort->ranks[i].item];

@@ -22,10 +22,15 @@ struct recall_chunk {
     float threshold;           /* tau: the T of hosts that are not in it */
     struct recall_item *items; /* by falling priority */
     uint64_t *keys;            /* rising: the beginnings of the hosts */
-    uint32_t *order;           /* of each key: its item */
+    struct chunk_entry {       /* of each key: its item, and what decides whether that is read */
+        uint32_t item;
+        float priority;
+    } * order;
+    uint32_t *above; /* of each level: items whose priority is 2^level or more */
 };
 
 enum { CHUNK_BUSY = 0x80000000U }; /* empty, or being made */
+enum { CHUNK_LEVELS = 64 };        /* what is more counts with the last */
 
 size_t chunk_bytes(uint32_t room);
 enum status chunk_init(struct recall_chunk *chunk, uint32_t room); /* busy */
@@ -43,7 +48,7 @@ struct chunk_sort {
     struct chunk_rank {
         uint64_t key;
         uint32_t item;
-    } * ranks;
+    } * ranks, *spare; /* room for as many items as the largest chunk */
 };
 
 /* Of items in any order, which the chunk has room for; its times and tau are the caller's. */

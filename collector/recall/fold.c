@@ -38,6 +38,18 @@ static void weigh_ports(struct recall_answer *a)
     }
 }
 
+/* Only those that were weighed: all are a megabyte. */
+static void unweigh_ports(struct recall_answer *a)
+{
+    for (uint32_t i = 0; i < a->visit_count; i++) {
+        const struct recall_item *item = a->visits[i].item;
+        for (int time = NOW; time < TIMES; time++) {
+            a->shares[0][time][item->src_port] = 0;
+            a->shares[1][time][item->dst_port] = 0;
+        }
+    }
+}
+
 static void fold_ports(struct recall_answer *a, struct recall_kind *kind)
 {
     for (int face = 0; face < FACE_COUNT; face++) {
@@ -91,10 +103,13 @@ static void refill(struct recall_answer *a, enum fold_step step, double below)
         if (a->into[i] != i)
             continue;
         struct recall_kind kind = folded(a, &a->work[i], step, below);
+        bool same = kind.folded == a->work[i].kind.folded;
+        uint32_t hash = same ? a->hashes[i] : answer_hash(a, &kind);
         a->work_count = i; /* where a new kind would stand: here */
-        uint32_t at = answer_find(a, &kind);
+        uint32_t at = answer_find(a, &kind, hash);
         if (at == i) {
             a->work[i].kind = kind;
+            a->hashes[i] = hash;
         } else {
             recall_tuple_add(&a->work[at], &a->work[i]);
             a->into[i] = at;
@@ -148,7 +163,7 @@ void fold(struct recall_answer *a, uint32_t most)
     if (a->live > most) {
         weigh_ports(a);
         refill(a, FOLD_PORTS, 0);
-        memset(a->shares, 0, sizeof(a->shares));
+        unweigh_ports(a);
     }
     for (size_t i = 0; i < SHARES && a->live > most; i++) {
         refill(a, FOLD_LENGTHS, shares[i]);

@@ -18,7 +18,7 @@ static size_t dense_bytes(uint32_t room)
 {
     /* opens, the copy and the chunk of it, what is sorted */
     return OPENS * open_bytes(room) + 2 * (size_t)room * sizeof(struct recall_item) +
-           (DENSE + 1) * chunk_bytes(room) + (size_t)room * sizeof(struct chunk_rank);
+           (DENSE + 1) * chunk_bytes(room) + 2 * (size_t)room * sizeof(struct chunk_rank);
 }
 
 static size_t thin_bytes(uint32_t room, size_t chunks)
@@ -26,7 +26,7 @@ static size_t thin_bytes(uint32_t room, size_t chunks)
     if (chunks == 0)
         return 0;
     return chunks * chunk_bytes(room) + chunk_union_bytes(room) +
-           (size_t)room * sizeof(struct chunk_rank);
+           2 * (size_t)room * sizeof(struct chunk_rank);
 }
 
 /* The largest room whose bytes fit: sizes come in steps of powers of two here and there. */
@@ -96,12 +96,13 @@ enum status recall_new(struct recall **ret_recall, const struct recall_options *
     r->random = options->seed;
     r->thin_count = thins;
     r->memory_bytes = sizeof(*r) + dense_bytes(room) + thin_bytes(thin_room, thins);
-    r->sort.ranks =
-        calloc(thins > 0 && thin_room > room ? thin_room : room, sizeof(*r->sort.ranks));
+    size_t sorted = thins > 0 && thin_room > room ? thin_room : room;
+    r->sort.ranks = calloc(sorted, sizeof(*r->sort.ranks));
+    r->sort.spare = calloc(sorted, sizeof(*r->sort.spare));
     enum status status = make_dense(r, room);
     if (status == STATUS_OK)
         status = make_thin(r, thin_room);
-    if (status != STATUS_OK || r->sort.ranks == NULL) {
+    if (status != STATUS_OK || r->sort.ranks == NULL || r->sort.spare == NULL) {
         recall_free(r);
         return STATUS_NO_MEMORY;
     }
@@ -126,6 +127,7 @@ void recall_free(struct recall *recall)
     free(recall->copy);
     free(recall->flat);
     free(recall->sort.ranks);
+    free(recall->sort.spare);
     free(recall);
 }
 

@@ -43,8 +43,9 @@
  *     is given before any u of its own, and saves most of the work of finding tau anew;
  *   - ten chunks of a second become one of ten seconds: the highest priorities of their union, with
  *     cap and k once more;
- *   - an answer that would look at too much takes only the highest priorities of each chunk. How
- *     many depends on how many records are asked for, and so on who is in, but not otherwise on u.
+ *   - an answer that would look at too much takes only the highest priorities of the target's
+ *     records of all chunks. How many depends on how many there are, and so on who is in, but not
+ *     otherwise on u.
  *
  * Variance. A record in the sample adds v^2 (1 - p) / p^2, which over all samples has the mean
  * v^2 (1 - p) / p, Horvitz's and Thompson's; for v = w this is the known w (w - tau) estimator. The

@@ -1,13 +1,15 @@
 /*
- * What recall costs and how long its answers take, with one worker's share of the usual memory and
- * a ring that is full: ten minutes at some rate, in time that is not real, of a network whose hosts
- * have heavy-tailed traffic; then a flood of one host. Prints
+ * What recall costs and how long its answers take, with the usual memory and rings that are full:
+ * ten minutes at some rate, in time that is not real, of a network whose hosts have heavy-tailed
+ * traffic, spread over one, two and four workers; then a flood of one host. Prints a table:
  *   add       CPU of one record, in a chunk that is full: most records do not stay
- *   keep      CPU of a second's chunk, in the thread that answers
- *   answer    real time, and CPU, of an answer without its way through Redis, and its message
- *   resident  what the process has of memory at the end, beside what recall says of itself
+ *   keep      CPU of a second's chunks, in the thread that answers
+ *   answers   from the request to the messages, without Redis: the copies of the open chunks
+ *             (which here one thread makes), their chunks, and for each worker its answer and
+ *             message. The median and the p99 of real time, and the p99 of CPU time
+ *   resident  what recall has of memory at the end
  *
- * bench_recall [RECORDS_A_SECOND [HOSTS]]
+ * bench_recall [ANSWERS [RECORDS_A_SECOND [HOSTS]]]
  */
 #include "collector/recall/answer.h"
 #include "collector/recall/recall.h"
@@ -17,12 +19,23 @@
 #include <string.h>
 #include <time.h>
 
-enum { MEMORY = 118 << 20, SECONDS = 640, TICKS = 10, ANSWERS = 200, BASE_MS = 1000000 };
+enum {
+    MEMORY = 236 << 20, /* what the default leaves for the workers */
+    SECONDS = 640,
+    TICKS = 10,
+    ANSWERS = 200,
+    ANSWERS_MAX = 10000,
+    WORKERS_MAX = 4,
+    BASE_MS = 1000000,
+    CELL_MAX = 64
+};
 
 struct bench {
-    struct recall *recall;
+    struct recall *recalls[WORKERS_MAX];
+    struct recall_view views[WORKERS_MAX];
+    struct recall_answer *scratch;
+    uint32_t workers, hosts, next, answers;
     uint64_t seed, now_ms, records;
-    uint32_t hosts, next;
     double add_s, keep_s;
 };
 
@@ -66,25 +79,40 @@ static void make_flows(struct bench *b)
     }
 }
 
-static void fill_second(struct bench *b, uint32_t rate, bool is_attack)
+static void fill_tick(struct bench *b, uint32_t worker, uint32_t rate, bool is_attack)
 {
-    for (int tick = 0; tick < TICKS; tick++) {
-        double began = seconds(CLOCK_THREAD_CPUTIME_ID);
-        for (uint32_t i = 0; i < rate / TICKS; i++)
-            recall_add(b->recall, &flows[b->next++ % FLOWS], DIRECTION_INCOMING, false, b->now_ms);
-        for (uint32_t i = 0; is_attack && i < rate / TICKS; i++) {
-            struct flow_record flow = flows[i % FLOWS];
-            flow.dst_addr = addr_from_ipv4(0x0a000007);
-            recall_add(b->recall, &flow, DIRECTION_INCOMING, false, b->now_ms);
-        }
-        b->now_ms += 1000 / TICKS;
-        recall_tick(b->recall, b->now_ms);
-        double added = seconds(CLOCK_THREAD_CPUTIME_ID);
-        b->add_s += added - began;
-        (void)recall_keep(b->recall);
-        b->keep_s += seconds(CLOCK_THREAD_CPUTIME_ID) - added;
-        b->records += rate / TICKS * (is_attack ? 2 : 1);
+    struct recall *recall = b->recalls[worker];
+    double began = seconds(CLOCK_THREAD_CPUTIME_ID);
+    for (uint32_t i = 0; i < rate / TICKS; i++)
+        recall_add(recall, &flows[b->next++ % FLOWS], DIRECTION_INCOMING, false, b->now_ms);
+    for (uint32_t i = 0; is_attack && i < rate / TICKS; i++) {
+        struct flow_record flow = flows[i % FLOWS];
+        flow.dst_addr = addr_from_ipv4(0x0a000007);
+        recall_add(recall, &flow, DIRECTION_INCOMING, false, b->now_ms);
     }
+    recall_tick(recall, b->now_ms + 1000 / TICKS);
+    double added = seconds(CLOCK_THREAD_CPUTIME_ID);
+    b->add_s += added - began;
+    (void)recall_keep(recall);
+    b->keep_s += seconds(CLOCK_THREAD_CPUTIME_ID) - added;
+    b->records += rate / TICKS * (is_attack ? 2 : 1);
+}
+
+static bool fill(struct bench *b, uint32_t rate)
+{
+    struct recall_options options = {
+        .memory_bytes = MEMORY / b->workers, .keep_ms = 600000, .cap = 256};
+    for (uint32_t i = 0; i < b->workers; i++) {
+        options.seed = i + 1;
+        if (recall_new(&b->recalls[i], &options) != STATUS_OK)
+            return false;
+    }
+    for (int tick = 0; tick < SECONDS * TICKS; tick++) {
+        for (uint32_t i = 0; i < b->workers; i++)
+            fill_tick(b, i, rate / b->workers, tick >= (SECONDS - 10) * TICKS);
+        b->now_ms += 1000 / TICKS;
+    }
+    return true;
 }
 
 static int rising(const void *left, const void *right)
@@ -93,95 +121,146 @@ static int rising(const void *left, const void *right)
     return a < b ? -1 : a > b;
 }
 
-/* The copy, the chunk of it, the answer and its message. */
-static void answer(struct bench *b, const char *what, struct recall_request *request)
+static void answer_once(struct bench *b, const struct recall_request *request, struct text *bytes)
 {
-    static double took[ANSWERS], cpu[ANSWERS];
-    struct recall_answer *scratch = recall_answer_new(1);
-    struct text bytes;
-    size_t tuples = 0, octets = 0;
-    text_init(&bytes, 0);
-    for (int i = 0; scratch != NULL && i < ANSWERS; i++) {
+    struct recall_plan plan = {0};
+    for (uint32_t i = 0; i < b->workers; i++) {
+        (void)recall_ask(b->recalls[i], b->now_ms);
+        (void)recall_copy(b->recalls[i], b->now_ms);
+        (void)recall_keep(b->recalls[i]);
+        recall_view_take(b->recalls[i], &b->views[i]);
+        recall_plan_add(&plan, b->scratch, &b->views[i], request, b->now_ms);
+    }
+    for (uint32_t i = 0; i < b->workers; i++) {
         struct recall_reply reply;
-        struct recall_view view;
+        recall_answer(b->scratch, &plan, &b->views[i], request, b->now_ms, &reply);
+        recall_view_give(&b->views[i]);
+        text_clear(bytes);
+        (void)recall_reply_encode(&reply, bytes);
+    }
+}
+
+static void time_answers(struct bench *b, const struct recall_request *request,
+                         char ret_cell[CELL_MAX])
+{
+    static double took[ANSWERS_MAX], cpu[ANSWERS_MAX];
+    struct text bytes;
+    text_init(&bytes, 0);
+    for (uint32_t i = 0; i < b->answers; i++) {
+        b->now_ms += RECALL_COPY_EVERY_MS; /* so that each answer has copies of its own */
         double began = seconds(CLOCK_MONOTONIC), cpu_began = seconds(CLOCK_THREAD_CPUTIME_ID);
-        b->now_ms += RECALL_COPY_EVERY_MS; /* so that each answer has a copy of its own */
-        (void)recall_ask(b->recall, b->now_ms);
-        (void)recall_copy(b->recall, b->now_ms);
-        (void)recall_keep(b->recall);
-        recall_view_take(b->recall, &view);
-        recall_answer(scratch, &view, request, b->now_ms, &reply);
-        recall_view_give(&view);
-        text_clear(&bytes);
-        (void)recall_reply_encode(&reply, &bytes);
+        answer_once(b, request, &bytes);
         took[i] = 1000 * (seconds(CLOCK_MONOTONIC) - began);
         cpu[i] = 1000 * (seconds(CLOCK_THREAD_CPUTIME_ID) - cpu_began);
-        tuples = reply.tuple_count;
-        octets = bytes.len;
     }
-    qsort(took, ANSWERS, sizeof(took[0]), rising);
-    qsort(cpu, ANSWERS, sizeof(cpu[0]), rising);
-    printf("answer    %-14s median %6.1f ms, p99 %6.1f ms, of CPU %6.1f and %6.1f ms; %zu tuples, "
-           "%zu octets\n",
-           what, took[ANSWERS / 2], took[ANSWERS * 99 / 100], cpu[ANSWERS / 2],
-           cpu[ANSWERS * 99 / 100], tuples, octets);
+    qsort(took, b->answers, sizeof(took[0]), rising);
+    qsort(cpu, b->answers, sizeof(cpu[0]), rising);
+    (void)snprintf(ret_cell, CELL_MAX, "%.1f / %.1f / %.1f", took[b->answers / 2],
+                   took[b->answers * 99 / 100], cpu[b->answers * 99 / 100]);
     text_done(&bytes);
-    recall_answer_free(scratch);
 }
 
-static void ask_all(struct bench *b)
+/* What is asked for: so many hosts or prefixes, one beside the other. */
+static const struct {
+    const char *name;
+    uint32_t first, step, count;
+    uint8_t len;
+} asked[] = {
+    {"the flooded host", 0x0a000007, 0, 1, 32}, {"another host", 0x0a000000, 0, 1, 32},
+    {"64 hosts", 0x0a000000, 7, 64, 32},        {"a /24", 0x0a000100, 0, 1, 24},
+    {"64 × /24", 0x0a000000, 256, 64, 24},      {"64 × /16", 0x0a000000, 0, 64, 16},
+    {"64 × /8", 0x0a000000, 0, 64, 8},          {"everything", 0, 0, 1, 0},
+};
+enum { ASKED = sizeof(asked) / sizeof(asked[0]), ADD = ASKED, KEEP, MEMORY_MIB, ROWS, COLUMNS = 3 };
+static char cells[ROWS][COLUMNS][CELL_MAX];
+
+static void ask_all(struct bench *b, size_t column)
 {
-    static const char *const prefixes[] = {"10.0.0.7/32", "10.0.0.0/32", "10.0.1.0/24",
-                                           "0.0.0.0/0"};
-    static const char *const names[] = {"flooded host", "another host", "a /24", "everything"};
-    struct recall_request request = {.now_ms = 10000, .before_ms = 300000, .target_count = 1};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        (void)prefix_parse(&request.targets[0].prefix, prefixes[i]);
-        answer(b, names[i], &request);
+    for (size_t i = 0; i < ASKED; i++) {
+        struct recall_request request = {
+            .now_ms = 10000, .before_ms = 300000, .target_count = asked[i].count};
+        for (uint32_t k = 0; k < asked[i].count; k++)
+            request.targets[k].prefix = (struct ip_prefix){
+                .addr = addr_from_ipv4(asked[i].first + k * asked[i].step), .len = asked[i].len};
+        time_answers(b, &request, cells[i][column]);
     }
-    request.target_count = RECALL_TARGETS_MAX;
-    for (uint32_t i = 0; i < RECALL_TARGETS_MAX; i++) {
-        struct ip_addr host = addr_from_ipv4(0x0a000000U + i * 7);
-        request.targets[i].prefix = prefix_of_host(&host);
-    }
-    answer(b, "64 hosts", &request);
 }
 
-static void tell_memory(const struct recall *recall)
+static double own_mib(const struct bench *b)
 {
-    struct recall_counters counters;
-    unsigned long size = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (file != NULL && fscanf(file, "%lu %lu", &size, &resident) != 2)
-        resident = 0;
-    if (file != NULL)
-        (void)fclose(file);
-    recall_counters(recall, &counters);
-    printf("resident  %.1f MiB in all, recall's own %.1f of %.1f MiB given\n",
-           (double)resident * 4096 / (1 << 20), (double)counters.memory_bytes / (1 << 20),
-           (double)MEMORY / (1 << 20));
+    double mib = 0;
+    for (uint32_t i = 0; i < b->workers; i++) {
+        struct recall_counters counters;
+        recall_counters(b->recalls[i], &counters);
+        mib += (double)counters.memory_bytes / (1 << 20);
+    }
+    return mib;
+}
+
+static bool bench_workers(struct bench *b, uint32_t rate, size_t column)
+{
+    if (!fill(b, rate))
+        return false;
+    (void)snprintf(cells[ADD][column], CELL_MAX, "%.1f", 1e9 * b->add_s / (double)b->records);
+    (void)snprintf(cells[KEEP][column], CELL_MAX, "%.2f", 1e3 * b->keep_s / SECONDS);
+    (void)snprintf(cells[MEMORY_MIB][column], CELL_MAX, "%.0f", own_mib(b));
+    ask_all(b, column);
+    for (uint32_t i = 0; i < b->workers; i++)
+        recall_free(b->recalls[i]);
+    return true;
+}
+
+static void print_row(const char *name, size_t row)
+{
+    printf("| %s |", name);
+    for (size_t i = 0; i < COLUMNS; i++)
+        printf(" %s |", cells[row][i]);
+    printf("\n");
+}
+
+static void print_all(void)
+{
+    char name[64];
+    printf("| | 1 worker | 2 workers | 4 workers |\n|---|---|---|---|\n");
+    print_row("add, ns a record", ADD);
+    print_row("keep, ms a second", KEEP);
+    print_row("memory, MiB", MEMORY_MIB);
+    for (size_t i = 0; i < ASKED; i++) {
+        (void)snprintf(name, sizeof(name), "%s, ms", asked[i].name);
+        print_row(name, i);
+    }
 }
 
 int main(int argc, char **argv)
 {
-    uint32_t rate = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 100000;
-    struct bench b = {.seed = 1, .now_ms = BASE_MS, .hosts = 100000};
-    struct recall_options options = {
-        .memory_bytes = MEMORY, .keep_ms = 600000, .cap = 256, .seed = 1};
-    if (argc > 2)
-        b.hosts = (uint32_t)strtoul(argv[2], NULL, 10);
-    if (rate < TICKS || b.hosts == 0 || recall_new(&b.recall, &options) != STATUS_OK) {
-        fprintf(stderr, "bench_recall: no such rate or hosts, or no memory\n");
+    uint32_t answers = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : ANSWERS;
+    uint32_t rate = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 200000;
+    uint32_t hosts = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 100000;
+    struct recall_answer *scratch = recall_answer_new(1);
+    if (rate < TICKS * WORKERS_MAX || hosts == 0 || answers == 0 || answers > ANSWERS_MAX ||
+        scratch == NULL) {
+        fprintf(stderr, "bench_recall: no such number of answers, records or hosts\n");
         return 1;
     }
-    make_flows(&b);
-    for (int second = 0; second < SECONDS; second++)
-        fill_second(&b, rate, second >= SECONDS - 10);
-    printf("one worker, %u records/s, %u hosts, ten minutes\n", rate, b.hosts);
-    printf("add       %8.1f ns a record\n", 1e9 * b.add_s / (double)b.records);
-    printf("keep      %8.2f ms a second\n", 1e3 * b.keep_s / SECONDS);
-    ask_all(&b);
-    tell_memory(b.recall);
-    recall_free(b.recall);
+    size_t column = 0;
+    for (uint32_t workers = 1; workers <= WORKERS_MAX && column < COLUMNS; workers *= 2) {
+        struct bench *b = calloc(1, sizeof(*b));
+        if (b == NULL)
+            return 1;
+        *b = (struct bench){.scratch = scratch,
+                            .workers = workers,
+                            .hosts = hosts,
+                            .answers = answers,
+                            .seed = 1,
+                            .now_ms = BASE_MS};
+        make_flows(b);
+        if (!bench_workers(b, rate, column++)) {
+            fprintf(stderr, "bench_recall: no memory\n");
+            return 1;
+        }
+        free(b);
+    }
+    print_all();
+    recall_answer_free(scratch);
     return 0;
 }

@@ -63,8 +63,11 @@ static void *read_on(void *owner)
     while (!atomic_load(&is_done)) {
         struct recall_reply reply;
         struct recall_view view;
+        struct recall_plan plan = {0};
         recall_view_take(recall, &view);
-        recall_answer(answer, &view, &request, atomic_load(&now_ms), &reply);
+        uint64_t of_ms = atomic_load(&now_ms);
+        recall_plan_add(&plan, answer, &view, &request, of_ms);
+        recall_answer(answer, &plan, &view, &request, of_ms, &reply);
         recall_view_give(&view);
         for (size_t i = 0; i < reply.tuple_count; i++) {
             double octets = reply.tuples[i].bytes.value / reply.tuples[i].packets.value;

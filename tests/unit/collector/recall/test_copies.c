@@ -48,7 +48,7 @@ static struct said say(struct recall *recall, uint64_t of_ms)
     struct said said;
     cr_assert_eq(prefix_parse(&request.targets[0].prefix, "198.51.100.0/24"), STATUS_OK);
     recall_view_take(recall, &view);
-    recall_answer(answer, &view, &request, of_ms, &reply);
+    traffic_answer(answer, &view, &request, of_ms, &reply);
     recall_view_give(&view);
     said = (struct said){.covers_ms = reply.covers_now_ms, .open_missing = reply.open_missing};
     for (size_t i = 0; i < reply.tuple_count; i++)

@@ -12,7 +12,8 @@
  */
 enum {
     RUNS = 1000,
-    MANY = 1000, /* records of which the bounds must not be too wide either */
+    MEMORY_BYTES = 1100 << 10, /* so little that most records go */
+    MANY = 1000,               /* records of which the bounds must not be too wide either */
     FLOWS = 16000,
     DURATION_MS = 110000,
     NOW_MS = 10000,
@@ -134,7 +135,7 @@ static void run_strata(struct recall_answer *answer, struct recall *recall,
     struct recall_view view;
     traffic_settle(recall, base_ms + DURATION_MS);
     recall_view_take(recall, &view);
-    recall_answer(answer, &view, request, base_ms + DURATION_MS, &reply);
+    traffic_answer(answer, &view, request, base_ms + DURATION_MS, &reply);
     recall_view_give(&view);
     for (size_t s = 0; s < stratum_count; s++)
         note_reply(&strata[s], &reply);
@@ -197,7 +198,7 @@ Test(estimates, are_unbiased_and_their_bounds_hold, .timeout = 280)
     for (uint64_t run = 1; run <= RUNS; run++) {
         struct recall *recall;
         struct recall_options options = {
-            .memory_bytes = RECALL_WORKER_MIN, .keep_ms = 600000, .cap = 24, .seed = run * 7919};
+            .memory_bytes = MEMORY_BYTES, .keep_ms = 600000, .cap = 24, .seed = run * 7919};
         cr_assert_eq(recall_new(&recall, &options), STATUS_OK);
         traffic_offer(recall, flows, FLOWS, base_ms, run);
         run_strata(answer, recall, &request);

@@ -53,7 +53,7 @@ static struct recall_reply answered(struct recall *recall, const struct recall_r
         answer = recall_answer_new(1);
     traffic_settle(recall, now_ms);
     recall_view_take(recall, &view);
-    recall_answer(answer, &view, request, now_ms, &reply);
+    traffic_answer(answer, &view, request, now_ms, &reply);
     recall_view_give(&view);
     return reply;
 }
@@ -404,13 +404,13 @@ Test(recall, what_a_reader_holds_does_not_change_and_is_not_taken)
         recall_view_take(recall, &views[i]);
     struct recall_reply reply;
     answer = recall_answer_new(1);
-    recall_answer(answer, &views[0], &request, at_ms, &reply);
+    traffic_answer(answer, &views[0], &request, at_ms, &reply);
     double held = sum_of(&reply, 0).bytes.value;
     for (int second = 0; second < 100; second++, at_ms += 1000) {
         recall_tick(recall, at_ms);
         (void)recall_keep(recall);
     }
-    recall_answer(answer, &views[0], &request, at_ms - 100000, &reply);
+    traffic_answer(answer, &views[0], &request, at_ms - 100000, &reply);
     cr_assert_float_eq(sum_of(&reply, 0).bytes.value, held, 1e-6);
     recall_counters(recall, &counters);
     cr_assert_gt(counters.lost_chunks, 0);

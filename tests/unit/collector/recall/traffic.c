@@ -94,3 +94,12 @@ void traffic_offer(struct recall *recall, const struct traffic_flow *flows, size
             offer(recall, &flows[i], at_ms, 1, TRAFFIC_RATE);
     }
 }
+
+void traffic_answer(struct recall_answer *answer, const struct recall_view *view,
+                    const struct recall_request *request, uint64_t now_ms,
+                    struct recall_reply *ret_reply)
+{
+    struct recall_plan plan = {0};
+    recall_plan_add(&plan, answer, view, request, now_ms);
+    recall_answer(answer, &plan, view, request, now_ms, ret_reply);
+}

@@ -29,4 +29,9 @@ struct ip_addr traffic_host(uint8_t host); /* 198.51.100.<host> */
 /* Ticks, keeps, and the copy of what is open. */
 void traffic_settle(struct recall *recall, uint64_t now_ms);
 
+/* Of one worker alone. */
+void traffic_answer(struct recall_answer *answer, const struct recall_view *view,
+                    const struct recall_request *request, uint64_t now_ms,
+                    struct recall_reply *ret_reply);
+
 #endif
