@@ -85,7 +85,7 @@ enum status delta_builder_finish(struct delta_builder *builder, const struct mod
     struct delta_batch *batch = ret_batch;
 
     memset(batch, 0, sizeof(*batch));
-    batch->rows = calloc(builder->row_count + 1, sizeof(*batch->rows));
+    batch->rows = malloc((builder->row_count + 1) * sizeof(*batch->rows));
     batch->exporters = calloc(exporter_count + 1, sizeof(*batch->exporters));
     if (batch->rows == NULL || batch->exporters == NULL) {
         free(batch->rows);

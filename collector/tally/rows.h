@@ -83,12 +83,29 @@ static inline size_t rows_total(const struct rows *rows)
     return table_count(rows->tables[ROWS_SHORT]) + table_count(rows->tables[ROWS_LONG]);
 }
 
+/* Which exporter and count a row is of: its key says it. */
+static inline struct identity_head rows_of(const struct row *row)
+{
+    size_t len;
+    return identity_head(table_key(row, &len));
+}
+
 /* Brings a row and its key into the cache. */
 static inline void rows_prefetch(const struct row *row)
 {
     const uint8_t *at = (const uint8_t *)row;
     __builtin_prefetch(at - IDENTITY_SHORT - TABLE_HEADER);
     __builtin_prefetch(at + sizeof(*row) - 1);
+}
+
+/* Once a row has come: what its removal will look at besides. */
+static inline void rows_prefetch_removal(const struct rows *rows, const struct row *row)
+{
+    const struct identity_head of = rows_of(row);
+    size_t table = of.key_len > IDENTITY_KEY_SHORT ? ROWS_LONG : ROWS_SHORT;
+    table_prefetch_removal(rows->tables[table], row);
+    __builtin_prefetch(&rows->counts[of.count].rows[row->position], 1);
+    __builtin_prefetch(&rows->counts[of.count].more[row->position]);
 }
 
 enum status rows_init(struct rows *rows, const struct rows_options *options);
@@ -123,12 +140,6 @@ void rows_remember(struct rows *rows, const struct row *row);
 void rows_halve(struct rows *rows); /* what is remembered, once a second */
 /* Takes over rows of another set: counts by map, UINT16_MAX where a count is gone. */
 void rows_move(struct rows *to, struct rows *from, const uint16_t *map);
-/* Which exporter and count a row is of: its key says it. */
-static inline struct identity_head rows_of(const struct row *row)
-{
-    size_t len;
-    return identity_head(table_key(row, &len));
-}
 double rows_score(const struct rows *rows, const struct row *row);
 /* NULL: the row has nothing of that. */
 const struct row_more *rows_more(const struct rows *rows, const struct row *row);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { AHEAD = 8 }; /* rows that are fetched ahead when they leave */
+enum { TOGETHER = 32 }; /* rows that leave at once, so that their memory is fetched ahead */
 
 struct flushing {
     struct tally *tally;
@@ -48,6 +48,18 @@ static void give(struct flushing *flushing, struct row *row)
     flushing->given++;
     rows_remember(&tally->rows, row);
     rows_remove(&tally->rows, row);
+}
+
+/* Of one count, from the end of its list on: what comes to their places was seen before them. */
+static void give_all(struct flushing *flushing, const struct row_count *count,
+                     struct row *const *leaving, size_t together)
+{
+    for (size_t i = 0; i < together; i++) {
+        rows_prefetch_removal(&flushing->tally->rows, leaving[i]);
+        __builtin_prefetch(count->rows[count->row_count - 1 - i], 1); /* takes its place */
+    }
+    for (size_t i = 0; i < together; i++)
+        give(flushing, leaving[i]);
 }
 
 /* The score bucket down to which a tick may give rows, and how many of that bucket itself. */
@@ -109,20 +121,24 @@ static void give_largest(struct flushing *flushing, size_t max_rows)
     size_t of_last;
     const uint32_t cut = cut_at(rows, max_rows, &of_last);
     const uint32_t least = ROW_SIZE(cut, 0, 0), above = ROW_SIZE(cut + 1, 0, 0);
+    struct row *leaving[TOGETHER];
 
     for (size_t c = 0; c < rows->count_count; c++) {
         struct row_count *count = &rows->counts[c];
+        size_t together = 0;
         for (uint32_t i = count->row_count; i-- > 0;) {
             const uint32_t size = count->sizes[i];
-            if (i >= AHEAD && count->sizes[i - AHEAD] >= least)
-                rows_prefetch(count->rows[i - AHEAD]);
-            if (size < least)
+            if (size < least || (size < above && of_last == 0))
                 continue;
-            if (size >= above || of_last > 0) {
-                of_last -= size < above;
-                give(flushing, count->rows[i]);
+            of_last -= size < above;
+            leaving[together++] = count->rows[i];
+            rows_prefetch(count->rows[i]);
+            if (together == TOGETHER) {
+                give_all(flushing, count, leaving, together);
+                together = 0;
             }
         }
+        give_all(flushing, count, leaving, together);
     }
     tell_left(rows);
 }

@@ -193,6 +193,11 @@ void table_prefetch(const struct table *table, uint64_t hash)
     __builtin_prefetch(&table->index.slots[(uint32_t)hash & table->index.mask]);
 }
 
+void table_prefetch_removal(const struct table *table, const void *entry)
+{
+    table_prefetch(table, ((const struct table_header *)entry - 1)->tag_or_next);
+}
+
 /* Header and key, what follows, and the data's end: three lines where an entry of two lies askew.
  * One of a line lies in it. */
 static void prefetch_found(const struct table *table, const uint8_t *entry)

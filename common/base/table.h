@@ -55,6 +55,9 @@ void *table_prefetch_entry(const struct table *table, uint64_t hash);
 void table_prefetch_entries(const struct table *table, const uint64_t *hashes, size_t count,
                             void **ret_guesses);
 
+/* Of an entry that has come: the index line that its removal takes it from. */
+void table_prefetch_removal(const struct table *table, const void *entry);
+
 void *table_find(const struct table *table, const void *key, size_t key_len); /* NULL: not there */
 void *table_find_hashed(const struct table *table, uint64_t hash, const void *key, size_t key_len);
 /* The same, but looks at the guess first (NULL: none), which may have been removed since. */
