@@ -1,7 +1,4 @@
-#include "collector/interfaces.h"
-
-#include "collector/decode/chain.h"
-#include "common/base/table.h"
+#include "collector/interfaces_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -9,9 +6,9 @@
 
 enum {
     PER_EXPORTER = 1024, /* a large chassis with its VLANs */
-    ALL_MAX = 65536,     /* 35 MB a worker at the most */
+    ALL_MAX = 32768,     /* 20 MiB a worker at the most */
+    EXPORTERS = 1000,    /* as decoding knows, where nothing else is said */
     LEAST_MS = 500,      /* of readings closer than that the clock's error would be the rate */
-    MOST_MS = 15 * 60 * 1000,
     REORDERED_MS = 5000, /* an uptime that goes back by less is of a datagram that was overtaken */
     PACKET_LEAST = 20,   /* octets: fewer a packet, and it is the packets that are wrong */
 };
@@ -19,35 +16,6 @@ enum {
 static const double BPS_MOST = 1e14;      /* no port carries that */
 static const double BPS_UNKNOWN = 1.6e12; /* where the agent does not say the speed */
 static const double TIMES_SPEED = 4;
-
-struct interface {
-    struct decode_interface reading;
-    struct interface_check in, out;
-    struct chain used;        /* among all of the same trust, from the one read last */
-    struct chain of_exporter; /* among its exporter's */
-    struct interfaces_exporter *exporter;
-    uint64_t read_ms, restarts;
-    bool has_rates, is_over_speed;
-    struct interface_rates rates;
-};
-
-/* Where samples find their interface without a look into the table, by its index. */
-enum { RECENT = 64 };
-
-struct interfaces_exporter {
-    struct ip_addr addr;
-    struct chain interfaces;
-    uint32_t count;
-    struct interface *recent[RECENT]; /* NULL: none */
-};
-
-struct interfaces {
-    struct interfaces_options options;
-    struct table *exporters; /* by address */
-    struct table *by_key;
-    struct chain used[DECODE_TRUSTS];
-    uint64_t evicted;
-};
 
 /* --- finding ------------------------------------------------------------------------------------
  */
@@ -94,13 +62,19 @@ struct interfaces *interfaces_new(const struct interfaces_options *options)
         t->options.per_exporter = PER_EXPORTER;
     if (t->options.max == 0)
         t->options.max = ALL_MAX;
-    for (size_t trust = 0; trust < DECODE_TRUSTS; trust++)
-        chain_init(&t->used[trust]);
+    if (t->options.exporters == 0)
+        t->options.exporters = EXPORTERS;
     /* An exporter without interfaces is none here, so there are never more of them. */
+    if (t->options.exporters > t->options.max)
+        t->options.exporters = t->options.max;
+    for (size_t trust = 0; trust < DECODE_TRUSTS; trust++) {
+        chain_init(&t->used[trust]);
+        chain_init(&t->exporters_used[trust]);
+    }
     t->exporters =
         table_new(&(struct table_options){.entry_size = sizeof(struct interfaces_exporter),
                                           .key_max = sizeof(struct ip_addr),
-                                          .max = t->options.max + 1,
+                                          .max = t->options.exporters + 1,
                                           .seed = options->seed});
     t->by_key = table_new(&(struct table_options){.entry_size = sizeof(struct interface),
                                                   .key_max = KEY_LEN,
@@ -132,8 +106,15 @@ uint64_t interfaces_evicted(const struct interfaces *t)
     return t->evicted;
 }
 
+static void remove_exporter(struct interfaces *t, struct interfaces_exporter *exporter)
+{
+    chain_drop(&exporter->used);
+    table_remove_entry(t->exporters, exporter);
+}
+
 /* Its exporter goes with the last one. */
-static void evict(struct interfaces *t, struct interface *i, const struct interfaces_exporter *keep)
+static void remove_one(struct interfaces *t, struct interface *i,
+                       const struct interfaces_exporter *keep)
 {
     struct interfaces_exporter *exporter = i->exporter;
     struct interface **recent = &exporter->recent[i->reading.index % RECENT];
@@ -142,49 +123,81 @@ static void evict(struct interfaces *t, struct interface *i, const struct interf
     chain_drop(&i->used);
     chain_drop(&i->of_exporter);
     table_remove_entry(t->by_key, i);
-    t->evicted++;
     if (--exporter->count == 0 && exporter != keep)
-        table_remove_entry(t->exporters, exporter);
+        remove_exporter(t, exporter);
 }
 
-static struct interfaces_exporter *enter_exporter(struct interfaces *t, const struct ip_addr *addr)
+/* Gives how many they were. */
+static uint32_t remove_all(struct interfaces *t, struct interfaces_exporter *exporter)
+{
+    uint32_t count = exporter->count;
+    for (uint32_t left = count; left > 0; left--)
+        remove_one(t, CHAIN_OWNER(exporter->interfaces.next, struct interface, of_exporter), NULL);
+    return count;
+}
+
+void interfaces_forget(struct interfaces *t,
+                       bool (*keeps)(void *owner, const struct ip_addr *exporter), void *owner)
+{
+    struct interfaces_exporter *e;
+    size_t cursor = 0;
+    while ((e = table_next(t->exporters, &cursor)) != NULL)
+        if (!keeps(owner, &e->addr))
+            remove_all(t, e);
+}
+
+/* The least used of the lowest trust, up to this one; NULL: all are of a higher one. */
+static struct chain *oldest(struct chain used[DECODE_TRUSTS], enum decode_trust trust)
+{
+    for (unsigned int i = 0; i <= trust; i++)
+        if (used[i].prev != &used[i])
+            return used[i].prev;
+    return NULL;
+}
+
+/* NULL: no place, or no memory. */
+static struct interfaces_exporter *enter_exporter(struct interfaces *t, const struct ip_addr *addr,
+                                                  enum decode_trust trust)
 {
     bool is_new;
-    struct interfaces_exporter *e = table_insert(t->exporters, addr, sizeof(*addr), &is_new);
-    if (e != NULL && is_new) {
+    struct interfaces_exporter *e = table_find(t->exporters, addr, sizeof(*addr));
+    if (e == NULL && table_count(t->exporters) >= t->options.exporters) {
+        struct chain *gone = oldest(t->exporters_used, trust);
+        if (gone == NULL) {
+            t->evicted++; /* itself */
+            return NULL;
+        }
+        t->evicted += remove_all(t, CHAIN_OWNER(gone, struct interfaces_exporter, used));
+    }
+    if (e == NULL && (e = table_insert(t->exporters, addr, sizeof(*addr), &is_new)) != NULL) {
         e->addr = *addr;
         chain_init(&e->interfaces);
+        chain_init(&e->used);
+    }
+    if (e != NULL) {
+        chain_drop(&e->used);
+        chain_push(&t->exporters_used[trust], &e->used);
     }
     return e;
-}
-
-/* The one to forget for somebody of this trust; NULL: all are of a higher one. */
-static struct interface *oldest(const struct interfaces *t, enum decode_trust trust)
-{
-    for (unsigned int i = 0; i <= trust; i++) {
-        const struct chain *head = &t->used[i];
-        if (head->prev != head)
-            return CHAIN_OWNER(head->prev, struct interface, used);
-    }
-    return NULL;
 }
 
 /* False: there is no place for it. */
 static bool make_room(struct interfaces *t, const struct interfaces_exporter *e,
                       enum decode_trust trust)
 {
-    struct interface *gone = NULL;
-    if (e->count >= t->options.per_exporter)
-        gone = CHAIN_OWNER(e->interfaces.prev, struct interface, of_exporter);
-    else if (table_count(t->by_key) < t->options.max)
+    struct chain *gone;
+    if (e->count >= t->options.per_exporter) {
+        remove_one(t, CHAIN_OWNER(e->interfaces.prev, struct interface, of_exporter), e);
+    } else if (table_count(t->by_key) < t->options.max) {
         return true;
-    else
-        gone = oldest(t, trust);
-    if (gone != NULL)
-        evict(t, gone, e);
-    else
-        t->evicted++; /* itself */
-    return gone != NULL;
+    } else {
+        if ((gone = oldest(t->used, trust)) != NULL)
+            remove_one(t, CHAIN_OWNER(gone, struct interface, used), e);
+        t->evicted++; /* it, or what asks */
+        return gone != NULL;
+    }
+    t->evicted++;
+    return true;
 }
 
 /* The interface of a reading, new with *ret_new; NULL: no place, or no memory. */
@@ -199,16 +212,18 @@ static struct interface *enter(struct interfaces *t, const struct decode_interfa
         chain_drop(&i->used);
         chain_push(&t->used[trust], &i->used);
         chain_touch(&i->exporter->interfaces, &i->of_exporter);
+        chain_drop(&i->exporter->used);
+        chain_push(&t->exporters_used[trust], &i->exporter->used);
         return i;
     }
-    struct interfaces_exporter *e = enter_exporter(t, &reading->exporter);
+    struct interfaces_exporter *e = enter_exporter(t, &reading->exporter, trust);
     if (e == NULL)
         return NULL;
     if (make_room(t, e, trust))
         i = table_insert(t->by_key, key, sizeof(key), ret_new);
     if (i == NULL) {
         if (e->count == 0)
-            table_remove_entry(t->exporters, e);
+            remove_exporter(t, e);
         return NULL;
     }
     i->exporter = e;
@@ -320,7 +335,7 @@ static void count(struct interface *i, const struct decode_interface *now, uint6
         growth_of(before->in_octets, now->in_octets, before->in_packets, now->in_packets);
     struct growth out =
         growth_of(before->out_octets, now->out_octets, before->out_packets, now->out_packets);
-    if (ms == 0 || passed_ms > MOST_MS || !in.good || !out.good) {
+    if (ms == 0 || passed_ms > INTERFACE_MOST_MS || !in.good || !out.good) {
         begin_anew(i);
         return;
     }
@@ -397,75 +412,4 @@ void interfaces_sampled(struct interfaces *t, struct interfaces_exporter *export
     if (comes_in && sample->input_if != at &&
         (i = find(t, exporter, sample, sample->input_if)) != NULL)
         interface_check_sample(&i->in, sample->bytes, sample->sampling_rate);
-}
-
-/* --- telling ------------------------------------------------------------------------------------
- */
-
-static struct interface_info info_of(const struct interface *i)
-{
-    return (struct interface_info){.agent = i->reading.agent,
-                                   .sub_agent = i->reading.sub_agent,
-                                   .index = i->reading.index,
-                                   .is_up = i->reading.is_up,
-                                   .has_rates = i->has_rates,
-                                   .speed_bps = i->reading.speed_bps,
-                                   .read_ms = i->read_ms,
-                                   .restarts = i->restarts,
-                                   .rates = i->rates,
-                                   .in = interface_check_share(&i->in),
-                                   .out = interface_check_share(&i->out)};
-}
-
-static bool speaks_against(const struct interface_share *share)
-{
-    return share->verdict == INTERFACE_LOW || share->verdict == INTERFACE_HIGH;
-}
-
-static bool is_wrong(const struct interface_info *info)
-{
-    return speaks_against(&info->in) || speaks_against(&info->out);
-}
-
-static double carries(const struct interface_info *info)
-{
-    return info->rates.in_bps + info->rates.out_bps;
-}
-
-static int by_weight(const void *a, const void *b)
-{
-    const struct interface_info *x = a, *y = b;
-    if (is_wrong(x) != is_wrong(y))
-        return is_wrong(x) ? -1 : 1;
-    if (carries(x) != carries(y))
-        return carries(x) > carries(y) ? -1 : 1;
-    return x->index < y->index ? -1 : x->index > y->index;
-}
-
-bool interfaces_tell(const struct interfaces *t, const struct ip_addr *exporter, uint64_t now_ms,
-                     struct interfaces_summary *ret_summary,
-                     void (*on_interface)(void *owner, const struct interface_info *info),
-                     void *owner)
-{
-    struct interfaces_exporter *e = interfaces_at(t, exporter);
-    struct interface_info *all = e != NULL ? calloc(e->count, sizeof(*all)) : NULL;
-    if (all == NULL)
-        return false;
-    size_t count = 0;
-    *ret_summary = (struct interfaces_summary){0};
-    for (struct chain *l = e->interfaces.next; l != &e->interfaces; l = l->next) {
-        const struct interface *i = CHAIN_OWNER(l, struct interface, of_exporter);
-        if (now_ms - i->read_ms > MOST_MS)
-            break; /* those behind it were read before it */
-        all[count++] = info_of(i);
-        ret_summary->wrong += is_wrong(&all[count - 1]) ? 1 : 0;
-    }
-    qsort(all, count, sizeof(*all), by_weight);
-    ret_summary->count = count;
-    if (ret_summary->wrong > 0)
-        ret_summary->worst = all[0];
-    for (size_t i = 0; on_interface != NULL && i < count && i < INTERFACES_TOLD; i++)
-        on_interface(owner, &all[i]);
-    free(all);
-    return true;
 }

@@ -8,7 +8,8 @@
  * What sFlow agents count of their interfaces: the last reading of each, the rates between two of
  * them, and whether the samples explain what was counted. Pure: bytes have been decoded before, and
  * time comes in. Within an exporter's limit and a limit for all, what was read longest ago goes
- * first, but what a sender of more trust told makes no room for one of less.
+ * first, and of too many exporters all of the one heard longest ago; but what a sender of more
+ * trust told makes no room for one of less.
  *
  *   interfaces_new() → interfaces_counted() for each reading; for each datagram of samples
  *   interfaces_at() once and interfaces_sampled() for each → interfaces_tell()
@@ -20,11 +21,16 @@ struct interfaces;
 struct interfaces_options {
     uint32_t per_exporter; /* 0: 1024 */
     uint32_t max;          /* 0: 32768 */
+    uint32_t exporters;    /* 0: 1000 */
     uint64_t seed;
 };
 
 struct interfaces *interfaces_new(const struct interfaces_options *options); /* NULL: no memory */
 void interfaces_free(struct interfaces *interfaces);
+
+/* Forgets those of exporters that are not kept: another list came. */
+void interfaces_forget(struct interfaces *interfaces,
+                       bool (*keeps)(void *owner, const struct ip_addr *exporter), void *owner);
 
 /* A reading of an interface's counters. now_ms is any clock that does not go back. */
 void interfaces_counted(struct interfaces *interfaces, const struct decode_interface *reading,

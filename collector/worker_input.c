@@ -196,8 +196,10 @@ enum status worker_input_open(struct worker_input *in, const struct worker_optio
     in->keeps_sources = counts_sources(options->model);
     in->decode = decode_new(&limits, hash_random_seed());
     in->tally = tally_new(&tally);
-    in->interfaces = interfaces_new(&(struct interfaces_options){
-        .per_exporter = c->limits.interfaces_per_exporter, .seed = hash_random_seed()});
+    in->interfaces = interfaces_new(
+        &(struct interfaces_options){.per_exporter = c->limits.interfaces_per_exporter,
+                                     .exporters = c->limits.exporters,
+                                     .seed = hash_random_seed()});
     return in->decode == NULL || in->tally == NULL || in->interfaces == NULL ? STATUS_NO_MEMORY
                                                                              : STATUS_OK;
 }
@@ -246,6 +248,7 @@ enum status worker_input_reload(struct worker_input *in, const struct worker_opt
     if (status != STATUS_OK)
         return status;
     decode_forget(in->decode, is_kept, (void *)(uintptr_t)options->model);
+    interfaces_forget(in->interfaces, is_kept, (void *)(uintptr_t)options->model);
     in->flush_every_ms = options->config->collector.flush.every_ms;
     in->archive = archive_queue_of(options->archive, options->index);
     in->keeps_sources = counts_sources(options->model);

@@ -55,7 +55,7 @@ void room_enter_domain(struct decode *decode, struct decode_domain *domain)
     chain_push(&decode->domains_used[domain->exporter->trust], &domain->used);
     chain_push(&domain->exporter->domains, &domain->of_exporter);
     domain->exporter->domain_count++;
-    room_take(decode, domain, sizeof(*domain));
+    room_take(decode, domain, DOMAIN_BYTES);
 }
 
 void room_leave_domain(struct decode *decode, struct decode_domain *domain)

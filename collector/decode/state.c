@@ -83,7 +83,7 @@ void state_clear_domain(struct decode *decode, struct decode_domain *domain)
         template_remove(decode, domain,
                         CHAIN_OWNER(domain->templates.next, struct decode_template, used));
     held_drop_domain(decode, domain);
-    room_give(decode, domain, domain->bytes - sizeof(*domain)); /* what is left: samplers */
+    room_give(decode, domain, domain->bytes - DOMAIN_BYTES); /* what is left: samplers */
     sampling_forget(domain);
     sources_clear(&domain->sources);
     domain->info.sources = 0;

@@ -77,6 +77,9 @@ struct decode_domain {
     struct decode_domain_info info;
 };
 
+/* Of a domain in its table: key and header, and up to three slots of an index. */
+enum { DOMAIN_BYTES = sizeof(struct decode_domain) + STATE_DOMAIN_KEY + TABLE_HEADER + 3 * 8 };
+
 struct decode_exporter {
     struct chain used;    /* among those known as well */
     struct chain of_size; /* among these, with those that hold about as much */

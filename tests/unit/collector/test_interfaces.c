@@ -213,6 +213,70 @@ Test(interfaces, all_exporters_together_have_a_limit_and_leave_nothing_behind)
     interfaces_free(t);
 }
 
+static void count_of(struct interfaces *t, uint32_t exporter, enum decode_trust trust)
+{
+    struct decode_interface r = reading_of(1);
+    r.exporter = addr_from_ipv4(exporter);
+    for (r.index = 1; r.index <= 2; r.index++)
+        interfaces_counted(t, &r, trust, 0);
+}
+
+static bool has_exporter(const struct interfaces *t, uint32_t exporter)
+{
+    struct ip_addr addr = addr_from_ipv4(exporter);
+    return interfaces_at(t, &addr) != NULL;
+}
+
+/* Each exporter has memory of its own beside its interfaces'. */
+Test(interfaces, of_too_many_exporters_the_one_heard_longest_ago_goes)
+{
+    enum { EXPORTERS = 4 };
+    struct interfaces *t =
+        interfaces_new(&(struct interfaces_options){.exporters = EXPORTERS, .seed = 1});
+    for (uint32_t e = 1; e <= EXPORTERS; e++)
+        count_of(t, e, e == 2 ? DECODE_BY_ADDRESS : DECODE_BY_PREFIX);
+    count_of(t, 1, DECODE_BY_PREFIX);
+    cr_assert_eq(interfaces_evicted(t), 0);
+    count_of(t, 5, DECODE_BY_PREFIX);
+    cr_assert_eq(interfaces_evicted(t), 2, "all of its interfaces");
+    cr_assert_eq(interfaces_count(t), 2 * EXPORTERS);
+    for (uint32_t e = 1; e <= 5; e++)
+        cr_assert_eq(has_exporter(t, e), e != 3, "%u", e);
+    for (uint32_t e = 100; e < 200; e++)
+        count_of(t, e, DECODE_BY_PREFIX);
+    cr_assert(has_exporter(t, 2), "it is known better");
+    for (uint32_t e = 10; e < 14; e++)
+        count_of(t, e, DECODE_BY_ADDRESS);
+    cr_assert_not(has_exporter(t, 2));
+    uint64_t evicted = interfaces_evicted(t);
+    count_of(t, 300, DECODE_BY_PREFIX);
+    cr_assert_not(has_exporter(t, 300), "all are known better");
+    cr_assert_eq(interfaces_evicted(t), evicted + 2);
+    interfaces_free(t);
+}
+
+static bool is_even(void *owner, const struct ip_addr *exporter)
+{
+    (void)owner;
+    return exporter->octets[3] % 2 == 0;
+}
+
+Test(interfaces, an_exporter_that_is_not_listed_any_more_is_forgotten)
+{
+    struct interfaces *t = table_of(0, 0);
+    for (uint32_t e = 1; e <= 6; e++)
+        count_of(t, e, (enum decode_trust)(e % DECODE_TRUSTS));
+    interfaces_forget(t, is_even, NULL);
+    cr_assert_eq(interfaces_count(t), 6);
+    cr_assert_eq(interfaces_evicted(t), 0, "nobody took its place");
+    for (uint32_t e = 1; e <= 6; e++)
+        cr_assert_eq(has_exporter(t, e), e % 2 == 0, "%u", e);
+    for (uint32_t e = 1; e <= 6; e++)
+        count_of(t, e, DECODE_BY_PREFIX);
+    cr_assert_eq(interfaces_count(t), 12);
+    interfaces_free(t);
+}
+
 /* Who is listed by address keeps its interfaces whatever others send; the others make room. */
 Test(interfaces, a_flood_does_not_push_out_who_is_trusted_more)
 {

@@ -181,3 +181,62 @@ Test(worker_input, one_who_brings_a_real_part_counts_and_puts_the_exporter_in_do
     cr_expect_lt(exporter(&b)->refused[TALLY_SECOND_SENDER], 20);
     teardown(&b);
 }
+
+/* --- a reload --- */
+
+/* A configuration and what is worked out of it, as a reload brings them. */
+struct listing {
+    struct config *config;
+    struct model *model;
+};
+
+static void list(struct listing *listing, const char *exporters)
+{
+    char text[1000];
+    struct config_errors errors;
+    config_errors_init(&errors, "test");
+    snprintf(text, sizeof(text),
+             "networks: {ours: [10.0.0.0/8]}\n"
+             "exporters: [%s]\n"
+             "policies: [{name: p, direction: any, key: [dst_addr], window: 1s, thresholds: "
+             "[{severity: critical, any: {bps: 100G}, clear: {below: 80%%, after: 120s}}]}]\n",
+             exporters);
+    cr_assert_eq(config_parse(&listing->config, text, strlen(text), "test", &errors), STATUS_OK,
+                 "%s", text_str(&errors.lines));
+    listing->model = model_new(listing->config, &errors);
+    cr_assert_not_null(listing->model, "%s", text_str(&errors.lines));
+    config_errors_done(&errors);
+}
+
+static void unlist(struct listing *listing)
+{
+    model_free(listing->model);
+    config_free(listing->config);
+}
+
+Test(worker_input, a_reload_forgets_the_interfaces_of_who_is_not_listed_any_more)
+{
+    struct clock_fake time = {.mono_us = 1000000};
+    struct worker_input in = {0};
+    struct listing before, after;
+    list(&before, "{address: 192.0.2.1}, {address: 192.0.2.2}");
+    list(&after, "{address: 192.0.2.2}");
+    struct worker_options options = {.config = before.config,
+                                     .model = before.model,
+                                     .workers = 1,
+                                     .clock = clock_of_fake(&time)};
+    cr_assert_eq(worker_input_open(&in, &options), STATUS_OK);
+    for (uint32_t i = 1; i <= 2; i++) {
+        struct decode_interface r = {.exporter = addr_from_ipv4(0xc0000200 + i), .index = 1};
+        interfaces_counted(in.interfaces, &r, DECODE_BY_ADDRESS, 1000);
+    }
+    options.config = after.config;
+    options.model = after.model;
+    cr_assert_eq(worker_input_reload(&in, &options), STATUS_OK);
+    struct ip_addr gone = addr_from_ipv4(0xc0000201), kept = addr_from_ipv4(0xc0000202);
+    cr_assert_null(interfaces_at(in.interfaces, &gone));
+    cr_assert_not_null(interfaces_at(in.interfaces, &kept));
+    worker_input_done(&in);
+    unlist(&before);
+    unlist(&after);
+}

@@ -1,7 +1,4 @@
-/*
- * Memory is taken when something is new, and not by a datagram: the linker leads every malloc,
- * calloc and realloc of this program's own objects through the counters here.
- */
+/* Memory is taken when something is new, and not by a datagram. */
 #include "collector/udp_sockets.h"
 #include "collector/worker_input.h"
 #include "common/base/wire.h"
@@ -9,39 +6,13 @@
 #include "tests/support/hostile.h"
 #include "tests/support/loop.h"
 #include "tests/unit/collector/bounds/counted.h"
+#include "tests/unit/collector/bounds/heap.h"
 
 #include <criterion/parameterized.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-void *__real_malloc(size_t bytes);
-void *__real_calloc(size_t count, size_t bytes);
-void *__real_realloc(void *of, size_t bytes);
-void *__wrap_malloc(size_t bytes);
-void *__wrap_calloc(size_t count, size_t bytes);
-void *__wrap_realloc(void *of, size_t bytes);
-
-static size_t allocations;
-
-void *__wrap_malloc(size_t bytes)
-{
-    allocations++;
-    return __real_malloc(bytes);
-}
-
-void *__wrap_calloc(size_t count, size_t bytes)
-{
-    allocations++;
-    return __real_calloc(count, bytes);
-}
-
-void *__wrap_realloc(void *of, size_t bytes)
-{
-    allocations++;
-    return __real_realloc(of, bytes);
-}
 
 /* What is counted leaves ten times a second. */
 static void ignore_row(void *owner, unsigned int slot, const struct delta_row *row)
@@ -72,16 +43,16 @@ ParameterizedTest(struct format_case *of, allocations, no_datagram_takes_memory_
     export_datagrams_make(&d, of->format, DATAGRAMS, HOSTS);
     counted_init(&c, decode_new(&(struct decode_limits){.held_bytes = HOSTILE_HELD}, 1));
     for (int round = 0; round < 3; round++) {
-        size_t before = allocations;
+        size_t before = heap_allocations;
         for (size_t i = 0; i < d.count; i++) {
             counted_feed(&c, &from, d.bytes + d.starts[i], d.starts[i + 1] - d.starts[i]);
             if (i % 100 == 99)
                 tally_flush(c.tally, TALLY_FLUSH_TICK, c.now_ms += 100, ignore_row, NULL);
         }
         /* The first round meets the exporter, its template and the hosts. */
-        cr_assert(round == 0 ? allocations > before : allocations == before,
+        cr_assert(round == 0 ? heap_allocations > before : heap_allocations == before,
                   "round %d of %s: %zu allocations", round, flow_format_name(of->format),
-                  allocations - before);
+                  heap_allocations - before);
     }
     cr_assert_eq(c.records, 3 * d.records);
     cr_assert_eq(tally_counters(c.tally)->records, c.records);
@@ -201,7 +172,7 @@ Test(allocations, nothing_that_is_refused_takes_memory)
     counted_init(
         &c, decode_new(&(struct decode_limits){.exporters = 1, .held_bytes = HOSTILE_HELD}, 1));
     for (int round = 0; round < 1000; round++) {
-        size_t before = allocations;
+        size_t before = heap_allocations;
         for (int i = DECODE_OK + 1; i < DECODE_REASON_COUNT; i++) {
             enum decode_reason reason = (enum decode_reason)i;
             bool is_stranger = reason == DECODE_EXPORTERS;
@@ -213,7 +184,8 @@ Test(allocations, nothing_that_is_refused_takes_memory)
                          reason, "%s", decode_reason_name(reason));
         }
         if (round > 0) /* the first meets the exporter and its domains */
-            cr_assert_eq(allocations, before, "round %d: %zu", round, allocations - before);
+            cr_assert_eq(heap_allocations, before, "round %d: %zu", round,
+                         heap_allocations - before);
         c.now_ms += 7;
     }
     cr_assert_gt(decode_counters(c.decode)->held_sets, 900);
@@ -249,11 +221,11 @@ ParameterizedTest(struct hostile_index *index, allocations,
     for (size_t i = 0; i < hostile.count; i++) {
         const struct hostile_datagram *d = &hostile.datagrams[i];
         uint64_t templates = decode_counters(c.decode)->templates;
-        size_t before = allocations;
+        size_t before = heap_allocations;
         counted_feed(&c, &d->from, hostile.bytes + d->at, d->len);
         templates = decode_counters(c.decode)->templates - templates;
-        cr_assert_leq(allocations - before, 2 * templates + A_FEW, "%s: %zu allocations",
-                      which->name, allocations - before);
+        cr_assert_leq(heap_allocations - before, 2 * templates + A_FEW, "%s: %zu allocations",
+                      which->name, heap_allocations - before);
         cr_assert_leq(templates, d->len / 8);
     }
     counted_done(&c);
@@ -327,7 +299,7 @@ Test(allocations, a_worker_reads_its_socket_without_taking_memory)
     export_datagrams_make(&d, FORMAT_IPFIX, DATAGRAMS, HOSTS);
     open_worker(&w);
     for (int round = 0; round < 3; round++) {
-        size_t before = allocations;
+        size_t before = heap_allocations;
         for (size_t i = 0; i < d.count; i++) {
             size_t len = d.starts[i + 1] - d.starts[i];
             uint64_t seen = decode_counters(w.in.decode)->datagrams[FORMAT_IPFIX];
@@ -339,7 +311,8 @@ Test(allocations, a_worker_reads_its_socket_without_taking_memory)
                    tally_counters(w.in.tally)->records == (uint64_t)(round + 1) * d.records);
         tally_flush(w.in.tally, TALLY_FLUSH_ALL, clock_mono_ms(&w.in.clock), ignore_row, NULL);
         if (round > 0)
-            cr_assert_eq(allocations, before, "round %d: %zu", round, allocations - before);
+            cr_assert_eq(heap_allocations, before, "round %d: %zu", round,
+                         heap_allocations - before);
         clock_fake_advance_ms(&w.time, 1);
     }
     close_worker(&w);
