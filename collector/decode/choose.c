@@ -52,8 +52,28 @@ static bool is_counted_again(const struct choice *choice, uint8_t to)
     if (choice->fields[to] == 0)
         return false;
     uint8_t rank = choice->rank[to];
-    return rank == RANK_TOTAL || rank == RANK_LAYER2_TOTAL ||
+    return rank == RANK_TOTAL || rank == RANK_LAYER2_TOTAL || rank == RANK_POST_TOTAL ||
            (rank == RANK_INITIATOR && choice->fields[TARGET_EVENT] > 0);
+}
+
+static bool is_of_what_left(const struct choice *choice, uint8_t to)
+{
+    return choice->fields[to] > 0 &&
+           (choice->rank[to] == RANK_POST_DELTA || choice->rank[to] == RANK_POST_TOTAL);
+}
+
+/* Beside one that says what came, some exporters count the other direction in them (Meraki,
+ * nProbe), and some nothing (ng_netflow). */
+static void drop_what_left(struct choice *choice)
+{
+    bool has_both = choice->fields[TARGET_BYTES] > 0 && choice->fields[TARGET_PACKETS] > 0;
+    bool bytes = is_of_what_left(choice, TARGET_BYTES);
+    bool packets = is_of_what_left(choice, TARGET_PACKETS);
+    if (!has_both || bytes == packets)
+        return;
+    uint8_t gone = bytes ? TARGET_BYTES : TARGET_PACKETS;
+    choice->rank[gone] = RANK_UNWANTED;
+    choice->fields[gone] = 0;
 }
 
 static void choose_counters(struct choice *choice)
@@ -61,6 +81,7 @@ static void choose_counters(struct choice *choice)
     static const uint8_t counters[PLAN_COUNTERS] = {TARGET_BYTES, TARGET_PACKETS,
                                                     TARGET_REVERSE_BYTES, TARGET_REVERSE_PACKETS};
     bool by_event = false;
+    drop_what_left(choice);
     for (size_t i = 0; i < PLAN_COUNTERS; i++) {
         if (!is_counted_again(choice, counters[i]))
             continue;

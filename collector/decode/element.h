@@ -99,7 +99,9 @@ enum counter_rank {
     RANK_TOTAL, /* since the flow began */
     RANK_LAYER2_DELTA,
     RANK_LAYER2_TOTAL,
-    RANK_INITIATOR /* a firewall's, whose events say which of the two it is */
+    RANK_INITIATOR,  /* a firewall's, whose events say which of the two it is */
+    RANK_POST_DELTA, /* of what left the exporter, where nothing says what came */
+    RANK_POST_TOTAL
 };
 
 struct element_rule {

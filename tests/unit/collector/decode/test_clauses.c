@@ -145,19 +145,21 @@ Test(clauses, a_selector_among_several_scopes)
     bench_done(&b);
 }
 
-/* RFC 7012: interfaces by their physical numbers where no others are told; AS of 2 octets. */
+/* RFC 7012: interfaces by their physical numbers where no others are told, the next header where no
+ * protocol is; AS of 2 octets. */
 Test(clauses, elements_that_stand_in_for_others)
 {
     struct bench b;
     bench_init(&b, &(struct decode_limits){0});
     ipfix_start(&b, 7);
     set_start(&b, 2);
-    PUT16(&b, 256, 6, 1, 4, 252, 4, 253, 4, 16, 2, 17, 2, 243, 2);
+    PUT16(&b, 256, 7, 1, 4, 252, 4, 253, 4, 16, 2, 17, 2, 243, 2, 193, 1);
     PUT16(&b, 257, 5, 1, 4, 252, 4, 10, 4, 14, 2, 253, 4);
     set_end(&b);
     set_start(&b, 256);
     PUT32(&b, 5, 11, 12);
     PUT16(&b, 64500, 64501, 100);
+    wire_put_u8(&b.w, 17);
     set_end(&b);
     set_start(&b, 257);
     PUT32(&b, 5, 11, 21);
@@ -170,6 +172,7 @@ Test(clauses, elements_that_stand_in_for_others)
     cr_assert_eq(b.flows[0].src_as, 64500);
     cr_assert_eq(b.flows[0].dst_as, 64501);
     cr_assert_eq(b.flows[0].vlan, 100);
+    cr_assert_eq(b.flows[0].protocol, 17);
     cr_assert_eq(b.flows[1].input_if, 21);
     cr_assert_eq(b.flows[1].output_if, 22);
     bench_done(&b);

@@ -89,6 +89,8 @@ ParameterizedTestParameters(elements, counters)
         {"layer 2 deltas", 352, 2, 0, 0, 0},
         {"layer 2 totals", 353, 86, 0, 0, 0},
         {"initiator and responder", 231, 298, 232, 299, 0},
+        {"what left, where nothing else is told", 23, 24, 0, 0, 0},
+        {"totals of it", 171, 172, 0, 0, 0},
         {"RFC 5103 deltas", 1, 2, 1, 2, 29305},
         {"RFC 5103 totals", 85, 86, 85, 86, 29305},
     };
