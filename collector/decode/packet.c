@@ -12,6 +12,7 @@ enum ether_type {
     ETHER_MPLS = 0x8847,
     ETHER_MPLS_MULTICAST = 0x8848,
     ETHER_PPPOE = 0x8864,
+    ETHER_BACKBONE = 0x88e7,
     ETHER_LENGTH_MAX = 1500 /* up to this a type is a length, and LLC follows */
 };
 
@@ -25,7 +26,8 @@ enum { PPP_IPV4 = 0x0021, PPP_IPV6 = 0x0057, PPP_MPLS = 0x0281 };
 /* Extension headers that a packet may stack before the walk ends; octets would bound it as well. */
 enum { EXTENSIONS_MAX = 16 };
 
-/* Frames inside frames (pseudowires) that are opened on the way to the first IP header. */
+/* Frames inside frames (pseudowires, backbones) that are opened on the way to the first IP header.
+ */
 enum { FRAMES_MAX = 3 };
 
 static void parse_tcp(struct wire_reader *packet, struct flow_record *flow)
@@ -190,6 +192,22 @@ bool packet_parse_ip(struct wire_reader *packet, struct flow_record *flow)
 
 static bool parse_ethernet(struct wire_reader *packet, struct flow_record *flow, int depth);
 
+/* A frame, or a control word (RFC 4385) and then one: the label's two ends know which, and nobody
+ * else. A frame that is one comes first, as its addresses are no stranger's to choose. */
+static bool parse_pseudowire(struct wire_reader *packet, struct flow_record *flow, int depth)
+{
+    struct wire_reader bare = *packet;
+    struct flow_record found = *flow;
+    if (parse_ethernet(&bare, &found, depth + 1)) {
+        *flow = found;
+        return true;
+    }
+    if (version_ahead(*packet) != 0)
+        return false;
+    wire_skip(packet, 4);
+    return parse_ethernet(packet, flow, depth + 1);
+}
+
 static bool parse_mpls(struct wire_reader *packet, struct flow_record *flow, int depth)
 {
     uint32_t label;
@@ -198,10 +216,8 @@ static bool parse_mpls(struct wire_reader *packet, struct flow_record *flow, int
     } while (!packet->failed && !(label & 0x100)); /* until the bottom of the stack */
     if (packet->failed || packet->left == 0)
         return false;
-    if (version_ahead(*packet) != 0)
-        return packet_parse_ip(packet, flow);
-    wire_skip(packet, 4); /* a pseudowire's control word (RFC 4385), then a frame */
-    return parse_ethernet(packet, flow, depth + 1);
+    struct wire_reader ip = *packet; /* a frame's address may begin as a version does */
+    return packet_parse_ip(&ip, flow) || parse_pseudowire(packet, flow, depth);
 }
 
 static bool parse_type(struct wire_reader *packet, struct flow_record *flow, uint16_t type,
@@ -239,6 +255,9 @@ static bool parse_type(struct wire_reader *packet, struct flow_record *flow, uin
     case ETHER_PPPOE:
         wire_skip(packet, 6);
         return parse_ppp(packet, flow, depth);
+    case ETHER_BACKBONE: /* 802.1ah: the service, and the customer's frame */
+        wire_skip(packet, 4);
+        return parse_ethernet(packet, flow, depth + 1);
     default:
         return false;
     }
