@@ -59,15 +59,22 @@ static double rate_of_samplers(const struct samplers *samplers)
 static __attribute__((noinline)) void settle(struct decode_exporter *exporter)
 {
     double common = 0;
+    const struct decode_domain *first = NULL;
+    bool several = false;
     struct chain *head = &exporter->domains;
     for (struct chain *l = head->next; l != head; l = l->next) {
         struct decode_domain *d = CHAIN_OWNER(l, struct decode_domain, of_exporter);
         if (d->rate_stale)
             d->only_rate = rate_of_samplers(&d->samplers);
         d->rate_stale = false;
-        if (d->samplers.count > 0 && common >= 0)
+        if (d->samplers.count == 0)
+            continue;
+        if (common >= 0)
             common = d->only_rate > 0 ? common_rate(common, d->only_rate) : -1;
+        several = several || first != NULL;
+        first = d;
     }
+    exporter->only_sampling = several ? NULL : first;
     exporter->only_rate = common > 0 ? common : 0;
     exporter->rate_stale = false;
 }
@@ -153,8 +160,13 @@ static const struct decode_sampler *sampler_of(const struct decode_context *cont
     const struct samplers *samplers = &context->domain->samplers;
     const struct decode_sampler *sampler = NULL;
 
-    if (samplers->count == 0)
-        return NULL;
+    if (samplers->count == 0) {
+        /* Routers may tell of the samplers of all line cards in one domain of their own. */
+        const struct decode_domain *other = context->domain->exporter->only_sampling;
+        return other != NULL && flow->has & FLOW_SAMPLER
+                   ? samplers_find(&other->samplers, SAMPLER_ID, flow->sampler)
+                   : NULL;
+    }
     if (flow->has & FLOW_SAMPLER)
         sampler = samplers_find(samplers, SAMPLER_ID, flow->sampler);
     if (samplers->places > 0) {

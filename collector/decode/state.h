@@ -93,8 +93,11 @@ struct decode_exporter {
     uint32_t told_holder; /* in what is told of flows; 0: none */
     uint32_t active_timeout_ms;
     struct decode_counts gone; /* of domains that were evicted */
-    double only_rate; /* the rate that its domains with samplers agree on; 0: none or several */
-    bool rate_stale;  /* some domain's is */
+    /* Of its domains with samplers: the rate that they agree on (0: none or several), and the only
+     * one (NULL: the same). */
+    double only_rate;
+    const struct decode_domain *only_sampling;
+    bool rate_stale;         /* some domain's is, and then both of these */
     uint64_t two_senders_ms; /* when evidence was last seen */
     bool two_senders_seen;
 };

@@ -184,6 +184,42 @@ Test(sampling, a_domain_that_is_forgotten_takes_its_rate_along)
     bench_done(&b);
 }
 
+static void tell_sampler(struct bench *b, uint32_t domain, uint32_t sampler, uint32_t rate)
+{
+    struct way way = {.fields = {48, 4, 50, 4}, .field_count = 2, .values = {sampler, rate}};
+    ipfix_start(b, domain);
+    put_options(b, &way);
+    cr_assert_eq(ipfix_send(b), DECODE_OK);
+}
+
+static double rate_in_domain(struct bench *b, uint32_t domain)
+{
+    ipfix_start(b, domain);
+    put_data_template(b, 400);
+    put_data(b, 400);
+    cr_assert_eq(ipfix_send(b), DECODE_OK);
+    return b->flows[0].sampling_rate;
+}
+
+Test(sampling, a_sampler_may_be_told_in_another_domain)
+{
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){.domains_per_exporter = 3});
+    tell_sampler(&b, 0, 2, 4000);
+    tell_sampler(&b, 0, 1, 2000);
+    cr_assert_eq(rate_in_domain(&b, 7), 2000);
+    tell_sampler(&b, 0, 1, 3000);
+    cr_assert_eq(rate_in_domain(&b, 7), 3000);
+    tell_sampler(&b, 8, 1, 5000);
+    cr_assert_eq(rate_in_domain(&b, 7), 0, "two domains, and nothing says which is meant");
+    cr_assert_eq(rate_in_domain(&b, 0), 3000, "its own comes first");
+    rate_in_domain(&b, 7);
+    rate_in_domain(&b, 0);
+    rate_in_domain(&b, 9); /* there is room for three: 8 is forgotten */
+    cr_assert_eq(rate_in_domain(&b, 7), 3000);
+    bench_done(&b);
+}
+
 /* --- the order of trust --- */
 
 static void put_rate_in_record(struct bench *b, uint32_t rate)
