@@ -194,7 +194,7 @@ static bool read_head(struct decode_context *context, struct wire_reader *set,
 
 void template_read_set(struct decode_context *context, struct wire_reader *set, bool options)
 {
-    while (set->left >= 4) {
+    while (set->left >= 4 && !data_is_padding(set)) {
         struct definition def = {.options = options};
         bool ipfix = context->format == FORMAT_IPFIX;
         if (!read_head(context, set, &def)) {

@@ -54,6 +54,11 @@ Test(clauses, several_templates_in_one_set_and_padding_behind_them)
         for (uint32_t i = 0; i < padding; i++)
             wire_put_u8(&b.w, 0);
         set_end(&b);
+        set_start(&b, 1);
+        PUT16(&b, 300, 4, 4, 1, 4, 34, 4);
+        for (uint32_t i = 0; i < padding; i++)
+            wire_put_u8(&b.w, 0);
+        set_end(&b);
         put_octets_record(&b, 256, 5);
         set_start(&b, 257);
         PUT32(&b, 6, 1);
