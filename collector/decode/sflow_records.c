@@ -67,15 +67,17 @@ static bool read_raw_header(struct wire_reader *r, struct flow_record *flow, str
     uint32_t protocol = wire_u32(&head), frame_len = wire_u32(&head);
     wire_skip(&head, 4);
     uint32_t header_len = wire_u32(&head);
-    struct wire_reader header = wire_sub(r, header_len);
     if (r->failed)
         return false;
+    /* Of a header that ends after its record the octets that are here say what they can. */
+    bool is_cut = header_len > r->left;
+    struct wire_reader header = wire_sub(r, is_cut ? r->left : header_len);
     found->frame_len = frame_len;
     found->has_header = parse_header(protocol, &header, flow);
     /* A frame of something else than IP, or a medium that we do not look into, counts by its
      * length all the same. */
-    return found->has_header || !carries_ip(protocol) ||
-           (protocol == SFLOW_HEADER_ETHERNET && header_len >= 14);
+    return !is_cut && (found->has_header || !carries_ip(protocol) ||
+                       (protocol == SFLOW_HEADER_ETHERNET && header_len >= 14));
 }
 
 /* length, protocol, source, destination, ports, flags, TOS */

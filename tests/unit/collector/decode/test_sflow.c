@@ -388,6 +388,25 @@ Test(sflow, a_sample_cannot_read_its_neighbour)
     bench_done(&b);
 }
 
+Test(sflow, a_header_longer_than_its_record_says_what_is_there)
+{
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){0});
+    start(&b, 1);
+    size_t at = sample_start(&b, 1);
+    PUT32(&b, 1, 7, 1000, 5000, 0, 11, 12, 1);
+    PUT32(&b, 1, 16 + sizeof(udp_frame), 1, 1400, 4, sizeof(udp_frame) + 1);
+    wire_put_bytes(&b.w, udp_frame, sizeof(udp_frame));
+    while (b.w.len % 4 != 0)
+        wire_put_u8(&b.w, 0);
+    sample_end(&b, at);
+    cr_assert_eq(bench_send(&b), DECODE_PACKET);
+    cr_assert_eq(b.flow_count, 1);
+    cr_assert_eq(b.flows[0].bytes, 1400);
+    cr_assert_eq(b.flows[0].dst_addr.octets[0], 203);
+    bench_done(&b);
+}
+
 Test(sflow, sequences_belong_to_agent_and_sub_agent)
 {
     struct bench b;
