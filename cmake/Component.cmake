@@ -27,10 +27,15 @@ if(WEIR_FUZZ)
 endif()
 
 # component(collector SOURCES … USES base proto …): library collector_lib, and, where main.c stands,
-# the program weir-collector (another name by PROGRAM).
+# the program weir-collector (another name by PROGRAM). HOT: it does what is done for each record;
+# with WEIR_INLINE_HOT such files become one when a program is linked, so that calls between them
+# cost nothing.
 function(component name)
-  cmake_parse_arguments(C "" "PROGRAM" "SOURCES;USES" ${ARGN})
+  cmake_parse_arguments(C "HOT" "PROGRAM" "SOURCES;USES" ${ARGN})
   add_library(${name}_lib STATIC ${C_SOURCES})
+  if(C_HOT AND WEIR_INLINE_HOT)
+    set_target_properties(${name}_lib PROPERTIES INTERPROCEDURAL_OPTIMIZATION ON)
+  endif()
   target_link_libraries(${name}_lib PUBLIC ${C_USES} PRIVATE $<BUILD_INTERFACE:project_warnings>)
   target_include_directories(${name}_lib PUBLIC ${PROJECT_SOURCE_DIR})
   if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/main.c)
