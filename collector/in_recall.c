@@ -12,8 +12,11 @@ struct in_recall {
     char key[KEY_NAME_MAX];
     struct stream_reader *reader;
     struct recall_request queue[IN_RECALL_QUEUE_MAX], taken;
+    uint64_t came_ms[IN_RECALL_QUEUE_MAX];
     size_t first, count;
 };
+
+enum { READ_MAX = 8 };
 
 static struct metric_family requests = {
     .name = "weir_collector_recall_requests_total",
@@ -43,7 +46,8 @@ static bool is_late(const struct in_recall *in, const struct recall_request *req
 static void on_entry(void *owner, const struct stream_entry *entry)
 {
     struct in_recall *in = owner;
-    struct recall_request *request = &in->queue[(in->first + in->count) % IN_RECALL_QUEUE_MAX];
+    size_t place = (in->first + in->count) % IN_RECALL_QUEUE_MAX;
+    struct recall_request *request = &in->queue[place];
     const struct redis_reply *pb = stream_field(entry, "pb");
     if (in->count == IN_RECALL_QUEUE_MAX) {
         count("refused");
@@ -58,6 +62,7 @@ static void on_entry(void *owner, const struct stream_entry *entry)
         count("expired");
         return;
     }
+    in->came_ms[place] = clock_mono_ms(&in->options.connection.clock);
     in->count++;
 }
 
@@ -76,12 +81,13 @@ enum status in_recall_new(struct in_recall **ret_in, uv_loop_t *loop,
     if (in == NULL)
         return STATUS_NO_MEMORY;
     in->options = *options;
+    in->options.connection.reply_max_bytes = IN_RECALL_REPLY_BYTES;
     (void)key_name(in->key, options->prefix, KEY_RECALL);
-    struct stream_reader_options reader = {.connection = options->connection,
+    struct stream_reader_options reader = {.connection = in->options.connection,
                                            .keys = {in->key},
                                            .from = {"$"},
                                            .stream_count = 1,
-                                           .count_max = IN_RECALL_QUEUE_MAX,
+                                           .count_max = READ_MAX,
                                            .on_entry = on_entry,
                                            .on_batch_end = on_batch_end,
                                            .owner = in};
@@ -95,10 +101,16 @@ enum status in_recall_new(struct in_recall **ret_in, uv_loop_t *loop,
     return STATUS_OK;
 }
 
-const struct recall_request *in_recall_take(struct in_recall *in)
+bool in_recall_waits(const struct in_recall *in)
+{
+    return in->count > 0;
+}
+
+const struct recall_request *in_recall_take(struct in_recall *in, uint64_t *ret_came_ms)
 {
     while (in->count > 0) {
         in->taken = in->queue[in->first];
+        *ret_came_ms = in->came_ms[in->first];
         in->first = (in->first + 1) % IN_RECALL_QUEUE_MAX;
         in->count--;
         if (!is_late(in, &in->taken)) {

@@ -14,7 +14,10 @@
  */
 struct in_recall;
 
-enum { IN_RECALL_QUEUE_MAX = 32 };
+enum {
+    IN_RECALL_QUEUE_MAX = 32,
+    IN_RECALL_REPLY_BYTES = 2 << 20 /* of Redis, eight requests of the largest size and more */
+};
 
 struct in_recall_options {
     struct redis_options connection; /* of the first telemetry server */
@@ -27,8 +30,10 @@ struct in_recall_options {
 void in_recall_declare(void); /* its metrics */
 enum status in_recall_new(struct in_recall **ret_in, uv_loop_t *loop,
                           const struct in_recall_options *options);
-/* The oldest that is still in time, lent until the next call; NULL: none. */
-const struct recall_request *in_recall_take(struct in_recall *in);
+bool in_recall_waits(const struct in_recall *in); /* at least one, in time or not */
+/* The oldest that is still in time, lent until the next call; NULL: none. *ret_came_ms: when, by
+ * the connection's clock. */
+const struct recall_request *in_recall_take(struct in_recall *in, uint64_t *ret_came_ms);
 void in_recall_close(struct in_recall *in, void (*on_closed)(void *owner), void *owner);
 void in_recall_free(struct in_recall *in); /* after on_closed */
 

@@ -10,6 +10,8 @@
  */
 struct out_recall;
 
+enum { OUT_RECALL_BYTES = 6 << 20 /* queued for Redis; what is more is lost, and counted */ };
+
 void out_recall_declare(void); /* its metrics */
 /* redis is lent; closed before out_recall_free(). */
 enum status out_recall_new(struct out_recall **ret_out, struct redis *redis, const char *prefix);

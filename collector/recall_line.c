@@ -1,13 +1,8 @@
 #include "collector/recall_line.h"
 
-#include "collector/recall/answer.h"
 #include "common/base/hash.h"
 
 #include <stdlib.h>
-
-/* The answer being made, and what its message takes. */
-enum { SHARED_BYTES = ANSWER_BYTES + (4 << 20) };
-_Static_assert((uint64_t)SHARED_BYTES < RECALL_MEMORY_MIN, "something is left for the workers");
 
 static enum status line_init(struct recall_line *line, const struct recall_options *options)
 {
@@ -23,7 +18,7 @@ enum status recall_lines_new(struct recall_line **ret_lines, uint32_t count,
                              const struct config *config)
 {
     struct recall_options options = {
-        .memory_bytes = (config->collector.recall.memory_bytes - SHARED_BYTES) / count,
+        .memory_bytes = (config->collector.recall.memory_bytes - RECALL_SHARED_BYTES) / count,
         .keep_ms = (uint32_t)config->collector.recall.keep_ms,
         .cap = config->collector.recall.cap_per_destination,
     };

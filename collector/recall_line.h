@@ -1,6 +1,9 @@
 #ifndef COLLECTOR_RECALL_LINE_H
 #define COLLECTOR_RECALL_LINE_H
 
+#include "collector/in_recall.h"
+#include "collector/out_recall.h"
+#include "collector/recall/answer.h"
 #include "collector/recall/recall.h"
 #include "common/service/config.h"
 
@@ -16,6 +19,11 @@ struct recall_line {
     struct recall *recall;
     uv_async_t *worker, *keeper;
 };
+
+/* What the thread that answers has for itself, of the configuration's memory: the answer being
+ * made, what waits to go out, what came in, and two messages being made. */
+enum { RECALL_SHARED_BYTES = ANSWER_BYTES + OUT_RECALL_BYTES + IN_RECALL_REPLY_BYTES + (4 << 20) };
+_Static_assert((uint64_t)RECALL_SHARED_BYTES < RECALL_MEMORY_MIN, "something is left for workers");
 
 /* One a worker, which share the configuration's memory; *ret_lines stays NULL where recall is
  * switched off. RANGE: too little memory for so many. */

@@ -15,7 +15,8 @@
 enum {
     KEEP_EVERY_MS = 100,
     TELL_EVERY_MS = 1000,
-    COPY_WAIT_MS = 15 /* of the 40 that an answer may take */
+    COPY_WAIT_MS = 15,  /* of the 40 that an answer may take */
+    OUTPUT_WAIT_MS = 5, /* while Redis takes answers slowly */
 };
 
 struct recall_thread {
@@ -28,12 +29,12 @@ struct recall_thread {
     uv_thread_t thread;
     uv_loop_t loop;
     uv_async_t wake;       /* a worker has copied, or the end */
-    uv_timer_t keep, wait; /* wait: for the workers' copies */
+    uv_timer_t keep, wait; /* wait: for the workers' copies, or the next request's turn */
     struct redis *redis;
     struct in_recall *in;
     struct out_recall *out;
     struct recall_answer *answer;
-    uint64_t asked_ms, told_ms;
+    uint64_t told_ms;
     uint64_t of_ms; /* the moment that is answered for */
     bool is_asking, closing;
     atomic_bool stop_asked;
@@ -80,7 +81,7 @@ static bool keep_all(struct recall_thread *t)
     return !is_asked;
 }
 
-static void answer_one(struct recall_thread *t, const struct recall_request *request)
+static void answer(struct recall_thread *t, const struct recall_request *request, uint64_t came_ms)
 {
     struct recall_plan plan = {0};
     for (uint32_t i = 0; i < t->workers; i++) {
@@ -95,48 +96,64 @@ static void answer_one(struct recall_thread *t, const struct recall_request *req
         memcpy(reply.collector, t->collector, sizeof(reply.collector));
         reply.worker = i;
         reply.workers = t->workers;
-        out_recall_send(t->out, &reply, mono_ms(t) - t->asked_ms);
+        out_recall_send(t->out, &reply, mono_ms(t) - came_ms);
     }
 }
 
-static void answer_all(struct recall_thread *t)
+static void on_next(uv_timer_t *timer);
+
+/* One request, with what there is. The next has its own turn of the loop, so that chunks are taken
+ * in time and answers leave, however many requests there are. */
+static void answer_next(struct recall_thread *t)
 {
-    const struct recall_request *request;
-    uv_timer_stop(&t->wait);
+    uint64_t came_ms;
     t->is_asking = false;
-    while ((request = in_recall_take(t->in)) != NULL) {
-        answer_one(t, request);
-        (void)keep_all(t); /* however many requests there are, chunks are taken in time */
-    }
+    const struct recall_request *request = in_recall_take(t->in, &came_ms);
+    if (request != NULL)
+        answer(t, request, came_ms);
+    if (in_recall_waits(t->in))
+        uv_timer_start(&t->wait, on_next, 0, 0);
 }
 
-static void on_wait(uv_timer_t *timer)
+static void on_copies_late(uv_timer_t *timer)
 {
     struct recall_thread *t = timer->data;
     (void)keep_all(t);
-    answer_all(t);
+    answer_next(t);
+}
+
+static void begin_next(struct recall_thread *t)
+{
+    if (redis_output_bytes(t->redis) > OUT_RECALL_BYTES / 2) {
+        uv_timer_start(&t->wait, on_next, OUTPUT_WAIT_MS, 0);
+        return;
+    }
+    for (uint32_t i = 0; i < t->workers; i++)
+        t->of_ms = recall_line_ask(&t->lines[i], mono_ms(t));
+    t->is_asking = !keep_all(t);
+    if (t->is_asking)
+        uv_timer_start(&t->wait, on_copies_late, COPY_WAIT_MS, 0);
+    else
+        answer_next(t); /* of the last copies, which are young enough */
+}
+
+static void on_next(uv_timer_t *timer)
+{
+    begin_next(timer->data);
 }
 
 static void on_request(void *owner)
 {
     struct recall_thread *t = owner;
-    if (t->is_asking)
-        return; /* answered with those that wait */
-    t->is_asking = true;
-    t->asked_ms = mono_ms(t);
-    for (uint32_t i = 0; i < t->workers; i++)
-        t->of_ms = recall_line_ask(&t->lines[i], t->asked_ms);
-    if (keep_all(t))
-        answer_all(t); /* of the last copies, which are young enough */
-    else
-        uv_timer_start(&t->wait, on_wait, COPY_WAIT_MS, 0);
+    if (!uv_is_active((uv_handle_t *)&t->wait))
+        begin_next(t); /* else it has its turn after those that wait */
 }
 
 /* --- ticks --- */
 
 static void tell(struct recall_thread *t)
 {
-    uint64_t bytes = ANSWER_BYTES;
+    uint64_t bytes = RECALL_SHARED_BYTES;
     for (uint32_t i = 0; i < t->workers; i++) {
         struct recall_counters now, *before = &t->told[i];
         recall_counters(t->lines[i].recall, &now);
@@ -196,8 +213,10 @@ static void on_wake(uv_async_t *wake)
     struct recall_thread *t = wake->data;
     if (atomic_load(&t->stop_asked))
         close_handles(t);
-    else if (t->is_asking && keep_all(t))
-        answer_all(t);
+    else if (t->is_asking && keep_all(t)) {
+        uv_timer_stop(&t->wait);
+        answer_next(t);
+    }
 }
 
 static void run(void *arg)
@@ -226,6 +245,8 @@ static enum status open_redis(struct recall_thread *t, const struct recall_threa
                                        .address = config->redis.telemetry[0].address,
                                        .user = options->credentials->user,
                                        .password = options->credentials->password,
+                                       .output_max_bytes = OUT_RECALL_BYTES,
+                                       .reply_max_bytes = IN_RECALL_REPLY_BYTES,
                                        .clock = options->clock};
     enum status status = redis_new(&t->redis, &t->loop, &connection);
     if (status == STATUS_OK)

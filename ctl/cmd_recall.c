@@ -66,7 +66,8 @@ static uint64_t field_number(const struct redis_reply *hash, const char *name)
     return field != NULL && redis_to_u64(field, &n) ? n : 0;
 }
 
-/* How many answers there will be, by what collectors say of themselves. */
+/* How many answers there will be, by what collectors say of themselves, and how long each may be:
+ * the stream has room for them and for another request's. */
 static bool count_workers(struct recall_run *run)
 {
     static const char kind[] = "collector:";
@@ -74,6 +75,7 @@ static bool count_workers(struct recall_run *run)
     if (!names_scan(&run->session, run->redis, KEY_PROCESS, &names))
         return false;
     bool good = true;
+    size_t collectors = 0;
     for (size_t i = 0; good && i < names.count; i++) {
         char key[KEY_NAME_MAX];
         if (strncmp(names.items[i], kind, sizeof kind - 1) != 0 ||
@@ -84,10 +86,13 @@ static bool count_workers(struct recall_run *run)
             session_ask(&run->session, run->redis, "HGETALL", key, NULL);
         const struct redis_reply *recall = hash != NULL ? redis_field(hash, "recall") : NULL;
         good = hash != NULL;
-        if (recall != NULL && recall->type == REDIS_STRING && strcmp(recall->bytes, "on") == 0)
+        if (recall != NULL && recall->type == REDIS_STRING && strcmp(recall->bytes, "on") == 0) {
             run->expected += field_number(hash, "workers");
+            collectors++;
+        }
     }
     names_done(&names);
+    run->request.tuples = recall_tuples_for(KEY_RECALL_REPLY_BYTES / 2, collectors);
     return good;
 }
 

@@ -21,6 +21,7 @@ static const struct map_field request_map[] = {
     MAP_SMALL(struct recall_request, now_ms, request_message, now_ms, UINT32_MAX),
     MAP_SMALL(struct recall_request, gap_ms, request_message, gap_ms, UINT32_MAX),
     MAP_SMALL(struct recall_request, before_ms, request_message, before_ms, UINT32_MAX),
+    MAP_SMALL(struct recall_request, tuples, request_message, tuples, UINT32_MAX),
 };
 enum { REQUEST_MAP = sizeof(request_map) / sizeof(request_map[0]) };
 
@@ -97,6 +98,14 @@ static const struct scan_rules reply_rules = {
 
 /* --- request -----------------------------------------------------------------------------------
  */
+
+uint32_t recall_tuples_for(uint64_t octets, size_t collectors)
+{
+    uint64_t tuples = octets / RECALL_TUPLE_OCTETS / (collectors > 0 ? collectors : 1);
+    if (tuples > RECALL_TUPLES_MAX)
+        return RECALL_TUPLES_MAX;
+    return tuples > 0 ? (uint32_t)tuples : 1;
+}
 
 static bool target_valid(uint32_t side, const struct ip_prefix *prefix)
 {

@@ -14,6 +14,7 @@
 enum {
     RECALL_TARGETS_MAX = 64,
     RECALL_TUPLES_MAX = 4096,
+    RECALL_TUPLE_OCTETS = 192, /* in a reply, at most */
     RECALL_TOTALS_MAX = 2 * RECALL_TARGETS_MAX,
     RECALL_LENGTH_STEP = 32, /* IP lengths are told to this */
     RECALL_PEER_LEN4 = 24,   /* and the other end to this */
@@ -35,6 +36,7 @@ struct recall_request {
     uint64_t expires_at_ms; /* Unix time */
     /* now: the last now_ms; before: the before_ms that ended now_ms + gap_ms ago */
     uint32_t now_ms, gap_ms, before_ms;
+    uint32_t tuples; /* that all workers of one collector answer with together; 0: the most */
     struct recall_target targets[RECALL_TARGETS_MAX];
     size_t target_count;
 };
@@ -93,6 +95,9 @@ struct recall_reply {
     struct recall_total totals[RECALL_TOTALS_MAX];
     size_t total_count;
 };
+
+/* What a request asks of each of so many collectors, so that all answers fit into these octets. */
+uint32_t recall_tuples_for(uint64_t octets, size_t collectors);
 
 /* As in alarm.h. */
 enum status recall_request_encode(const struct recall_request *request, struct text *ret_bytes);

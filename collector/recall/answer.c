@@ -295,11 +295,12 @@ static void answer_target(struct recall_answer *a, struct looking *l,
 }
 
 static uint32_t tuples_of(const struct recall_answer *a, const struct recall_plan *plan,
-                          size_t target, size_t targets)
+                          size_t target, const struct recall_request *request)
 {
+    uint32_t wanted = request->tuples > 0 ? request->tuples : RECALL_TUPLES_MAX;
     const uint64_t *all = plan->records[target];
     uint64_t mine = a->records[target][NOW] + a->records[target][BEFORE];
-    uint64_t most = RECALL_TUPLES_MAX / targets;
+    uint64_t most = least(wanted, RECALL_TUPLES_MAX) / request->target_count;
     _Static_assert(RECALL_TUPLES_MAX / RECALL_TARGETS_MAX >= ANSWER_TUPLES_LEAST, "all fit");
     most = mine < all[NOW] + all[BEFORE] ? most * mine / (all[NOW] + all[BEFORE]) : most;
     return (uint32_t)(most > ANSWER_TUPLES_LEAST ? most : ANSWER_TUPLES_LEAST);
@@ -326,7 +327,7 @@ void recall_answer(struct recall_answer *answer, const struct recall_plan *plan,
         uint32_t shares[TIMES];
         share_out(answer, plan, i, fair, shares);
         answer_target(answer, &l, spans, shares);
-        fold(answer, tuples_of(answer, plan, i, targets));
+        fold(answer, tuples_of(answer, plan, i, request));
         tell_target(answer, (uint8_t)i, ret_reply);
     }
 }

@@ -18,7 +18,7 @@ enum {
     ANSWER_TARGET_MAX = 16384, /* of one target */
     ANSWER_RECORDS_LEAST = 4,  /* of each worker, target and time, where there are as many */
     ANSWER_TUPLES_LEAST = 4,   /* of each worker and target */
-    ANSWER_BYTES = 16 << 20    /* at most */
+    ANSWER_BYTES = 8 << 20     /* at most */
 };
 
 /* Records of each target, now and before, that all workers have. */

@@ -278,6 +278,7 @@ static inline void golden_recall_request(struct recall_request *ret_request)
     r->now_ms = 5000;
     r->before_ms = 300000;
     r->gap_ms = 2000;
+    r->tuples = 1024;
     (void)prefix_parse(&r->targets[0].prefix, "198.51.100.7");
     r->targets[1].side = RECALL_SOURCE;
     (void)prefix_parse(&r->targets[1].prefix, "2001:db8:100::/48");

@@ -180,6 +180,7 @@ static inline void chance_recall_request(uint64_t *seed, struct recall_request *
     r->now_ms = chance_u32(seed);
     r->before_ms = chance_u32(seed);
     r->gap_ms = chance_u32(seed);
+    r->tuples = chance_u32(seed);
     r->target_count = chance_below(seed, RECALL_TARGETS_MAX + 1);
     for (size_t i = 0; i < r->target_count; i++) {
         struct ip_addr addr = chance_addr(seed);

@@ -81,6 +81,17 @@ Test(state, recall_reply_comes_back){
                recall_reply_equal(&recall_reply_a, &recall_reply_b),
                recall_reply_done(&recall_reply_a), recall_reply_done(&recall_reply_b))}
 
+Test(state, answers_of_any_number_of_collectors_fit_into_the_octets)
+{
+    const uint64_t octets = 8 << 20;
+    cr_assert_eq(recall_tuples_for(octets, 0), RECALL_TUPLES_MAX);
+    cr_assert_eq(recall_tuples_for(octets, 1), RECALL_TUPLES_MAX);
+    for (size_t collectors = 1; collectors < 2000; collectors++)
+        cr_assert_leq(recall_tuples_for(octets, collectors) * collectors * RECALL_TUPLE_OCTETS,
+                      octets, "%zu", collectors);
+    cr_assert_eq(recall_tuples_for(octets, SIZE_MAX), 1);
+}
+
 Test(state, recall_reply_holds_its_largest_number_of_tuples)
 {
     uint64_t seed = 1;
@@ -90,6 +101,7 @@ Test(state, recall_reply_holds_its_largest_number_of_tuples)
     cr_assert_eq(recall_reply_encode(&recall_reply_a, &bytes), STATUS_OK);
     cr_assert_eq(recall_reply_decode(&recall_reply_b, bytes_of(&bytes), bytes.len), STATUS_OK);
     cr_assert(recall_reply_equal(&recall_reply_a, &recall_reply_b));
+    cr_assert_leq(bytes.len, RECALL_TUPLES_MAX * RECALL_TUPLE_OCTETS);
     recall_reply_a.tuple_count++;
     cr_assert_eq(recall_reply_encode(&recall_reply_a, &bytes), STATUS_LIMIT);
     recall_reply_done(&recall_reply_a);

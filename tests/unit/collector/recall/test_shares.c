@@ -22,7 +22,6 @@ static void fill(uint64_t seed)
     truth = 0;
     for (uint64_t w = 0; w < WORKERS; w++) {
         struct flow_record flow = {.has = FLOW_SRC_ADDR | FLOW_DST_ADDR | FLOW_BYTES | FLOW_PACKETS,
-                                   .src_addr = addr_from_ipv4(0xcb007109),
                                    .sampling_rate = 1,
                                    .packets = 1};
         uint64_t records = w + 1 < WORKERS ? RECORDS : 8;
@@ -31,6 +30,7 @@ static void fill(uint64_t seed)
         for (uint64_t i = 0; i < records; i++) {
             uint64_t at_ms = BASE_MS + i * DURATION_MS / records;
             flow.dst_addr = addr_from_ipv4(0x0a000000U + (uint32_t)(i * 7919 % 5000));
+            flow.src_addr = addr_from_ipv4(0xc0000000U + (uint32_t)(i * 65537));
             flow.bytes = 60 + i * 37 % 1400;
             truth += (double)flow.bytes;
             recall_add(recalls[w], &flow, DIRECTION_INCOMING, false, at_ms);
@@ -107,6 +107,21 @@ Test(shares, many_targets_of_many_workers_are_looked_at_no_more_and_their_sums_a
         RUNS, 100 * sqrt(squares / RUNS), fabs(mean) / spread);
     cr_assert_lt(fabs(mean), 4 * spread);
     cr_assert_lt(sqrt(squares / RUNS), 0.1);
+}
+
+Test(shares, answers_are_as_short_as_was_asked_and_nothing_of_the_sums_is_lost)
+{
+    static struct said all, few;
+    struct recall_request request = ask(RECALL_TARGETS_MAX);
+    fill(1);
+    say(&request, &all);
+    request.tuples = RECALL_TARGETS_MAX * 2;
+    say(&request, &few);
+    cr_assert_leq(few.tuples, request.tuples + WORKERS * RECALL_TARGETS_MAX * ANSWER_TUPLES_LEAST);
+    cr_assert_eq(few.samples, all.samples);
+    for (size_t i = 0; i < RECALL_TARGETS_MAX; i++)
+        cr_assert_float_eq(few.bytes[i], all.bytes[i], 1e-6 * truth);
+    empty();
 }
 
 Test(shares, who_needs_little_leaves_it_to_the_others)
