@@ -141,8 +141,8 @@ static void end(struct run *run, const char *format, const char *what, double se
     recall_free(run->recall);
 }
 
-static void from_memory(const struct model *model, const char *format,
-                        const struct export_datagrams *d, bool tallies)
+static void from_memory(const struct model *model, const char *format, struct export_datagrams *d,
+                        bool tallies)
 {
     struct run run;
     double seconds[ROUNDS];
@@ -152,6 +152,8 @@ static void from_memory(const struct model *model, const char *format,
         for (size_t i = 0; i < d->count; i++)
             feed(&run, d->bytes + d->starts[i], d->starts[i + 1] - d->starts[i]);
         seconds[round] = cpu_s() - began;
+        export_datagrams_go_on(d);
+        run.now_ms++;
     }
     end(&run, format, tallies ? "decode + tally" : "decode", seconds, d->records);
 }
@@ -227,8 +229,8 @@ static double receive_some(struct run *run, const struct datagram_sender *sender
     return seconds;
 }
 
-static void from_socket(const struct model *model, const char *format,
-                        const struct export_datagrams *d, bool reads, bool recalls)
+static void from_socket(const struct model *model, const char *format, struct export_datagrams *d,
+                        bool reads, bool recalls)
 {
     struct run run;
     struct udp_sockets sockets;

@@ -42,7 +42,7 @@ static int open_socket(uint16_t port)
 }
 
 /* Ends when the one who asks has gone. */
-static void serve(const struct export_datagrams *d, int fd, int asked_fd, int sent_fd)
+static void serve(struct export_datagrams *d, int fd, int asked_fd, int sent_fd)
 {
     uint32_t asked;
     size_t at = 0;
@@ -52,13 +52,15 @@ static void serve(const struct export_datagrams *d, int fd, int asked_fd, int se
             if (send(fd, d->bytes + d->starts[at], len, 0) != (ssize_t)len)
                 give_up("send");
             at = (at + 1) % d->count;
+            if (at == 0)
+                export_datagrams_go_on(d);
         }
         if (write(sent_fd, &asked, sizeof(asked)) != sizeof(asked))
             return;
     }
 }
 
-void datagram_sender_start(struct datagram_sender *sender, const struct export_datagrams *datagrams,
+void datagram_sender_start(struct datagram_sender *sender, struct export_datagrams *datagrams,
                            uint16_t port)
 {
     static cpu_set_t allowed; /* as it was before the first of us was kept on one */

@@ -19,7 +19,7 @@ struct datagram_sender {
 };
 
 /* Keeps this process on one CPU and the sender on another. Ends the process where it cannot. */
-void datagram_sender_start(struct datagram_sender *sender, const struct export_datagrams *datagrams,
+void datagram_sender_start(struct datagram_sender *sender, struct export_datagrams *datagrams,
                            uint16_t port);
 void datagram_sender_ask(const struct datagram_sender *sender, uint32_t datagrams);
 void datagram_sender_wait(const struct datagram_sender *sender); /* until what was asked is sent */

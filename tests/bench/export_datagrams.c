@@ -11,7 +11,6 @@ enum {
     V9_RECORDS = 22,
     VARIABLE_RECORDS = 18,
     SFLOW_SAMPLES = 7,
-    SFLOW_PORTS = 24, /* each samples by itself */
     HEADER_LEN = 128
 };
 
@@ -126,10 +125,10 @@ static size_t make_template_format(struct wire_writer *w, const struct load *loa
 }
 
 static void put_sample(struct wire_writer *w, uint32_t *state, uint32_t hosts,
-                       uint32_t taken[SFLOW_PORTS])
+                       uint32_t taken[EXPORT_PORTS])
 {
     static const uint8_t ethernet[14] = {[5] = 1, [11] = 2, [12] = 8};
-    uint32_t port = chance(state) % SFLOW_PORTS;
+    uint32_t port = chance(state) % EXPORT_PORTS;
     wire_put_u32(w, 1);
     size_t at = wire_hold(w, 4);
     wire_put_u32(w, ++taken[port]);
@@ -138,7 +137,7 @@ static void put_sample(struct wire_writer *w, uint32_t *state, uint32_t hosts,
     wire_put_u32(w, 1000 * taken[port]);
     wire_put_u32(w, 0);
     wire_put_u32(w, 1 + port);
-    wire_put_u32(w, 1 + chance(state) % SFLOW_PORTS);
+    wire_put_u32(w, 1 + chance(state) % EXPORT_PORTS);
     wire_put_u32(w, 1);
     wire_put_u32(w, 1);
     wire_put_u32(w, 16 + HEADER_LEN);
@@ -161,7 +160,7 @@ static void put_sample(struct wire_writer *w, uint32_t *state, uint32_t hosts,
 }
 
 static size_t make_sflow(struct wire_writer *w, size_t number, uint32_t *state, uint32_t hosts,
-                         uint32_t taken[SFLOW_PORTS])
+                         uint32_t taken[EXPORT_PORTS])
 {
     wire_put_u32(w, 5);
     wire_put_u32(w, 1);
@@ -203,7 +202,7 @@ static size_t make_netflow5(struct wire_writer *w, size_t number, uint32_t *stat
 }
 
 static size_t make_datagram(struct wire_writer *w, const struct load *load, size_t number,
-                            uint32_t *state, uint32_t taken[SFLOW_PORTS])
+                            uint32_t *state, uint32_t taken[EXPORT_PORTS])
 {
     switch (load->format) {
     case FORMAT_SFLOW5:
@@ -221,8 +220,8 @@ static size_t make_datagram(struct wire_writer *w, const struct load *load, size
 
 static void make(struct export_datagrams *d, const struct load *load, size_t datagrams)
 {
-    uint32_t state = 12345, taken[SFLOW_PORTS] = {0};
-    *d = (struct export_datagrams){.count = datagrams};
+    uint32_t state = 12345;
+    *d = (struct export_datagrams){.count = datagrams, .format = load->format};
     d->bytes = malloc(datagrams * DATAGRAM_MAX);
     d->starts = calloc(datagrams + 1, sizeof(*d->starts));
     if (d->bytes == NULL || d->starts == NULL)
@@ -230,7 +229,7 @@ static void make(struct export_datagrams *d, const struct load *load, size_t dat
     for (size_t i = 0; i < datagrams; i++) {
         uint8_t datagram[DATAGRAM_MAX];
         struct wire_writer w = wire_writer_of(datagram, sizeof(datagram));
-        d->records += make_datagram(&w, load, i, &state, taken);
+        d->records += make_datagram(&w, load, i, &state, d->samples_of_port);
         if (w.failed)
             abort();
         memcpy(d->bytes + d->starts[i], datagram, w.len);
@@ -247,6 +246,27 @@ void export_datagrams_make(struct export_datagrams *d, enum flow_format format, 
 void export_datagrams_make_variable(struct export_datagrams *d, size_t datagrams, uint32_t hosts)
 {
     make(d, &(struct load){.format = FORMAT_IPFIX, .variable = true, .hosts = hosts}, datagrams);
+}
+
+static void move_on(uint8_t *number, uint64_t by)
+{
+    wire_put_uint_at(number, 4, wire_u32_at(number) + by);
+}
+
+void export_datagrams_go_on(struct export_datagrams *d)
+{
+    enum { SAMPLES_AT = 28, SAMPLE_LEN = 8 + 32 + 24 + HEADER_LEN };
+    static const size_t number_at[FORMAT_COUNT] = {
+        [FORMAT_NETFLOW5] = 16, [FORMAT_NETFLOW9] = 12, [FORMAT_IPFIX] = 8, [FORMAT_SFLOW5] = 16};
+    bool counts_records = d->format == FORMAT_NETFLOW5 || d->format == FORMAT_IPFIX;
+    for (size_t i = 0; i < d->count; i++) {
+        uint8_t *datagram = d->bytes + d->starts[i];
+        move_on(datagram + number_at[d->format], counts_records ? d->records : d->count);
+        for (size_t j = 0; j < SFLOW_SAMPLES && d->format == FORMAT_SFLOW5; j++) {
+            uint8_t *sample = datagram + SAMPLES_AT + j * SAMPLE_LEN + 8;
+            move_on(sample, d->samples_of_port[wire_u32_at(sample + 4) - 1]);
+        }
+    }
 }
 
 void export_datagrams_done(struct export_datagrams *d)
