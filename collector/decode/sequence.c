@@ -271,7 +271,8 @@ struct sequence_verdict sequence_judge(struct sequence *s, const struct sequence
 {
     struct sequence_verdict verdict = {.kind = SEQUENCE_NEXT};
     pass(s, now_ms);
-    uint8_t at = stream_of(s, step->number, reach_of(s, step->tolerance));
+    bool goes_on = s->known && s->streams[s->current].expected == step->number; /* nearly always */
+    uint8_t at = goes_on ? s->current : stream_of(s, step->number, reach_of(s, step->tolerance));
     if (at == NONE) {
         at = begin_stream(s, step, now_ms, &verdict);
         s->streams[at].expected += step->units;
