@@ -7,21 +7,38 @@
 
 static const struct plan_extra no_extra;
 
-/* Gives how many records were read: 0 at the set's end. */
-static size_t read_some(const struct decode_plan *plan, struct wire_reader *set,
-                        const struct flow_record *base, struct plan_record records[PLAN_BATCH])
+/* Records that were read: the first `again` of them for the second time. */
+struct batch {
+    size_t again, count;
+    struct plan_record records[PLAN_BATCH];
+};
+
+/* Where few are left, some before them are read again if that is cheaper than a number of which
+ * plan_next_some() knows less. */
+static size_t again_for(size_t left, size_t done)
+{
+    const size_t half = PLAN_BATCH / 2;
+    size_t wanted = left > half ? PLAN_BATCH : left > half / 2 ? half : left;
+    return left < wanted && done >= wanted - left ? wanted - left : 0;
+}
+
+/* False: the set is at its end. */
+static bool read_some(const struct decode_plan *plan, struct wire_reader *set, size_t done,
+                      const struct flow_record *base, struct batch *batch)
 {
     size_t left = plan_is_fixed(plan) ? set->left / plan->len_min : 1;
-    size_t count = left >= PLAN_BATCH ? PLAN_BATCH : left >= PLAN_BATCH / 2 ? PLAN_BATCH / 2 : left;
-    for (size_t i = 0; i < count; i++) {
-        records[i].flow = *base;
+    batch->count = left > PLAN_BATCH ? PLAN_BATCH : left;
+    batch->again = again_for(left, done);
+    for (size_t i = 0; i < batch->again + batch->count; i++) {
+        batch->records[i].flow = *base;
         if (plan->need & NEED_CLEAR)
-            records[i].extra = no_extra;
+            batch->records[i].extra = no_extra;
     }
     if (!plan_is_fixed(plan))
-        return plan_next(plan, set, records);
-    plan_next_some(plan, set, records, count);
-    return count;
+        return plan_next(plan, set, batch->records);
+    if (left > 0)
+        plan_next_some(plan, set, batch->records, batch->again, batch->count);
+    return left > 0;
 }
 
 static void tell_fields(struct decode_context *context, const struct decode_template *t,
@@ -40,30 +57,45 @@ static void tell_fields(struct decode_context *context, const struct decode_temp
     context->sink->on_fields(context->sink->owner, &fields);
 }
 
+/* One by one: who asks for the fields is given them before the record, and a record of options may
+ * change what holds for the next. */
+static void give_single(struct decode_context *context, const struct decode_template *t,
+                        const uint8_t *at, size_t len, struct plan_record *record)
+{
+    if (context->sink->on_fields != NULL)
+        tell_fields(context, t, at, len);
+    if (t->options)
+        sampling_read_options(context, t->plan, record);
+    else
+        record_of_template(context, t->plan, record, 1);
+}
+
 static void read_records(struct decode_context *context, const struct decode_template *t,
                          struct wire_reader *set)
 {
+    static const struct flow_record nothing;
     const struct decode_plan *plan = t->plan;
-    struct flow_record base = {.format = context->format, .domain = context->domain_number};
-    struct plan_record records[PLAN_BATCH];
-    const bool tells = context->sink->on_fields != NULL;
+    const bool is_single = context->sink->on_fields != NULL || t->options;
+    struct flow_record base = nothing;
+    struct batch batch;
     const uint8_t *at = set->pos;
-    size_t count, at_most = plan_is_fixed(plan) ? set->left / plan->len_min : 1;
+    size_t done = 0, at_most = plan_is_fixed(plan) ? set->left / plan->len_min : 1;
 
+    base.format = context->format;
+    base.domain = context->domain_number;
+    base.has = plan->has;
     sampling_base(context, &base);
     for (size_t i = 0; i < at_most && i < PLAN_BATCH; i++)
-        records[i].extra = no_extra;
-    while ((count = read_some(plan, set, &base, records)) > 0) {
-        const size_t len = (size_t)(set->pos - at) / count; /* of several, all are alike */
-        context->units += (uint32_t)count;
-        for (size_t i = 0; i < count; i++, at += len) {
-            if (tells)
-                tell_fields(context, t, at, len);
-            if (t->options)
-                sampling_read_options(context, plan, &records[i]);
-            else
-                record_of_template(context, plan, &records[i]);
-        }
+        batch.records[i].extra = no_extra;
+    while (read_some(plan, set, is_single ? 0 : done, &base, &batch)) {
+        const size_t len = (size_t)(set->pos - at) / batch.count; /* of several, all are alike */
+        context->units += (uint32_t)batch.count;
+        for (size_t i = 0; i < batch.count && is_single; i++)
+            give_single(context, t, at + i * len, len, &batch.records[i]);
+        if (!is_single)
+            record_of_template(context, plan, batch.records + batch.again, batch.count);
+        done += batch.count;
+        at = set->pos;
     }
 }
 

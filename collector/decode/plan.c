@@ -235,7 +235,6 @@ bool plan_next(const struct decode_plan *plan, struct wire_reader *set, struct p
 {
     if (set->failed || set->left < plan->len_min)
         return false;
-    record->flow.has |= plan->has;
     const struct plan_step *step = plan->steps;
     for (uint16_t s = 0; s < plan->segment_count; s++) {
         const struct plan_segment *segment = &plan->segments[s];
@@ -262,14 +261,14 @@ bool plan_is_fixed(const struct decode_plan *plan)
 }
 
 void plan_next_some(const struct decode_plan *plan, struct wire_reader *set,
-                    struct plan_record *records, size_t count)
+                    struct plan_record *records, size_t again, size_t count)
 {
     const size_t len_bytes = plan->len_min;
     const uint8_t *at = wire_take(set, count * len_bytes);
     const struct plan_step *step = plan->steps, *end = step + plan->step_count;
     assert(plan_is_fixed(plan) && at != NULL);
-    for (size_t i = 0; i < count; i++)
-        records[i].flow.has |= plan->has;
+    at -= again * len_bytes;
+    count += again;
     for (; count == PLAN_BATCH && step < end; step++)
         run_step(step, at, len_bytes, records, PLAN_BATCH);
     for (; count == PLAN_BATCH / 2 && step < end; step++)
@@ -311,6 +310,8 @@ static void plan_fill(struct decode_plan *plan, const struct template_field *fie
     plan->has_end = choice.fields[TARGET_END] > 0;
     plan->has_uptimes = plan->has_start && plan->has_end && plan->start_unit == UNIT_UPTIME &&
                         plan->end_unit == UNIT_UPTIME;
+    plan->has_millis = plan->has_start && plan->has_end && plan->start_unit == UNIT_MILLI &&
+                       plan->end_unit == UNIT_MILLI;
     for (size_t i = 0; i < count; i++) {
         uint8_t to = choose_target(&choice, &fields[i], taken);
         const struct target *target = &element_targets[to];

@@ -109,6 +109,7 @@ struct decode_plan {
     uint8_t start_unit, end_unit; /* enum plan_unit */
     bool has_start, has_end;
     bool has_uptimes;      /* both, and both in UNIT_UPTIME */
+    bool has_millis;       /* both, and both in UNIT_MILLI */
     uint8_t counted_again; /* bit i: counter i is one of NEED_TOTAL or NEED_EVENT */
     uint32_t len_min;      /* octets of the shortest record */
     size_t bytes;          /* of this allocation */
@@ -124,19 +125,20 @@ enum decode_reason plan_compile(const struct template_field *fields, size_t coun
                                 struct decode_plan **ret_plan);
 
 /*
- * The next record of a data set into *record, whose flow holds what all records of the set share.
+ * The next record of a data set into *record, whose flow holds what all records of the set share,
+ * plan->has with it.
  * False at the set's end; what is left then is padding unless set->failed: the record ran past it.
  */
 bool plan_next(const struct decode_plan *plan, struct wire_reader *set, struct plan_record *record);
 
 /*
  * All records are len_min octets long. Then several are read at once, for less each, least for
- * PLAN_BATCH and for half of it: `count`, which the set must hold. So many stay in the nearest
- * cache.
+ * PLAN_BATCH and for half of it: `count`, which the set must hold, and before them `again` that
+ * were read already, so that there may be as many as cost least. So many stay in the nearest cache.
  */
 enum { PLAN_BATCH = 8 };
 bool plan_is_fixed(const struct decode_plan *plan);
 void plan_next_some(const struct decode_plan *plan, struct wire_reader *set,
-                    struct plan_record *records, size_t count);
+                    struct plan_record *records, size_t again, size_t count);
 
 #endif

@@ -71,7 +71,7 @@ void record_count(struct decode_context *context, const struct flow_record *flow
     info->sampling_source = flow->sampling_source;
 }
 
-static inline void give(struct decode_context *context, const struct flow_record *flow)
+void record_give(struct decode_context *context, const struct flow_record *flow)
 {
     struct decode_counters *counters = &context->decode->counters;
     struct decode_domain_info *info = &context->domain->info;
@@ -83,11 +83,6 @@ static inline void give(struct decode_context *context, const struct flow_record
     info->sampling_rate = flow->sampling_rate;
     info->sampling_source = flow->sampling_source;
     context->sink->on_record(context->sink->owner, flow);
-}
-
-void record_give(struct decode_context *context, const struct flow_record *flow)
-{
-    give(context, flow);
 }
 
 /* --- records of templates --- */
@@ -157,18 +152,31 @@ static void set_duration(struct flow_record *flow, uint32_t duration_ms)
     flow->has |= FLOW_DURATION;
 }
 
-/* What NetFlow 9 says mostly, and finish_time would find out with more questions. False: it does
+/* What exporters say mostly, and finish_time would find out with more questions. False: it does
  * not. */
-static bool finish_uptimes(const struct decode_context *context, const struct decode_plan *plan,
-                           struct plan_record *record)
+static inline bool finish_usual_time(const struct decode_context *context,
+                                     const struct decode_plan *plan, struct plan_record *record)
 {
     struct flow_record *flow = &record->flow;
-    uint64_t start = record->extra.start, end = record->extra.end;
-    if (!plan->has_uptimes || context->format != FORMAT_NETFLOW9 || start == 0 || end == 0)
+    const struct plan_extra *extra = &record->extra;
+    uint64_t start = extra->start, end = extra->end;
+
+    if (start == 0 || end == 0)
         return false;
-    flow->time_ms = context->export_ms - uptime_before(context->uptime_ms, end);
+    if (plan->has_millis) {
+        flow->time_ms = end;
+        set_duration(flow, duration_of(start, end));
+    } else if (plan->has_uptimes) {
+        uint64_t boot_ms = extra->boot_ms > 0 ? extra->boot_ms : context->domain->boot_ms;
+        if (context->format == FORMAT_NETFLOW9)
+            flow->time_ms = context->export_ms - uptime_before(context->uptime_ms, end);
+        else
+            flow->time_ms = boot_ms > 0 ? boot_ms + end : 0;
+        set_duration(flow, uptime_before((uint32_t)end, start));
+    } else {
+        return false;
+    }
     flow->has |= flow->time_ms != 0 ? FLOW_TIME : 0U;
-    set_duration(flow, uptime_before((uint32_t)end, start));
     return true;
 }
 
@@ -320,20 +328,29 @@ static __attribute__((noinline)) void finish_rest(struct decode_context *context
 }
 
 void record_of_template(struct decode_context *context, const struct decode_plan *plan,
-                        struct plan_record *record)
+                        struct plan_record *records, size_t count)
 {
-    const uint32_t usual = NEED_TIME | NEED_CLEAR | NEED_REVERSE;
-    struct flow_record *flow = &record->flow;
+    const uint32_t usual = NEED_TIME | NEED_CLEAR | NEED_REVERSE, need = plan->need;
+    const bool has_rest = need & ~usual || context->domain->samplers.places > 0;
+    const struct decode_sink *sink = context->sink;
+    uint64_t without_volume = 0;
 
-    if (plan->need & NEED_TIME && !finish_uptimes(context, plan, record))
-        finish_time(context, plan, record);
-    if (plan->need & ~usual || context->domain->samplers.places > 0)
-        finish_rest(context, plan, record);
-    flow->dropped = flow->has & FLOW_FORWARDING && flow->forwarding_status >> 6 == 2; /* RFC 7270 */
-    tidy(flow);
-    if (plan->need & NEED_TOTAL)
-        totals_settle(context, plan, record);
-    give(context, flow);
-    if (plan->need & NEED_REVERSE)
-        give_reverse(context, record);
+    for (struct plan_record *record = records; record < records + count; record++) {
+        struct flow_record *flow = &record->flow;
+        if (need & NEED_TIME && !finish_usual_time(context, plan, record))
+            finish_time(context, plan, record);
+        if (has_rest)
+            finish_rest(context, plan, record);
+        flow->dropped =
+            flow->has & FLOW_FORWARDING && flow->forwarding_status >> 6 == 2; /* RFC 7270 */
+        tidy(flow);
+        if (need & NEED_TOTAL)
+            totals_settle(context, plan, record);
+        without_volume += !(flow->has & (FLOW_BYTES | FLOW_PACKETS));
+        sink->on_record(sink->owner, flow);
+        if (need & NEED_REVERSE)
+            give_reverse(context, record);
+    }
+    context->decode->counters.records_without_volume += without_volume;
+    record_count(context, &records[count - 1].flow, count);
 }

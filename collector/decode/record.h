@@ -11,8 +11,8 @@ void record_tidy(struct flow_record *flow);
 /* Counts `count` records, which the sink was given: the last of them is *flow. */
 void record_count(struct decode_context *context, const struct flow_record *flow, uint64_t count);
 void record_give(struct decode_context *context, const struct flow_record *flow);
-/* A record of a template: what its steps wrote becomes a flow record, or two. */
+/* Records of a template: what its steps wrote becomes a flow record of each, or two. */
 void record_of_template(struct decode_context *context, const struct decode_plan *plan,
-                        struct plan_record *record);
+                        struct plan_record *records, size_t count);
 
 #endif

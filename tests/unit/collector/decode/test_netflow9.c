@@ -312,3 +312,35 @@ Test(netflow9, memory_stays_under_its_limit)
     cr_assert_gt(decode_counters(b.decode)->evicted_templates, 0);
     bench_done(&b);
 }
+
+Test(netflow9, a_set_gives_each_of_its_records_once_however_many)
+{
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){0});
+    v9_start(&b, 1);
+    set_start(&b, 0);
+    PUT16(&b, 256, 4, 8, 4, 7, 2, 4, 1, 1, 4);
+    set_end(&b);
+    cr_assert_eq(bench_send(&b), DECODE_OK);
+    for (uint32_t count = 1; count < KEPT_MAX; count++) {
+        v9_start(&b, 1);
+        set_start(&b, 256);
+        for (uint32_t i = 0; i < count; i++) {
+            PUT32(&b, 0x0a000000 + i);
+            PUT16(&b, (uint16_t)i);
+            wire_put_u8(&b.w, i % 3 == 0 ? 1 : 17); /* one in three has no ports */
+            PUT32(&b, 1000 + i);
+        }
+        set_end(&b);
+        cr_assert_eq(bench_send(&b), DECODE_OK);
+        cr_assert_eq(b.flow_count, count);
+        for (uint32_t i = 0; i < count; i++) {
+            bool has_ports = i % 3 != 0 && i != 0;
+            cr_assert_eq(b.flows[i].src_addr.octets[3], i, "%u of %u", i, count);
+            cr_assert_eq(b.flows[i].bytes, 1000 + i);
+            cr_assert_eq((b.flows[i].has & FLOW_SRC_PORT) != 0, has_ports, "%u of %u", i, count);
+            cr_assert_eq(b.flows[i].src_port, has_ports ? i : 0);
+        }
+    }
+    bench_done(&b);
+}

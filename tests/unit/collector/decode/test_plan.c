@@ -81,7 +81,7 @@ Test(plan, fields_it_does_not_know_are_stepped_over)
     struct wire_reader set = wire_reader_of(bytes, sizeof(bytes));
 
     cr_assert(plan_next(plan, &set, &record));
-    cr_assert_eq(record.flow.has, FLOW_PROTOCOL);
+    cr_assert_eq(plan->has, FLOW_PROTOCOL);
     cr_assert_eq(record.flow.protocol, 17);
     free(plan);
 }
@@ -212,13 +212,23 @@ Test(plan, records_of_fixed_length_read_at_once_are_what_they_are_one_by_one)
     for (size_t count = 0; count <= MOST; count++) {
         struct wire_reader singly = wire_reader_of(bytes, count * plan->len_min), at_once = singly;
         memset(some, 0, sizeof(some));
-        plan_next_some(plan, &at_once, some, count);
+        plan_next_some(plan, &at_once, some, 0, count);
         cr_assert_eq(at_once.left, 0);
         for (size_t i = 0; i < count; i++) {
             memset(&one, 0, sizeof(one));
             cr_assert(plan_next(plan, &singly, &one));
             cr_assert_arr_eq(&one, &some[i], sizeof(one), "%zu of %zu", i, count);
         }
+        if (count < 2)
+            continue;
+        /* The last but one for the second time, and the last. */
+        struct wire_reader last =
+            wire_reader_of(bytes + (count - 1) * plan->len_min, plan->len_min);
+        struct plan_record two[2];
+        memset(two, 0, sizeof(two));
+        plan_next_some(plan, &last, two, 1, 1);
+        cr_assert_eq(last.left, 0);
+        cr_assert_arr_eq(two, &some[count - 2], sizeof(two));
     }
     free(plan);
 }
