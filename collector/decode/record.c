@@ -323,7 +323,7 @@ static __attribute__((noinline)) void finish_rest(struct decode_context *context
         finish_fragment(record);
     if (plan->need & NEED_SECTION)
         finish_section(context, record);
-    if (plan->need & (NEED_RATE | NEED_SAMPLER) || context->domain->samplers.places > 0)
+    if (plan->need & (NEED_RATE | NEED_SAMPLER) || sampling_is_by_place(context))
         sampling_of_record(context, plan, record);
 }
 
@@ -331,7 +331,7 @@ void record_of_template(struct decode_context *context, const struct decode_plan
                         struct plan_record *records, size_t count)
 {
     const uint32_t usual = NEED_TIME | NEED_CLEAR | NEED_REVERSE, need = plan->need;
-    const bool has_rest = need & ~usual || context->domain->samplers.places > 0;
+    const bool has_rest = need & ~usual || sampling_is_by_place(context);
     const struct decode_sink *sink = context->sink;
     uint64_t without_volume = 0;
 

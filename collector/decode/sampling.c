@@ -86,7 +86,11 @@ void sampling_base(struct decode_context *context, struct flow_record *flow)
         settle(domain->exporter);
     const struct decode_source *source = context->source;
     double rate = domain->info.samplers > 0 ? domain->only_rate : domain->exporter->only_rate;
+    /* Routers may tell of the samplers of all line cards in one domain of their own. */
+    const struct decode_domain *told =
+        domain->samplers.count > 0 ? domain : domain->exporter->only_sampling;
 
+    context->samplers = told != NULL ? &told->samplers : NULL;
     if (source->sampling_override > 0) {
         set_rate(flow, source->sampling_override, SAMPLING_OVERRIDE);
         if (rate > 0 && ways_differ(rate, source->sampling_override))
@@ -151,34 +155,58 @@ void sampling_enter_source(struct decode_context *context, uint64_t id, uint32_t
     }
 }
 
+static const struct decode_sampler *sampler_where_it_entered(const struct samplers *samplers,
+                                                             const struct flow_record *flow)
+{
+    return flow->has & FLOW_INPUT_IF ? samplers_find(samplers, SAMPLER_INTERFACE, flow->input_if)
+                                     : NULL;
+}
+
+/* NetFlow 9 has one scope for interfaces, whichever way the packets go that are sampled there. */
+static const struct decode_sampler *sampler_where_it_left(const struct samplers *samplers,
+                                                          const struct flow_record *flow)
+{
+    if (!(flow->has & FLOW_OUTPUT_IF))
+        return NULL;
+    const struct decode_sampler *sampler = samplers_find(samplers, SAMPLER_OUTPUT, flow->output_if);
+    return sampler != NULL ? sampler : samplers_find(samplers, SAMPLER_INTERFACE, flow->output_if);
+}
+
+static const struct decode_sampler *sampler_of_place(const struct decode_context *context,
+                                                     const struct decode_plan *plan,
+                                                     const struct plan_record *record)
+{
+    enum { EGRESS = 1 }; /* flowDirection: the packets were seen where they left */
+    const struct flow_record *flow = &record->flow;
+    const struct samplers *samplers = context->samplers;
+    bool left = flow->has & FLOW_DIRECTION && flow->direction == EGRESS;
+    const struct decode_sampler *sampler =
+        left ? sampler_where_it_left(samplers, flow) : sampler_where_it_entered(samplers, flow);
+    if (sampler == NULL)
+        sampler =
+            left ? sampler_where_it_entered(samplers, flow) : sampler_where_it_left(samplers, flow);
+    if (sampler == NULL && plan->need & NEED_LINE_CARD)
+        sampler = samplers_find(samplers, SAMPLER_LINE_CARD, record->extra.line_card);
+    if (sampler == NULL && samplers == &context->domain->samplers) /* others have other ids */
+        sampler = samplers_find(samplers, SAMPLER_TEMPLATE, context->template_id);
+    return sampler;
+}
+
 /* What options say of this record; NULL: nothing. */
 static const struct decode_sampler *sampler_of(const struct decode_context *context,
                                                const struct decode_plan *plan,
                                                const struct plan_record *record)
 {
     const struct flow_record *flow = &record->flow;
-    const struct samplers *samplers = &context->domain->samplers;
+    const struct samplers *samplers = context->samplers;
     const struct decode_sampler *sampler = NULL;
 
-    if (samplers->count == 0) {
-        /* Routers may tell of the samplers of all line cards in one domain of their own. */
-        const struct decode_domain *other = context->domain->exporter->only_sampling;
-        return other != NULL && flow->has & FLOW_SAMPLER
-                   ? samplers_find(&other->samplers, SAMPLER_ID, flow->sampler)
-                   : NULL;
-    }
+    if (samplers == NULL)
+        return NULL;
     if (flow->has & FLOW_SAMPLER)
         sampler = samplers_find(samplers, SAMPLER_ID, flow->sampler);
-    if (samplers->places > 0) {
-        if (sampler == NULL && flow->has & FLOW_INPUT_IF)
-            sampler = samplers_find(samplers, SAMPLER_INTERFACE, flow->input_if);
-        if (sampler == NULL && flow->has & FLOW_OUTPUT_IF)
-            sampler = samplers_find(samplers, SAMPLER_OUTPUT, flow->output_if);
-        if (sampler == NULL && plan->need & NEED_LINE_CARD)
-            sampler = samplers_find(samplers, SAMPLER_LINE_CARD, record->extra.line_card);
-        if (sampler == NULL)
-            sampler = samplers_find(samplers, SAMPLER_TEMPLATE, context->template_id);
-    }
+    if (sampler == NULL && samplers->places > 0)
+        sampler = sampler_of_place(context, plan, record);
     return sampler != NULL ? sampler : sampler_of_all(samplers);
 }
 
@@ -298,9 +326,10 @@ void sampling_read_options(struct decode_context *context, const struct decode_p
         return;
     if (ways.against > 0)
         contradict(context, rate, SAMPLING_OPTIONS, ways.against, SAMPLING_OPTIONS);
+    /* A sampler's place serves records that do not name it. */
     if (flow->has & FLOW_SAMPLER)
         put(context, SAMPLER_ID, flow->sampler, rate);
-    else if (flow->has & FLOW_INPUT_IF)
+    if (flow->has & FLOW_INPUT_IF)
         put(context, SAMPLER_INTERFACE, flow->input_if, rate);
     else if (flow->has & FLOW_OUTPUT_IF)
         put(context, SAMPLER_OUTPUT, flow->output_if, rate);
@@ -308,6 +337,6 @@ void sampling_read_options(struct decode_context *context, const struct decode_p
         put(context, SAMPLER_LINE_CARD, record->extra.line_card, rate);
     else if (plan->need & NEED_TEMPLATE_ID)
         put(context, SAMPLER_TEMPLATE, record->extra.template_id, rate);
-    else
+    else if (!(flow->has & FLOW_SAMPLER))
         put(context, SAMPLER_ALL, 0, rate);
 }

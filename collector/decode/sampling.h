@@ -31,6 +31,11 @@ sampling_note_source(struct decode_context *context, uint64_t id, uint32_t rate,
     source->next = number + 1;
     source->last_ms = (int64_t)context->now_ms;
 }
+/* Whether options told a rate of an interface, a line card or a template. */
+static inline bool sampling_is_by_place(const struct decode_context *context)
+{
+    return context->samplers != NULL && context->samplers->places > 0;
+}
 /* For a record whose template holds a rate or a sampler's id, or in a domain with samplers by
  * interface, line card or template. */
 void sampling_of_record(struct decode_context *context, const struct decode_plan *plan,

@@ -129,13 +129,14 @@ struct decode_context {
     uint8_t format; /* enum flow_format */
     uint64_t now_ms;
     uint32_t domain_number;
-    uint64_t export_ms;      /* Unix time in the header */
-    uint32_t uptime_ms;      /* in the header, at export_ms; only NetFlow has it */
-    uint32_t units;          /* records so far, options too: what some sequences count */
-    uint16_t template_id;    /* of the data set being read */
-    bool undecoded;          /* a part held records that could not be told apart */
-    bool is_foreign;         /* it is of a second sender who brings little */
-    uint64_t records_before; /* of its domain */
+    uint64_t export_ms;              /* Unix time in the header */
+    uint32_t uptime_ms;              /* in the header, at export_ms; only NetFlow has it */
+    uint32_t units;                  /* records so far, options too: what some sequences count */
+    uint16_t template_id;            /* of the data set being read */
+    const struct samplers *samplers; /* for its records; NULL: none were told */
+    bool undecoded;                  /* a part held records that could not be told apart */
+    bool is_foreign;                 /* it is of a second sender who brings little */
+    uint64_t records_before;         /* of its domain */
     enum decode_reason reason;
 };
 
