@@ -7,10 +7,10 @@
 
 /*
  * UDP datagrams out of a file: pcap and pcapng of any number of interfaces (Ethernet with VLAN
- * tags, Linux cooked 1 and 2, raw IP, BSD loopback; IPv4 and IPv6), or an IPFIX file, which is
- * nothing but messages one after the other (RFC 5655). IP fragments are put together again; those
- * whose datagram does not become whole are counted. The file may be cut, hostile or without end:
- * memory does not grow with it.
+ * tags, MPLS labels or PPPoE, Linux cooked 1 and 2, raw IP, BSD loopback, PPP, Cisco's HDLC; IPv4
+ * and IPv6), or an IPFIX file, which is nothing but messages one after the other (RFC 5655). IP
+ * fragments are put together again; those whose datagram does not become whole are counted. The
+ * file may be cut, hostile or without end: memory does not grow with it.
  */
 struct capture_datagram {
     uint64_t time_us;            /* Unix time of the capture; of an IPFIX file the export time */

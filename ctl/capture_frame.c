@@ -9,7 +9,12 @@ enum {
     ETHER_VLAN = 0x8100,
     ETHER_SERVICE_VLAN = 0x88a8,
     ETHER_OLD_VLAN = 0x9100,
+    ETHER_MPLS = 0x8847,
+    ETHER_PPPOE = 0x8864,
 };
+/* Address and control of HDLC before PPP, Cisco's HDLC (address and 0), PPP's protocols. */
+enum { PPP_FRAMED = 0xff03, CHDLC_UNICAST = 0x0f00, CHDLC_MULTICAST = 0x8f00 };
+enum { PPP_IPV4 = 0x0021, PPP_IPV6 = 0x0057 };
 enum { PROTOCOL_UDP = 17 };
 /* IPv6 extension headers that may stand before UDP (RFC 8200, 4). */
 enum { NEXT_HOPS = 0, NEXT_ROUTING = 43, NEXT_FRAGMENT = 44, NEXT_AH = 51, NEXT_OPTIONS = 60 };
@@ -138,6 +143,25 @@ static enum capture_verdict read_ip(struct wire_reader r, const struct found *fo
                                 : CAPTURE_NOT_IP;
 }
 
+static enum capture_verdict read_mpls(struct wire_reader r, const struct found *found)
+{
+    uint32_t label;
+    do {
+        label = wire_u32(&r);
+    } while (!r.failed && !(label & 0x100)); /* until the bottom of the stack */
+    return r.failed ? CAPTURE_MALFORMED : read_ip(r, found);
+}
+
+static enum capture_verdict read_ppp(struct wire_reader r, uint16_t protocol,
+                                     const struct found *found)
+{
+    if (r.failed)
+        return CAPTURE_MALFORMED;
+    return protocol == PPP_IPV4   ? read_ipv4(r, found)
+           : protocol == PPP_IPV6 ? read_ipv6(r, found)
+                                  : CAPTURE_NOT_IP;
+}
+
 static enum capture_verdict read_typed(struct wire_reader r, uint16_t type,
                                        const struct found *found)
 {
@@ -148,15 +172,41 @@ static enum capture_verdict read_typed(struct wire_reader r, uint16_t type,
     }
     if (r.failed)
         return CAPTURE_MALFORMED;
-    return type == ETHER_IPV4   ? read_ipv4(r, found)
-           : type == ETHER_IPV6 ? read_ipv6(r, found)
-                                : CAPTURE_NOT_IP;
+    uint16_t protocol;
+    switch (type) {
+    case ETHER_IPV4:
+        return read_ipv4(r, found);
+    case ETHER_IPV6:
+        return read_ipv6(r, found);
+    case ETHER_MPLS:
+        return read_mpls(r, found);
+    case ETHER_PPPOE:
+        wire_skip(&r, 6);
+        protocol = wire_u16(&r);
+        return read_ppp(r, protocol, found);
+    default:
+        return CAPTURE_NOT_IP;
+    }
+}
+
+/* PPP with HDLC's framing or without, or Cisco's HDLC: captures of a serial line may hold any. */
+static enum capture_verdict read_serial(struct wire_reader r, const struct found *found)
+{
+    uint16_t first = wire_u16(&r);
+    if (first == CHDLC_UNICAST || first == CHDLC_MULTICAST) {
+        uint16_t type = wire_u16(&r);
+        return read_typed(r, type, found);
+    }
+    if (first == PPP_FRAMED)
+        first = wire_u16(&r);
+    return read_ppp(r, first, found);
 }
 
 bool capture_link_is_known(int link_type)
 {
-    static const int known[] = {DLT_EN10MB, DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_RAW,
-                                DLT_IPV4,   DLT_IPV6,      DLT_NULL,       DLT_LOOP};
+    static const int known[] = {DLT_EN10MB, DLT_LINUX_SLL,  DLT_LINUX_SLL2, DLT_RAW,
+                                DLT_IPV4,   DLT_IPV6,       DLT_NULL,       DLT_LOOP,
+                                DLT_PPP,    DLT_PPP_SERIAL, DLT_C_HDLC};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (known[i] == link_type)
             return true;
@@ -187,6 +237,10 @@ enum capture_verdict capture_frame(int link_type, const uint8_t *bytes, size_t l
     case DLT_LOOP:
         wire_skip(&r, 4);
         return r.failed ? CAPTURE_MALFORMED : read_ip(r, &found);
+    case DLT_PPP:
+    case DLT_PPP_SERIAL:
+    case DLT_C_HDLC:
+        return read_serial(r, &found);
     case DLT_RAW:
     case DLT_IPV4:
     case DLT_IPV6:

@@ -12,7 +12,7 @@ static const uint8_t tagged[] = {
     0, 0, 0,  0, 0,    0,    0,    0,    0,  0,  0, 0,   0x81, 0x00, 0,   5,   0x08, 0x00, 0x46,
     0, 0, 35, 0, 1,    0x40, 0,    9,    17, 0,  0, 192, 0,    2,    1,   192, 0,    2,    9,
     1, 1, 1,  0, 0x13, 0x88, 0x08, 0x07, 0,  11, 0, 0,   'a',  'b',  'c', 0,   0,    0,    0};
-enum { UNPADDED = 53 };
+enum { ETHERNET = 18, UNPADDED = 53 };
 
 Test(capture_frame, a_datagram_is_found_behind_its_headers)
 {
@@ -24,6 +24,46 @@ Test(capture_frame, a_datagram_is_found_behind_its_headers)
     cr_assert_str_eq(endpoint_format(&d.to, text), "192.0.2.9:2055");
     cr_assert_eq(d.len, 3);
     cr_assert_arr_eq(d.bytes, "abc", 3);
+}
+
+struct link_case {
+    char name[40];
+    int link_type;
+    uint8_t head[24];
+    size_t len;
+};
+ParameterizedTestParameters(capture_frame, links_before_ip)
+{
+    static struct link_case cases[] = {
+        {"PPP", DLT_PPP, {0x00, 0x21}, 2},
+        {"PPP, framed", DLT_PPP, {0xff, 0x03, 0x00, 0x21}, 4},
+        {"PPP on a serial line", DLT_PPP_SERIAL, {0xff, 0x03, 0x00, 0x21}, 4},
+        {"Cisco's HDLC", DLT_C_HDLC, {0x0f, 0x00, 0x08, 0x00}, 4},
+        {"MPLS", DLT_EN10MB, {[12] = 0x88, 0x47, 0, 1, 0, 0x40, 0, 2, 1, 0x40}, 22},
+        {"PPPoE", DLT_EN10MB, {[12] = 0x88, 0x64, 0x11, 0, 0, 1, 0, 37, 0, 0x21}, 22},
+    };
+    return cr_make_param_array(struct link_case, cases, sizeof(cases) / sizeof(cases[0]));
+}
+ParameterizedTest(struct link_case *c, capture_frame, links_before_ip)
+{
+    struct capture_datagram d = {0};
+    struct capture_fragment fragment;
+    uint8_t frame[sizeof c->head + UNPADDED];
+    cr_assert(capture_link_is_known(c->link_type));
+    memcpy(frame, c->head, c->len);
+    memcpy(frame + c->len, tagged + ETHERNET, UNPADDED - ETHERNET);
+    size_t whole = c->len + UNPADDED - ETHERNET;
+    cr_assert_eq(capture_frame(c->link_type, frame, whole, &d, &fragment), CAPTURE_DATAGRAM, "%s",
+                 c->name);
+    cr_assert_eq(d.len, 3, "%s", c->name);
+    cr_assert_eq(d.to.port, 2055, "%s", c->name);
+    for (size_t len = 0; len < c->len; len++) {
+        uint8_t *copy = malloc(len > 0 ? len : 1);
+        memcpy(copy, frame, len);
+        cr_assert_eq(capture_frame(c->link_type, copy, len, &d, &fragment), CAPTURE_MALFORMED,
+                     "%s: %zu octets", c->name, len);
+        free(copy);
+    }
 }
 
 Test(capture_frame, every_cut_is_malformed_or_cut)
