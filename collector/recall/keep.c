@@ -69,7 +69,7 @@ static void make_thin(struct recall *r, uint64_t until_seq)
 {
     struct recall_chunk *from[GROUP];
     size_t count = 0;
-    for (size_t i = 0; i < DENSE && count < GROUP; i++)
+    for (size_t i = 0; i < r->dense_count && count < GROUP; i++)
         if (is_whole(&r->dense[i]) && r->dense[i].from_seq >= r->thin_to_seq &&
             r->dense[i].from_seq < until_seq)
             from[count++] = &r->dense[i];
@@ -92,7 +92,7 @@ static bool keep_sealed(struct recall *r, struct open_chunk *open, atomic_uint *
     if (atomic_load_explicit(state, memory_order_acquire) != OPEN_SEALED)
         return false;
     uint64_t seq = open->seq;
-    struct recall_chunk *chunk = take_oldest(r, r->dense, DENSE);
+    struct recall_chunk *chunk = take_oldest(r, r->dense, r->dense_count);
     if (chunk != NULL) {
         uint32_t count = open_copy(open, r->flat);
         chunk_make(chunk, r->flat, count, &r->sort);
@@ -161,7 +161,7 @@ static bool counts(const struct recall *r, const struct recall_chunk *chunk, uin
 {
     if (chunk == &r->now)
         return chunk->from_seq >= dense_to;
-    if (is_of(chunk, r->dense, DENSE))
+    if (is_of(chunk, r->dense, r->dense_count))
         return chunk->from_seq >= thin_to;
     return chunk->to_seq <= thin_to;
 }
@@ -172,9 +172,9 @@ void recall_view_take(struct recall *recall, struct recall_view *ret_view)
     struct recall_view all = {0};
     pin(&all, &recall->now, 1); /* first: what is sealed meanwhile is then in a dense one */
     pin(&all, recall->thin, recall->thin_count);
-    pin(&all, recall->dense, DENSE);
+    pin(&all, recall->dense, recall->dense_count);
     for (size_t i = 0; i < all.count; i++) {
-        if (!is_of(all.chunks[i], recall->dense, DENSE))
+        if (!is_of(all.chunks[i], recall->dense, recall->dense_count))
             continue;
         if (all.chunks[i]->from_seq < oldest)
             oldest = all.chunks[i]->from_seq;

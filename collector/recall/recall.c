@@ -14,11 +14,19 @@ static size_t thin_chunks(uint32_t keep_ms)
     return (keep_ms + group_ms - 1) / group_ms + SPARE;
 }
 
-static size_t dense_bytes(uint32_t room)
+/* Whole seconds, the one that a time begins in too. */
+static size_t dense_chunks(uint32_t keep_ms)
+{
+    if (keep_ms > MINUTE * RECALL_CHUNK_MS)
+        return DENSE;
+    return (keep_ms + RECALL_CHUNK_MS - 1) / RECALL_CHUNK_MS + 1 + SPARE;
+}
+
+static size_t dense_bytes(uint32_t room, size_t chunks)
 {
     /* opens, the copy and the chunk of it, what is sorted */
     return OPENS * open_bytes(room) + 2 * (size_t)room * sizeof(struct recall_item) +
-           (DENSE + 1) * chunk_bytes(room) + 2 * (size_t)room * sizeof(struct chunk_rank);
+           (chunks + 1) * chunk_bytes(room) + 2 * (size_t)room * sizeof(struct chunk_rank);
 }
 
 static size_t thin_bytes(uint32_t room, size_t chunks)
@@ -44,18 +52,12 @@ static uint32_t fit(size_t (*bytes)(uint32_t room, size_t chunks), size_t chunks
     return low;
 }
 
-static size_t dense_fit(uint32_t room, size_t chunks)
-{
-    (void)chunks;
-    return dense_bytes(room);
-}
-
 static enum status make_dense(struct recall *r, uint32_t room)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < OPENS && status == STATUS_OK; i++)
         status = open_init(&r->opens[i], room, r->options.cap, r->options.seed + i);
-    for (size_t i = 0; i < DENSE && status == STATUS_OK; i++)
+    for (size_t i = 0; i < r->dense_count && status == STATUS_OK; i++)
         status = chunk_init(&r->dense[i], room);
     if (status == STATUS_OK)
         status = chunk_init(&r->now, room);
@@ -80,12 +82,12 @@ enum status recall_new(struct recall **ret_recall, const struct recall_options *
     if (options->keep_ms == 0 || options->keep_ms > KEEP_MAX_MS || options->cap == 0 ||
         options->cap > RECALL_CAP_MAX)
         return STATUS_RANGE;
-    size_t thins = thin_chunks(options->keep_ms);
+    size_t thins = thin_chunks(options->keep_ms), denses = dense_chunks(options->keep_ms);
     uint64_t budget = options->memory_bytes > sizeof(struct recall)
                           ? options->memory_bytes - sizeof(struct recall)
                           : 0;
     uint64_t for_dense = thins > 0 ? budget / 2 : budget;
-    uint32_t room = fit(dense_fit, 0, for_dense, OPEN_ROOM_MAX);
+    uint32_t room = fit(dense_bytes, denses, for_dense, OPEN_ROOM_MAX);
     uint32_t thin_room = fit(thin_bytes, thins, budget - for_dense, THIN_ROOM_MAX);
     if (room < ROOM_MIN || (thins > 0 && thin_room < ROOM_MIN))
         return STATUS_RANGE;
@@ -94,8 +96,9 @@ enum status recall_new(struct recall **ret_recall, const struct recall_options *
         return STATUS_NO_MEMORY;
     r->options = *options;
     r->random = options->seed;
+    r->dense_count = denses;
     r->thin_count = thins;
-    r->memory_bytes = sizeof(*r) + dense_bytes(room) + thin_bytes(thin_room, thins);
+    r->memory_bytes = sizeof(*r) + dense_bytes(room, denses) + thin_bytes(thin_room, thins);
     size_t sorted = thins > 0 && thin_room > room ? thin_room : room;
     r->sort.ranks = calloc(sorted, sizeof(*r->sort.ranks));
     r->sort.spare = calloc(sorted, sizeof(*r->sort.spare));

@@ -6,10 +6,10 @@
 #include "collector/recall/recall.h"
 
 enum {
-    MINUTE = 60, /* dense chunks */
-    GROUP = 10,  /* of them make a thin one */
-    SPARE = 2,   /* that readers may hold back */
-    DENSE = MINUTE + GROUP + SPARE,
+    MINUTE = 60,                    /* dense chunks */
+    GROUP = 10,                     /* of them make a thin one */
+    SPARE = 2,                      /* that readers may hold back */
+    DENSE = MINUTE + GROUP + SPARE, /* at most */
     KEEP_MAX_MS = 3600 * 1000,
     THIN_MAX = KEEP_MAX_MS / (GROUP * RECALL_CHUNK_MS) + SPARE,
     ROOM_MIN = 64,
@@ -40,7 +40,7 @@ struct recall {
     struct open_chunk copy_of; /* its numbers only */
     /* The keeper's, and readers' by pins. */
     struct recall_chunk dense[DENSE], thin[THIN_MAX], now;
-    size_t thin_count;
+    size_t dense_count, thin_count;
     struct recall_item *flat; /* what a sealed one is made of */
     struct chunk_sort sort;
     struct chunk_union *uniting;

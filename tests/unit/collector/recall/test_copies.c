@@ -112,6 +112,28 @@ Test(copies, a_second_that_was_lost_is_not_covered)
     recall_free(recall);
 }
 
+/* Memory is for as long as records are kept: of a hundred a second none goes, where there is not
+ * room for a minute of them. */
+Test(copies, a_short_time_is_kept_whole)
+{
+    struct recall *recall = NULL;
+    struct recall_options options = {
+        .memory_bytes = RECALL_WORKER_MIN, .keep_ms = 10000, .cap = 1024, .seed = 42};
+    cr_assert_eq(recall_new(&recall, &options), STATUS_OK);
+    fill(recall, BASE_MS, BASE_MS + 40300);
+    (void)recall_ask(recall, BASE_MS + 40300);
+    (void)recall_copy(recall, BASE_MS + 40300);
+    (void)recall_keep(recall);
+    struct said said = say(recall, BASE_MS + 40300);
+    cr_assert_eq(said.covers_ms, 10000);
+    cr_assert_float_eq(said.bytes, 1000 * RECORD_OCTETS, 2 * RECORD_OCTETS);
+    struct recall_counters counters;
+    recall_counters(recall, &counters);
+    cr_assert_eq(counters.lost_chunks, 0);
+    cr_assert_leq(counters.memory_bytes, RECALL_WORKER_MIN);
+    recall_free(recall);
+}
+
 Test(copies, who_floods_requests_gets_ten_copies_a_second)
 {
     struct recall *recall = new_recall();
