@@ -22,10 +22,11 @@ void sampling_enter_source(struct decode_context *context, uint64_t id, uint32_t
 static inline __attribute__((always_inline)) void
 sampling_note_source(struct decode_context *context, uint64_t id, uint32_t rate, uint32_t number)
 {
-    struct flow_source *source = sources_find(&context->domain->sources, id);
-    if (source == NULL || source->rate != rate || source->next != number) {
-        if (rate != 0)
-            sampling_enter_source(context, id, rate, number);
+    if (rate == 0)
+        return;
+    struct flow_source *source = sources_find(&context->domain->sources, id, rate);
+    if (source == NULL || source->next != number) {
+        sampling_enter_source(context, id, rate, number);
         return;
     }
     source->next = number + 1;

@@ -81,24 +81,27 @@ static void read_discarded(struct decode_context *context, struct wire_reader *r
         context->sink->on_discard(context->sink->owner, &flow);
 }
 
-static void read_sample(struct decode_context *context, uint32_t type, struct wire_reader *sample,
-                        const struct flow_record *base)
+static __attribute__((noinline)) void read_sample(struct decode_context *context, uint32_t type,
+                                                  struct wire_reader *sample,
+                                                  const struct sflow_usual *usual)
 {
+    struct flow_record base;
+    sflow_usual_base(usual, &base);
     switch (type) { /* enterprise 0 only: others keep to themselves what they mean */
     case SFLOW_FLOW:
-        read_flow_sample(context, sample, false, base);
+        read_flow_sample(context, sample, false, &base);
         break;
     case SFLOW_FLOW_EXPANDED:
-        read_flow_sample(context, sample, true, base);
+        read_flow_sample(context, sample, true, &base);
         break;
     case SFLOW_COUNTERS:
-        sflow_read_counters(context, sample, false, &base->agent);
+        sflow_read_counters(context, sample, false, &base.agent);
         break;
     case SFLOW_COUNTERS_EXPANDED:
-        sflow_read_counters(context, sample, true, &base->agent);
+        sflow_read_counters(context, sample, true, &base.agent);
         break;
     case SFLOW_DISCARDED:
-        read_discarded(context, sample, base);
+        read_discarded(context, sample, &base);
         break;
     default:
         state_refuse(context, DECODE_SAMPLE_KIND);
@@ -111,7 +114,6 @@ enum { HEADER_REST_LEN = 16 };
 
 void sflow_read(struct decode_context *context, struct wire_reader *r)
 {
-    static const struct flow_record nothing;
     struct domain_id id = {0};
     struct sflow_usual usual;
 
@@ -129,12 +131,7 @@ void sflow_read(struct decode_context *context, struct wire_reader *r)
     if (!state_enter(context, &id))
         return;
     state_sender(context, sequence, LATE_DATAGRAMS);
-    struct flow_record base = nothing; /* which is cheaper than an initialiser's rep stos */
-    base.format = FORMAT_SFLOW5;
-    base.domain = id.domain;
-    base.agent = id.agent;
-    sampling_base(context, &base);
-    sflow_usual_init(&usual, &base);
+    sflow_usual_init(&usual, context, &id.agent);
     for (uint32_t i = 0; (i += sflow_usual_read(context, r, &usual, samples - i)) < samples; i++) {
         uint32_t type;
         struct wire_reader sample = sflow_take(r, &type);
@@ -142,7 +139,7 @@ void sflow_read(struct decode_context *context, struct wire_reader *r)
             state_refuse(context, DECODE_SAMPLE);
             break;
         }
-        read_sample(context, type, &sample, &base);
+        read_sample(context, type, &sample, &usual);
     }
     state_sequence(context, (struct sequence_step){
                                 .number = sequence, .units = 1, .tolerance = LATE_DATAGRAMS});

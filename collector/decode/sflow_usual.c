@@ -3,6 +3,7 @@
 #include "collector/decode/record.h"
 #include "collector/decode/sampling.h"
 #include "collector/decode/sflow_records.h"
+#include "collector/decode/ways.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
@@ -121,17 +122,21 @@ ALWAYS_INLINE bool read_frame(const struct raw_header *raw, uint32_t has, struct
 }
 
 /* Where many samples say the same rate, what it comes to is asked once. */
-static __attribute__((noinline)) void set_rate(struct decode_context *context,
-                                               struct sflow_usual *usual, uint32_t rate)
+static void set_rate(struct decode_context *context, struct sflow_usual *usual, uint32_t rate)
 {
-    const struct flow_record *base = usual->base;
-    usual->flow.sampling_rate = base->sampling_rate;
-    usual->flow.sampling_source = base->sampling_source;
-    sampling_own(context, &usual->flow, rate, SAMPLING_SAMPLE);
-    /* Where another says a rate as well, each sample that contradicts it counts. */
-    bool holds =
-        base->sampling_source != SAMPLING_OVERRIDE && base->sampling_source != SAMPLING_OPTIONS;
-    usual->rate = holds ? rate : 0;
+    struct flow_record *flow = &usual->flow;
+    flow->sampling_rate = usual->base_rate;
+    flow->sampling_source = usual->base_source;
+    if (usual->base_source == SAMPLING_OVERRIDE || usual->base_source == SAMPLING_OPTIONS) {
+        sampling_own(context, flow, rate, SAMPLING_SAMPLE); /* each that contradicts it counts */
+        return;
+    }
+    double own = ways_judged(rate);
+    if (own > 0) {
+        flow->sampling_rate = own;
+        flow->sampling_source = SAMPLING_SAMPLE;
+    }
+    usual->rate = rate;
 }
 
 /* Written out for both kinds, so that all is at a constant place. */
@@ -156,12 +161,32 @@ ALWAYS_INLINE bool read_body(struct decode_context *context, const uint8_t *body
     return true;
 }
 
-void sflow_usual_init(struct sflow_usual *usual, const struct flow_record *base)
+/* Copying it is cheaper than the rep stos of an initialiser. */
+static const struct flow_record nothing;
+
+void sflow_usual_init(struct sflow_usual *usual, struct decode_context *context,
+                      const struct ip_addr *agent)
 {
-    usual->base = base;
-    usual->flow = *base;
-    usual->flow.packets = 1;
+    struct flow_record *flow = &usual->flow;
+    *flow = nothing;
+    flow->format = FORMAT_SFLOW5;
+    flow->domain = context->domain_number;
+    flow->agent = *agent;
+    flow->packets = 1;
+    sampling_base(context, flow);
+    usual->base_rate = flow->sampling_rate;
+    usual->base_source = flow->sampling_source;
     usual->rate = 0;
+}
+
+void sflow_usual_base(const struct sflow_usual *usual, struct flow_record *ret_base)
+{
+    *ret_base = nothing;
+    ret_base->format = usual->flow.format;
+    ret_base->domain = usual->flow.domain;
+    ret_base->agent = usual->flow.agent;
+    ret_base->sampling_rate = usual->base_rate;
+    ret_base->sampling_source = usual->base_source;
 }
 
 uint32_t sflow_usual_read(struct decode_context *context, struct wire_reader *r,

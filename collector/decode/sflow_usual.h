@@ -12,13 +12,16 @@
  *   sflow_usual_init() → sflow_usual_read() before each sample of the datagram that sflow.c reads
  */
 struct sflow_usual {
-    const struct flow_record *base; /* what all samples of the datagram share */
-    struct flow_record flow;        /* of each usual sample in turn, which sets all that differ */
-    bool rate_holds; /* a sample of the rate below has what `flow` says of sampling */
-    uint32_t rate;
+    struct flow_record flow; /* of each usual sample in turn, which sets all that differ */
+    double base_rate;        /* of samples that say none themselves */
+    uint8_t base_source;
+    uint32_t rate; /* of a sample that has what `flow` says of sampling; 0: of none */
 };
 
-void sflow_usual_init(struct sflow_usual *usual, const struct flow_record *base);
+void sflow_usual_init(struct sflow_usual *usual, struct decode_context *context,
+                      const struct ip_addr *agent);
+/* What all samples of the datagram share. */
+void sflow_usual_base(const struct sflow_usual *usual, struct flow_record *ret_base);
 /* Reads samples as long as they are usual, at most so many; how many it read. */
 uint32_t sflow_usual_read(struct decode_context *context, struct wire_reader *r,
                           struct sflow_usual *usual, uint32_t samples);

@@ -32,11 +32,11 @@ size_t sources_bytes(const struct sources *sources);
 
 enum { SOURCES_WAYS = 4 };
 
-/* NULL: not known, or to be looked for by sources_enter(). Which of the places it is differs from
- * sample to sample, so it is told without a branch; free places, which are all of id 0, may spoil
- * that. */
+/* The source whose last sample had that rate, which is not 0. NULL: not known, or to be looked for
+ * by sources_enter(). Which of the places it is differs from sample to sample, so it is told
+ * without a branch; free places, which are all of id 0, may spoil that. */
 static inline __attribute__((always_inline)) struct flow_source *
-sources_find(const struct sources *sources, uint64_t id)
+sources_find(const struct sources *sources, uint64_t id, uint32_t rate)
 {
     if (sources->items == NULL)
         return NULL;
@@ -44,7 +44,7 @@ sources_find(const struct sources *sources, uint64_t id)
         &sources->items[(id * sources->secret >> sources->shift) * SOURCES_WAYS];
     size_t at = (size_t)(set[1].id == id) | (size_t)(set[2].id == id) << 1 |
                 ((0 - (size_t)(set[3].id == id)) & 3);
-    return set[at].id == id && set[at].rate != 0 ? &set[at] : NULL;
+    return set[at].id == id && set[at].rate == rate ? &set[at] : NULL;
 }
 
 /* Its place, new (rate 0) where it was not known. NULL: out of memory. */

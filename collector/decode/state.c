@@ -304,6 +304,9 @@ void state_sequence(struct decode_context *context, struct sequence_step step)
     struct sequence_verdict verdict = sequence_judge(&domain->sequence, &step, context->now_ms);
     if (context->format == FORMAT_NETFLOW9 && !context->is_foreign)
         domain->started_ms = context->export_ms - context->uptime_ms;
+    if (verdict.kind == SEQUENCE_NEXT && verdict.regained == 0 && !verdict.two_senders &&
+        !verdict.is_contested)
+        return; /* nearly always */
     counters->sequence_lost = lose(counters->sequence_lost, &verdict);
     own->sequence_lost = lose(own->sequence_lost, &verdict);
     counters->sequence_late += verdict.kind == SEQUENCE_LATE;
