@@ -1,5 +1,6 @@
 #include "collector/decode/told.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
@@ -57,6 +58,7 @@ void told_free(struct told *told)
 static struct holder *holder_of(struct told *told, struct decode_exporter *exporter)
 {
     if (exporter->told_holder == 0) {
+        assert(told->free_first != 0);
         exporter->told_holder = told->free_first;
         told->free_first = told->holders[told->free_first].next_free;
     }

@@ -3,7 +3,6 @@
 #include "collector/decode/told.h"
 #include "common/base/hash.h"
 
-#include <assert.h>
 #include <string.h>
 
 enum { PACKET_OCTETS_MAX = 65536 };
