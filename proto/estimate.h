@@ -21,6 +21,12 @@ void estimate_add(struct estimate *to, const struct estimate *more);
  * records on half of that caution is taken back (mid-p), since it would hold 97 % and not 95; and
  * from some fifty on the sample itself says better what one record weighs. The quantiles are
  * Wilson's and Hilferty's.
+ *
+ * As measured over the traffic of tests/unit/collector/recall, they hold a sum of a thousand
+ * records and more in 95 to 96 of 100 runs, of some hundreds in 97, of fewer in 98 and 99: a count
+ * of few has no exact 95, and wider is taken before narrower. Connections weigh less than `one`
+ * allows, so theirs are wider still. A single sum with few records of which one is most of it is
+ * held in 91 at the least.
  */
 void estimate_bounds(const struct estimate *estimate, double one, double *ret_low,
                      double *ret_high);
