@@ -292,3 +292,23 @@ Test(sequence, an_exporter_that_began_anew_beside_a_forger_is_the_exporter)
         judge(&b, 300000 + i);
     cr_assert_eq(b.foreign, before);
 }
+
+/* Whatever comes: what is taken back had been lost before, and each loss is within bounds. */
+Test(sequence, no_more_comes_back_than_was_lost)
+{
+    for (uint32_t seed = 1; seed <= 200; seed++) {
+        struct bench b = {.now_ms = seed};
+        uint32_t bases[3] = {seed * 77777, seed * 99999999, UINT32_MAX - 50};
+        for (uint32_t i = 0; i < 3000; i++) {
+            uint32_t r = scramble(seed * 3001 + i);
+            uint32_t *base = &bases[r % 7 % 3];
+            *base += r / 7 % 5;
+            take(&b, (struct sequence_step){.number = *base + (r >> 8) % 60 - 30,
+                                            .units = (r >> 14) % 12,
+                                            .records = (r >> 14) % 12,
+                                            .is_least = (r >> 20) % 16 == 0});
+            b.now_ms += (r >> 24) % 30;
+            cr_assert_leq(b.lost, (uint64_t)1 << 40, "%u %u: less than none", seed, i);
+        }
+    }
+}
