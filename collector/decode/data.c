@@ -110,7 +110,7 @@ bool data_is_padding(const struct wire_reader *left)
 void data_read_set(struct decode_context *context, struct wire_reader *set, uint16_t id)
 {
     struct decode_template *t = template_find(context->domain, id);
-    if (t != NULL && t->on_trial && !restore_judge_data(context, t, set))
+    if (t != NULL && t->on_trial && !context->is_foreign && !restore_judge_data(context, t, set))
         t = NULL;
     if (t == NULL) {
         context->undecoded = true;

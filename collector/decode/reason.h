@@ -22,6 +22,7 @@
     X(SAMPLE, "a sample breaks the format's rules")                                                \
     X(SAMPLE_KIND, "a sample of a kind that we do not know")                                       \
     X(PACKET, "a sampled header is no packet that we can read")                                    \
+    X(OTHER_SENDER, "a template or option of a second sender who brings little")                   \
     X(EXPORTERS, "more exporters at once than the limit, and the others are known better")         \
     X(NO_MEMORY, "out of memory")
 

@@ -133,6 +133,8 @@ void sampling_enter_source(struct decode_context *context, uint64_t id, uint32_t
     struct decode *decode = context->decode;
     size_t bytes = sources_bytes(&domain->sources);
     bool evicted;
+    if (context->is_foreign)
+        return; /* none of the exporter's */
     struct flow_source *source =
         sources_enter(&domain->sources, id, decode->limits.sources_per_domain, &evicted);
     if (source == NULL) {
@@ -313,6 +315,10 @@ void sampling_read_options(struct decode_context *context, const struct decode_p
     const struct ways ways = ways_of(&record->extra);
     const double rate = ways.rate;
 
+    if (context->is_foreign) {
+        state_refuse(context, DECODE_OTHER_SENDER);
+        return;
+    }
     context->decode->counters.options_records++;
     context->decode->has_told = true;
     if (record->extra.boot_ms > 0)

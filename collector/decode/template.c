@@ -108,6 +108,10 @@ static void define(struct decode_context *context, const struct definition *def)
         context->decode->has_told = true;
         return;
     }
+    if (old != NULL && context->is_foreign) {
+        state_refuse(context, DECODE_OTHER_SENDER);
+        return; /* else the exporter's own data would be read by it */
+    }
     if (old != NULL) {
         template_remove(context->decode, context->domain, old);
         context->decode->counters.template_changes++;
@@ -127,7 +131,8 @@ static void define(struct decode_context *context, const struct definition *def)
         state_refuse(context, reason);
     else {
         context->decode->has_told = true;
-        held_note_template(context, def->id, def->options);
+        if (!context->is_foreign)
+            held_note_template(context, def->id, def->options);
     }
 }
 
@@ -135,6 +140,10 @@ static void define(struct decode_context *context, const struct definition *def)
  */
 static void withdraw(struct decode_context *context, uint16_t id, bool options)
 {
+    if (context->is_foreign) {
+        state_refuse(context, DECODE_OTHER_SENDER);
+        return;
+    }
     context->decode->counters.withdrawals++;
     context->decode->has_told = true;
     if (id == (options ? 3 : 2)) {

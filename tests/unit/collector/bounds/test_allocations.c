@@ -101,6 +101,7 @@ static size_t refused_for(enum decode_reason reason, uint8_t *bytes)
         break;
     case DECODE_OK:
     case DECODE_NO_MEMORY:
+    case DECODE_OTHER_SENDER: /* below: it depends on what came before */
     case DECODE_REASON_COUNT:
         break;
     case DECODE_EMPTY:
@@ -176,7 +177,7 @@ Test(allocations, nothing_that_is_refused_takes_memory)
         for (int i = DECODE_OK + 1; i < DECODE_REASON_COUNT; i++) {
             enum decode_reason reason = (enum decode_reason)i;
             bool is_stranger = reason == DECODE_EXPORTERS;
-            if (reason == DECODE_NO_MEMORY)
+            if (reason == DECODE_NO_MEMORY || reason == DECODE_OTHER_SENDER)
                 continue;
             c.trust = is_stranger ? DECODE_UNLISTED : DECODE_BY_ADDRESS;
             cr_assert_eq(counted_feed(&c, is_stranger ? &stranger : &known, bytes,
@@ -189,6 +190,36 @@ Test(allocations, nothing_that_is_refused_takes_memory)
         c.now_ms += 7;
     }
     cr_assert_gt(decode_counters(c.decode)->held_sets, 900);
+    counted_done(&c);
+}
+
+/* A template of three fields, the first of which is another in each of two streams. */
+static size_t template_of(uint8_t *bytes, uint32_t sequence, uint32_t field)
+{
+    struct wire_writer w = wire_writer_of(bytes, ROOM);
+    PUT(&w, 0x00090001, 1, 1, sequence, 1, 0x00000014, 0x01000003, field, 0x000c0004, 0x00010004);
+    return w.len;
+}
+
+Test(allocations, nor_does_a_second_sender_who_is_refused)
+{
+    struct counted c;
+    uint8_t bytes[ROOM];
+    size_t before = 0, refused = 0;
+    struct ip_addr exporter = addr_from_ipv4(0xc0000201);
+    counted_init(&c, decode_new(&(struct decode_limits){0}, 1));
+    for (uint32_t i = 0; i < 2000; i++, c.now_ms += 10) {
+        (void)counted_feed(&c, &exporter, bytes, template_of(bytes, 1000 + i, 0x00080004));
+        if (i % 40 != 0)
+            continue;
+        if (i == 1000)
+            before = heap_allocations;
+        enum decode_reason reason =
+            counted_feed(&c, &exporter, bytes, template_of(bytes, 900000000 + i / 40, 0x00070002));
+        refused += reason == DECODE_OTHER_SENDER;
+    }
+    cr_assert_gt(refused, 40);
+    cr_assert_eq(heap_allocations, before);
     counted_done(&c);
 }
 

@@ -143,6 +143,45 @@ Test(senders, one_who_brings_little_is_named_before_his_records)
     bench_done(&b);
 }
 
+/* A hundred datagrams a second of the exporter, and a few beside them. */
+static void make_enemy(struct bench *b)
+{
+    bench_init(b, &(struct decode_limits){0});
+    send_v9(b, 100000, true);
+    for (uint32_t i = 0; i < 1000; i++, b->now_ms += STEP_MS) {
+        send_v9(b, 100001 + i, false);
+        if (i % 40 == 0)
+            send_v9(b, 3000000000 + i / 40, false);
+    }
+}
+
+/* What would read the exporter's own data otherwise, or multiply them, is not his to say. */
+Test(senders, one_who_brings_little_changes_no_template_and_no_rate)
+{
+    struct bench b;
+    make_enemy(&b);
+    b.sequence = 3000000025;
+    v9_start(&b, DOMAIN);
+    set_start(&b, 0);
+    PUT16(&b, 256, 3, 12, 4, 8, 4, 1, 4); /* source and destination are exchanged */
+    set_end(&b);
+    cr_assert_eq(bench_send(&b), DECODE_OTHER_SENDER);
+    v9_start(&b, DOMAIN);
+    set_start(&b, 1);
+    PUT16(&b, 300, 4, 4, 1, 4, 34, 4); /* scope system, a rate */
+    set_end(&b);
+    set_start(&b, 300);
+    PUT32(&b, 0, 1000000);
+    set_end(&b);
+    cr_assert_eq(bench_send(&b), DECODE_OTHER_SENDER);
+    send_v9(&b, 101001, false);
+    cr_assert_eq(b.flow_count, 1);
+    cr_assert_eq(b.flows[0].dst_addr.octets[0], 198);
+    cr_assert_eq(b.flows[0].sampling_rate, 0);
+    cr_assert_eq(b.contested, 0);
+    bench_done(&b);
+}
+
 Test(senders, datagrams_that_were_overtaken_are_not_lost)
 {
     struct bench b;
