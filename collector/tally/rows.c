@@ -2,7 +2,6 @@
 
 #include "common/base/text.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,6 @@
  * 4 MiB, of which nothing is touched until a count is full. */
 enum { SKETCH_WIDTH = 1 << 17, SKETCH_DEPTH = 4, CANDIDATES = 8, FORGET_AFTER_HALVINGS = 40 };
 enum { NEAR = 8 }; /* additions from when a row is in the cache until it is its turn */
-enum { ROW_POSITION_MAX = (1 << 30) - 1 };
 
 /* A score in whole numbers for the sketch: the urgent volume is 2^40. */
 static const double score_unit = 1099511627776.0;
@@ -30,7 +28,7 @@ static void count_done(struct row_count *count)
 {
     free(count->rows);
     free(count->sizes);
-    free(count->more);
+    row_extra_done(&count->extra);
 }
 
 /* Identities are as long as the longest key that the counts can make. */
@@ -193,41 +191,14 @@ static inline void rank(struct rows *rows, struct row_count *count, struct row *
     rows->left_packets = row->packets > rows->left_packets ? row->packets : rows->left_packets;
 }
 
-/* What rows lack mostly is sought where it is asked for. */
-static struct row_more *more_of(struct row_count *count, struct row *row)
-{
-    struct row_more *more = &count->more[row->position];
-    if (!row->has_more)
-        *more = (struct row_more){0};
-    row->has_more = true;
-    return more;
-}
-
-static float finite_sum(float a, double b)
-{
-    double sum = (double)a + b;
-    return sum < FLT_MAX ? (float)sum : FLT_MAX;
-}
-
-static void fill_more(struct row_more *more, const struct volume *volume)
-{
-    more->weighted_ms =
-        finite_sum(more->weighted_ms, (double)volume->duration_ms * (double)volume->bytes);
-    if (volume->var_flows == 0)
-        return; /* all was seen */
-    more->var_bytes = finite_sum(more->var_bytes, volume->var_bytes);
-    more->var_packets = finite_sum(more->var_packets, volume->var_packets);
-    more->var_flows = finite_sum(more->var_flows, volume->var_flows);
-}
-
 static inline void fill(struct row_count *count, struct row *row, const struct volume *volume)
 {
     row->bytes = sat_add_u64(row->bytes, volume->bytes);
     row->packets = sat_add_u64(row->packets, volume->packets);
     row->flows = sat_add_u64(row->flows, volume->flows);
     row->samples += row->samples < UINT32_MAX;
-    if (volume->has_more)
-        fill_more(more_of(count, row), volume);
+    if (volume->has_extra)
+        row_extra_add(&count->extra, row, volume);
 }
 
 /* Room for one row more in a count's list. False: out of memory. */
@@ -236,26 +207,24 @@ static bool make_room(struct row_count *count)
     if (count->row_count < count->room)
         return true;
     uint32_t room = count->room == 0 ? 64 : count->room * 2;
-    struct row **grown = realloc(count->rows, room * sizeof(struct row *));
+    uint32_t *grown = realloc(count->rows, room * sizeof(*grown));
     count->rows = grown != NULL ? grown : count->rows;
     uint32_t *sizes = realloc(count->sizes, room * sizeof(*sizes));
     count->sizes = sizes != NULL ? sizes : count->sizes;
-    struct row_more *more = realloc(count->more, room * sizeof(*more));
-    count->more = more != NULL ? more : count->more;
-    if (grown == NULL || sizes == NULL || more == NULL)
+    if (!row_extra_resize(&count->extra, room) || grown == NULL || sizes == NULL)
         return false;
     count->room = room;
     return true;
 }
 
 /* Puts a new row into its count's list. */
-static void enlist(struct rows *rows, struct identity_head of, struct row *row)
+static void enlist(struct rows *rows, struct identity_head of, struct row *row, uint32_t number)
 {
     struct row_count *count = &rows->counts[of.count];
     bool is_other = of.key_len == 0;
     row->position = count->row_count & ROW_POSITION_MAX;
     count->sizes[count->row_count] = is_other ? ROW_OTHER : 0;
-    count->rows[count->row_count++] = row;
+    count->rows[count->row_count++] = number;
     count->others += is_other;
     rows->by_score[0]++;
     rows->by_bytes[0]++;
@@ -271,11 +240,13 @@ static struct row *insert(struct rows *rows, const struct identity *identity, ui
     if (!make_room(&rows->counts[of.count]))
         return NULL;
     size_t len = identity_len(identity);
-    struct row *row = table_insert_hashed(table_of(rows, len), hash, identity, len, &is_new);
+    size_t table = len == IDENTITY_SHORT ? ROWS_SHORT : ROWS_LONG;
+    struct row *row = table_insert_hashed(rows->tables[table], hash, identity, len, &is_new);
     if (row == NULL || !is_new)
         return row;
     row->first_ms = at_ms;
-    enlist(rows, of, row);
+    enlist(rows, of, row,
+           table_number(rows->tables[table], hash, row) | (uint32_t)table << ROW_LONG_SHIFT);
     return row;
 }
 
@@ -298,11 +269,10 @@ void rows_remove(struct rows *rows, struct row *row)
     struct identity_head of = rows_of(row);
     struct row_count *count = &rows->counts[of.count];
     count->others -= is_other(count, row);
-    struct row *last = count->rows[--count->row_count];
-    count->rows[row->position] = last;
+    struct row *last = rows_at(rows, count, --count->row_count);
+    count->rows[row->position] = count->rows[count->row_count];
     count->sizes[row->position] = count->sizes[count->row_count];
-    if (last->has_more)
-        count->more[row->position] = count->more[count->row_count];
+    row_extra_move(&count->extra, last, row->position);
     last->position = row->position;
     rows->by_score[row->size >> 16]--;
     rows->by_bytes[row->size >> 8 & 0xff]--;
@@ -313,14 +283,9 @@ void rows_remove(struct rows *rows, struct row *row)
     table_remove_entry(table_of(rows, len), row);
 }
 
-const struct row_more *rows_more(const struct rows *rows, const struct row *row)
-{
-    return row->has_more ? &rows->counts[rows_of(row).count].more[row->position] : NULL;
-}
-
-/* more: what the row `from` has of it, or NULL. */
+/* extra: where the row `from` has what it has of that. */
 static void add_row(struct row_count *count, struct row *to, const struct row *from,
-                    const struct row_more *more)
+                    const struct row_extra *extra)
 {
     to->bytes = sat_add_u64(to->bytes, from->bytes);
     to->packets = sat_add_u64(to->packets, from->packets);
@@ -329,13 +294,7 @@ static void add_row(struct row_count *count, struct row *to, const struct row *f
         from->samples > UINT32_MAX - to->samples ? UINT32_MAX : to->samples + from->samples;
     if ((int32_t)(from->first_ms - to->first_ms) < 0)
         to->first_ms = from->first_ms;
-    if (more == NULL)
-        return;
-    struct row_more *sum = more_of(count, to);
-    sum->var_bytes = finite_sum(sum->var_bytes, (double)more->var_bytes);
-    sum->var_packets = finite_sum(sum->var_packets, (double)more->var_packets);
-    sum->var_flows = finite_sum(sum->var_flows, (double)more->var_flows);
-    sum->weighted_ms = finite_sum(sum->weighted_ms, (double)more->weighted_ms);
+    row_extra_sum(&count->extra, to, extra, from);
 }
 
 static uint8_t standing(const struct row *row)
@@ -348,7 +307,7 @@ static struct row *smallest_of_some(struct rows *rows, const struct row_count *c
 {
     struct row *smallest = NULL;
     for (int i = 0; i < CANDIDATES; i++) {
-        struct row *row = count->rows[next_chance(rows) % count->row_count];
+        struct row *row = rows_at(rows, count, (uint32_t)(next_chance(rows) % count->row_count));
         if (is_other(count, row) || row->is_urgent)
             continue;
         if (smallest == NULL || standing(row) < standing(smallest))
@@ -378,7 +337,7 @@ static bool admit(struct rows *rows, const struct identity *identity, uint64_t h
     struct row *other = other_row(rows, identity->count, exporter, smallest->first_ms);
     if (other == NULL)
         return false;
-    add_row(count, other, smallest, rows_more(rows, smallest));
+    add_row(count, other, smallest, &count->extra);
     rank(rows, count, other);
     rows_remove(rows, smallest);
     rows->counters->replaced++;
@@ -473,7 +432,7 @@ static void move_row(struct rows *to, struct rows *from, const struct row *old, 
     if (row == NULL)
         return;
     struct row_count *count = &to->counts[identity.count];
-    add_row(count, row, old, rows_more(from, old));
+    add_row(count, row, old, &from->counts[of.count].extra);
     rank(to, count, row);
 }
 

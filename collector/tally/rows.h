@@ -2,7 +2,8 @@
 #define COLLECTOR_TALLY_ROWS_H
 
 #include "collector/tally/identity.h"
-#include "collector/tally/row_size.h"
+#include "collector/tally/row.h"
+#include "collector/tally/row_extra.h"
 #include "collector/tally/tally.h"
 #include "collector/tally/volume.h"
 #include "common/base/sketch.h"
@@ -16,28 +17,10 @@
  * holds, or for what had been seen of its key when it came in, whichever is more: else a key of
  * many small records would make room for any that has one large record, again and again.
  */
-struct row {
-    uint64_t bytes, packets, flows;
-    uint32_t samples;
-    uint32_t first_ms;                                   /* by a clock that may wrap */
-    uint32_t position : 30, is_urgent : 1, has_more : 1; /* position: in its count's list */
-    uint32_t size : 24;                                  /* by the buckets that ROW_SIZE says */
-    uint32_t admitted : 8; /* the bucket of what was seen of its key before it came in; 0: not full
-                            */
-};
-_Static_assert(sizeof(struct row) == 40, "a million rows are a million times that");
-
-/* What most rows lack: of those that nothing sampled, and that lasted no longer than a tick. In an
- * array by position, of which nothing is touched until it is asked for. Never infinite. */
-struct row_more {
-    float var_bytes, var_packets, var_flows;
-    float weighted_ms; /* sum of duration × octets */
-};
-
 struct row_count {
-    struct row **rows;
+    uint32_t *rows; /* entries of a table each, by its number; the last bit says of which */
     uint32_t *sizes;
-    struct row_more *more;
+    struct row_extra extra;
     uint32_t row_count, room, quota;
     uint32_t others; /* rows among them that are of what is not admitted: beyond the quota */
     bool was_full;   /* since the sketch was halved last */
@@ -98,6 +81,15 @@ static inline void rows_prefetch(const struct row *row)
     __builtin_prefetch(at + sizeof(*row) - 1);
 }
 
+/* The row at this position of its count's list. */
+enum { ROW_LONG_SHIFT = 31 };
+static inline struct row *rows_at(const struct rows *rows, const struct row_count *count,
+                                  uint32_t position)
+{
+    uint32_t at = count->rows[position];
+    return table_entry(rows->tables[at >> ROW_LONG_SHIFT], at & ~((uint32_t)1 << ROW_LONG_SHIFT));
+}
+
 /* Once a row has come: what its removal will look at besides. */
 static inline void rows_prefetch_removal(const struct rows *rows, const struct row *row)
 {
@@ -105,7 +97,10 @@ static inline void rows_prefetch_removal(const struct rows *rows, const struct r
     size_t table = of.key_len > IDENTITY_KEY_SHORT ? ROWS_LONG : ROWS_SHORT;
     table_prefetch_removal(rows->tables[table], row);
     __builtin_prefetch(&rows->counts[of.count].rows[row->position], 1);
-    __builtin_prefetch(&rows->counts[of.count].more[row->position]);
+    if (row->has_spread)
+        __builtin_prefetch(&rows->counts[of.count].extra.spreads[row->position]);
+    if (row->has_duration)
+        __builtin_prefetch(&rows->counts[of.count].extra.weighted_ms[row->position]);
 }
 
 enum status rows_init(struct rows *rows, const struct rows_options *options);
@@ -141,7 +136,5 @@ void rows_halve(struct rows *rows); /* what is remembered, once a second */
 /* Takes over rows of another set: counts by map, UINT16_MAX where a count is gone. */
 void rows_move(struct rows *to, struct rows *from, const uint16_t *map);
 double rows_score(const struct rows *rows, const struct row *row);
-/* NULL: the row has nothing of that. */
-const struct row_more *rows_more(const struct rows *rows, const struct row *row);
 
 #endif

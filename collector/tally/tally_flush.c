@@ -12,13 +12,17 @@ struct flushing {
     size_t given;
 };
 
-static void tell_more(struct delta_row *out, const struct row *row, const struct row_more *more)
+static void tell_extra(struct delta_row *out, const struct row *row, const struct row_extra *extra)
 {
-    out->var_bytes = (double)more->var_bytes;
-    out->var_packets = (double)more->var_packets;
-    out->var_flows = (double)more->var_flows;
-    if (row->bytes > 0)
-        out->duration_ms = (uint32_t)((double)more->weighted_ms / (double)row->bytes + 0.5);
+    if (row->has_spread) {
+        const struct row_spread *spread = &extra->spreads[row->position];
+        out->var_bytes = (double)spread->bytes;
+        out->var_packets = (double)spread->packets;
+        out->var_flows = (double)spread->flows;
+    }
+    if (row->has_duration && row->bytes > 0)
+        out->duration_ms =
+            (uint32_t)((double)extra->weighted_ms[row->position] / (double)row->bytes + 0.5);
     if (out->duration_ms <= TALLY_TICK_MS)
         out->duration_ms = 0; /* it lasted no longer than it may have waited here */
 }
@@ -38,9 +42,7 @@ static void give(struct flushing *flushing, struct row *row)
         .samples = row->samples,
         .age_ticks = (flushing->at_ms - row->first_ms) / TALLY_AGE_MS,
     };
-    const struct row_more *more = rows_more(&tally->rows, row);
-    if (more != NULL)
-        tell_more(&out, row, more);
+    tell_extra(&out, row, &tally->rows.counts[of.count].extra);
     out.key.len = of.key_len;
     memcpy(out.key.bytes, identity + IDENTITY_HEAD, out.key.len);
     flushing->on_row(flushing->owner, key_slot(tally->options.model->counts[of.count].id, &out.key),
@@ -52,13 +54,14 @@ static void give(struct flushing *flushing, struct row *row)
 
 /* Of one count, from the end of its list on: what comes to their places was seen before them. */
 static void give_all(struct flushing *flushing, const struct row_count *count,
-                     struct row *const *leaving, size_t together)
+                     struct row *const *leaving, uint32_t together)
 {
-    for (size_t i = 0; i < together; i++) {
-        rows_prefetch_removal(&flushing->tally->rows, leaving[i]);
-        __builtin_prefetch(count->rows[count->row_count - 1 - i], 1); /* takes its place */
+    const struct rows *rows = &flushing->tally->rows;
+    for (uint32_t i = 0; i < together; i++) {
+        rows_prefetch_removal(rows, leaving[i]);
+        rows_prefetch(rows_at(rows, count, count->row_count - 1 - i)); /* takes its place */
     }
-    for (size_t i = 0; i < together; i++)
+    for (uint32_t i = 0; i < together; i++)
         give(flushing, leaving[i]);
 }
 
@@ -103,7 +106,7 @@ static void tell_left(struct rows *rows)
             bool looks_packets = (count->sizes[i] & 0xff) == packets && of_packets > 0;
             if (!looks_bytes && !looks_packets)
                 continue;
-            const struct row *row = count->rows[i];
+            const struct row *row = rows_at(rows, count, i);
             of_bytes -= looks_bytes;
             of_packets -= looks_packets;
             if (looks_bytes && row->bytes > rows->left_bytes)
@@ -125,14 +128,14 @@ static void give_largest(struct flushing *flushing, size_t max_rows)
 
     for (size_t c = 0; c < rows->count_count; c++) {
         struct row_count *count = &rows->counts[c];
-        size_t together = 0;
+        uint32_t together = 0;
         for (uint32_t i = count->row_count; i-- > 0;) {
             const uint32_t size = count->sizes[i];
             if (size < least || (size < above && of_last == 0))
                 continue;
             of_last -= size < above;
-            leaving[together++] = count->rows[i];
-            rows_prefetch(count->rows[i]);
+            leaving[together] = rows_at(rows, count, i);
+            rows_prefetch(leaving[together++]);
             if (together == TOGETHER) {
                 give_all(flushing, count, leaving, together);
                 together = 0;

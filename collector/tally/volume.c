@@ -92,7 +92,7 @@ void volume_of(const struct flow_record *flow, struct volume *ret_volume)
         .flows = 1,
         .duration_ms = duration_ms,
         .duration_class = duration_class(duration_ms),
-        .has_more = rate > 1 || duration_ms > TALLY_TICK_MS,
+        .has_extra = rate > 1 || duration_ms > TALLY_TICK_MS,
     };
     if (rate > 1)
         scale(ret_volume, rate);

@@ -8,7 +8,7 @@ struct volume {
     uint64_t bytes, packets, flows;
     uint32_t duration_ms;
     uint8_t duration_class; /* 0: within the tick; i: up to TALLY_TICK_MS << i */
-    bool has_more;          /* what follows is not all 0, or the duration is over a tick */
+    bool has_extra;         /* what follows is not all 0, or the duration is over a tick */
     double var_bytes, var_packets, var_flows;
 };
 

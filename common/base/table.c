@@ -426,6 +426,22 @@ static bool slot_of(const struct table *t, const struct index *index, uint32_t t
     return false;
 }
 
+uint32_t table_number(const struct table *table, uint64_t hash, const void *entry)
+{
+    uint32_t i;
+    if (slot_of(table, &table->index, (uint32_t)hash, entry, &i))
+        return table->index.slots[i].number;
+    bool is_before =
+        table->before.slots != NULL && slot_of(table, &table->before, (uint32_t)hash, entry, &i);
+    assert(is_before);
+    return table->before.slots[i].number;
+}
+
+void *table_entry(const struct table *table, uint32_t number)
+{
+    return entry_at(table, number);
+}
+
 void table_remove_entry(struct table *table, void *entry)
 {
     struct table_header *header = header_of(entry);

@@ -68,6 +68,9 @@ void *table_find_guessed(const struct table *table, void *guess, uint64_t hash, 
 void *table_insert(struct table *table, const void *key, size_t key_len, bool *ret_new);
 void *table_insert_hashed(struct table *table, uint64_t hash, const void *key, size_t key_len,
                           bool *ret_new);
+/* An entry in four octets instead of a pointer's eight, good as long as that; below 2^31. */
+uint32_t table_number(const struct table *table, uint64_t hash, const void *entry);
+void *table_entry(const struct table *table, uint32_t number);
 bool table_remove(struct table *table, const void *key, size_t key_len);
 void table_remove_entry(struct table *table, void *entry);
 const void *table_key(const void *entry, size_t *ret_len);

@@ -79,6 +79,7 @@ Test(rows, variance_and_duration_stay_with_their_row_when_others_leave)
         flow.duration_ms = i % 4 == 0 ? 1000 + i : 50;
         counting_add(&c, &flow);
     }
+    cr_assert_eq(tally_reload(c.tally, &c.options), STATUS_OK);
     while (counting_flush(&c, TALLY_FLUSH_TICK) > 0)
         for (size_t at = 0; at < c.given; at++, left++) {
             const struct delta_row *row = &c.rows[at];

@@ -259,6 +259,8 @@ Test(table, while_a_large_index_grows_all_are_found_and_go, .timeout = 60)
         uint64_t hash = table_hash(t, &key, sizeof(key));
         cr_assert_eq(table_find_hashed(t, hash, &key, sizeof(key)), entries[key]);
         cr_assert(entries[key] == NULL || table_prefetch_entry(t, hash) != NULL);
+        cr_assert(entries[key] == NULL ||
+                  table_entry(t, table_number(t, hash, entries[key])) == entries[key]);
         if (rand() % 3 > 0) {
             uint32_t *entry = table_insert_hashed(t, hash, &key, sizeof(key), &new);
             cr_assert(entry != NULL && new == (entries[key] == NULL));

@@ -1,8 +1,24 @@
-#ifndef COLLECTOR_TALLY_ROW_SIZE_H
-#define COLLECTOR_TALLY_ROW_SIZE_H
+#ifndef COLLECTOR_TALLY_ROW_H
+#define COLLECTOR_TALLY_ROW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+
+/* What was counted of one key from one exporter. */
+struct row {
+    uint64_t bytes, packets, flows;
+    uint32_t samples;
+    uint32_t first_ms;      /* by a clock that may wrap */
+    uint32_t position : 29; /* in its count's list */
+    bool is_urgent : 1;
+    bool has_spread : 1, has_duration : 1; /* in what row_extra.h keeps */
+    uint32_t size : 24;                    /* by the buckets that ROW_SIZE says */
+    /* The bucket of what was seen of its key before it came in; 0: its count was not full. */
+    uint32_t admitted : 8;
+};
+_Static_assert(sizeof(struct row) == 40, "a million rows are a million times that");
+enum { ROW_POSITION_MAX = (1 << 29) - 1 };
 
 /*
  * How large a row is, by three buckets of a quarter of a doubling each: of its score (its part of
