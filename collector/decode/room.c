@@ -163,6 +163,8 @@ static void trim_bare(struct decode *decode, const struct decode_domain *keep)
 
 void room_trim(struct decode *decode, struct decode_domain *keep)
 {
+    if (decode->bytes <= decode->limits.memory_bytes)
+        return;
     trim_bare(decode, keep);
     while (decode->bytes > decode->limits.memory_bytes && make_some(decode, keep))
         ;
