@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Recall in a whole weir: real export of a calm network, a flood to one of its hosts, and what collectors then say of
 now and before, asked by `weir recall` and by hand; what is too late or no request is counted and not answered."""
+import json
 import os
 import re
+import signal
 import statistics
 import struct
+import subprocess
 import sys
 import time
 import urllib.request
@@ -13,7 +16,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib import house, suite
 from lib.exporters import Generate
 from lib.ports import free_port
-from lib.recall import request, varint
+from lib.recall import reply, request, varint
 from lib.waits import now_ms, wait_for
 
 TARGET, NETWORK = "198.51.100.45", "198.51.100.0/24"
@@ -129,7 +132,29 @@ class Recall(suite.HouseTest):
         for wrong in (["recall"], ["recall", "x"], ["recall", TARGET, "--now", "2d"], ["recall", *["192.0.2.1"] * 65]):
             self.assertEqual(self.house.weir_text(*wrong, check=False).returncode, 2, wrong)
 
-    def test_5_nothing_was_complained_of(self):
+    def test_5_an_answer_that_lacks_something_is_told(self):
+        """While the collector is stopped, one answers by hand: without its open chunk, and young."""
+        pid = self.house.pids()["collector"]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with self.house.redis("telemetry") as redis:
+                before = redis("XINFO", "STREAM", "weir:recall")
+                last = before[before.index(b"last-generated-id") + 1]
+                asked = subprocess.Popen([house.BIN / "weir", "--config", self.house.config_file, "--json", "recall", TARGET, "--now", "10s"],
+                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                [[_, [[_, fields], *_]]] = redis("XREAD", "BLOCK", 5000, "STREAMS", "weir:recall", last)
+                id_ = dict(zip(fields[::2], fields[1::2]))[b"id"]
+                for worker, covers_ms in enumerate((9500, 500)):
+                    pb = reply(id_, "by-hand", worker, 2, covers_ms, open_missing=worker == 0)
+                    redis("XADD", "weir:recall:reply", "*", "id", id_, "collector", "by-hand", "worker", worker, "workers", 2, "pb", pb)
+            out, err = asked.communicate(timeout=30)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        self.assertIn("1 of 2 workers answered without their latest records", err)
+        now = json.loads(out)[0]["now"]
+        self.assertEqual((now["covers_ms"], now["least_covers_ms"]), (9500, 500))
+
+    def test_6_nothing_was_complained_of(self):
         self.assertEqual(self.house.sanitizer_complaints(), [])
         self.assertLessEqual(self.metric("weir_collector_recall_memory_bytes"), 256 << 20)
 

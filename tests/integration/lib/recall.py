@@ -1,4 +1,4 @@
-"""Requests of proto/recall.proto, written by hand."""
+"""Messages of proto/recall.proto, written by hand."""
 
 
 def varint(n):
@@ -8,6 +8,12 @@ def varint(n):
     return out + bytes([n])
 
 
+def message(fields):
+    """Of numbers and octets: [(field's number, value)]."""
+    return b"".join(varint(number << 3 | 2) + varint(len(value)) + value if isinstance(value, bytes) else varint(number << 3) + varint(value)
+                    for number, value in fields)
+
+
 def request(id_, expires_ms, *prefixes, now=4000, before=4000):
     """A RecallRequest by hand: id, expires_at_ms, now_ms, before_ms, side, prefixes."""
     octets = b""
@@ -15,5 +21,9 @@ def request(id_, expires_ms, *prefixes, now=4000, before=4000):
         address, length = prefix.split("/")
         octets += bytes([4, int(length)]) + bytes(int(part) for part in address.split("."))
     fields = [(1, id_.encode()), (2, expires_ms), (3, now), (4, before), (9, bytes(len(prefixes))), (10, octets)]
-    return b"".join(varint(number << 3 | 2) + varint(len(value)) + value if isinstance(value, bytes) else varint(number << 3) + varint(value)
-                    for number, value in fields)
+    return message(fields)
+
+
+def reply(id_, collector, worker, workers, covers_ms, open_missing=False):
+    """A RecallReply that has nothing to tell: id, collector, worker, workers, covers_now_ms, covers_before_ms, open_missing."""
+    return message([(1, id_), (2, collector.encode()), (3, worker), (39, workers), (4, covers_ms), (5, covers_ms), (40, int(open_missing))])
