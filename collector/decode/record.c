@@ -327,18 +327,30 @@ static __attribute__((noinline)) void finish_rest(struct decode_context *context
         sampling_of_record(context, plan, record);
 }
 
+/* What a record of deltas counted came since its flow was told last: within the active timeout,
+ * where the exporter's options tell that. Some (Junos, inline) say in each record when the flow
+ * began, be it days ago. */
+static uint32_t longest_ms(const struct decode_context *context, const struct decode_plan *plan)
+{
+    uint32_t timeout_ms = context->domain->exporter->active_timeout_ms;
+    return timeout_ms > 0 && plan->counted_again == 0 ? timeout_ms : UINT32_MAX;
+}
+
 void record_of_template(struct decode_context *context, const struct decode_plan *plan,
                         struct plan_record *records, size_t count)
 {
     const uint32_t usual = NEED_TIME | NEED_CLEAR | NEED_REVERSE, need = plan->need;
     const bool has_rest = need & ~usual || sampling_is_by_place(context);
     const struct decode_sink *sink = context->sink;
+    const uint32_t lasts_ms = longest_ms(context, plan);
     uint64_t without_volume = 0;
 
     for (struct plan_record *record = records; record < records + count; record++) {
         struct flow_record *flow = &record->flow;
         if (need & NEED_TIME && !finish_usual_time(context, plan, record))
             finish_time(context, plan, record);
+        if (flow->duration_ms > lasts_ms)
+            flow->duration_ms = lasts_ms;
         if (has_rest)
             finish_rest(context, plan, record);
         flow->dropped =

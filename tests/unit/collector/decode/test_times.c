@@ -119,3 +119,39 @@ Test(times, a_duration_told_as_such_serves_where_only_one_end_is_told)
     cr_assert_eq(b.flows[0].time_ms, end_ms);
     bench_done(&b);
 }
+
+static uint32_t duration_by(struct bench *b, uint16_t counter)
+{
+    v9_start(b, 7);
+    set_start(b, 0);
+    PUT16(b, 256, 5, counter, 4, 8, 4, 12, 4, 152, 8, 153, 8);
+    set_end(b);
+    set_start(b, 256);
+    PUT32(b, 1000, 0x0a000001, 0xcb007107);
+    wire_put_u64(&b->w, end_ms - 7200000);
+    wire_put_u64(&b->w, end_ms);
+    set_end(b);
+    cr_assert_eq(bench_send(b), DECODE_OK);
+    cr_assert_eq(b->flows[0].time_ms, end_ms);
+    return b->flows[0].duration_ms;
+}
+
+Test(times, deltas_came_within_the_active_timeout_that_options_tell)
+{
+    enum { DELTA = 1, TOTAL = 85 };
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){0});
+    cr_assert_eq(duration_by(&b, DELTA), 7200000);
+    v9_start(&b, 7);
+    set_start(&b, 1);
+    PUT16(&b, 300, 4, 4, 1, 4, 36, 2);
+    set_end(&b);
+    set_start(&b, 300);
+    PUT32(&b, 0);
+    PUT16(&b, 60);
+    set_end(&b);
+    cr_assert_eq(bench_send(&b), DECODE_OK);
+    cr_assert_eq(duration_by(&b, DELTA), 60000);
+    cr_assert_eq(duration_by(&b, TOTAL), 7200000, "a total is of all of its flow's life");
+    bench_done(&b);
+}
