@@ -13,10 +13,11 @@ static const uint8_t version[] = {0, 0, 0, 5};
 /* The same datagrams as datagrams_feed() makes of the input, both ways. */
 static void feed_twice(const uint8_t *data, size_t size)
 {
+    static uint8_t bytes[UINT16_MAX];
     struct sflow_twice *twice = sflow_twice_new();
     struct wire_reader r = wire_reader_of(data, size);
     while (r.left > 3) {
-        uint8_t control = wire_u8(&r), bytes[UINT16_MAX];
+        uint8_t control = wire_u8(&r);
         struct decode_source source = {.addr = addr_from_ipv4(0xc0000200U + (control & 3)),
                                        .sampling_override = control & 16 ? 1000 : 0};
         size_t len = wire_u16(&r);

@@ -11,8 +11,11 @@ enum { KEPT_MAX = 65536 / 40, STRANGER_LEN = 8, STRANGER = 4413 << 12 | 9 };
 struct side {
     struct decode *decode;
     size_t count;
-    struct flow_record flows[KEPT_MAX];
+    struct flow_record *flows;
 };
+
+/* Of the last datagram. Not each one's own: a fuzzer makes one for every input. */
+static struct flow_record kept[2][KEPT_MAX];
 
 struct sflow_twice {
     struct side sides[2];
@@ -28,6 +31,7 @@ struct sflow_twice *sflow_twice_new(void)
         twice->sides[i].decode = decode_new(&(struct decode_limits){0}, 7);
         if (twice->sides[i].decode == NULL)
             abort();
+        twice->sides[i].flows = kept[i];
     }
     return twice;
 }
