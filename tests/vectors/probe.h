@@ -16,7 +16,8 @@ struct probe {
     const char *file; /* for the message */
     uint64_t now_ms, datagrams, octets, records;
     size_t memory_max;
-    double steps_max; /* an octet, of datagrams that have a few */
+    double steps_max;                          /* an octet, of datagrams that have a few */
+    uint64_t steps_left_max[FORMAT_COUNT + 1]; /* where it worked off what others had left */
     bool failed;
     /* Of the last datagram: what it gave itself, and what had waited. */
     size_t kept_count, late_count;

@@ -13,10 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What is known is hundreds of entries: a walk over it for each record, or each definition, would
- * take several times as many. */
-enum { STEPS_AN_OCTET = 100, STEPS_A_RECORD = 140, STEPS_A_DATAGRAM = 5000 };
-
 static void ignore_record(void *owner, const struct flow_record *flow)
 {
     (void)owner;
@@ -56,7 +52,7 @@ ParameterizedTest(struct hostile_index *index, steps, the_dearest_datagrams_have
         records = c.records - records;
         cr_assert_gt(steps, 0);
         cr_assert_leq(records, 2 * octets); /* an octet each, and one of each direction */
-        cr_assert_leq(steps, octets * STEPS_AN_OCTET + records * STEPS_A_RECORD + STEPS_A_DATAGRAM,
+        cr_assert_leq(steps, steps_most(&steps_allowed[which->format], octets, records),
                       "%s %s, datagram %zu of %zu: %llu steps for %zu octets and %llu records",
                       flow_format_name(which->format), which->name, i + 1, hostile.count,
                       (unsigned long long)steps, octets, (unsigned long long)records);
