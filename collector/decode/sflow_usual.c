@@ -154,8 +154,13 @@ ALWAYS_INLINE bool read_body(struct decode_context *context, const uint8_t *body
     uint32_t rate = wire_u32_at(body + (expanded ? 12 : 8));
     if (rate == 0 || !read_frame(&raw, has, flow))
         return false;
-    uint64_t source = expanded ? wire_u64_at(body + 4) : sflow_source_of(wire_u32_at(body + 4));
-    flow->source_if = sflow_interface_of(source);
+    uint32_t class = expanded ? wire_u32_at(body + 4) : body[4]; /* 0, of an interface, mostly */
+    uint64_t source = wire_u32_at(body + (expanded ? 8 : 4));
+    flow->source_if = (uint32_t)source;
+    if (__builtin_expect(class != 0, 0)) {
+        source = expanded ? wire_u64_at(body + 4) : sflow_source_of((uint32_t)source);
+        flow->source_if = sflow_interface_of(source);
+    }
     sampling_note_source(context, source, rate, wire_u32_at(body));
     if (usual->rate != rate)
         set_rate(context, usual, rate);
