@@ -12,11 +12,12 @@
  */
 enum sampler_kind {
     SAMPLER_ALL,
-    SAMPLER_ID, /* sampler or selector */
-    SAMPLER_INTERFACE,
-    SAMPLER_OUTPUT, /* an egress interface */
+    SAMPLER_ID,        /* sampler or selector */
+    SAMPLER_INTERFACE, /* NetFlow 9 does not say whether of what enters or leaves there */
+    SAMPLER_OUTPUT,    /* an egress interface */
     SAMPLER_LINE_CARD,
     SAMPLER_TEMPLATE,
+    SAMPLER_INPUT, /* an ingress interface */
     SAMPLER_KINDS
 };
 

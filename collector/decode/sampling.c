@@ -160,33 +160,47 @@ void sampling_enter_source(struct decode_context *context, uint64_t id, uint32_t
 static const struct decode_sampler *sampler_where_it_entered(const struct samplers *samplers,
                                                              const struct flow_record *flow)
 {
-    return flow->has & FLOW_INPUT_IF ? samplers_find(samplers, SAMPLER_INTERFACE, flow->input_if)
-                                     : NULL;
+    if (!(flow->has & FLOW_INPUT_IF))
+        return NULL;
+    const struct decode_sampler *sampler = samplers_find(samplers, SAMPLER_INPUT, flow->input_if);
+    return sampler != NULL ? sampler : samplers_find(samplers, SAMPLER_INTERFACE, flow->input_if);
 }
 
-/* NetFlow 9 has one scope for interfaces, whichever way the packets go that are sampled there. */
+/* NetFlow 9 has one scope for interfaces: what samples there may do so on the way in only. So it
+ * serves the packets that leave there where these can have been seen nowhere else. */
 static const struct decode_sampler *sampler_where_it_left(const struct samplers *samplers,
-                                                          const struct flow_record *flow)
+                                                          const struct flow_record *flow,
+                                                          bool nowhere_else)
 {
     if (!(flow->has & FLOW_OUTPUT_IF))
         return NULL;
     const struct decode_sampler *sampler = samplers_find(samplers, SAMPLER_OUTPUT, flow->output_if);
-    return sampler != NULL ? sampler : samplers_find(samplers, SAMPLER_INTERFACE, flow->output_if);
+    if (sampler == NULL && nowhere_else)
+        sampler = samplers_find(samplers, SAMPLER_INTERFACE, flow->output_if);
+    return sampler;
+}
+
+/* Of the two interfaces that a packet passes often only one samples, so a record takes no rate from
+ * the side that it was not seen at. Where it does not say which, it was seen where it entered,
+ * unless options speak of what leaves. */
+static const struct decode_sampler *sampler_of_interface(const struct samplers *samplers,
+                                                         const struct flow_record *flow)
+{
+    enum { EGRESS = 1 }; /* flowDirection */
+    if (flow->has & FLOW_DIRECTION)
+        return flow->direction == EGRESS ? sampler_where_it_left(samplers, flow, true)
+                                         : sampler_where_it_entered(samplers, flow);
+    const bool entered = flow->has & FLOW_INPUT_IF && flow->input_if != 0;
+    const struct decode_sampler *sampler = sampler_where_it_entered(samplers, flow);
+    return sampler != NULL ? sampler : sampler_where_it_left(samplers, flow, !entered);
 }
 
 static const struct decode_sampler *sampler_of_place(const struct decode_context *context,
                                                      const struct decode_plan *plan,
                                                      const struct plan_record *record)
 {
-    enum { EGRESS = 1 }; /* flowDirection: the packets were seen where they left */
-    const struct flow_record *flow = &record->flow;
     const struct samplers *samplers = context->samplers;
-    bool left = flow->has & FLOW_DIRECTION && flow->direction == EGRESS;
-    const struct decode_sampler *sampler =
-        left ? sampler_where_it_left(samplers, flow) : sampler_where_it_entered(samplers, flow);
-    if (sampler == NULL)
-        sampler =
-            left ? sampler_where_it_entered(samplers, flow) : sampler_where_it_left(samplers, flow);
+    const struct decode_sampler *sampler = sampler_of_interface(samplers, &record->flow);
     if (sampler == NULL && plan->need & NEED_LINE_CARD)
         sampler = samplers_find(samplers, SAMPLER_LINE_CARD, record->extra.line_card);
     if (sampler == NULL && samplers == &context->domain->samplers) /* others have other ids */
@@ -336,7 +350,8 @@ void sampling_read_options(struct decode_context *context, const struct decode_p
     if (flow->has & FLOW_SAMPLER)
         put(context, SAMPLER_ID, flow->sampler, rate);
     if (flow->has & FLOW_INPUT_IF)
-        put(context, SAMPLER_INTERFACE, flow->input_if, rate);
+        put(context, context->format == FORMAT_NETFLOW9 ? SAMPLER_INTERFACE : SAMPLER_INPUT,
+            flow->input_if, rate);
     else if (flow->has & FLOW_OUTPUT_IF)
         put(context, SAMPLER_OUTPUT, flow->output_if, rate);
     else if (plan->need & NEED_LINE_CARD)
