@@ -158,6 +158,32 @@ struct decode_sampler *samplers_enter(struct samplers *samplers, enum sampler_ki
     return s;
 }
 
+static uint8_t one_more(uint8_t count)
+{
+    return count < UINT8_MAX ? (uint8_t)(count + 1) : count;
+}
+
+void samplers_hear(struct decode_sampler *place, uint32_t by, double rate, bool anew)
+{
+    /* More than an interface has samplers, for each direction and protocol one: each of them, if
+     * it is still there, has told its rate in so many. */
+    enum { ROUND = 8 };
+    if (anew) {
+        place->rate = rate;
+        place->by = by;
+        place->is_disputed = place->has_several = false;
+        place->alike = place->in_a_row = 0;
+    }
+    const bool is_alike = place->rate == rate, is_same = place->by == by;
+    place->alike = is_alike ? one_more(place->alike) : 1;
+    place->in_a_row = is_same ? one_more(place->in_a_row) : 1;
+    place->has_several = (place->has_several || !is_same) && place->in_a_row < ROUND;
+    place->is_disputed =
+        place->has_several && place->alike < ROUND && (place->is_disputed || !is_alike);
+    place->rate = rate;
+    place->by = by;
+}
+
 const struct decode_sampler *samplers_next(const struct samplers *samplers,
                                            const struct decode_sampler *sampler)
 {

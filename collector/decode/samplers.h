@@ -24,6 +24,11 @@ enum sampler_kind {
 /* Numbers of samplers count from 1; 0 is none. */
 struct decode_sampler {
     uint8_t kind; /* enum sampler_kind */
+    /* Of a place: its samplers' rates differ, so none holds; several have told of it; how often in
+     * a row it was told the same rate, and by the same sampler. */
+    bool is_disputed, has_several;
+    uint8_t alike, in_a_row;
+    uint32_t by; /* the sampler that told of the place last */
     uint32_t id;
     double rate;
     int64_t last_ms;
@@ -57,6 +62,11 @@ struct decode_sampler *samplers_enter(struct samplers *samplers, enum sampler_ki
 /* The exporter started again: those of now are a guess, which serves until any are told anew. */
 void samplers_put_on_trial(struct samplers *samplers);
 bool samplers_is_in_force(const struct samplers *samplers, const struct decode_sampler *sampler);
+
+enum { SAMPLER_UNNAMED = UINT32_MAX };
+/* A sampler tells the rate of a place that it shares with others, perhaps: the place has one while
+ * they agree. Anew: what was told before is over. */
+void samplers_hear(struct decode_sampler *place, uint32_t by, double rate, bool anew);
 
 /* From the oldest: start with NULL; NULL at the end. */
 const struct decode_sampler *samplers_next(const struct samplers *samplers,

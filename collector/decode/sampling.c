@@ -51,7 +51,8 @@ static double rate_of_samplers(const struct samplers *samplers)
     double common = 0;
     for (uint32_t i = 0; all == NULL && i < samplers->count && common >= 0; i++)
         if (samplers_is_in_force(samplers, &samplers->items[i]))
-            common = common_rate(common, samplers->items[i].rate);
+            common =
+                samplers->items[i].is_disputed ? -1 : common_rate(common, samplers->items[i].rate);
     return all != NULL ? all->rate : common > 0 ? common : 0;
 }
 
@@ -205,7 +206,7 @@ static const struct decode_sampler *sampler_of_place(const struct decode_context
         sampler = samplers_find(samplers, SAMPLER_LINE_CARD, record->extra.line_card);
     if (sampler == NULL && samplers == &context->domain->samplers) /* others have other ids */
         sampler = samplers_find(samplers, SAMPLER_TEMPLATE, context->template_id);
-    return sampler;
+    return sampler != NULL && sampler->is_disputed ? NULL : sampler;
 }
 
 /* What options say of this record; NULL: nothing. */
@@ -267,7 +268,8 @@ static void make_stale(struct decode_domain *domain)
     domain->rate_stale = domain->exporter->rate_stale = true;
 }
 
-static void put(struct decode_context *context, enum sampler_kind kind, uint32_t id, double rate)
+static struct decode_sampler *enter(struct decode_context *context, enum sampler_kind kind,
+                                    uint32_t id)
 {
     struct decode_domain *domain = context->domain;
     struct decode *decode = context->decode;
@@ -278,24 +280,50 @@ static void put(struct decode_context *context, enum sampler_kind kind, uint32_t
         samplers_enter(&domain->samplers, kind, id, decode->limits.samplers_per_domain, &evicted);
     if (sampler == NULL) {
         state_refuse(context, DECODE_NO_MEMORY);
-        return;
+        return NULL;
     }
     decode->counters.evicted_samplers += evicted;
     domain->info.samplers = domain->samplers.count;
-    if (sampler->rate != rate) {
-        if (sampler->rate != 0)
-            note_change(context, sampler->rate, rate);
-        decode->changes++;
-        make_stale(domain);
-    } else if (fresh != domain->samplers.fresh) {
+    if (fresh != domain->samplers.fresh)
         make_stale(domain); /* those that are not told again count no more */
-    }
-    sampler->rate = rate;
     sampler->last_ms = (int64_t)context->now_ms;
     bytes = samplers_bytes(&domain->samplers) - bytes;
     room_take(decode, domain, bytes);
     if (bytes > 0)
         room_trim(decode, domain);
+    return sampler;
+}
+
+static void put(struct decode_context *context, enum sampler_kind kind, uint32_t id, double rate)
+{
+    struct decode_sampler *sampler = enter(context, kind, id);
+    if (sampler == NULL || sampler->rate == rate)
+        return;
+    if (sampler->rate != 0)
+        note_change(context, sampler->rate, rate);
+    sampler->rate = rate;
+    context->decode->changes++;
+    make_stale(context->domain);
+}
+
+/* A sampler's changes are noted where its own rate is. */
+static void put_place(struct decode_context *context, uint32_t by, enum sampler_kind kind,
+                      uint32_t id, double rate)
+{
+    const struct samplers *samplers = &context->domain->samplers;
+    const struct decode_sampler *before = samplers_find(samplers, kind, id);
+    const bool anew = before == NULL || before->restarts != samplers->restarts;
+    struct decode_sampler *place = enter(context, kind, id);
+    if (place == NULL)
+        return;
+    const double old = place->is_disputed ? 0 : place->rate;
+    samplers_hear(place, by, rate, anew);
+    if ((place->is_disputed ? 0 : place->rate) == old)
+        return;
+    if (by == SAMPLER_UNNAMED && old > 0 && !place->has_several)
+        note_change(context, old, rate);
+    context->decode->changes++;
+    make_stale(context->domain);
 }
 
 void sampling_restore(struct decode_context *context, const struct decode_sampler *saved)
@@ -322,6 +350,30 @@ void sampling_forget(struct decode_domain *domain)
     make_stale(domain);
 }
 
+/* What the options speak of; false: of the sampler or the whole exporter. */
+static bool place_of(const struct decode_context *context, const struct decode_plan *plan,
+                     const struct plan_record *record, enum sampler_kind *ret_kind,
+                     uint32_t *ret_id)
+{
+    const struct flow_record *flow = &record->flow;
+    if (flow->has & FLOW_INPUT_IF) {
+        *ret_kind = context->format == FORMAT_NETFLOW9 ? SAMPLER_INTERFACE : SAMPLER_INPUT;
+        *ret_id = flow->input_if;
+    } else if (flow->has & FLOW_OUTPUT_IF) {
+        *ret_kind = SAMPLER_OUTPUT;
+        *ret_id = flow->output_if;
+    } else if (plan->need & NEED_LINE_CARD) {
+        *ret_kind = SAMPLER_LINE_CARD;
+        *ret_id = record->extra.line_card;
+    } else if (plan->need & NEED_TEMPLATE_ID) {
+        *ret_kind = SAMPLER_TEMPLATE;
+        *ret_id = record->extra.template_id;
+    } else {
+        return false;
+    }
+    return true;
+}
+
 void sampling_read_options(struct decode_context *context, const struct decode_plan *plan,
                            const struct plan_record *record)
 {
@@ -346,18 +398,14 @@ void sampling_read_options(struct decode_context *context, const struct decode_p
         return;
     if (ways.against > 0)
         contradict(context, rate, SAMPLING_OPTIONS, ways.against, SAMPLING_OPTIONS);
-    /* A sampler's place serves records that do not name it. */
+    enum sampler_kind place;
+    uint32_t id;
     if (flow->has & FLOW_SAMPLER)
         put(context, SAMPLER_ID, flow->sampler, rate);
-    if (flow->has & FLOW_INPUT_IF)
-        put(context, context->format == FORMAT_NETFLOW9 ? SAMPLER_INTERFACE : SAMPLER_INPUT,
-            flow->input_if, rate);
-    else if (flow->has & FLOW_OUTPUT_IF)
-        put(context, SAMPLER_OUTPUT, flow->output_if, rate);
-    else if (plan->need & NEED_LINE_CARD)
-        put(context, SAMPLER_LINE_CARD, record->extra.line_card, rate);
-    else if (plan->need & NEED_TEMPLATE_ID)
-        put(context, SAMPLER_TEMPLATE, record->extra.template_id, rate);
+    /* A sampler's place serves records that do not name it. */
+    if (place_of(context, plan, record, &place, &id))
+        put_place(context, flow->has & FLOW_SAMPLER ? flow->sampler : SAMPLER_UNNAMED, place, id,
+                  rate);
     else if (!(flow->has & FLOW_SAMPLER))
         put(context, SAMPLER_ALL, 0, rate);
 }

@@ -76,8 +76,9 @@ static void put_template(struct wire_writer *w, const struct snapshot_times *tim
 static void put_sampler(struct wire_writer *w, const struct snapshot_times *times,
                         const struct decode_sampler *sampler)
 {
+    const double said = sampler->is_disputed ? 0 : sampler->rate; /* 0: not taken back */
     uint64_t rate;
-    memcpy(&rate, &sampler->rate, sizeof(rate));
+    memcpy(&rate, &said, sizeof(rate));
     wire_put_u8(w, sampler->kind);
     wire_put_u32(w, sampler->id);
     wire_put_u64(w, rate);

@@ -90,3 +90,73 @@ ParameterizedTest(struct side *c, sampling_places, sides)
     }
     bench_done(&b);
 }
+
+/* --- several samplers at one interface --- */
+
+struct teller {
+    uint32_t sampler, rate;
+};
+
+/* At interface 5; a sampler of 0 is not named. Returns the rate of a record that names none. */
+static double tell_at_5(struct bench *b, const struct teller *tellers, size_t count)
+{
+    b->flow_count = 0;
+    ipfix_start(b, 9);
+    set_start(b, 3);
+    PUT16(b, 300, 3, 1, 10, 4, 48, 4, 50, 4);
+    PUT16(b, 301, 2, 1, 10, 4, 50, 4);
+    set_end(b);
+    for (size_t i = 0; i < count; i++) {
+        set_start(b, tellers[i].sampler > 0 ? 300 : 301);
+        if (tellers[i].sampler > 0)
+            PUT32(b, 5, tellers[i].sampler, tellers[i].rate);
+        else
+            PUT32(b, 5, tellers[i].rate);
+        set_end(b);
+    }
+    put_flow(b, &(struct side){.ipfix = true, .direction = SAYS_NOT, .input = 5, .output = 6});
+    cr_assert_eq(ipfix_send(b), DECODE_OK);
+    cr_assert_eq(b->flow_count, 1);
+    b->now_ms += 60000;
+    return b->flows[0].sampling_rate;
+}
+
+Test(sampling_places, a_place_has_the_rate_that_its_samplers_agree_on)
+{
+    struct teller tellers[] = {{1, 100}, {2, 1000}};
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){0});
+    cr_assert_eq(tell_at_5(&b, tellers, 1), 100);
+    cr_assert_eq(tell_at_5(&b, tellers, 2), 0, "they differ");
+    const uint64_t changes = decode_changes(b.decode);
+    for (int minute = 0; minute < 100; minute++)
+        cr_assert_eq(tell_at_5(&b, tellers, 2), 0);
+    cr_assert_eq(decode_changes(b.decode), changes, "nothing that a snapshot would have to keep");
+    cr_assert_eq(decode_counters(b.decode)->sampling_changes, 0, "two samplers are no change");
+    tellers[1].rate = 100;
+    for (int minute = 0; minute < 8; minute++)
+        tell_at_5(&b, tellers, 2);
+    cr_assert_eq(tell_at_5(&b, tellers, 2), 100, "they agree now");
+    cr_assert_eq(decode_counters(b.decode)->sampling_changes, 1, "the second sampler's own");
+    tellers[1].rate = 1000;
+    cr_assert_eq(tell_at_5(&b, tellers, 2), 0);
+    for (int minute = 0; minute < 8; minute++)
+        tell_at_5(&b, tellers, 1);
+    cr_assert_eq(tell_at_5(&b, tellers, 1), 100, "the second is there no more");
+    tellers[0].rate = 500;
+    cr_assert_eq(tell_at_5(&b, tellers, 1), 500, "one alone may change at once");
+    cr_assert_eq(decode_counters(b.decode)->sampling_changes, 3);
+    bench_done(&b);
+}
+
+Test(sampling_places, an_interface_without_samplers_changes_at_once)
+{
+    struct teller teller = {0, 100};
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){0});
+    cr_assert_eq(tell_at_5(&b, &teller, 1), 100);
+    teller.rate = 200;
+    cr_assert_eq(tell_at_5(&b, &teller, 1), 200);
+    cr_assert_eq(decode_counters(b.decode)->sampling_changes, 1);
+    bench_done(&b);
+}
