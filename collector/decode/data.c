@@ -1,5 +1,6 @@
 #include "collector/decode/template.h"
 
+#include "collector/decode/aside.h"
 #include "collector/decode/held.h"
 #include "collector/decode/record.h"
 #include "collector/decode/restore.h"
@@ -107,16 +108,41 @@ bool data_is_padding(const struct wire_reader *left)
     return true;
 }
 
-void data_read_set(struct decode_context *context, struct wire_reader *set, uint16_t id)
+/* By what its own stream said, else by what stands if that fits: an exporter that began anew most
+ * often has the same templates. */
+static struct decode_template *find_from_outside(struct decode_context *context,
+                                                 const struct wire_reader *set, uint16_t id)
 {
+    struct decode_template *t = aside_find(context->domain, context->serial, id);
+    if (t != NULL)
+        return t;
+    t = template_find(context->domain, id);
+    if (t != NULL && (t->misfits || restore_fits(t->plan, *set)))
+        return t;
+    state_refuse(context, t == NULL ? DECODE_NO_TEMPLATE : DECODE_OTHER_SENDER);
+    return NULL;
+}
+
+static struct decode_template *find(struct decode_context *context, const struct wire_reader *set,
+                                    uint16_t id)
+{
+    if (context->is_outside)
+        return find_from_outside(context, set, id);
     struct decode_template *t = template_find(context->domain, id);
-    if (t != NULL && t->on_trial && !context->is_foreign && !restore_judge_data(context, t, set))
+    if (t != NULL && t->on_trial && !restore_judge_data(context, t, set))
         t = NULL;
     if (t == NULL) {
-        context->undecoded = true;
         state_refuse(context, DECODE_NO_TEMPLATE);
-        if (!context->is_foreign)
-            held_keep(context, id, set);
+        held_keep(context, id, set);
+    }
+    return t;
+}
+
+void data_read_set(struct decode_context *context, struct wire_reader *set, uint16_t id)
+{
+    struct decode_template *t = find(context, set, id);
+    if (t == NULL) {
+        context->undecoded = true;
         return;
     }
     context->template_id = id;

@@ -98,25 +98,32 @@ static void put_on_trial(struct decode_context *context)
     context->decode->changes++;
 }
 
-static void judge_heard(struct decode_context *context, uint32_t sequence)
+void restore_began_anew(struct decode_context *context)
 {
-    struct decode_domain *domain = context->domain;
-    struct header_seen *seen = &domain->seen;
-    bool uptime = context->format == FORMAT_NETFLOW9 && uptime_began_anew(seen, context);
+    struct header_seen *seen = &context->domain->seen;
 
-    if ((!uptime && !sequence_began_anew(domain, context, sequence)) ||
-        (seen->restart_ms != 0 && context->now_ms - seen->restart_ms < TRIAL_PAUSE_MS))
+    if (seen->restart_ms != 0 && context->now_ms - seen->restart_ms < TRIAL_PAUSE_MS)
         return;
     seen->restart_ms = context->now_ms != 0 ? context->now_ms : 1;
     seen->known = false; /* this header's clock counts from here on */
     put_on_trial(context);
 }
 
+static void judge_heard(struct decode_context *context, uint32_t sequence)
+{
+    struct decode_domain *domain = context->domain;
+    struct header_seen *seen = &domain->seen;
+    bool uptime = context->format == FORMAT_NETFLOW9 && uptime_began_anew(seen, context);
+
+    if (uptime || sequence_began_anew(domain, context, sequence))
+        restore_began_anew(context);
+}
+
 void restore_judge_header(struct decode_context *context, uint32_t sequence)
 {
     struct header_seen *seen = &context->domain->seen;
 
-    if (context->is_foreign)
+    if (context->is_outside)
         return; /* it says nothing of the exporter */
     if (context->domain->restored)
         judge_restored(context, sequence);
@@ -133,7 +140,7 @@ void restore_judge_header(struct decode_context *context, uint32_t sequence)
 
 /* --- data --- */
 
-static bool fits(const struct decode_plan *plan, struct wire_reader set)
+bool restore_fits(const struct decode_plan *plan, struct wire_reader set)
 {
     struct plan_record scratch = {0};
     if (set.left < plan->len_min)
@@ -150,7 +157,7 @@ static bool fits(const struct decode_plan *plan, struct wire_reader set)
 bool restore_judge_data(struct decode_context *context, struct decode_template *t,
                         const struct wire_reader *set)
 {
-    if (fits(t->plan, *set)) {
+    if (restore_fits(t->plan, *set)) {
         t->on_trial = ++t->fitting < FITS_ENOUGH;
         return true;
     }

@@ -1,5 +1,7 @@
 #include "collector/decode/room.h"
 
+#include "collector/decode/aside.h"
+
 /* --- who is known how well --- */
 
 static void push_domains(struct decode *decode, struct decode_exporter *exporter)
@@ -131,6 +133,8 @@ static bool gives_way(struct decode *decode, struct decode_exporter *exporter,
         evict(decode, oldest);
         return true;
     }
+    if (aside_drop(decode, oldest))
+        return true;
     if (oldest->templates.prev == oldest->templates.next)
         return false;
     template_remove(decode, oldest,

@@ -1,5 +1,6 @@
 #include "collector/decode/sampling.h"
 
+#include "collector/decode/aside.h"
 #include "collector/decode/room.h"
 #include "collector/decode/ways.h"
 
@@ -134,7 +135,7 @@ void sampling_enter_source(struct decode_context *context, uint64_t id, uint32_t
     struct decode *decode = context->decode;
     size_t bytes = sources_bytes(&domain->sources);
     bool evicted;
-    if (context->is_foreign)
+    if (context->is_outside)
         return; /* none of the exporter's */
     struct flow_source *source =
         sources_enter(&domain->sources, id, decode->limits.sources_per_domain, &evicted);
@@ -273,6 +274,11 @@ static struct decode_sampler *enter(struct decode_context *context, enum sampler
 {
     struct decode_domain *domain = context->domain;
     struct decode *decode = context->decode;
+    if (context->is_outside) {
+        aside_put_rate(decode, domain, context->serial,
+                       &(struct decode_sampler){.kind = (uint8_t)kind, .id = id, .rate = rate});
+        return;
+    }
     size_t bytes = samplers_bytes(&domain->samplers);
     uint32_t fresh = domain->samplers.fresh;
     bool evicted;
@@ -337,6 +343,11 @@ void sampling_restore(struct decode_context *context, const struct decode_sample
         sampler->last_ms = saved->last_ms;
 }
 
+void sampling_adopt(struct decode_context *context, const struct decode_sampler *said)
+{
+    put(context, (enum sampler_kind)said->kind, said->id, said->rate);
+}
+
 void sampling_put_on_trial(struct decode_domain *domain)
 {
     samplers_put_on_trial(&domain->samplers);
@@ -381,15 +392,14 @@ void sampling_read_options(struct decode_context *context, const struct decode_p
     const struct ways ways = ways_of(&record->extra);
     const double rate = ways.rate;
 
-    if (context->is_foreign) {
-        state_refuse(context, DECODE_OTHER_SENDER);
-        return;
-    }
     context->decode->counters.options_records++;
-    context->decode->has_told = true;
-    if (record->extra.boot_ms > 0)
+    if (context->is_outside)
+        state_refuse(context, DECODE_OTHER_SENDER); /* its rates are put aside */
+    else
+        context->decode->has_told = true;
+    if (record->extra.boot_ms > 0 && !context->is_outside)
         context->domain->boot_ms = record->extra.boot_ms;
-    if (record->extra.active_timeout_s > 0)
+    if (record->extra.active_timeout_s > 0 && !context->is_outside)
         context->domain->exporter->active_timeout_ms =
             record->extra.active_timeout_s < UINT32_MAX / 1000
                 ? record->extra.active_timeout_s * 1000

@@ -48,6 +48,8 @@ void sampling_read_options(struct decode_context *context, const struct decode_p
 
 /* One of a snapshot; ignored where its values make no sense. */
 void sampling_restore(struct decode_context *context, const struct decode_sampler *saved);
+/* One that was put aside stands from now on. */
+void sampling_adopt(struct decode_context *context, const struct decode_sampler *said);
 /* Its exporter started again: those of before serve until it tells any. */
 void sampling_put_on_trial(struct decode_domain *domain);
 /* Forgets a domain's samplers. */

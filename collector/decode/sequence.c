@@ -18,8 +18,12 @@ enum {
     PART_OF_ALL = 20,
     PART_MIN = 4,
     WINDOW_MS = 10000,
-    /* The exporter began anew, and its old stream will not come back. */
-    MAIN_SILENT_MS = 10000,
+    /* So many times its usual gap, and within these, and the exporter began anew: its old stream
+     * will not come back. */
+    SILENT_GAPS = 4,
+    SILENT_MIN_MS = 10000,
+    SILENT_MAX_MS = 600000,
+    GAP_TIME_MS = 60000, /* over which gaps are averaged */
     FORGET_MS = 60000
 };
 
@@ -105,6 +109,31 @@ static bool is_established(const struct sequence_stream *stream)
     return stream->nexts >= NEXTS_MIN && stream->last_ms - stream->since_ms >= LIVED_MIN_MS;
 }
 
+static uint32_t silence_of(const struct sequence_stream *stream)
+{
+    uint64_t silence = (uint64_t)SILENT_GAPS * stream->gap_ms;
+    return silence < SILENT_MIN_MS   ? SILENT_MIN_MS
+           : silence < SILENT_MAX_MS ? (uint32_t)silence
+                                     : SILENT_MAX_MS;
+}
+
+static bool is_main_live(const struct sequence *s, uint64_t now_ms)
+{
+    return s->main != NONE &&
+           now_ms - s->streams[s->main].last_ms < silence_of(&s->streams[s->main]);
+}
+
+/* A gap counts by its length, else a burst a minute would seem to be one gap of milliseconds. */
+static void note_gap(struct sequence_stream *stream, uint64_t now_ms)
+{
+    uint64_t gap = now_ms - stream->last_ms;
+    if (gap > SILENT_MAX_MS)
+        gap = SILENT_MAX_MS;
+    int64_t more = (int64_t)gap - stream->gap_ms;
+    stream->gap_ms =
+        (uint32_t)(stream->gap_ms + more * (int64_t)gap / (int64_t)(gap + GAP_TIME_MS));
+}
+
 static uint32_t worth(const struct sequence_stream *stream, uint64_t now_ms)
 {
     return stream->is_known && now_ms - stream->last_ms < FORGET_MS ? stream->nexts : 0;
@@ -117,7 +146,7 @@ static uint8_t place_for_new(const struct sequence *s, uint64_t now_ms)
         const struct sequence_stream *stream = &s->streams[i];
         if (!stream->is_known)
             return i;
-        if (i == s->current || i == s->main)
+        if (i == s->current || i == s->main || i == s->former)
             continue;
         uint32_t mine = worth(stream, now_ms);
         uint32_t least = best == NONE ? UINT32_MAX : worth(&s->streams[best], now_ms);
@@ -162,6 +191,9 @@ static uint32_t fill_gap(struct sequence *s, struct sequence_gap *gap, uint32_t 
     }
     uint32_t rest_from = gap->from + skip + filled;
     gap->len = skip;
+    if (rest > 0 &&
+        gap == &s->gaps[s->next_gap]) /* its first part stays, another's place is taken */
+        s->next_gap = (uint8_t)((s->next_gap + 1) % SEQUENCE_GAPS);
     if (rest > 0)
         add_gap(s, rest_from, rest);
     return filled;
@@ -185,7 +217,7 @@ static uint8_t begin_stream(struct sequence *s, const struct sequence_step *step
     if (!s->known) {
         memset(s, 0, sizeof(*s));
         s->known = true;
-        s->main = NONE;
+        s->main = s->former = NONE;
         s->second_ms = s->window_ms = now_ms;
     } else {
         uint32_t ahead = step->number - base_of(s)->expected;
@@ -198,8 +230,13 @@ static uint8_t begin_stream(struct sequence *s, const struct sequence_step *step
         }
     }
     uint8_t place = place_for_new(s, now_ms);
-    s->streams[place] = (struct sequence_stream){
-        .is_known = true, .born_lost = verdict->lost, .expected = step->number, .since_ms = now_ms};
+    s->streams[place] = (struct sequence_stream){.is_known = true,
+                                                 .serial = ++s->serials,
+                                                 .born_lost = verdict->lost,
+                                                 .began_anew = verdict->kind == SEQUENCE_RESET,
+                                                 .expected = step->number,
+                                                 .since_ms = now_ms,
+                                                 .last_ms = now_ms};
     return place;
 }
 
@@ -247,16 +284,36 @@ static void count(struct sequence *s, struct sequence_stream *stream,
     stream->records[0] += step->records;
 }
 
-/* The first that is one; and another once that one is silent. */
+/* The first that is one; another once that one is silent; the first again when it is heard again:
+ * an exporter that began anew does not come back, so then it was not the exporter who came after.
+ */
 static void choose_main(struct sequence *s, uint8_t heard, uint64_t now_ms)
 {
-    if (heard != s->main && is_established(&s->streams[heard]) &&
-        (s->main == NONE || now_ms - s->streams[s->main].last_ms >= MAIN_SILENT_MS))
+    if (heard == s->main)
+        return;
+    if (heard == s->former) {
         s->main = heard;
+        s->former = NONE;
+        s->disputed_ms = now_ms != 0 ? now_ms : 1;
+        return;
+    }
+    if (!is_established(&s->streams[heard]) || is_main_live(s, now_ms))
+        return;
+    if (s->former == NONE ||
+        (s->main != NONE && s->streams[s->main].nexts > s->streams[s->former].nexts))
+        s->former = s->main;
+    s->main = heard;
+}
+
+static bool is_disputed(const struct sequence *s, uint64_t now_ms)
+{
+    return s->disputed_ms != 0 && now_ms - s->disputed_ms <= EVENTS_WINDOW_MS;
 }
 
 static bool is_contested(const struct sequence *s, uint64_t now_ms)
 {
+    if (is_disputed(s, now_ms))
+        return true;
     if (s->main == NONE || !take_turns(s, now_ms))
         return false;
     const struct sequence_stream *main = &s->streams[s->main];
@@ -283,13 +340,16 @@ struct sequence_verdict sequence_judge(struct sequence *s, const struct sequence
         go_on(s, &s->streams[at], step, &verdict);
     }
     s->current = at;
+    if (at != s->former)
+        note_gap(&s->streams[at], now_ms);
     s->streams[at].last_ms = now_ms;
+    s->streams[at].was_outside = at != s->main && is_main_live(s, now_ms);
     count(s, &s->streams[at], step);
     choose_main(s, at, now_ms);
     s->is_contested = is_contested(s, now_ms);
     verdict.is_contested = s->is_contested;
-    verdict.two_senders =
-        take_turns(s, now_ms) || (verdict.kind == SEQUENCE_RESET && s->resets.count >= EVENTS_MIN);
+    verdict.two_senders = take_turns(s, now_ms) || is_disputed(s, now_ms) ||
+                          (verdict.kind == SEQUENCE_RESET && s->resets.count >= EVENTS_MIN);
     return verdict;
 }
 
@@ -302,8 +362,42 @@ bool sequence_is_reset(const struct sequence *s, uint32_t number, uint32_t toler
 bool sequence_is_foreign(const struct sequence *s, uint32_t number, uint32_t tolerance,
                          uint64_t now_ms)
 {
-    return s->known && s->main != NONE && !s->is_contested && take_turns(s, now_ms) &&
-           stream_of(s, number, reach_of(s, tolerance)) != s->main;
+    if (!s->known || s->main == NONE || s->is_contested || !take_turns(s, now_ms))
+        return false;
+    uint8_t at = stream_of(s, number, reach_of(s, tolerance));
+    return at != s->main && (at == NONE || at != s->former);
+}
+
+struct sequence_origin sequence_origin(const struct sequence *s, uint32_t number,
+                                       uint32_t tolerance, uint64_t now_ms)
+{
+    bool goes_on = s->known && s->streams[s->current].expected == number; /* nearly always */
+    uint8_t at = goes_on ? s->current : stream_of(s, number, reach_of(s, tolerance));
+    if (at == NONE)
+        return (struct sequence_origin){.serial = s->serials + 1,
+                                        .is_outside = s->known && is_main_live(s, now_ms)};
+    bool is_outside = at != s->main && is_main_live(s, now_ms);
+    const struct sequence_stream *stream = &s->streams[at];
+    return (struct sequence_origin){.serial = stream->serial,
+                                    .is_outside = is_outside,
+                                    .is_freed = stream->was_outside && !is_outside,
+                                    .began_anew = stream->began_anew};
+}
+
+uint32_t sequence_worth(const struct sequence *s, uint32_t serial)
+{
+    for (size_t i = 0; i < SEQUENCE_STREAMS; i++)
+        if (s->streams[i].is_known && s->streams[i].serial == serial)
+            return s->streams[i].nexts;
+    return 0;
+}
+
+uint32_t sequence_elder(const struct sequence *s)
+{
+    if (!s->known)
+        return 0;
+    uint8_t elder = s->former != NONE ? s->former : s->main;
+    return elder != NONE ? s->streams[elder].serial : 0;
 }
 
 uint32_t sequence_expected(const struct sequence *s)

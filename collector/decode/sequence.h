@@ -11,7 +11,8 @@
  * There should be one stream of them. Where numbers are elsewhere, another is followed beside it:
  * an exporter that began anew never comes back to its old one, but of two senders each goes on with
  * its own. The main stream is the one that was established first; it stays that until it has been
- * silent for long. Who sends beside it is a second sender, whether its own numbers go on or jump.
+ * silent for much longer than it usually is, and is that again once it is heard again. Who sends
+ * beside it is a second sender, whether its own numbers go on or jump.
  */
 enum {
     SEQUENCE_STREAMS = 8, /* followed at once; then the one that has gone on least gives way */
@@ -24,8 +25,12 @@ struct sequence_stream {
     uint32_t nexts;     /* datagrams that came where they were expected */
     uint32_t datagrams[2];
     uint32_t records[2]; /* in this window and in the one before */
+    uint32_t serial;     /* no other stream of this sequence ever has it */
+    uint32_t gap_ms;     /* how long it usually says nothing */
     bool is_known;
-    bool is_least; /* expected is the least that it can be */
+    bool is_least;    /* expected is the least that it can be */
+    bool began_anew;  /* no loss explains where it began */
+    bool was_outside; /* when it was last heard */
     uint64_t since_ms, last_ms;
 };
 
@@ -42,6 +47,8 @@ struct sequence_events {
 struct sequence {
     struct sequence_stream streams[SEQUENCE_STREAMS];
     uint8_t current, main; /* the last datagram's; SEQUENCE_STREAMS: none yet */
+    uint8_t former;        /* the main one before; SEQUENCE_STREAMS: none */
+    uint32_t serials;      /* of streams so far */
     bool known;
     bool is_contested; /* both bring a real part of it all */
     uint8_t next_gap;
@@ -52,7 +59,8 @@ struct sequence {
     uint64_t second_ms;
     struct sequence_events swings; /* returns to a stream that went on */
     struct sequence_events resets;
-    uint64_t swung_ms; /* when there was the last of many returns; 0: never */
+    uint64_t swung_ms;    /* when there was the last of many returns; 0: never */
+    uint64_t disputed_ms; /* when the former main stream came back; 0: never */
 };
 
 struct sequence_step {
@@ -80,6 +88,20 @@ bool sequence_is_reset(const struct sequence *sequence, uint32_t number, uint32_
 /* Whether that is of a second sender who brings little, so that it can be left out. */
 bool sequence_is_foreign(const struct sequence *sequence, uint32_t number, uint32_t tolerance,
                          uint64_t now_ms);
+/* Where a datagram comes from, before it is judged. */
+struct sequence_origin {
+    uint32_t serial; /* of its stream, which may begin with it */
+    bool is_outside; /* there is a main stream, it is not silent, and this is not of it */
+    bool is_freed;   /* it is not outside any more, as its stream was */
+    bool began_anew; /* its stream did */
+};
+struct sequence_origin sequence_origin(const struct sequence *sequence, uint32_t number,
+                                       uint32_t tolerance, uint64_t now_ms);
+/* How often a stream has gone on; 0: never, or it is forgotten. */
+uint32_t sequence_worth(const struct sequence *sequence, uint32_t serial);
+/* Whose word stands where two contradict each other: the former main stream, else the main one;
+ * 0: there is none. */
+uint32_t sequence_elder(const struct sequence *sequence);
 /* What should come next in the stream of the last datagram. */
 uint32_t sequence_expected(const struct sequence *sequence);
 /* The same of the main stream, for the time after a restart. */

@@ -1,6 +1,8 @@
 #include "collector/decode/state.h"
 
+#include "collector/decode/aside.h"
 #include "collector/decode/held.h"
+#include "collector/decode/restore.h"
 #include "collector/decode/room.h"
 #include "collector/decode/sampling.h"
 #include "collector/decode/told.h"
@@ -39,7 +41,13 @@ struct decode_template *template_find(struct decode_domain *domain, uint16_t id)
     return NULL;
 }
 
-void template_remove(struct decode *decode, struct decode_domain *domain,
+void template_free(struct decode_template *t)
+{
+    free(t->plan);
+    free(t);
+}
+
+void template_unlink(struct decode *decode, struct decode_domain *domain,
                      struct decode_template *gone)
 {
     struct decode_template **at = bucket_of(domain, gone->id);
@@ -51,8 +59,22 @@ void template_remove(struct decode *decode, struct decode_domain *domain,
     domain->info.templates--;
     decode->changes++;
     room_give(decode, domain, gone->bytes);
-    free(gone->plan);
-    free(gone);
+}
+
+void template_remove(struct decode *decode, struct decode_domain *domain,
+                     struct decode_template *gone)
+{
+    template_unlink(decode, domain, gone);
+    template_free(gone);
+}
+
+void template_make_room(struct decode *decode, struct decode_domain *domain)
+{
+    if (domain->info.templates < decode->limits.templates_per_domain)
+        return;
+    template_remove(decode, domain,
+                    CHAIN_OWNER(domain->templates.prev, struct decode_template, used));
+    decode->counters.evicted_templates++;
 }
 
 void template_remove_all(struct decode *decode, struct decode_domain *domain, bool options)
@@ -83,6 +105,7 @@ void state_clear_domain(struct decode *decode, struct decode_domain *domain)
         template_remove(decode, domain,
                         CHAIN_OWNER(domain->templates.next, struct decode_template, used));
     held_drop_domain(decode, domain);
+    (void)aside_drop(decode, domain);
     room_give(decode, domain, domain->bytes - DOMAIN_BYTES); /* what is left: samplers */
     sampling_forget(domain);
     sources_clear(&domain->sources);
@@ -271,10 +294,18 @@ void state_sender(struct decode_context *context, uint32_t number, uint32_t tole
 {
     struct decode_domain *domain = context->domain;
     context->records_before = domain->info.counts.records;
-    context->is_foreign =
-        sequence_is_foreign(&domain->sequence, number, tolerance, context->now_ms);
-    if (context->is_foreign && context->sink->on_foreign != NULL)
+    const struct sequence *s = &domain->sequence;
+    struct sequence_origin origin = sequence_origin(s, number, tolerance, context->now_ms);
+    bool is_foreign = sequence_is_foreign(s, number, tolerance, context->now_ms);
+    context->serial = origin.serial;
+    context->is_outside = origin.is_outside || is_foreign;
+    if (is_foreign && context->sink->on_foreign != NULL)
         context->sink->on_foreign(context->sink->owner);
+    if (!origin.is_freed || is_foreign)
+        return;
+    if (origin.began_anew)
+        restore_began_anew(context);
+    aside_adopt(context);
 }
 
 static void note_two_senders(struct decode_context *context, const struct sequence_verdict *verdict)
@@ -302,7 +333,7 @@ void state_sequence(struct decode_context *context, struct sequence_step step)
 
     step.records = (uint32_t)(own->records - context->records_before);
     struct sequence_verdict verdict = sequence_judge(&domain->sequence, &step, context->now_ms);
-    if (context->format == FORMAT_NETFLOW9 && !context->is_foreign)
+    if (context->format == FORMAT_NETFLOW9 && !context->is_outside)
         domain->started_ms = context->export_ms - context->uptime_ms;
     if (verdict.kind == SEQUENCE_NEXT && verdict.regained == 0 && !verdict.two_senders &&
         !verdict.is_contested)

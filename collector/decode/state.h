@@ -61,6 +61,7 @@ struct decode_domain {
     struct chain held;       /* its data sets before their template */
     struct chain of_kind[2]; /* [true]: options templates */
     uint32_t secret;         /* odd */
+    struct aside *aside;     /* what others than its main stream say of it; NULL: nothing */
     struct samplers samplers;
     struct sources sources;
     double only_rate;    /* the rate that all samplers agree on; 0: none or several */
@@ -135,7 +136,8 @@ struct decode_context {
     uint16_t template_id;            /* of the data set being read */
     const struct samplers *samplers; /* for its records; NULL: none were told */
     bool undecoded;                  /* a part held records that could not be told apart */
-    bool is_foreign;                 /* it is of a second sender who brings little */
+    uint32_t serial;                 /* of its stream of numbers */
+    bool is_outside;                 /* of the main stream of its domain, which is not silent */
     uint64_t records_before;         /* of its domain */
     enum decode_reason reason;
 };
@@ -164,6 +166,11 @@ void state_remove_domain(struct decode *decode, struct decode_domain *domain);
 
 /* Takes over `t`, whose id, kind and bytes are set. */
 void template_put(struct decode *decode, struct decode_domain *domain, struct decode_template *t);
+void template_unlink(struct decode *decode, struct decode_domain *domain,
+                     struct decode_template *t);
+void template_free(struct decode_template *t);
+/* For one more: what was used longest ago goes. */
+void template_make_room(struct decode *decode, struct decode_domain *domain);
 struct decode_template *template_find(struct decode_domain *domain, uint16_t id);
 void template_remove(struct decode *decode, struct decode_domain *domain,
                      struct decode_template *gone);

@@ -1,5 +1,6 @@
 #include "collector/decode/template.h"
 
+#include "collector/decode/aside.h"
 #include "collector/decode/held.h"
 #include "collector/decode/room.h"
 
@@ -39,11 +40,6 @@ static bool keep_template(struct decode_context *context, const struct definitio
     struct decode_template *t = calloc(1, sizeof(*t) + spec_len);
     if (t == NULL)
         return false;
-    if (domain->info.templates >= decode->limits.templates_per_domain) {
-        template_remove(decode, domain,
-                        CHAIN_OWNER(domain->templates.prev, struct decode_template, used));
-        decode->counters.evicted_templates++;
-    }
     t->id = def->id;
     t->field_count = (uint16_t)def->field_count;
     t->scope_count = (uint16_t)def->scope_count;
@@ -54,6 +50,12 @@ static bool keep_template(struct decode_context *context, const struct definitio
     t->spec_len = spec_len;
     memcpy(t->spec, spec, spec_len);
     t->bytes = sizeof(*t) + spec_len + plan->bytes;
+    if (context->is_outside) {
+        if (!aside_put(decode, domain, context->serial, t))
+            template_free(t);
+        return true;
+    }
+    template_make_room(decode, domain);
     template_put(decode, domain, t);
     room_trim(decode, domain);
     return true;
@@ -94,28 +96,48 @@ static void read_fields(struct decode_context *context, const struct definition 
     }
 }
 
+static bool is_same(const struct decode_template *t, const struct definition *def)
+{
+    return t != NULL && t->options == def->options && t->scope_count == def->scope_count &&
+           t->spec_len == def->fields.left && memcmp(t->spec, def->fields.pos, t->spec_len) == 0;
+}
+
+/* What differs from what stands is refused, and put aside if that has not been done yet. */
+static bool is_told_again_outside(struct decode_context *context, const struct definition *def,
+                                  const struct decode_template *old)
+{
+    struct decode_domain *domain = context->domain;
+    if (is_same(old, def)) {
+        aside_withdraw(context->decode, domain, context->serial, def->id);
+        return true;
+    }
+    state_refuse(context, DECODE_OTHER_SENDER);
+    return is_same(aside_find(domain, context->serial, def->id), def);
+}
+
+static bool is_told_again(struct decode_context *context, const struct definition *def,
+                          struct decode_template *old)
+{
+    if (context->is_outside)
+        return is_told_again_outside(context, def, old);
+    if (!is_same(old, def))
+        return false;
+    old->told_ms = (int64_t)context->now_ms;
+    old->on_trial = false;
+    context->decode->has_told = true;
+    return true;
+}
+
 static void define(struct decode_context *context, const struct definition *def)
 {
     struct template_field fields[FIELDS_CEILING];
     struct decode_template *old = template_find(context->domain, def->id);
     struct decode_plan *plan;
 
-    if (old != NULL && old->options == def->options && old->scope_count == def->scope_count &&
-        old->spec_len == def->fields.left &&
-        memcmp(old->spec, def->fields.pos, old->spec_len) == 0) {
-        old->told_ms = (int64_t)context->now_ms;
-        old->on_trial = false;
-        context->decode->has_told = true;
+    if (is_told_again(context, def, old))
         return;
-    }
-    if (old != NULL && context->is_foreign) {
-        state_refuse(context, DECODE_OTHER_SENDER);
-        return; /* else the exporter's own data would be read by it */
-    }
-    if (old != NULL) {
-        template_remove(context->decode, context->domain, old);
-        context->decode->counters.template_changes++;
-    }
+    if (old != NULL && !context->is_outside)
+        aside_replace(context, old);
     if (def->field_count > context->decode->limits.fields_per_template) {
         state_refuse(context, DECODE_TEMPLATE_FIELDS);
         return;
@@ -129,10 +151,9 @@ static void define(struct decode_context *context, const struct definition *def)
     }
     if (reason != DECODE_OK)
         state_refuse(context, reason);
-    else {
+    else if (!context->is_outside) {
         context->decode->has_told = true;
-        if (!context->is_foreign)
-            held_note_template(context, def->id, def->options);
+        held_note_template(context, def->id, def->options);
     }
 }
 
@@ -140,8 +161,9 @@ static void define(struct decode_context *context, const struct definition *def)
  */
 static void withdraw(struct decode_context *context, uint16_t id, bool options)
 {
-    if (context->is_foreign) {
+    if (context->is_outside) {
         state_refuse(context, DECODE_OTHER_SENDER);
+        aside_withdraw(context->decode, context->domain, context->serial, id);
         return;
     }
     context->decode->counters.withdrawals++;

@@ -91,6 +91,22 @@ Test(sequence, gaps_that_late_datagrams_may_fill_are_so_many)
     cr_assert_eq(b.lost, COUNT - SEQUENCE_GAPS, "those of the oldest stay lost");
 }
 
+/* The middle of the oldest comes late, where all places are taken: both of its ends may come too.
+ */
+Test(sequence, a_gap_that_is_split_keeps_both_parts)
+{
+    struct bench b = {0};
+    for (uint32_t i = 0; i <= SEQUENCE_GAPS; i++)
+        take(&b, (struct sequence_step){.number = 10 * i, .units = 1, .tolerance = 1024});
+    static const uint32_t numbers[] = {5, 1, 6};
+    static const uint32_t units[] = {1, 4, 4};
+    for (size_t i = 0; i < 3; i++) {
+        struct sequence_verdict v = take(
+            &b, (struct sequence_step){.number = numbers[i], .units = units[i], .tolerance = 1024});
+        cr_expect_eq(v.regained, units[i], "%u: %u", numbers[i], v.regained);
+    }
+}
+
 Test(sequence, it_wraps)
 {
     struct bench b = {0};
@@ -291,6 +307,64 @@ Test(sequence, an_exporter_that_began_anew_beside_a_forger_is_the_exporter)
     for (uint32_t i = 2000; i < 4000; i++, b.now_ms += 10)
         judge(&b, 300000 + i);
     cr_assert_eq(b.foreign, before);
+}
+
+/* One datagram in `gap_s` seconds of an exporter, and from 300 s on one a second of another. */
+Test(sequence, a_quiet_exporter_is_never_left_out)
+{
+    for (uint32_t gap_s = 5; gap_s <= 30; gap_s += 5)
+        for (uint32_t each = 1; each <= 5; each += 4) {
+            struct bench b = {.now_ms = 1000};
+            uint32_t number = 1342177280, forged = 77;
+            for (uint32_t i = 0; i < 1800 * 5; i++, b.now_ms += 200) {
+                if (i >= 300 * 5 && (each == 5 || i % 5 == 0))
+                    judge(&b, forged++);
+                if (i % (gap_s * 5) != 2)
+                    continue;
+                cr_expect_not(sequence_is_foreign(&b.s, number, 32, b.now_ms), "%u", gap_s);
+                cr_expect_not(sequence_origin(&b.s, number, 32, b.now_ms).is_outside, "%u", gap_s);
+                take(&b, (struct sequence_step){.number = number++, .units = 1, .records = 30});
+            }
+            cr_expect(b.two_senders, "%u", gap_s);
+        }
+}
+
+/* It was silent for long, and another, who brings most by far, was taken for it. */
+Test(sequence, one_that_comes_back_is_contested_and_the_main_one_again)
+{
+    struct bench b = {.now_ms = 5000};
+    beside(&b, 1000, 0, false, 1);
+    b.now_ms += 15000;
+    for (uint32_t i = 0; i < 6000; i++, b.now_ms += 10) {
+        judge(&b, 900000000 + i);
+        if (i >= 1000 && i % 100 == 0) { /* one in a hundred */
+            uint64_t before = b.foreign;
+            struct sequence_verdict v = judge(&b, 2000 + i / 100 - 10);
+            cr_expect_eq(b.foreign, before, "%u", i);
+            cr_expect(v.is_contested && v.two_senders, "%u", i);
+        }
+    }
+    cr_expect_not(sequence_origin(&b.s, 2050, 32, b.now_ms).is_outside);
+    cr_expect(sequence_origin(&b.s, 900006000, 32, b.now_ms).is_outside);
+    cr_expect_eq(b.foreign, 0);
+}
+
+/* How long an exporter that began anew waits, whose old stream had been as lively as this. */
+Test(sequence, silence_is_four_times_the_usual_gap_within_bounds)
+{
+    static const struct {
+        uint32_t gap_ms, silence_ms;
+    } cases[] = {{10, 10000}, {1000, 10000}, {20000, 80000}, {3600000, 600000}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct bench b = {.now_ms = 5000};
+        for (uint32_t k = 0; k < 1000; k++, b.now_ms += cases[i].gap_ms)
+            judge(&b, 1000 + k);
+        uint64_t last_ms = b.now_ms - cases[i].gap_ms;
+        cr_expect(sequence_origin(&b.s, 5, 32, last_ms + cases[i].silence_ms * 9 / 10).is_outside,
+                  "%zu", i);
+        cr_expect_not(sequence_origin(&b.s, 5, 32, last_ms + cases[i].silence_ms).is_outside, "%zu",
+                      i);
+    }
 }
 
 /* Whatever comes: what is taken back had been lost before, and each loss is within bounds. */

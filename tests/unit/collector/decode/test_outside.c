@@ -1,0 +1,285 @@
+#include "tests/unit/collector/decode/datagram.h"
+
+/* What is said from outside the main stream of a domain: by a forger, or by an exporter that began
+ * anew. The exporter sends each 10 ms. */
+enum { DOMAIN = 7, STEP_MS = 9, RATE = 1000, FORGED = 3000000000 };
+
+static void put_template(struct bench *b)
+{
+    set_start(b, 0);
+    PUT16(b, 256, 3, 8, 4, 12, 4, 1, 4);
+    set_end(b);
+}
+
+/* Of as many octets, with source and destination exchanged. */
+static void put_other_template(struct bench *b)
+{
+    set_start(b, 0);
+    PUT16(b, 256, 3, 12, 4, 8, 4, 1, 4);
+    set_end(b);
+}
+
+static void put_rate(struct bench *b, uint32_t rate)
+{
+    set_start(b, 1);
+    PUT16(b, 300, 4, 4, 1, 4, 34, 4); /* scope system, a rate */
+    set_end(b);
+    set_start(b, 300);
+    PUT32(b, 1, rate);
+    set_end(b);
+}
+
+static void put_data(struct bench *b)
+{
+    set_start(b, 256);
+    PUT32(b, 0x0a000001, 0xc6336401, 1000);
+    set_end(b);
+}
+
+static void at(struct bench *b, uint32_t sequence)
+{
+    b->sequence = sequence;
+    v9_start(b, DOMAIN);
+}
+
+static enum decode_reason send_data(struct bench *b, uint32_t sequence)
+{
+    at(b, sequence);
+    put_data(b);
+    return bench_send(b);
+}
+
+static bool is_true(const struct bench *b)
+{
+    return b->flow_count == 1 && b->flows[0].dst_addr.octets[0] == 198 &&
+           b->flows[0].sampling_rate == RATE;
+}
+
+static void begin_within(struct bench *b, const struct decode_limits *limits)
+{
+    bench_init(b, limits);
+    at(b, 100000);
+    put_template(b);
+    put_rate(b, RATE);
+    put_data(b);
+    cr_assert_eq(bench_send(b), DECODE_OK);
+    for (uint32_t i = 1; i <= 500; i++, b->now_ms += STEP_MS)
+        cr_assert_eq(send_data(b, 100000 + i), DECODE_OK);
+}
+
+static void begin(struct bench *b)
+{
+    begin_within(b, &(struct decode_limits){.held_bytes = 1 << 20});
+}
+
+static uint64_t refused(const struct bench *b)
+{
+    return decode_counters(b->decode)->refused[FORMAT_NETFLOW9][DECODE_OTHER_SENDER];
+}
+
+Test(outside, a_few_forged_datagrams_change_no_template_and_no_rate)
+{
+    struct bench b;
+    begin(&b);
+    for (uint32_t i = 0; i < 12000; i++, b.now_ms += STEP_MS) {
+        if (i % 2000 == 1) {
+            at(&b, FORGED + i / 40);
+            put_other_template(&b);
+            put_rate(&b, 1000000);
+            cr_assert_eq(bench_send(&b), DECODE_OTHER_SENDER);
+        }
+        send_data(&b, 100501 + i);
+        cr_assert(is_true(&b), "%u", i);
+    }
+    cr_assert_eq(b.foreign, 0, "three a minute are nobody");
+    cr_assert_eq(refused(&b), 12);
+    cr_assert_eq(decode_counters(b.decode)->template_changes, 0);
+    cr_assert_eq(decode_counters(b.decode)->sampling_changes, 0);
+    bench_done(&b);
+}
+
+/* As many templates as a domain may have, from elsewhere: whether he is named foreign or not. */
+Test(outside, templates_from_elsewhere_take_the_place_of_none)
+{
+    for (uint32_t each = 40; each <= 2000; each *= 50) {
+        struct bench b;
+        begin_within(&b, &(struct decode_limits){.templates_per_domain = 4});
+        at(&b, 100501);
+        set_start(&b, 0);
+        for (uint16_t id = 257; id < 259; id++)
+            PUT16(&b, id, 1, 1, 4); /* with the one of options it is full */
+        set_end(&b);
+        cr_assert_eq(bench_send(&b), DECODE_OK);
+        for (uint32_t i = 0; i < 4000; i++, b.now_ms += STEP_MS) {
+            if (i % each == 0) {
+                at(&b, FORGED + i / each);
+                set_start(&b, 0);
+                for (uint16_t k = 0; k < 200; k++)
+                    PUT16(&b, (uint16_t)(1000 + i + k), 1, 210, 4);
+                set_end(&b);
+                bench_send(&b);
+            }
+            send_data(&b, 100502 + i);
+            cr_assert(is_true(&b), "%u", i);
+        }
+        cr_assert_eq(b.foreign > 0, each == 40);
+        cr_assert_eq(decode_counters(b.decode)->evicted_templates, 0);
+        bench_done(&b);
+    }
+}
+
+Test(outside, what_does_not_fit_is_refused_and_drops_no_template)
+{
+    struct bench b;
+    begin(&b);
+    at(&b, 5);
+    set_start(&b, 256);
+    PUT32(&b, 0x0a000001, 0xc6336401, 1000, 77);
+    set_end(&b);
+    cr_assert_eq(bench_send(&b), DECODE_OTHER_SENDER);
+    cr_assert_eq(b.flow_count, 0);
+    cr_assert_eq(decode_counters(b.decode)->restarts, 0);
+    cr_assert_eq(send_data(&b, 100501), DECODE_OK);
+    cr_assert(is_true(&b));
+    bench_done(&b);
+}
+
+Test(outside, nobody_else_withdraws)
+{
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){0});
+    for (uint32_t i = 0; i < 500; i++, b.now_ms += STEP_MS) {
+        b.sequence = 100000 + i;
+        ipfix_start(&b, DOMAIN);
+        set_start(&b, 2);
+        PUT16(&b, 256, 3, 8, 4, 12, 4, 1, 4);
+        set_end(&b);
+        put_data(&b);
+        cr_assert_eq(ipfix_send(&b), DECODE_OK);
+    }
+    static const uint16_t ids[] = {256, 2};
+    for (size_t i = 0; i < 2; i++) {
+        b.sequence = FORGED;
+        ipfix_start(&b, DOMAIN);
+        set_start(&b, 2);
+        PUT16(&b, ids[i], 0);
+        set_end(&b);
+        cr_assert_eq(ipfix_send(&b), DECODE_OTHER_SENDER);
+    }
+    b.sequence = 100500;
+    ipfix_start(&b, DOMAIN);
+    put_data(&b);
+    cr_assert_eq(ipfix_send(&b), DECODE_OK);
+    cr_assert_eq(b.flow_count, 1);
+    cr_assert_eq(decode_counters(b.decode)->withdrawals, 0);
+    bench_done(&b);
+}
+
+/* --- an exporter that began anew ----------------------------------------------------------------
+ */
+
+Test(outside, one_that_began_anew_with_the_same_templates_loses_nothing)
+{
+    struct bench b;
+    begin(&b);
+    for (uint32_t i = 0; i < 4000; i++, b.now_ms += STEP_MS) {
+        send_data(&b, i);
+        cr_assert(is_true(&b), "%u", i);
+    }
+    cr_assert_eq(decode_counters(b.decode)->restarts, 1);
+    bench_done(&b);
+}
+
+/* Nothing is ever read by a layout of before, and the new one stands once the old stream is silent,
+ * though it is not told again. */
+Test(outside, one_that_began_anew_with_other_templates_is_read_by_them_at_once)
+{
+    struct bench b;
+    begin(&b);
+    at(&b, 0);
+    put_other_template(&b);
+    put_rate(&b, 50);
+    cr_assert_eq(bench_send(&b), DECODE_OTHER_SENDER);
+    for (uint32_t i = 1; i < 4000; i++, b.now_ms += STEP_MS) {
+        send_data(&b, i);
+        cr_assert_eq(b.flow_count, 1, "%u", i);
+        cr_assert_eq(b.flows[0].src_addr.octets[0], 198, "%u", i);
+        if (i > 1010) /* ten seconds */
+            cr_assert_eq(b.flows[0].sampling_rate, 50, "%u", i);
+    }
+    const struct decode_counters *counters = decode_counters(b.decode);
+    cr_assert_eq(counters->restarts, 1);
+    cr_assert_eq(counters->template_changes, 1);
+    cr_assert_eq(counters->sampling_changes, 1);
+    bench_done(&b);
+}
+
+/* Somebody used its silence; its own data are read as it said before. */
+Test(outside, one_that_comes_back_finds_its_own_templates)
+{
+    struct bench b;
+    begin(&b);
+    b.now_ms += 60000;
+    for (uint32_t i = 0; i < 300; i++, b.now_ms += STEP_MS) {
+        at(&b, FORGED + i);
+        put_other_template(&b);
+        put_data(&b);
+        cr_assert_eq(bench_send(&b), DECODE_OK);
+        cr_assert_eq(b.flows[0].src_addr.octets[0], 198);
+    }
+    for (uint32_t i = 0; i < 1000; i++, b.now_ms += STEP_MS) {
+        send_data(&b, 100501 + i);
+        cr_assert(is_true(&b), "%u", i);
+        send_data(&b, FORGED + 300 + i);
+    }
+    cr_assert_eq(b.foreign, 0);
+    cr_assert_geq(b.contested, 1999);
+    bench_done(&b);
+}
+
+/* --- bounds -------------------------------------------------------------------------------------
+ */
+
+Test(outside, what_is_put_aside_is_so_much)
+{
+    struct bench b;
+    begin(&b);
+    size_t before = decode_memory(b.decode), full = 0;
+    for (uint32_t i = 0; i < 1000; i++) {
+        at(&b, FORGED + i * 100000);
+        set_start(&b, 0);
+        PUT16(&b, (uint16_t)(1000 + i), 1, 1, 4);
+        set_end(&b);
+        put_rate(&b, 2000 + i);
+        cr_assert_eq(bench_send(&b), DECODE_OTHER_SENDER);
+        if (i == 63)
+            full = decode_memory(b.decode);
+        if (i >= 63)
+            cr_assert_leq(decode_memory(b.decode), full, "%u", i);
+    }
+    cr_assert_lt(full - before, (size_t)64 << 10);
+    send_data(&b, 100501);
+    cr_assert(is_true(&b));
+    bench_done(&b);
+}
+
+/* Where memory is at its end, nobody's templates give way to what would be put aside. */
+Test(outside, what_is_put_aside_takes_no_memory_from_others)
+{
+    struct bench b;
+    begin(&b);
+    size_t needed = decode_memory(b.decode);
+    bench_done(&b);
+    begin_within(&b, &(struct decode_limits){.memory_bytes = needed + 512});
+    for (uint32_t i = 0; i < 100; i++) {
+        at(&b, FORGED + i);
+        put_other_template(&b);
+        cr_assert_eq(bench_send(&b), DECODE_OTHER_SENDER);
+        send_data(&b, 100501 + i);
+        cr_assert(is_true(&b), "%u", i);
+    }
+    cr_assert_leq(decode_memory(b.decode), needed + 512);
+    cr_assert_eq(decode_counters(b.decode)->evicted_templates, 0);
+    cr_assert_eq(decode_counters(b.decode)->evicted_domains, 0);
+    bench_done(&b);
+}
