@@ -101,7 +101,7 @@ void aside_put_rate(struct decode *decode, struct decode_domain *domain, uint32_
     uint8_t place = 0;
     while (place < RATES &&
            (aside->rates[place].serial != serial || aside->rates[place].said.kind != said->kind ||
-            aside->rates[place].said.id != said->id))
+            aside->rates[place].said.id != said->id || aside->rates[place].said.by != said->by))
         place++;
     if (place == RATES) {
         place = aside->next_rate;

@@ -269,16 +269,18 @@ static void make_stale(struct decode_domain *domain)
     domain->rate_stale = domain->exporter->rate_stale = true;
 }
 
+static bool put_aside(struct decode_context *context, const struct decode_sampler *said)
+{
+    if (context->is_outside)
+        aside_put_rate(context->decode, context->domain, context->serial, said);
+    return context->is_outside;
+}
+
 static struct decode_sampler *enter(struct decode_context *context, enum sampler_kind kind,
                                     uint32_t id)
 {
     struct decode_domain *domain = context->domain;
     struct decode *decode = context->decode;
-    if (context->is_outside) {
-        aside_put_rate(decode, domain, context->serial,
-                       &(struct decode_sampler){.kind = (uint8_t)kind, .id = id, .rate = rate});
-        return;
-    }
     size_t bytes = samplers_bytes(&domain->samplers);
     uint32_t fresh = domain->samplers.fresh;
     bool evicted;
@@ -302,6 +304,9 @@ static struct decode_sampler *enter(struct decode_context *context, enum sampler
 
 static void put(struct decode_context *context, enum sampler_kind kind, uint32_t id, double rate)
 {
+    const struct decode_sampler said = {.kind = (uint8_t)kind, .id = id, .rate = rate};
+    if (put_aside(context, &said))
+        return;
     struct decode_sampler *sampler = enter(context, kind, id);
     if (sampler == NULL || sampler->rate == rate)
         return;
@@ -318,6 +323,9 @@ static void put_place(struct decode_context *context, uint32_t by, enum sampler_
 {
     const struct samplers *samplers = &context->domain->samplers;
     const struct decode_sampler *before = samplers_find(samplers, kind, id);
+    const struct decode_sampler said = {.kind = (uint8_t)kind, .by = by, .id = id, .rate = rate};
+    if (put_aside(context, &said))
+        return;
     const bool anew = before == NULL || before->restarts != samplers->restarts;
     struct decode_sampler *place = enter(context, kind, id);
     if (place == NULL)
@@ -345,7 +353,10 @@ void sampling_restore(struct decode_context *context, const struct decode_sample
 
 void sampling_adopt(struct decode_context *context, const struct decode_sampler *said)
 {
-    put(context, (enum sampler_kind)said->kind, said->id, said->rate);
+    if (said->kind == SAMPLER_ID || said->kind == SAMPLER_ALL)
+        put(context, (enum sampler_kind)said->kind, said->id, said->rate);
+    else
+        put_place(context, said->by, (enum sampler_kind)said->kind, said->id, said->rate);
 }
 
 void sampling_put_on_trial(struct decode_domain *domain)
