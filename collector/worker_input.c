@@ -1,5 +1,6 @@
 #include "collector/worker_input.h"
 
+#include "collector/tally/volume.h"
 #include "common/base/hash.h"
 
 #include <stdlib.h>
@@ -12,11 +13,17 @@ enum {
 
 /* --- records --- */
 
+static bool has_volume(const struct flow_record *flow)
+{
+    return flow->has & (FLOW_BYTES | FLOW_PACKETS);
+}
+
 static void take(struct worker_input *in, const struct flow_record *flow, uint64_t came_ms)
 {
     bool is_taken = tally_add(in->tally, in->sender, flow, came_ms);
     in->has_records |= is_taken;
     in->has_refused |= !is_taken;
+    in->useless_records += !is_taken || !has_volume(flow);
     if (is_taken && in->archive != NULL)
         archive_queue_put(in->archive, flow, &in->sender->addr, came_ms);
     if (in->recall != NULL)
@@ -37,6 +44,8 @@ static void on_record(void *owner, const struct flow_record *flow)
     struct worker_input *in = owner;
     if (in->is_foreign) {
         tally_refuse(in->tally, in->sender, flow, TALLY_SECOND_SENDER);
+        in->useless_records +=
+            !has_volume(flow) || volume_judge(flow, in->sender->config) != TALLY_REASON_COUNT;
         return;
     }
     take(in, flow, in->since_ms);
@@ -119,6 +128,7 @@ void worker_input_take(struct worker_input *in, const struct ip_addr *from, cons
                                .on_record = on_record,
                                .on_late = on_late,
                                .on_interface = on_interface,
+                               .useless = &in->useless_records,
                                .owner = in};
     in->has_looked = false;
     if (config != NULL) {

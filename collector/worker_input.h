@@ -34,6 +34,7 @@ struct worker_input {
     bool has_looked;                               /* for them, since the datagram came */
     bool has_records, has_refused;                 /* it gave some; implausible ones too */
     bool is_foreign;                               /* of a second sender who brings little */
+    uint64_t useless_records;                      /* without volume, or not plausible */
     uint64_t since_ms;                             /* it came then, or later */
     void (*on_turn_end)(void *owner);
     void *owner;

@@ -75,6 +75,9 @@ struct decode_sink {
     /* A record of a template as it stands in the datagram, lent for the call: before on_record
      * gives what is understood of it, and for options records too. May be NULL. */
     void (*on_fields)(void *owner, const struct decode_fields *fields);
+    /* Grows with each record given that tells the owner nothing: it does not count for what a
+     * sender brings. NULL: all do. */
+    const uint64_t *useless;
     void *owner;
 };
 

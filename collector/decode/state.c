@@ -294,6 +294,7 @@ void state_sender(struct decode_context *context, uint32_t number, uint32_t tole
 {
     struct decode_domain *domain = context->domain;
     context->records_before = domain->info.counts.records;
+    context->useless_before = context->sink->useless != NULL ? *context->sink->useless : 0;
     const struct sequence *s = &domain->sequence;
     struct sequence_origin origin = sequence_origin(s, number, tolerance, context->now_ms);
     bool is_foreign = sequence_is_foreign(s, number, tolerance, context->now_ms);
@@ -325,13 +326,21 @@ static uint64_t lose(uint64_t lost, const struct sequence_verdict *verdict)
     return lost > verdict->regained ? lost - verdict->regained : 0;
 }
 
+static uint32_t records_brought(const struct decode_context *context)
+{
+    const uint64_t *sum = context->sink->useless;
+    uint64_t records = context->domain->info.counts.records - context->records_before;
+    uint64_t useless = sum != NULL ? *sum - context->useless_before : 0;
+    return useless < records ? (uint32_t)(records - useless) : 0;
+}
+
 void state_sequence(struct decode_context *context, struct sequence_step step)
 {
     struct decode_domain *domain = context->domain;
     struct decode_counters *counters = &context->decode->counters;
     struct decode_counts *own = &domain->info.counts;
 
-    step.records = (uint32_t)(own->records - context->records_before);
+    step.records = records_brought(context);
     struct sequence_verdict verdict = sequence_judge(&domain->sequence, &step, context->now_ms);
     if (context->format == FORMAT_NETFLOW9 && !context->is_outside)
         domain->started_ms = context->export_ms - context->uptime_ms;

@@ -139,6 +139,7 @@ struct decode_context {
     uint32_t serial;                 /* of its stream of numbers */
     bool is_outside;                 /* of the main stream of its domain, which is not silent */
     uint64_t records_before;         /* of its domain */
+    uint64_t useless_before;         /* of the sink */
     enum decode_reason reason;
 };
 

@@ -141,7 +141,7 @@ Test(worker_input, only_what_can_be_used_is_heard)
 }
 
 /* A hundred datagrams a second, and one in so many of them of somebody else. */
-static void send_beside(struct bench *b, uint32_t count, uint32_t every)
+static void send_beside(struct bench *b, uint32_t count, uint32_t every, uint16_t his_packets)
 {
     for (uint32_t i = 0; i < count; i++) {
         b->now_ms += 10;
@@ -154,7 +154,7 @@ static void send_beside(struct bench *b, uint32_t count, uint32_t every)
         if (i % every != 0)
             continue;
         start_v9(b, 900000000 + i / every);
-        put_data(b, 1);
+        put_data(b, his_packets);
         worker_input_take(&b->in, &b->from, b->bytes, b->w.len, b->now_ms);
     }
     tally_settle(b->in.tally);
@@ -164,7 +164,7 @@ Test(worker_input, a_second_sender_who_brings_little_counts_for_nothing_and_hold
 {
     struct bench b;
     setup(&b);
-    send_beside(&b, 4000, 40);
+    send_beside(&b, 4000, 40, 1);
     cr_expect_eq(exporter(&b)->two_senders_ms, 0);
     uint64_t refused = exporter(&b)->refused[TALLY_SECOND_SENDER];
     cr_expect_gt(refused, 85, "%u", (unsigned)refused);
@@ -176,9 +176,21 @@ Test(worker_input, one_who_brings_a_real_part_counts_and_puts_the_exporter_in_do
 {
     struct bench b;
     setup(&b);
-    send_beside(&b, 4000, 2);
+    send_beside(&b, 4000, 2, 1);
     cr_expect_eq(exporter(&b)->two_senders_ms, b.now_ms);
     cr_expect_lt(exporter(&b)->refused[TALLY_SECOND_SENDER], 20);
+    teardown(&b);
+}
+
+Test(worker_input, records_that_count_for_nothing_put_nobody_in_doubt)
+{
+    struct bench b;
+    setup(&b);
+    send_beside(&b, 4000, 2, 1000); /* packets of one octet */
+    cr_expect_eq(exporter(&b)->two_senders_ms, 0);
+    uint64_t refused = exporter(&b)->refused[TALLY_SECOND_SENDER];
+    cr_expect_gt(refused, 1850, "%u", (unsigned)refused);
+    cr_expect_eq(tally_counters(b.in.tally)->records, 4000);
     teardown(&b);
 }
 
