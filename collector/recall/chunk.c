@@ -257,12 +257,7 @@ static bool same_host(const struct recall_item *a, const struct recall_item *b)
 
 static uint32_t host_at(const struct chunk_union *u, const struct recall_item *item)
 {
-    uint64_t a, b;
-    memcpy(&a, item->host, 8);
-    memcpy(&b, item->host + 8, 8);
-    a = (a ^ u->seed ^ item->side) * 0x9e3779b97f4a7c15U;
-    b = (b ^ a ^ a >> 29) * 0xbf58476d1ce4e5b9U;
-    uint32_t at = (uint32_t)(b >> 32) & u->mask;
+    uint32_t at = item_host_hash(item->host, item->side, u->seed) & u->mask;
     while (u->hosts[at].item != NULL && !same_host(u->hosts[at].item, item))
         at = (at + 1) & u->mask;
     return at;

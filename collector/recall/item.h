@@ -1,7 +1,10 @@
 #ifndef COLLECTOR_RECALL_ITEM_H
 #define COLLECTOR_RECALL_ITEM_H
 
+#include "common/base/hash.h"
 #include "proto/recall.h"
+
+#include <string.h>
 
 /* A record as it is kept: 80 octets, since memory is what bounds how much can be said. */
 struct recall_item {
@@ -18,6 +21,16 @@ struct recall_item {
     uint8_t unused[2];
 };
 _Static_assert(sizeof(struct recall_item) == 80, "the budget of memory counts on it");
+
+/* Of a table of hosts. Strangers choose them, and those of one network differ in their last octets
+ * only, so that every bit has to tell. */
+static inline uint32_t item_host_hash(const uint8_t host[16], uint8_t side, uint64_t seed)
+{
+    uint64_t low, high;
+    memcpy(&low, host, sizeof(low));
+    memcpy(&high, host + sizeof(low), sizeof(high));
+    return (uint32_t)hash_seeded_words(low, high, seed ^ side);
+}
 
 enum { ITEM_PACKET_OCTETS = 256 };
 

@@ -116,12 +116,7 @@ static struct open_entry heap_lowest(struct open_chunk *open)
 
 static uint32_t bucket_of(const struct open_chunk *open, const uint8_t host[16], uint8_t side)
 {
-    uint64_t a, b;
-    memcpy(&a, host, 8);
-    memcpy(&b, host + 8, 8);
-    a = (a ^ open->seed) * 0x9e3779b97f4a7c15U;
-    b = (b ^ (a >> 29) ^ a ^ side) * 0xbf58476d1ce4e5b9U;
-    return (uint32_t)(b >> 32) & open->bucket_mask;
+    return item_host_hash(host, side, open->seed) & open->bucket_mask;
 }
 
 static uint32_t find(const struct open_chunk *open, uint32_t bucket, const uint8_t host[16],
@@ -221,9 +216,9 @@ static struct recall_item *fill(struct open_chunk *open, uint32_t slot, const ui
 struct recall_item *open_place(struct open_chunk *open, const uint8_t host[16], uint8_t side,
                                uint8_t ip_version, float priority)
 {
-    uint32_t slot, bucket = bucket_of(open, host, side);
     if (priority <= open->threshold)
         return NULL;
+    uint32_t slot, bucket = bucket_of(open, host, side);
     uint32_t at = find(open, bucket, host, side, ip_version);
     if (at != NONE && priority <= open->destinations[at].threshold)
         return NULL;
