@@ -128,8 +128,9 @@ static void begin_next(struct recall_thread *t)
         uv_timer_start(&t->wait, on_next, OUTPUT_WAIT_MS, 0);
         return;
     }
+    uint64_t now_ms = mono_ms(t); /* the same for all, so that their copies are of one moment */
     for (uint32_t i = 0; i < t->workers; i++)
-        t->of_ms = recall_line_ask(&t->lines[i], mono_ms(t));
+        t->of_ms = recall_line_ask(&t->lines[i], now_ms);
     t->is_asking = !keep_all(t);
     if (t->is_asking)
         uv_timer_start(&t->wait, on_copies_late, COPY_WAIT_MS, 0);
