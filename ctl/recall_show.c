@@ -102,6 +102,8 @@ static json_t *time_json(const struct recall_merge *merge, size_t target, int be
     (void)json_object_set_new(object, "covers_ms", json_integer(merge->covers_ms[before]));
     (void)json_object_set_new(object, "least_covers_ms",
                               json_integer(merge->least_covers_ms[before]));
+    (void)json_object_set_new(object, "too_short_workers",
+                              json_integer((json_int_t)merge->too_short[before]));
     put_sums(object, &sum, one);
     (void)json_object_set_new(object, "peers", show_json_number(total != NULL ? total->peers : 0));
     for (size_t i = 0; i < merge->tuple_count; i++)
@@ -224,9 +226,13 @@ static void print_time(const struct recall_merge *coarse, const struct recall_me
                text_format_bit_rate(sum.bytes.value * 8 / seconds, rate),
                text_format_count(sum.packets.value / seconds, packets),
                sum.connections.value / seconds, total != NULL ? total->peers : 0);
-    if (merge->least_covers_ms[before] < merge->covers_ms[before])
+    if (merge->least_stretched_ms[before] < merge->covers_ms[before])
         show_print(to, "  one worker remembers but %s of it, which stand for all of it\n",
-                   text_format_duration_ms(merge->least_covers_ms[before], span));
+                   text_format_duration_ms(merge->least_stretched_ms[before], span));
+    if (merge->too_short[before] > 0)
+        show_print(to,
+                   "  %zu of %zu workers remember less than a tenth of it: the rest is missing\n",
+                   merge->too_short[before], merge->replies);
     if (sum.samples == 0)
         return;
     struct grid grid;

@@ -111,17 +111,30 @@ static void stretch_all(struct recall_merge *merge, uint8_t before, double facto
             merge->totals[i].one *= factor;
 }
 
-/* By what the reply's sums grow. Of no time at all nothing can be said. */
+/* By what the reply's sums grow. Nothing is stretched more than tenfold, whichever reply is first.
+ */
 static double fit_time(struct recall_merge *merge, uint8_t before, uint32_t reply_ms)
 {
+    enum { STRETCH_MAX = 10 };
     uint32_t *covers_ms = &merge->covers_ms[before], *least_ms = &merge->least_covers_ms[before];
+    uint32_t *stretched_ms = &merge->least_stretched_ms[before];
     *least_ms = merge->replies == 0 || reply_ms < *least_ms ? reply_ms : *least_ms;
     if (reply_ms > *covers_ms) {
-        if (*covers_ms > 0)
+        if (reply_ms > (uint64_t)*stretched_ms * STRETCH_MAX) {
+            merge->too_short[before] = merge->replies;
+            *stretched_ms = reply_ms;
+        } else {
             stretch_all(merge, before, (double)reply_ms / *covers_ms);
+        }
         *covers_ms = reply_ms;
+        return 1;
     }
-    return reply_ms > 0 ? (double)*covers_ms / reply_ms : 1;
+    if (reply_ms == 0 || *covers_ms > (uint64_t)reply_ms * STRETCH_MAX) {
+        merge->too_short[before]++;
+        return 1;
+    }
+    *stretched_ms = reply_ms < *stretched_ms ? reply_ms : *stretched_ms;
+    return (double)*covers_ms / reply_ms;
 }
 
 /* --- replies --- */

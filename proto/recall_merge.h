@@ -7,7 +7,9 @@
  * The answers of all workers as one. Their samples are independent, so that estimates add up; an
  * answer that comes again, as after a lost connection, is not, and is left out. They stand for the
  * longest time that one of them covers: what a worker saw in less, since it started later or lost
- * some, is taken to have gone on like that, with an error as large as what is added.
+ * some, is taken to have gone on like that, with an error as large as what is added. What was seen
+ * in less than a tenth of it says too little for that: it stands for itself, and the rest is
+ * missing.
  *
  *   recall_merge_init() → recall_merge_add() … recall_merge_end() → recall_merge_done()
  */
@@ -35,6 +37,8 @@ struct recall_merge {
     size_t open_missing; /* of the replies, without their latest records */
     /* Of now and of before: what sums stand for, and the least that a reply had of it. */
     uint32_t covers_ms[2], least_covers_ms[2];
+    uint32_t least_stretched_ms[2]; /* the same, of the replies that stand for all of it */
+    size_t too_short[2];            /* replies that do not */
 };
 
 void recall_merge_init(struct recall_merge *merge);

@@ -152,7 +152,7 @@ class Recall(suite.HouseTest):
             os.kill(pid, signal.SIGCONT)
         self.assertIn("1 of 2 workers answered without their latest records", err)
         now = json.loads(out)[0]["now"]
-        self.assertEqual((now["covers_ms"], now["least_covers_ms"]), (9500, 500))
+        self.assertEqual((now["covers_ms"], now["least_covers_ms"], now["too_short_workers"]), (9500, 500, 1))
 
     def test_6_nothing_was_complained_of(self):
         self.assertEqual(self.house.sanitizer_complaints(), [])

@@ -128,6 +128,44 @@ Test(recall_merge, rates_stay_where_one_worker_is_young)
     }
 }
 
+/* Twenty milliseconds say nothing of five minutes, and no chain of replies makes them say it. */
+Test(recall_merge, what_is_too_short_stands_for_itself)
+{
+    static const struct {
+        uint32_t ms[4], count;
+        double least, most;
+        size_t too_short;
+    } cases[] = {
+        {{300000, 20}, 2, 11, 11, 1},
+        {{20, 300000}, 2, 11, 11, 1},
+        {{20, 0, 300000}, 3, 12, 12, 2},
+        {{300000, 29999, 30000}, 3, 21, 21, 1},
+        {{20, 200, 2000, 300000}, 4, 13, 31, 3},
+        {{300000, 2000, 200, 20}, 4, 13, 13, 3},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct recall_merge merge;
+        recall_merge_init(&merge);
+        for (uint32_t r = 0; r < cases[i].count; r++) {
+            struct recall_tuple tuple = tuple_of(0, 1, 53, cases[i].ms[r] == 300000 ? 10 : 1);
+            struct recall_reply reply = {
+                .worker = r, .tuples = &tuple, .tuple_count = 1, .covers_now_ms = 10000};
+            reply.covers_before_ms = cases[i].ms[r];
+            cr_assert_eq(recall_merge_add(&merge, &reply), STATUS_OK);
+        }
+        recall_merge_end(&merge);
+        cr_assert_eq(merge.covers_ms[1], 300000);
+        cr_assert_eq(merge.too_short[1], cases[i].too_short, "case %zu", i);
+        cr_assert_eq(merge.too_short[0], 0);
+        cr_assert_eq(merge.least_stretched_ms[0], 10000);
+        cr_assert_geq(merge.tuples[0].bytes.value, cases[i].least - 1e-9, "case %zu: %g", i,
+                      merge.tuples[0].bytes.value);
+        cr_assert_leq(merge.tuples[0].bytes.value, cases[i].most + 1e-9, "case %zu: %g", i,
+                      merge.tuples[0].bytes.value);
+        recall_merge_done(&merge);
+    }
+}
+
 Test(recall_merge, takes_many_replies)
 {
     enum { REPLIES = 40, TUPLES = 1000 };
