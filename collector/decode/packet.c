@@ -16,7 +16,7 @@ enum ether_type {
     ETHER_LENGTH_MAX = 1500 /* up to this a type is a length, and LLC follows */
 };
 
-enum { IPV4_LEN = 20 }; /* without options */
+enum { IPV4_LEN = 20, IPV6_LEN = 40 }; /* without options */
 
 /* Cisco's HDLC: address, a control octet of 0, and an Ethernet type where PPP has its protocol. */
 enum { CHDLC_UNICAST = 0x0f00, CHDLC_MULTICAST = 0x8f00 };
@@ -29,6 +29,17 @@ enum { EXTENSIONS_MAX = 16 };
 /* Frames inside frames (pseudowires, backbones) that are opened on the way to the first IP header.
  */
 enum { FRAMES_MAX = 3 };
+
+struct inside {
+    uint32_t behind; /* octets of the outermost frame that the sample leaves out at its end */
+    int depth;       /* of frames in frames */
+};
+
+static struct inside deeper(struct inside inside)
+{
+    inside.depth++;
+    return inside;
+}
 
 static void parse_tcp(struct wire_reader *packet, struct flow_record *flow)
 {
@@ -190,79 +201,6 @@ bool packet_parse_ip(struct wire_reader *packet, struct flow_record *flow)
     }
 }
 
-static bool parse_ethernet(struct wire_reader *packet, struct flow_record *flow, int depth);
-
-/* A frame, or a control word (RFC 4385) and then one: the label's two ends know which, and nobody
- * else. A frame that is one comes first, as its addresses are no stranger's to choose. */
-static bool parse_pseudowire(struct wire_reader *packet, struct flow_record *flow, int depth)
-{
-    struct wire_reader bare = *packet;
-    struct flow_record found = *flow;
-    if (parse_ethernet(&bare, &found, depth + 1)) {
-        *flow = found;
-        return true;
-    }
-    if (version_ahead(*packet) != 0)
-        return false;
-    wire_skip(packet, 4);
-    return parse_ethernet(packet, flow, depth + 1);
-}
-
-static bool parse_mpls(struct wire_reader *packet, struct flow_record *flow, int depth)
-{
-    uint32_t label;
-    do {
-        label = wire_u32(packet);
-    } while (!packet->failed && !(label & 0x100)); /* until the bottom of the stack */
-    if (packet->failed || packet->left == 0)
-        return false;
-    struct wire_reader ip = *packet; /* a frame's address may begin as a version does */
-    return packet_parse_ip(&ip, flow) || parse_pseudowire(packet, flow, depth);
-}
-
-static bool parse_type(struct wire_reader *packet, struct flow_record *flow, uint16_t type,
-                       int depth);
-
-static bool parse_ppp(struct wire_reader *packet, struct flow_record *flow, int depth)
-{
-    uint16_t protocol = wire_u16(packet);
-    if (protocol == 0xff03) /* address and control of HDLC framing */
-        protocol = wire_u16(packet);
-    switch (protocol) {
-    case PPP_IPV4:
-    case PPP_IPV6:
-        return packet_parse_ip(packet, flow);
-    case PPP_MPLS:
-        return parse_mpls(packet, flow, depth);
-    case CHDLC_UNICAST:
-    case CHDLC_MULTICAST:
-        return depth <= FRAMES_MAX && parse_type(packet, flow, wire_u16(packet), depth + 1);
-    default:
-        return false;
-    }
-}
-
-static bool parse_type(struct wire_reader *packet, struct flow_record *flow, uint16_t type,
-                       int depth)
-{
-    switch (type) {
-    case ETHER_IPV4:
-    case ETHER_IPV6:
-        return packet_parse_ip(packet, flow);
-    case ETHER_MPLS:
-    case ETHER_MPLS_MULTICAST:
-        return parse_mpls(packet, flow, depth);
-    case ETHER_PPPOE:
-        wire_skip(packet, 6);
-        return parse_ppp(packet, flow, depth);
-    case ETHER_BACKBONE: /* 802.1ah: the service, and the customer's frame */
-        wire_skip(packet, 4);
-        return parse_ethernet(packet, flow, depth + 1);
-    default:
-        return false;
-    }
-}
-
 static uint16_t skip_tags(struct wire_reader *packet, struct flow_record *flow, uint16_t type)
 {
     while (type == ETHER_VLAN || type == ETHER_QINQ || type == ETHER_QINQ_OLD ||
@@ -277,9 +215,148 @@ static uint16_t skip_tags(struct wire_reader *packet, struct flow_record *flow, 
     return type;
 }
 
-static bool parse_ethernet(struct wire_reader *packet, struct flow_record *flow, int depth)
+/* --- behind a label --- */
+
+/* Whether a length that a header tells fits the octets from the header to its frame's end, which a
+ * short frame is filled up to and a check sequence follows. Where nobody knows how many the sample
+ * leaves out, it must only not be less than those that are there. */
+static bool fits_frame(size_t told, size_t left, uint32_t behind)
 {
-    if (depth > FRAMES_MAX)
+    enum { TRAILER_MAX = 8, FILLED_MAX = 60 };
+    const size_t len = behind == PACKET_BEHIND_UNKNOWN ? left : left + behind;
+    const bool reaches = told + TRAILER_MAX >= len || len <= FILLED_MAX;
+    return reaches && (told <= len || behind == PACKET_BEHIND_UNKNOWN);
+}
+
+/* RFC 1071. A header that its own machine has sampled may be without, as its card fills it in. */
+static bool has_ipv4_checksum(const uint8_t *header, size_t header_len)
+{
+    uint32_t sum = 0;
+    if (wire_u16_at(header + 10) == 0)
+        return true;
+    for (size_t i = 0; i < header_len; i += 2)
+        sum += wire_u16_at(header + i);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (sum & 0xffff) + (sum >> 16) == 0xffff;
+}
+
+/* More than a first octet that is like IP's. A header that is cut is none: others decide. */
+static bool is_ip(const struct wire_reader *packet, uint32_t behind)
+{
+    const uint8_t *header = wire_peek(packet, IPV4_LEN);
+    if (header == NULL)
+        return false;
+    if (header[0] >> 4 == 6)
+        return packet->left >= IPV6_LEN &&
+               fits_frame(wire_u16_at(header + 4) + (size_t)IPV6_LEN, packet->left, behind);
+    const size_t header_len = (header[0] & 0x0fU) * 4U, total = wire_u16_at(header + 2);
+    return header[0] >> 4 == 4 && header_len >= IPV4_LEN && total >= header_len &&
+           packet->left >= header_len && fits_frame(total, packet->left, behind) &&
+           has_ipv4_checksum(header, header_len);
+}
+
+/* Of IPv6 the length is all that shows it, so where that is not known a frame may be likelier. */
+static bool is_sure_ip(const struct wire_reader *packet, uint32_t behind)
+{
+    return (behind != PACKET_BEHIND_UNKNOWN || version_ahead(*packet) == 4) &&
+           is_ip(packet, behind);
+}
+
+/* A frame with or without tags, and IP in it. */
+static bool is_frame_of_ip(struct wire_reader packet, uint32_t behind)
+{
+    struct flow_record ignored = {0};
+    wire_skip(&packet, 12);
+    const uint16_t type = skip_tags(&packet, &ignored, wire_u16(&packet));
+    return !packet.failed && is_ip(&packet, behind) &&
+           type == (version_ahead(packet) == 4 ? ETHER_IPV4 : ETHER_IPV6);
+}
+
+static bool parse_ethernet(struct wire_reader *packet, struct flow_record *flow,
+                           struct inside inside);
+
+/* A frame, or a control word (RFC 4385) and then one: the label's two ends know which, and nobody
+ * else. A frame that is one comes first, as its addresses are no stranger's to choose. */
+static bool parse_pseudowire(struct wire_reader *packet, struct flow_record *flow,
+                             struct inside inside)
+{
+    struct wire_reader bare = *packet;
+    struct flow_record found = *flow;
+    if (parse_ethernet(&bare, &found, deeper(inside))) {
+        *flow = found;
+        return true;
+    }
+    if (version_ahead(*packet) != 0)
+        return false;
+    wire_skip(packet, 4);
+    return parse_ethernet(packet, flow, deeper(inside));
+}
+
+/* Nothing behind a label says whether it is IP or a frame, whose first octet may be as one of IP's:
+ * so IP is what its lengths and checksum show as such, and else what does not look like a frame
+ * of IP. */
+static bool parse_mpls(struct wire_reader *packet, struct flow_record *flow, struct inside inside)
+{
+    uint32_t label;
+    do {
+        label = wire_u32(packet);
+    } while (!packet->failed && !(label & 0x100)); /* until the bottom of the stack */
+    if (packet->failed || packet->left == 0)
+        return false;
+    if (!is_sure_ip(packet, inside.behind) && is_frame_of_ip(*packet, inside.behind))
+        return parse_ethernet(packet, flow, deeper(inside));
+    struct wire_reader ip = *packet;
+    return packet_parse_ip(&ip, flow) || parse_pseudowire(packet, flow, inside);
+}
+
+static bool parse_type(struct wire_reader *packet, struct flow_record *flow, uint16_t type,
+                       struct inside inside);
+
+static bool parse_ppp(struct wire_reader *packet, struct flow_record *flow, struct inside inside)
+{
+    uint16_t protocol = wire_u16(packet);
+    if (protocol == 0xff03) /* address and control of HDLC framing */
+        protocol = wire_u16(packet);
+    switch (protocol) {
+    case PPP_IPV4:
+    case PPP_IPV6:
+        return packet_parse_ip(packet, flow);
+    case PPP_MPLS:
+        return parse_mpls(packet, flow, inside);
+    case CHDLC_UNICAST:
+    case CHDLC_MULTICAST:
+        return inside.depth <= FRAMES_MAX &&
+               parse_type(packet, flow, wire_u16(packet), deeper(inside));
+    default:
+        return false;
+    }
+}
+
+static bool parse_type(struct wire_reader *packet, struct flow_record *flow, uint16_t type,
+                       struct inside inside)
+{
+    switch (type) {
+    case ETHER_IPV4:
+    case ETHER_IPV6:
+        return packet_parse_ip(packet, flow);
+    case ETHER_MPLS:
+    case ETHER_MPLS_MULTICAST:
+        return parse_mpls(packet, flow, inside);
+    case ETHER_PPPOE:
+        wire_skip(packet, 6);
+        return parse_ppp(packet, flow, inside);
+    case ETHER_BACKBONE: /* 802.1ah: the service, and the customer's frame */
+        wire_skip(packet, 4);
+        return parse_ethernet(packet, flow, deeper(inside));
+    default:
+        return false;
+    }
+}
+
+static bool parse_ethernet(struct wire_reader *packet, struct flow_record *flow,
+                           struct inside inside)
+{
+    if (inside.depth > FRAMES_MAX)
         return false;
     struct wire_reader head = wire_sub(packet, 14);
     wire_skip(&head, 12);
@@ -294,22 +371,22 @@ static bool parse_ethernet(struct wire_reader *packet, struct flow_record *flow,
         return false;
     if (type == ETHER_IPV4) /* most are, and a call less is felt */
         return packet_parse_ip(packet, flow);
-    return parse_type(packet, flow, type, depth);
+    return parse_type(packet, flow, type, inside);
 }
 
-bool packet_parse_ethernet(struct wire_reader *packet, struct flow_record *flow)
+bool packet_parse_ethernet(struct wire_reader *packet, uint32_t behind, struct flow_record *flow)
 {
-    return parse_ethernet(packet, flow, 1);
+    return parse_ethernet(packet, flow, (struct inside){.behind = behind, .depth = 1});
 }
 
-bool packet_parse_mpls(struct wire_reader *packet, struct flow_record *flow)
+bool packet_parse_mpls(struct wire_reader *packet, uint32_t behind, struct flow_record *flow)
 {
-    return parse_mpls(packet, flow, 1);
+    return parse_mpls(packet, flow, (struct inside){.behind = behind, .depth = 1});
 }
 
-bool packet_parse_ppp(struct wire_reader *packet, struct flow_record *flow)
+bool packet_parse_ppp(struct wire_reader *packet, uint32_t behind, struct flow_record *flow)
 {
-    return parse_ppp(packet, flow, 1);
+    return parse_ppp(packet, flow, (struct inside){.behind = behind, .depth = 1});
 }
 
 void packet_complete(struct flow_record *flow, const struct flow_record *packet)

@@ -246,10 +246,12 @@ static void finish_section(struct decode_context *context, struct plan_record *r
     if (extra->section_kind == SECTION_NONE)
         return;
     struct wire_reader r = wire_reader_of(extra->section, extra->section_len);
+    const uint32_t behind =
+        extra->frame_len >= r.left ? extra->frame_len - (uint32_t)r.left : PACKET_BEHIND_UNKNOWN;
     /* Neither the middle of a packet nor a frame of another medium says where its header is. */
     if (extra->section_offset == 0 && extra->frame_type <= FRAME_ETHERNET) {
         bool found = extra->section_kind == SECTION_IP ? packet_parse_ip(&r, &packet)
-                                                       : packet_parse_ethernet(&r, &packet);
+                                                       : packet_parse_ethernet(&r, behind, &packet);
         if (!found)
             state_refuse(context, DECODE_PACKET);
     }

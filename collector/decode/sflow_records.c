@@ -42,20 +42,21 @@ static bool carries_ip(uint32_t protocol)
            protocol == SFLOW_HEADER_AAL5_IP;
 }
 
-static bool parse_header(uint32_t protocol, struct wire_reader *header, struct flow_record *flow)
+static bool parse_header(uint32_t protocol, struct wire_reader *header, uint32_t behind,
+                         struct flow_record *flow)
 {
     switch (protocol) {
     case SFLOW_HEADER_ETHERNET:
-        return packet_parse_ethernet(header, flow);
+        return packet_parse_ethernet(header, behind, flow);
     case SFLOW_HEADER_AAL5_IP:
     case SFLOW_HEADER_IPV4:
     case SFLOW_HEADER_IPV6:
         return packet_parse_ip(header, flow);
     case SFLOW_HEADER_MPLS:
-        return packet_parse_mpls(header, flow);
+        return packet_parse_mpls(header, behind, flow);
     case SFLOW_HEADER_PPP:
     case SFLOW_HEADER_POS:
-        return packet_parse_ppp(header, flow);
+        return packet_parse_ppp(header, behind, flow);
     default:
         return false;
     }
@@ -73,7 +74,8 @@ static bool read_raw_header(struct wire_reader *r, struct flow_record *flow, str
     bool is_cut = header_len > r->left;
     struct wire_reader header = wire_sub(r, is_cut ? r->left : header_len);
     found->frame_len = frame_len;
-    found->has_header = parse_header(protocol, &header, flow);
+    const uint32_t behind = frame_len > header.left ? frame_len - (uint32_t)header.left : 0;
+    found->has_header = parse_header(protocol, &header, behind, flow);
     /* A frame of something else than IP, or a medium that we do not look into, counts by its
      * length all the same. */
     return !is_cut && (found->has_header || !carries_ip(protocol) ||

@@ -6,11 +6,17 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
-/* A sampled packet: the first octet says what it begins with. */
+static bool parse_ip(struct wire_reader *packet, uint32_t behind, struct flow_record *flow)
+{
+    (void)behind;
+    return packet_parse_ip(packet, flow);
+}
+
+/* A sampled packet: the first octet says what it begins with, and how much was left out. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-    static bool (*const parsers[])(struct wire_reader *, struct flow_record *) = {
-        packet_parse_ethernet, packet_parse_ip, packet_parse_mpls, packet_parse_ppp};
+    static bool (*const parsers[])(struct wire_reader *, uint32_t, struct flow_record *) = {
+        packet_parse_ethernet, parse_ip, packet_parse_mpls, packet_parse_ppp};
     if (len == 0)
         return 0;
     uint8_t *packet = malloc(len);
@@ -19,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     memcpy(packet, bytes + 1, len - 1);
     struct wire_reader r = wire_reader_of(packet, len - 1);
     struct flow_record flow = {0}, whole = {.has = FLOW_VLAN | FLOW_TTL, .vlan = 1, .ttl = 2};
-    bool found = parsers[bytes[0] % 4](&r, &flow);
+    uint32_t behind = bytes[0] < 128 ? bytes[0] / 4U : PACKET_BEHIND_UNKNOWN;
+    bool found = parsers[bytes[0] % 4](&r, behind, &flow);
     assert(found == ((flow.has & (FLOW_SRC_ADDR | FLOW_DST_ADDR)) != 0));
     assert(!found || flow.src_addr.family == flow.dst_addr.family);
     assert(!(flow.fragment & FRAGMENT_LATER) || !(flow.has & (FLOW_SRC_PORT | FLOW_DST_PORT)));

@@ -102,7 +102,7 @@ ParameterizedTest(struct packet_case *c, packet, ethernet)
     struct flow_record flow = {0};
     struct wire_reader r = wire_reader_of(octets, octets_of(c->octets, octets));
 
-    cr_assert_eq(packet_parse_ethernet(&r, &flow), c->found, "%s", c->name);
+    cr_assert_eq(packet_parse_ethernet(&r, 0, &flow), c->found, "%s", c->name);
     cr_assert_eq(flow.has & c->has, c->has, "%s: has %x", c->name, flow.has);
     cr_assert_eq(flow.has & c->hasnt, 0, "%s: has %x", c->name, flow.has);
     cr_assert_eq(flow.protocol, c->protocol, "%s", c->name);
