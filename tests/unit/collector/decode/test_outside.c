@@ -283,3 +283,53 @@ Test(outside, what_is_put_aside_takes_no_memory_from_others)
     cr_assert_eq(decode_counters(b.decode)->evicted_domains, 0);
     bench_done(&b);
 }
+
+static uint32_t scramble(uint32_t i)
+{
+    i = (i + 1) * 2654435761U;
+    return (i ^ i >> 15) * 2246822519U ^ i >> 13;
+}
+
+/* Three who send and fall silent as they like, and say anything, within little room. */
+Test(outside, whoever_says_what_it_stays_within_bounds)
+{
+    struct bench b;
+    const struct decode_limits limits = {.templates_per_domain = 6,
+                                         .samplers_per_domain = 4,
+                                         .held_bytes = 1 << 14,
+                                         .memory_bytes = 24 << 10};
+    bench_init(&b, &limits);
+    uint32_t numbers[3] = {100000, FORGED, 5};
+    for (uint32_t i = 0; i < 60000; i++) {
+        uint32_t r = scramble(i), what = scramble(i + 1000000),
+                 who = r % 16 < 12 ? i / 3000 % 3 : r % 3;
+        at(&b, numbers[who]++);
+        uint16_t id = (uint16_t)(256 + what % 9);
+        switch (what / 16 % 5) {
+        case 0:
+            put_other_template(&b);
+            break;
+        case 1:
+            set_start(&b, 0);
+            PUT16(&b, id, 3, 8, 4, 12, 4, (uint16_t)(1 + what / 256 % 2), 4);
+            set_end(&b);
+            break;
+        case 2:
+            put_rate(&b, 1 + what / 1024 % 5);
+            break;
+        default:
+            set_start(&b, id);
+            PUT32(&b, 0x0a000001, 0xc6336401, 1000);
+            set_end(&b);
+            break;
+        }
+        bench_send(&b);
+        cr_assert_leq(decode_memory(b.decode), limits.memory_bytes, "%u", i);
+        b.now_ms += i % 3000 == 0 ? 15000 : r / 65536 % 20;
+    }
+    const struct decode_counters *counters = decode_counters(b.decode);
+    cr_expect_gt(refused(&b), 1000);
+    cr_expect_gt(counters->restarts, 3);
+    cr_expect_gt(counters->template_changes, 100);
+    bench_done(&b);
+}
