@@ -31,7 +31,7 @@ struct replay_run {
     uint64_t rounds;  /* 0: until an interrupt */
     uint64_t last_us; /* of the capture */
     double due_us;    /* monotonic: when the next one goes */
-    uint64_t other_ports, most_late_us, began_us, shown_us;
+    uint64_t other_ports, most_late_us, began_us, ended_us, shown_us;
     bool show_progress, begun, failed;
 };
 
@@ -152,6 +152,8 @@ static enum status play(struct replay_run *run, const char *path, struct text *w
             break;
     }
     outlet_flush(&run->outlet);
+    run->ended_us = clock_mono_us(&run->clock);
+    outlet_settle(&run->outlet);
     return status;
 }
 
@@ -161,7 +163,7 @@ static void report(const struct command_context *context, const struct replay_ru
     const struct outlet *o = &run->outlet;
     const struct replay_senders *s = &run->senders;
     uint64_t skipped = f->not_ip + f->not_udp + f->fragments + f->malformed + run->other_ports;
-    double seconds = (double)(clock_mono_us(&run->clock) - run->began_us) / 1e6;
+    double seconds = (double)(run->ended_us - run->began_us) / 1e6;
     if (run->show_progress && run->shown_us > 0)
         fprintf(stderr, "\r");
     if (context->json)

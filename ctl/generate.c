@@ -215,7 +215,7 @@ int generate_run(const struct command_context *context, int argc, char **argv)
         else
             run_simulated(&run);
         export_flush(&run.export);
-        outlet_flush(&run.outlet);
+        outlet_settle(&run.outlet);
     }
     good = outlet_done(&run.outlet, context) && good;
     if (good) {

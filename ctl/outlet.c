@@ -13,7 +13,8 @@
 enum {
     SEND_TRIES = 1000, /* while the kernel's buffers are full, a millisecond apart */
     SEND_BUFFER = 1 << 20,
-    FILE_BUFFER = 1 << 20
+    FILE_BUFFER = 1 << 20,
+    SETTLE_NS = 20000000 /* a way to the other side and back; on this machine it takes no time */
 };
 
 bool outlet_init(struct outlet *o, const struct command_context *context,
@@ -100,25 +101,36 @@ static bool is_stopped(const struct outlet *o)
     return o->stop != NULL && *o->stop != 0;
 }
 
+/* What the other side says of a datagram the kernel keeps for the socket's next call, once for all
+ * that came since: it is taken for the whole of the call before. */
+static void count_refusal(struct outlet *o, struct outlet_sender *s)
+{
+    o->refused++;
+    o->unheard += s->unanswered;
+    s->unanswered = 0;
+}
+
 /* Those from `first` on that have one sender; how many of them are done with. */
 static uint32_t send_some(struct outlet *o, uint32_t first, uint32_t count)
 {
-    int fd = o->senders[o->sender_of[first]].socket;
+    struct outlet_sender *s = &o->senders[o->sender_of[first]];
     for (int tries = 0; tries < SEND_TRIES;) {
-        int sent = sendmmsg(fd, &o->headers[first], count, 0);
+        int sent = sendmmsg(s->socket, &o->headers[first], count, 0);
         if (sent > 0) {
             for (int i = 0; i < sent; i++)
                 o->octets += o->parts[first + (uint32_t)i].iov_len;
             o->datagrams += (uint32_t)sent;
             /* Why the call before ended early sendmmsg() kept to itself; what is over at the next
              * try was a refusal, which the kernel tells once. */
-            o->refused += o->ended_early && tries == 0;
+            if (o->ended_early && tries == 0)
+                count_refusal(o, s);
+            s->unanswered = (uint32_t)sent;
             o->ended_early = (uint32_t)sent < count;
             return (uint32_t)sent;
         }
         /* A datagram before this one was refused: nobody listened. This one was not sent. */
         if (errno == ECONNREFUSED) {
-            o->refused++;
+            count_refusal(o, s);
             o->ended_early = false;
             tries++;
             continue;
@@ -172,9 +184,37 @@ void outlet_put(struct outlet *o, uint32_t sender, const uint8_t *bytes, size_t 
     o->used += len;
 }
 
+void outlet_settle(struct outlet *o)
+{
+    outlet_flush(o);
+    bool waited = false;
+    for (uint32_t i = 0; i < o->sender_count; i++) {
+        struct outlet_sender *s = &o->senders[i];
+        int why = 0;
+        socklen_t len = sizeof(why);
+        if (s->socket < 0 || s->unanswered == 0)
+            continue;
+        if (!waited) {
+            struct timespec pause = {.tv_nsec = SETTLE_NS};
+            (void)nanosleep(&pause, NULL);
+            waited = true;
+        }
+        if (getsockopt(s->socket, SOL_SOCKET, SO_ERROR, &why, &len) != 0 || why == 0)
+            continue;
+        if (why == ECONNREFUSED) {
+            count_refusal(o, s);
+            continue;
+        }
+        /* It went out, and a router on its way would not pass it on. */
+        o->why = why;
+        o->failures++;
+        o->datagrams--;
+    }
+}
+
 bool outlet_sent_all(const struct outlet *o, const struct command_context *context)
 {
-    bool most_refused = o->refused > o->datagrams / 2;
+    bool most_refused = o->unheard > o->datagrams / 2;
     if (o->failures > 0)
         (void)command_failed(context, "%" PRIu64 " of %" PRIu64 " datagrams could not be sent: %s",
                              o->failures, o->failures + o->datagrams, strerror(o->why));

@@ -11,7 +11,8 @@
  * Where export datagrams go: UDP, many with one call of the kernel, from one socket a sender; or a
  * capture file; or both. Datagrams go in the order in which they came.
  *
- *   outlet_init() → outlet_add_sender() … → outlet_put() … → outlet_flush() … → outlet_done()
+ *   outlet_init() → outlet_add_sender() … → outlet_put() … → outlet_flush() … → outlet_settle()
+ *   → outlet_sent_all() and outlet_done()
  */
 enum { OUTLET_BATCH = 64, OUTLET_ROOM = 1 << 17, OUTLET_SENDERS_MAX = 10000 };
 
@@ -22,12 +23,14 @@ struct outlet {
     struct outlet_sender {
         int socket;
         struct ip_endpoint from; /* as the capture file says */
+        uint32_t unanswered;     /* datagrams of its last call, of which no refusal came yet */
     } * senders;                 /* ours */
     uint32_t sender_count, sender_room;
     uint64_t datagrams, octets;
     uint64_t failures; /* datagrams that the kernel did not take */
     int why;           /* errno of the last of them */
     uint64_t refused;  /* datagrams of which the other side said that nobody listens */
+    uint64_t unheard;  /* datagrams of the calls that were refused: the kernel tells one a call */
     bool ended_early;  /* the last call sent fewer than it was given */
     bool write_failed;
     const volatile int *stop; /* not 0: what cannot be sent at once is given up */
@@ -51,6 +54,8 @@ bool outlet_add_sender(struct outlet *outlet, const struct command_context *cont
 void outlet_put(struct outlet *outlet, uint32_t sender, const uint8_t *bytes, size_t len,
                 uint64_t time_us);
 void outlet_flush(struct outlet *outlet);
+/* After the last one: sends the rest, and waits a moment for what the other side says of it. */
+void outlet_settle(struct outlet *outlet);
 /* False, said with how many: datagrams could not be sent, or nobody listened for most of them. */
 bool outlet_sent_all(const struct outlet *outlet, const struct command_context *context);
 /* False, said: the file is not whole. */

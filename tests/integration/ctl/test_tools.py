@@ -679,7 +679,19 @@ class Replay(Tools):
         code, out, err = self.world.weir("replay", path, "--to", to, "--rate", "max", "--json")
         self.assertEqual(code, 1)
         self.assertGreaterEqual(json.loads(out)["refused"], 190)
-        self.assertRegex(err, "nobody listened there for 1[0-9]{2} of 200 datagrams")
+        self.assertRegex(err, "nobody listened there for (1[0-9]{2}|200) of 200 datagrams")
+
+    def test_nobody_who_listens_is_known_of_the_last_datagram(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+            free.bind(("127.0.0.1", 0))
+            to = f"127.0.0.1:{free.getsockname()[1]}"
+        for exporters in (1, 300):
+            frames = [ethernet(ipv4(udp(netflow5(1)), source=f"192.0.{n >> 8}.{n & 255}")) for n in range(exporters)]
+            for arguments in ((), ("--exporters-as", "127.0.8.0/22")):
+                with self.subTest(exporters=exporters, arguments=arguments):
+                    code, out, err = self.world.weir("replay", self.file(pcap(frames)), "--to", to, "--rate", "max", "--json", *arguments)
+                    self.assertEqual((code, json.loads(out)["sent"], json.loads(out)["refused"]), (1, exporters, exporters), err)
+                    self.assertIn(f"nobody listened there for {exporters} of {exporters} datagrams", err)
 
     def test_other_ports_are_left_out(self):
         frames = [ethernet(ipv4(udp(netflow5(n), dport=port))) for n, port in enumerate((2055, 53, 2055), 1)]
