@@ -39,12 +39,33 @@ size_t replay_senders_addresses(const struct replay_senders *s)
     return table_count(s->by_address);
 }
 
+static bool is_of_a_map(const struct replay_senders *s, const struct ip_addr *address)
+{
+    for (uint32_t i = 0; i < s->map_count; i++)
+        if (addr_equal(&s->maps[i].from, address))
+            return true;
+    return false;
+}
+
+/* False: all are given. An address that a map gives, to whomever, is that exporter's alone. */
+static bool next_address(struct replay_senders *s, struct ip_addr *ret_from)
+{
+    bool skips_first = addr_bits(&s->as.addr) - s->as.len > 1;
+    while (s->numbered < network_room(&s->as)) {
+        struct ip_addr address = network_address(&s->as, s->numbered++ + (skips_first ? 1 : 0));
+        if (!is_of_a_map(s, &address)) {
+            *ret_from = address;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The address that this address of the capture has here: as another port of it, or a new one. */
 static bool choose_address(struct replay_senders *s, const struct ip_addr *exporter,
                            struct ip_addr *ret_from)
 {
     bool is_new;
-    size_t number = table_count(s->by_address);
     struct ip_addr *from = table_insert(s->by_address, exporter, sizeof(*exporter), &is_new);
     if (from == NULL)
         return command_failed(s->context, "out of memory") == EXIT_DONE;
@@ -64,11 +85,10 @@ static bool choose_address(struct replay_senders *s, const struct ip_addr *expor
         return true;
     }
     char prefix[PREFIX_TEXT_MAX];
-    if (number >= network_room(&s->as))
+    if (!next_address(s, from))
         return command_failed(s->context, "the capture has more exporters than %s has addresses",
                               prefix_format(&s->as, prefix)) == EXIT_DONE;
-    bool skips_first = addr_bits(&s->as.addr) - s->as.len > 1;
-    *ret_from = *from = network_address(&s->as, (uint32_t)number + (skips_first ? 1 : 0));
+    *ret_from = *from;
     return true;
 }
 

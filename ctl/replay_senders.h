@@ -17,7 +17,8 @@ enum { REPLAY_EXPORTERS_MAX = 65536, REPLAY_MAPS_MAX = 64 };
 
 struct replay_senders {
     struct ip_addr from; /* of all; no family: as the kernel chooses */
-    struct ip_prefix as; /* each address its own out of this; no family: not so */
+    struct ip_prefix as; /* each address its own out of this but those of the maps; no family:
+                            not so */
     struct replay_map {
         struct ip_addr exporter, from;
     } maps[REPLAY_MAPS_MAX];
@@ -28,6 +29,7 @@ struct replay_senders {
     struct table *by_endpoint; /* of the capture: uint32_t, its sender */
     struct table *by_address;  /* of the capture: struct ip_addr from; no family: as the kernel
                                   chooses */
+    uint32_t numbered;         /* addresses of `as` that are given, or left to the maps */
     uint32_t unmapped;         /* addresses of the capture that keep none */
 };
 

@@ -631,7 +631,9 @@ class Replay(Tools):
             (("192.0.2.1", 5000), ("192.0.2.7", 5000), ("192.0.2.1", 6000), ("192.0.2.8", 5000), ("192.0.2.7", 5000)), 1)]
         content, want = pcap(frames), [netflow5(n) for n in range(1, 6)]
         path = self.file(content)
-        for arguments, wanted in ((("--exporters-as", "127.0.9.0/29"), [1, 2, 1, 3, 2]), (("--from", "127.0.9.4"), [4] * 5),
+        for arguments, wanted in ((("--exporters-as", "127.0.9.0/29"), [1, 2, 1, 3, 2]),
+                                  (("--exporters-as", "127.0.9.0/29", "--map", "192.0.2.7=127.0.9.1"), [2, 1, 2, 3, 1]),
+                                  (("--from", "127.0.9.4"), [4] * 5),
                                   (("--from", "127.0.9.4", "--map", "192.0.2.7=127.0.9.6,192.0.2.9=127.0.9.5"), [4, 6, 4, 4, 6])):
             code, out, err = self.world.weir("replay", path, "--to", self.to, "--json", *arguments)
             self.assertEqual((code, json.loads(out)["exporters"]), (0, 3), err)

@@ -63,3 +63,54 @@ Test(replay_senders, ports_of_an_address_are_apart_and_keep_it)
     cr_assert_not(addr_equal(&outlet.senders[first].from.addr, &outlet.senders[third].from.addr));
     cr_assert_eq(replay_senders_addresses(&senders), 2);
 }
+
+/* The address of exporter `number`; its last octet, or 0: there is none. */
+static unsigned int octet_of(uint32_t number)
+{
+    uint32_t sender;
+    struct ip_endpoint from = exporter(number, 2055);
+    if (!replay_sender(&senders, &from, &sender))
+        return 0;
+    return outlet.senders[sender].from.addr.octets[3];
+}
+
+static void map(uint32_t number, uint32_t as)
+{
+    senders.maps[senders.map_count++] =
+        (struct replay_map){exporter(number, 0).addr, addr_from_ipv4(as)};
+}
+
+Test(replay_senders, an_address_of_a_map_is_given_to_no_other)
+{
+    cr_assert_eq(prefix_parse(&senders.as, "127.0.9.0/29"), STATUS_OK);
+    map(1, 0x7f000902U);
+    cr_assert_eq(octet_of(1), 2);
+    cr_assert_eq(octet_of(2), 1);
+    cr_assert_eq(octet_of(3), 3);
+}
+
+Test(replay_senders, nor_before_its_exporter_comes)
+{
+    cr_assert_eq(prefix_parse(&senders.as, "127.0.9.0/29"), STATUS_OK);
+    map(1, 0x7f000902U);
+    cr_assert_eq(octet_of(3), 1);
+    cr_assert_eq(octet_of(2), 3);
+    cr_assert_eq(octet_of(1), 2);
+}
+
+Test(replay_senders, a_map_takes_no_room_of_the_prefix)
+{
+    cr_assert_eq(prefix_parse(&senders.as, "127.0.9.5/32"), STATUS_OK);
+    map(1, 0x7f000909U);
+    cr_assert_eq(octet_of(1), 9);
+    cr_assert_eq(octet_of(2), 5);
+    cr_assert_eq(octet_of(3), 0, "the prefix has one address");
+}
+
+Test(replay_senders, nor_after_the_prefix_is_full)
+{
+    cr_assert_eq(prefix_parse(&senders.as, "127.0.9.5/32"), STATUS_OK);
+    map(1, 0x7f000909U);
+    cr_assert_eq(octet_of(2), 5);
+    cr_assert_eq(octet_of(1), 9);
+}
