@@ -71,13 +71,33 @@ void chunk_publish(struct recall_chunk *chunk)
 
 /* --- the index --- */
 
-/* Side, family, and as much of the address as there is room for: in the order of addresses. */
+/*
+ * The index is in the order of side, family and address. Its keys are the beginnings of these, to
+ * which an IPv4 address has nothing to add; hosts of IPv6 whose keys are the same stand in the
+ * order of the rest, for which their items are read.
+ */
+enum index_part { PART_LOW, PART_MIDDLE, PART_KEY, PARTS };
+
+static uint64_t word_of(const uint8_t *octets)
+{
+    uint64_t word = 0;
+    for (size_t i = 0; i < 8; i++)
+        word = word << 8 | octets[i];
+    return word;
+}
+
 static uint64_t key_of(uint8_t side, uint8_t ip_version, const uint8_t host[16])
 {
-    uint64_t bits = 0;
-    for (size_t i = 0; i < 8; i++)
-        bits = bits << 8 | host[i];
-    return (uint64_t)(side & 1) << 63 | (uint64_t)(ip_version == 6) << 62 | bits >> 2;
+    return (uint64_t)(side & 1) << 63 | (uint64_t)(ip_version == 6) << 62 | word_of(host) >> 2;
+}
+
+static uint64_t part_of(const struct recall_item *item, enum index_part part)
+{
+    if (part == PART_LOW)
+        return word_of(item->host + 8);
+    if (part == PART_MIDDLE)
+        return item->host[7] & 3;
+    return key_of(item->side, item->ip_version, item->host);
 }
 
 enum { KEY_OCTETS = 8, DIGITS = 256 };
@@ -87,7 +107,7 @@ static uint8_t digit_of(const struct chunk_rank *rank, unsigned int octet)
     return (uint8_t)(rank->key >> (8 * octet));
 }
 
-/* Rising, and items of one key as they were: octet by octet from the lowest, without those that are
+/* Rising, and those of one key as they were: octet by octet from the lowest, without those that are
  * the same in all keys. */
 static void by_key(struct chunk_sort *sort, uint32_t count)
 {
@@ -118,6 +138,21 @@ static unsigned int level_of(float priority)
     return exponent < 0 ? 0 : exponent < CHUNK_LEVELS ? (unsigned int)exponent : CHUNK_LEVELS - 1;
 }
 
+/* Part by part from the lowest. IPv4 has only a key. */
+static void index_order(const struct recall_chunk *chunk, struct chunk_sort *sort)
+{
+    bool has_ipv6 = false;
+    for (uint32_t i = 0; i < chunk->count; i++) {
+        sort->ranks[i].item = i;
+        has_ipv6 |= chunk->items[i].ip_version == ADDR_IPV6;
+    }
+    for (enum index_part part = has_ipv6 ? PART_LOW : PART_KEY; part < PARTS; part++) {
+        for (uint32_t i = 0; i < chunk->count; i++)
+            sort->ranks[i].key = part_of(&chunk->items[sort->ranks[i].item], part);
+        by_key(sort, chunk->count);
+    }
+}
+
 static void make_index(struct recall_chunk *chunk, struct chunk_sort *sort)
 {
     memset(chunk->above, 0, CHUNK_LEVELS * sizeof(*chunk->above));
@@ -125,11 +160,7 @@ static void make_index(struct recall_chunk *chunk, struct chunk_sort *sort)
         chunk->above[level_of(chunk->items[i].priority)]++;
     for (unsigned int level = CHUNK_LEVELS - 1; level > 0; level--)
         chunk->above[level - 1] += chunk->above[level];
-    for (uint32_t i = 0; i < chunk->count; i++) {
-        const struct recall_item *item = &chunk->items[i];
-        sort->ranks[i] = (struct chunk_rank){key_of(item->side, item->ip_version, item->host), i};
-    }
-    by_key(sort, chunk->count);
+    index_order(chunk, sort);
     for (uint32_t i = 0; i < chunk->count; i++) {
         chunk->keys[i] = sort->ranks[i].key;
         uint32_t item = sort->ranks[i].item;
@@ -162,6 +193,47 @@ static uint32_t first_near(const struct recall_chunk *chunk, uint64_t key, uint3
     return first_from(chunk, key, low, high < chunk->count ? high : chunk->count);
 }
 
+/* Of one key: below 0 where the host of an entry is before the prefix, above 0 where it is behind.
+ */
+static int host_beside(const struct recall_chunk *chunk, uint32_t entry,
+                       const struct ip_prefix *prefix)
+{
+    const uint8_t *host = chunk->items[chunk->order[entry].item].host;
+    const uint8_t *first = prefix->addr.octets;
+    size_t whole = prefix->len / 8;
+    int beside = memcmp(host, first, whole);
+    if (beside != 0 || prefix->len % 8 == 0)
+        return beside;
+    unsigned int shift = 8 - prefix->len % 8U;
+    return (host[whole] >> shift) - (first[whole] >> shift);
+}
+
+/* The first entry that is not below: the first in the prefix (below: -1) or behind it (below: 0).
+ * `low` and `high` as above. */
+static uint32_t first_host(const struct recall_chunk *chunk, const struct ip_prefix *prefix,
+                           int below, uint32_t low, uint32_t high)
+{
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (host_beside(chunk, middle, prefix) <= below)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+/* The same for the end of the prefix, which is probably near its beginning. */
+static uint32_t end_near(const struct recall_chunk *chunk, const struct ip_prefix *prefix,
+                         uint32_t low, uint32_t most)
+{
+    uint32_t high = low;
+    for (uint32_t step = 1; high < most && host_beside(chunk, high, prefix) <= 0; step *= 2) {
+        low = high + 1;
+        high = low + step;
+    }
+    return first_host(chunk, prefix, 0, low, high < most ? high : most);
+}
+
 void chunk_range(const struct recall_chunk *chunk, uint8_t side, const struct ip_prefix *prefix,
                  uint32_t *ret_begin, uint32_t *ret_end)
 {
@@ -170,9 +242,15 @@ void chunk_range(const struct recall_chunk *chunk, uint8_t side, const struct ip
     if (len > 0)
         host_bits >>= len;
     uint64_t key = key_of(side, prefix->addr.family, prefix->addr.octets) & ~host_bits;
-    *ret_begin = first_from(chunk, key, 0, chunk->count);
-    *ret_end = key + host_bits == UINT64_MAX ? chunk->count
-                                             : first_near(chunk, key + host_bits + 1, *ret_begin);
+    uint32_t begin = first_from(chunk, key, 0, chunk->count), end = chunk->count;
+    if (key + host_bits != UINT64_MAX)
+        end = first_near(chunk, key + host_bits + 1, begin);
+    if (prefix->len > KEY_ADDR_BITS) {
+        begin = first_host(chunk, prefix, -1, begin, end);
+        end = end_near(chunk, prefix, begin, end);
+    }
+    *ret_begin = begin;
+    *ret_end = end;
 }
 
 /* --- of items --- */

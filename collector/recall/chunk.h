@@ -63,8 +63,7 @@ void chunk_union_free(struct chunk_union *u);
 void chunk_unite(struct recall_chunk *chunk, struct recall_chunk *const *from, size_t from_count,
                  struct chunk_union *u, struct chunk_sort *sort);
 
-/* Where the hosts of a prefix stand in the index, others among them perhaps: [*ret_begin, *ret_end)
- */
+/* Where the hosts of a prefix stand in the index, none else among them: [*ret_begin, *ret_end) */
 void chunk_range(const struct recall_chunk *chunk, uint8_t side, const struct ip_prefix *prefix,
                  uint32_t *ret_begin, uint32_t *ret_end);
 
