@@ -1,7 +1,8 @@
 /*
  * What recall costs and how long its answers take, with the usual memory and rings that are full:
  * ten minutes at some rate, in time that is not real, of a network whose hosts have heavy-tailed
- * traffic, spread over one, two and four workers; then a flood of one host. Prints a table:
+ * traffic, spread over one, two and four workers; then a flood of one host. Once more for one
+ * worker all hosts are of one IPv6 /64. Prints a table:
  *   add       CPU of one record, in a chunk that is full: most records do not stay
  *   keep      CPU of a second's chunks, in the thread that answers
  *   answers   from the request to the messages, without Redis: the copies of the open chunks
@@ -35,9 +36,28 @@ struct bench {
     struct recall_view views[WORKERS_MAX];
     struct recall_answer *scratch;
     uint32_t workers, hosts, next, answers;
+    bool is_ipv6;
     uint64_t seed, now_ms, records;
     double add_s, keep_s;
 };
+
+/* An address of ours: the numbers of IPv4, or the end of one LAN's of IPv6. */
+static struct ip_addr host_addr(const struct bench *b, uint32_t number)
+{
+    if (!b->is_ipv6)
+        return addr_from_ipv4(number);
+    return (struct ip_addr){
+        .family = ADDR_IPV6,
+        .octets = {0x20, 0x01, 0x0d,
+                   0xb8, [12] = (uint8_t)(number >> 24), [13] = (uint8_t)(number >> 16),
+                   [14] = (uint8_t)(number >> 8), [15] = (uint8_t)number}};
+}
+
+static struct ip_prefix hosts_prefix(const struct bench *b, uint32_t first, uint8_t len)
+{
+    uint8_t more = b->is_ipv6 ? 96 : 0;
+    return (struct ip_prefix){.addr = host_addr(b, first), .len = (uint8_t)(len + more)};
+}
 
 static uint64_t chance(uint64_t *seed)
 {
@@ -70,8 +90,8 @@ static void make_flows(struct bench *b)
             .tcp_flags = 24,
             .src_port = (uint16_t)(r >> 4),
             .dst_port = r & 2 ? 443 : 53,
-            .dst_addr = addr_from_ipv4(0x0a000000U + (uint32_t)(r >> 8) % b->hosts),
-            .src_addr = addr_from_ipv4((uint32_t)(r >> 24) | 0x40000000U),
+            .dst_addr = host_addr(b, 0x0a000000U + (uint32_t)(r >> 8) % b->hosts),
+            .src_addr = host_addr(b, (uint32_t)(r >> 24) | 0x40000000U),
             .sampling_rate = 1,
             .packets = (uint64_t)(1 / u) + 1,
         };
@@ -87,7 +107,7 @@ static void fill_tick(struct bench *b, uint32_t worker, uint32_t rate, bool is_a
         recall_add(recall, &flows[b->next++ % FLOWS], DIRECTION_INCOMING, false, b->now_ms);
     for (uint32_t i = 0; is_attack && i < rate / TICKS; i++) {
         struct flow_record flow = flows[i % FLOWS];
-        flow.dst_addr = addr_from_ipv4(0x0a000007);
+        flow.dst_addr = host_addr(b, 0x0a000007);
         recall_add(recall, &flow, DIRECTION_INCOMING, false, b->now_ms);
     }
     recall_tick(recall, b->now_ms + 1000 / TICKS);
@@ -160,7 +180,8 @@ static void time_answers(struct bench *b, const struct recall_request *request,
     text_done(&bytes);
 }
 
-/* What is asked for: so many hosts or prefixes, one beside the other. */
+/* What is asked for: so many hosts or prefixes, one beside the other; of IPv6 those with as many
+ * bits of their own. */
 static const struct {
     const char *name;
     uint32_t first, step, count;
@@ -171,7 +192,16 @@ static const struct {
     {"64 × /24", 0x0a000000, 256, 64, 24},      {"64 × /16", 0x0a000000, 0, 64, 16},
     {"64 × /8", 0x0a000000, 0, 64, 8},          {"everything", 0, 0, 1, 0},
 };
-enum { ASKED = sizeof(asked) / sizeof(asked[0]), ADD = ASKED, KEEP, MEMORY_MIB, ROWS, COLUMNS = 3 };
+enum { ASKED = sizeof(asked) / sizeof(asked[0]), ADD = ASKED, KEEP, MEMORY_MIB, ROWS };
+static const struct {
+    const char *name;
+    uint32_t workers;
+    bool is_ipv6;
+} columns[] = {{"1 worker", 1, false},
+               {"2 workers", 2, false},
+               {"4 workers", 4, false},
+               {"1 worker, one IPv6 /64", 1, true}};
+enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
 static char cells[ROWS][COLUMNS][CELL_MAX];
 
 static void ask_all(struct bench *b, size_t column)
@@ -180,8 +210,8 @@ static void ask_all(struct bench *b, size_t column)
         struct recall_request request = {
             .now_ms = 10000, .before_ms = 300000, .target_count = asked[i].count};
         for (uint32_t k = 0; k < asked[i].count; k++)
-            request.targets[k].prefix = (struct ip_prefix){
-                .addr = addr_from_ipv4(asked[i].first + k * asked[i].step), .len = asked[i].len};
+            request.targets[k].prefix =
+                hosts_prefix(b, asked[i].first + k * asked[i].step, asked[i].len);
         time_answers(b, &request, cells[i][column]);
     }
 }
@@ -221,7 +251,13 @@ static void print_row(const char *name, size_t row)
 static void print_all(void)
 {
     char name[64];
-    printf("| | 1 worker | 2 workers | 4 workers |\n|---|---|---|---|\n");
+    printf("| |");
+    for (size_t i = 0; i < COLUMNS; i++)
+        printf(" %s |", columns[i].name);
+    printf("\n|---|");
+    for (size_t i = 0; i < COLUMNS; i++)
+        printf("---|");
+    printf("\n");
     print_row("add, ns a record", ADD);
     print_row("keep, ms a second", KEEP);
     print_row("memory, MiB", MEMORY_MIB);
@@ -242,19 +278,19 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench_recall: no such number of answers, records or hosts\n");
         return 1;
     }
-    size_t column = 0;
-    for (uint32_t workers = 1; workers <= WORKERS_MAX && column < COLUMNS; workers *= 2) {
+    for (size_t column = 0; column < COLUMNS; column++) {
         struct bench *b = calloc(1, sizeof(*b));
         if (b == NULL)
             return 1;
         *b = (struct bench){.scratch = scratch,
-                            .workers = workers,
+                            .workers = columns[column].workers,
+                            .is_ipv6 = columns[column].is_ipv6,
                             .hosts = hosts,
                             .answers = answers,
                             .seed = 1,
                             .now_ms = BASE_MS};
         make_flows(b);
-        if (!bench_workers(b, rate, column++)) {
+        if (!bench_workers(b, rate, column)) {
             fprintf(stderr, "bench_recall: no memory\n");
             return 1;
         }
