@@ -3,13 +3,15 @@
 recall and with it, to nfcapd and sfcapd (nfdump), to nfacctd and sfacctd (pmacct), and to FastNetMon, where they are installed, in
 turns. Prints the CPU time of each as a table.
 
-CPU time is utime and stime of the program and its children, less what it used a second in the two before the load came; the loopback's
-own work is the sender's. Programs and sender are kept on CPUs of their own where there are two. The programs do not do the same: nfcapd
-and sfcapd store each record, nfacctd and sfacctd sum up by destination address in a table, FastNetMon adds to an array of the hosts of
-its networks (connection tracking off), and weir sums up by address, and by address and protocol, and sends the sums to its aggregator."""
+CPU time is utime and stime of the program and its children, less what it used a second in the two before the load came, for a million
+records that it counted, so that who drops half is not cheaper for it; the loopback's own work is the sender's. Programs and sender are
+kept on CPUs of their own where there are two. The programs do not do the same: nfcapd and sfcapd store each record, nfacctd and sfacctd
+sum up by destination address in a table, FastNetMon adds to an array of the hosts of its networks (connection tracking off), and weir
+sums up by address, and by address and protocol, and sends the sums to its aggregator."""
 import argparse
 import csv
 import ctypes
+import math
 import os
 import pathlib
 import re
@@ -218,7 +220,7 @@ def settle(port, pids, idle):
 
 
 def measure(kind, folder, proto, seconds):
-    """CPU seconds a million records, without what it uses at rest; that, of a second; counted over sent; datagrams dropped."""
+    """CPU seconds a million records counted, without what it uses at rest; that, of a second; counted over sent; datagrams dropped."""
     program = kind(folder, proto)
     time.sleep(1)
     pids = program.pids()
@@ -232,7 +234,8 @@ def measure(kind, folder, proto, seconds):
     sent = load.wait(seconds + 60)["records"]
     ended, after = settle(program.port, pids, idle)
     used, dropped = after - before - idle * (ended - begun), socket_state(program.port)[1]
-    return used * 1e6 / sent, idle, program.stop() / sent, dropped
+    counted = program.stop()
+    return used * 1e6 / counted if counted else math.inf, idle, counted / sent, dropped
 
 
 def installed():
@@ -264,7 +267,7 @@ def main():
     finally:
         processes.end_all()
         house.dispose(work)
-    print("| format, records a second | program | CPU s a million, net of idle | over weir's | idle CPU s/s | counted of sent | dropped |")
+    print("| format, records a second | program | CPU s a million counted, net of idle | over weir's | idle CPU s/s | counted of sent | dropped |")
     print("|---|---|---|---|---|---|---|")
     for (proto, kind), rounds in found.items():
         cost, ours = (statistics.median(r[0] for r in found[proto, which]) for which in (kind, Weir))
