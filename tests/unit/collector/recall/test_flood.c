@@ -26,29 +26,14 @@ enum {
     TIMES = 2  /* now, before */
 };
 
-/* The hosts: of a /24, or the last octet of one IPv6 LAN. */
-static bool is_ipv6;
-
-static struct ip_addr host_addr(uint8_t host)
-{
-    if (!is_ipv6)
-        return traffic_host(host);
-    return (struct ip_addr){.family = ADDR_IPV6, .octets = {0x20, 0x01, 0x0d, 0xb8, [15] = host}};
-}
-
-static struct ip_prefix hosts_prefix(uint8_t first, uint8_t host_bits)
-{
-    return (struct ip_prefix){host_addr(first), (uint8_t)((is_ipv6 ? 128 : 32) - host_bits)};
-}
-
 static double truth[256][TIMES][KINDS];
 
 static void add(struct recall *recall, uint8_t host, uint32_t octets, uint32_t packets,
                 uint64_t at_ms, uint32_t from)
 {
     struct flow_record flow = {.has = FLOW_SRC_ADDR | FLOW_DST_ADDR | FLOW_BYTES | FLOW_PACKETS,
-                               .dst_addr = host_addr(host),
-                               .src_addr = addr_from_ipv4(from),
+                               .dst_addr = traffic_host(host),
+                               .src_addr = traffic_peer(from),
                                .sampling_rate = 1,
                                .bytes = (uint64_t)octets * packets,
                                .packets = packets};
@@ -122,8 +107,8 @@ static void attack(void)
     recall_counters(recall, &counters);
     cr_assert_lt(counters.kept, counters.records / 2);
     for (uint8_t host = 0; host < HOSTS; host++)
-        request.targets[host].prefix = hosts_prefix(host, 0);
-    request.targets[HOSTS].prefix = hosts_prefix(CARPET_FROM, 7);
+        request.targets[host].prefix = traffic_prefix(host, 0);
+    request.targets[HOSTS].prefix = traffic_prefix(CARPET_FROM, 7);
     recall_view_take(recall, &view);
     traffic_answer(answer, &view, &request, BASE_MS + PEACE_MS + ATTACK_MS, &reply);
     recall_view_give(&view);
@@ -140,8 +125,8 @@ static void attack(void)
     printf("TABLE: recall: %s, %.1f MiB, a carpet and a flood: of %u bounds of hosts before %u "
            "hold, of "
            "%u now %u; told of the carpet's bytes %.3f, of the flood's %.3f\n",
-           is_ipv6 ? "IPv6" : "IPv4", (double)options.memory_bytes / (1 << 20), past.all, past.held,
-           now.all, now.held, of_carpet, of_flood);
+           traffic_is_ipv6 ? "IPv6" : "IPv4", (double)options.memory_bytes / (1 << 20), past.all,
+           past.held, now.all, now.held, of_carpet, of_flood);
     cr_expect_geq(past.held, past.all * 9 / 10);
     cr_expect_geq(now.held, now.all * 9 / 10);
     cr_expect_float_eq(of_carpet, 1, 0.1);
@@ -157,6 +142,6 @@ Test(flood, a_carpet_and_a_flood_leave_the_others_and_the_past_intact)
 
 Test(flood, they_do_on_one_lan_of_ipv6)
 {
-    is_ipv6 = true;
+    traffic_is_ipv6 = true;
     attack();
 }

@@ -1,6 +1,7 @@
 #include "tests/unit/collector/recall/traffic.h"
 
 #include <math.h>
+#include <string.h>
 
 double traffic_chance(uint64_t *seed)
 {
@@ -11,9 +12,31 @@ double traffic_chance(uint64_t *seed)
     return (double)((z >> 11) + 1) * 0x1p-53;
 }
 
+bool traffic_is_ipv6;
+
 struct ip_addr traffic_host(uint8_t host)
 {
-    return addr_from_ipv4(0xc6336400U + host);
+    if (!traffic_is_ipv6)
+        return addr_from_ipv4(0xc6336400U + host);
+    return (struct ip_addr){.family = ADDR_IPV6, .octets = {0x20, 0x01, 0x0d, 0xb8, [15] = host}};
+}
+
+struct ip_prefix traffic_prefix(uint8_t host, uint8_t host_bits)
+{
+    return (struct ip_prefix){traffic_host(host),
+                              (uint8_t)((traffic_is_ipv6 ? 128 : 32) - host_bits)};
+}
+
+struct ip_addr traffic_peer(uint32_t number)
+{
+    struct ip_addr peer = addr_from_ipv4(number);
+    if (traffic_is_ipv6) {
+        memmove(peer.octets + 2, peer.octets, 4);
+        peer.octets[0] = 0x20;
+        peer.octets[1] = 0x02;
+        peer.family = ADDR_IPV6;
+    }
+    return peer;
 }
 
 static uint8_t zipf(uint64_t *seed)
@@ -54,7 +77,7 @@ static void offer(struct recall *recall, const struct traffic_flow *flow, uint64
         .tcp_flags = flow->tcp_flags,
         .src_port = flow->src_port,
         .dst_port = flow->dst_port,
-        .src_addr = addr_from_ipv4(flow->peer),
+        .src_addr = traffic_peer(flow->peer),
         .dst_addr = traffic_host(flow->host),
         .input_if = 1,
         .sampling_rate = rate,

@@ -25,7 +25,11 @@ void traffic_make(struct traffic_flow *ret_flows, size_t count, uint32_t duratio
 /* Offers them in their order, ticking on the way, from base_ms on. */
 void traffic_offer(struct recall *recall, const struct traffic_flow *flows, size_t count,
                    uint64_t base_ms, uint64_t seed);
-struct ip_addr traffic_host(uint8_t host); /* 198.51.100.<host> */
+/* 198.51.100.<host>; or 2001:db8::<host>, all in one LAN, where traffic_is_ipv6 says so. */
+extern bool traffic_is_ipv6;
+struct ip_addr traffic_host(uint8_t host);
+struct ip_prefix traffic_prefix(uint8_t host, uint8_t host_bits);
+struct ip_addr traffic_peer(uint32_t number); /* of the same family */
 /* Ticks, keeps, and the copy of what is open. */
 void traffic_settle(struct recall *recall, uint64_t now_ms);
 
