@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+
 static bool on_frame(void *owner, const struct pcapng_frame *frame)
 {
     size_t *sum = owner;
