@@ -104,7 +104,7 @@ class Story:
         wait_for(self.gobgp.all_routes, 30, "the route")
         wait_for(lambda: asked.value('sum(weir_flowspec_active_rules{family="ipv4"})') == 1, 30, "the rule is scraped")
         wait_for(lambda: "WeirAttack" in asked.alerts("firing"), 30, "the attack is an alert")
-        wait_for(lambda: asked.value("count_over_time(weir_collector_refused_total[10s])") > 1, 30, "what is refused is scraped")
+        wait_for(lambda: asked.value("max(count_over_time(weir_collector_refused_total[10s]))") > 1, 30, "what is refused is scraped")
         wait_for(lambda: asked.value("count(weir_collector_rate_mismatches)") == 1, 30, "the interface is scraped")
         wait_for(lambda: asked.value("sum(job:weir_time_to_mitigate_seconds:p50_1h)") > 0, 30, "a time to mitigate")
         self.answers = self.ask_everything()
