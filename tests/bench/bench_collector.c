@@ -12,11 +12,9 @@
  * sent.
  * bench_collector [HOSTS [LOAD [WHAT]]], such as ipfix-variable decode
  */
-#include "collector/decode/decode.h"
 #include "collector/in_udp.h"
-#include "collector/recall/recall.h"
-#include "collector/tally/tally.h"
 #include "collector/udp_sockets.h"
+#include "tests/bench/counting.h"
 #include "tests/bench/datagram_sender.h"
 
 #include <stdio.h>
@@ -24,35 +22,14 @@
 #include <string.h>
 #include <time.h>
 
-enum { DATAGRAMS = 4096, CHUNK_MAX = 512, ROUNDS = 40, RECORDS_A_TICK = 100000 };
-
-/* Two policies that ask for two counts, each with a row for every host. */
-#define THRESHOLD                                                                                  \
-    "window: 1s, thresholds: [{severity: critical, any: {bps: 100G}, clear: {below: 80%, after: "  \
-    "120s}}]"
-static const char yaml[] =
-    "networks: {ours: [10.0.0.0/8]}\n"
-    "policies:\n"
-    "  - {name: host, direction: incoming, key: [dst_addr], " THRESHOLD "}\n"
-    "  - {name: kind, direction: incoming, key: [dst_addr, protocol], " THRESHOLD "}\n";
+enum { DATAGRAMS = 4096, CHUNK_MAX = 512, ROUNDS = 40 };
 
 struct run {
-    struct decode *decode;
-    struct tally *tally;   /* NULL: decode only */
-    struct recall *recall; /* NULL: without */
-    struct tally_exporter *exporter;
-    struct decode_source source;
-    uint64_t now_ms, records, next_tick, octets, rows;
+    struct counting counting;
     uv_loop_t loop;
     struct in_udp in;
     bool reads; /* what comes in, or only receives it */
 };
-
-static void give_up(const char *what)
-{
-    fprintf(stderr, "bench_collector: %s\n", what);
-    exit(1);
-}
 
 static double cpu_s(void)
 {
@@ -61,70 +38,14 @@ static double cpu_s(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void on_record(void *owner, const struct flow_record *flow)
-{
-    struct run *run = owner;
-    run->records++;
-    run->octets += flow->bytes;
-    if (run->tally != NULL)
-        tally_add(run->tally, run->exporter, flow, run->now_ms);
-    if (run->recall != NULL)
-        recall_add(run->recall, flow, tally_direction(run->tally), false, run->now_ms);
-}
-
-static void on_row(void *owner, unsigned int slot, const struct delta_row *row)
-{
-    struct run *run = owner;
-    (void)slot;
-    run->rows += row->samples > 0;
-}
-
-static void feed(struct run *run, const uint8_t *bytes, size_t len)
-{
-    struct decode_sink sink = {.on_record = on_record, .owner = run};
-    if (run->tally != NULL)
-        run->exporter = tally_exporter(run->tally, &run->source.addr, run->now_ms);
-    decode_datagram(run->decode, &run->source, bytes, len, run->now_ms, &sink);
-    if (run->tally != NULL && run->records >= run->next_tick) {
-        run->now_ms += TALLY_TICK_MS;
-        run->next_tick = run->records + RECORDS_A_TICK;
-        tally_flush(run->tally, TALLY_FLUSH_TICK, run->now_ms, on_row, run);
-        if (run->recall != NULL) {
-            recall_tick(run->recall, run->now_ms);
-            (void)recall_keep(run->recall);
-        }
-    }
-}
-
-static void start_recall(struct run *run)
-{
-    struct recall_options options = {
-        .memory_bytes = 118 << 20, .keep_ms = 600000, .cap = 256, .seed = 1};
-    if (recall_new(&run->recall, &options) != STATUS_OK)
-        give_up("no memory for recall");
-}
-
-static void start(struct run *run, const struct model *model, bool tallies)
+static void start(struct run *run, const struct model *model, bool tallies, bool recalls)
 {
     memset(run, 0, sizeof(*run));
-    run->source.addr = addr_from_ipv4(0xc0000201);
-    run->now_ms = 1000;
-    run->decode = decode_new(&(struct decode_limits){0}, 1);
-    if (tallies)
-        run->tally = tally_new(&(struct tally_options){.model = model,
-                                                       .max_keys = 1000000,
-                                                       .live_workers = 1,
-                                                       .urgent_share = 0.1,
-                                                       .max_rows = 4000,
-                                                       .ipv6_host_len = 128,
-                                                       .exporters_max = 1000,
-                                                       .seed = 1});
-}
-
-static int compare_seconds(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-    return left < right ? -1 : left > right;
+    counting_start(&run->counting, &(struct counting_options){.model = model,
+                                                              .exporter = 0xc0000201,
+                                                              .workers = 1,
+                                                              .tallies = tallies,
+                                                              .recalls = recalls});
 }
 
 /* A round is all datagrams once. On a machine that is shared the least is what the work costs, and
@@ -133,12 +54,10 @@ static void end(struct run *run, const char *format, const char *what, double se
                 size_t records_a_round)
 {
     double scale = 1e9 / (double)records_a_round;
-    qsort(seconds, ROUNDS, sizeof(seconds[0]), compare_seconds);
+    qsort(seconds, ROUNDS, sizeof(seconds[0]), counting_compare);
     printf("%-14s %-16s %8.1f ns a record, median %8.1f\n", format, what, seconds[0] * scale,
            seconds[ROUNDS / 2] * scale);
-    decode_free(run->decode);
-    tally_free(run->tally);
-    recall_free(run->recall);
+    counting_done(&run->counting);
 }
 
 static void from_memory(const struct model *model, const char *format, struct export_datagrams *d,
@@ -146,14 +65,14 @@ static void from_memory(const struct model *model, const char *format, struct ex
 {
     struct run run;
     double seconds[ROUNDS];
-    start(&run, model, tallies);
+    start(&run, model, tallies, false);
     for (int round = 0; round < ROUNDS; round++) {
         double began = cpu_s();
         for (size_t i = 0; i < d->count; i++)
-            feed(&run, d->bytes + d->starts[i], d->starts[i + 1] - d->starts[i]);
+            counting_feed(&run.counting, d->bytes + d->starts[i], d->starts[i + 1] - d->starts[i]);
         seconds[round] = cpu_s() - began;
         export_datagrams_go_on(d);
-        run.now_ms++;
+        run.counting.now_ms++;
     }
     end(&run, format, tallies ? "decode + tally" : "decode", seconds, d->records);
 }
@@ -165,16 +84,16 @@ static void on_datagram(void *owner, const struct in_udp *in, const struct ip_ad
 {
     struct run *run = owner;
     (void)in;
-    run->source.addr = *from;
-    run->octets += len;
+    run->counting.source.addr = *from;
+    run->counting.octets += len;
     if (run->reads)
-        feed(run, bytes, len);
+        counting_feed(&run->counting, bytes, len);
 }
 
 static void on_turn_end(void *owner)
 {
     struct run *run = owner;
-    tally_settle(run->tally);
+    tally_settle(run->counting.tally);
 }
 
 static void on_closed(void *owner)
@@ -195,7 +114,7 @@ static void open_input(struct run *run, struct udp_sockets *sockets, struct in_u
                                              .on_closed = on_closed,
                                              .owner = run}) != STATUS_OK ||
         in_udp_start(&run->in) != STATUS_OK)
-        give_up("no socket to receive from");
+        counting_give_up("no socket to receive from");
 }
 
 /* What is in flight must fit the socket's buffer. */
@@ -224,7 +143,7 @@ static double receive_some(struct run *run, const struct datagram_sender *sender
         seconds += cpu_s() - began;
         in_udp_ask_drops(&run->in);
         if (run->in.datagrams != until || run->in.kernel_drops > 0 || run->in.receive_errors > 0)
-            give_up("datagrams were lost");
+            counting_give_up("datagrams were lost");
     }
     return seconds;
 }
@@ -238,10 +157,8 @@ static void from_socket(const struct model *model, const char *format, struct ex
     struct in_udp_buffers *buffers = in_udp_buffers_new();
     double seconds[ROUNDS];
 
-    start(&run, model, true);
+    start(&run, model, true, recalls);
     run.reads = reads;
-    if (recalls)
-        start_recall(&run);
     open_input(&run, &sockets, buffers);
     datagram_sender_start(&sender, d, sockets.bound[0]);
     uint32_t chunk = chunk_for(sockets.receive_buffer_bytes);
@@ -250,8 +167,8 @@ static void from_socket(const struct model *model, const char *format, struct ex
     datagram_sender_stop(&sender);
     in_udp_close(&run.in);
     uv_run(&run.loop, UV_RUN_DEFAULT);
-    if (reads && run.records != d->records * ROUNDS)
-        give_up("records were lost");
+    if (reads && run.counting.records != d->records * ROUNDS)
+        counting_give_up("records were lost");
     end(&run, format,
         recalls ? "with recall"
         : reads ? "receive → tally"
@@ -303,23 +220,11 @@ static void measure(const struct model *model, const struct load *load, uint32_t
 int main(int argc, char **argv)
 {
     uint32_t hosts = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 100000;
-    struct config_errors errors;
-    struct config *config = NULL;
-    struct model *model = NULL;
+    const struct model *model = counting_model();
 
-    config_errors_init(&errors, "bench");
-    if (config_parse(&config, yaml, strlen(yaml), "bench", &errors) == STATUS_OK)
-        model = model_new(config, &errors);
-    if (model == NULL) {
-        fprintf(stderr, "%s", text_str(&errors.lines));
-        return 1;
-    }
     printf("one worker, %u hosts, two counts\n", hosts > 0 ? hosts : 1);
     for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++)
         if (wants(argc > 2 ? argv[2] : NULL, loads[i].name))
             measure(model, &loads[i], hosts > 0 ? hosts : 1, argc > 3 ? argv[3] : NULL);
-    model_free(model);
-    config_free(config);
-    config_errors_done(&errors);
     return 0;
 }
