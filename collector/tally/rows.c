@@ -140,10 +140,10 @@ static uint64_t next_chance(struct rows *rows)
 
 static void resize(struct rows *rows, struct row_count *count, struct row *row, uint32_t size)
 {
-    uint32_t differ = row->size ^ size;
+    uint32_t differ = row->size ^ size, old = count->sizes[row->position];
     if (differ >> 16 != 0) {
-        rows->by_score[row->size >> 16]--;
-        rows->by_score[size >> 16]++;
+        rows->by_score[old >> 16]--;
+        rows->by_score[(old ^ differ) >> 16]++;
     }
     if ((differ >> 8 & 0xff) != 0) {
         rows->by_bytes[row->size >> 8 & 0xff]--;
@@ -154,7 +154,7 @@ static void resize(struct rows *rows, struct row_count *count, struct row *row, 
         rows->by_packets[size & 0xff]++;
     }
     row->size = size & (ROW_OTHER - 1);
-    count->sizes[row->position] ^= differ;
+    count->sizes[row->position] = old ^ differ;
 }
 
 static uint8_t volume_bucket(uint64_t volume)
@@ -223,10 +223,11 @@ static void enlist(struct rows *rows, struct identity_head of, struct row *row, 
     struct row_count *count = &rows->counts[of.count];
     bool is_other = of.key_len == 0;
     row->position = count->row_count & ROW_POSITION_MAX;
-    count->sizes[count->row_count] = is_other ? ROW_OTHER : 0;
+    uint32_t size = is_other ? ROW_OTHER : 0;
+    count->sizes[count->row_count] = size;
     count->rows[count->row_count++] = number;
     count->others += is_other;
-    rows->by_score[0]++;
+    rows->by_score[size >> 16]++;
     rows->by_bytes[0]++;
     rows->by_packets[0]++;
     rows->exporter_rows[of.exporter]++;
@@ -269,12 +270,12 @@ void rows_remove(struct rows *rows, struct row *row)
     struct identity_head of = rows_of(row);
     struct row_count *count = &rows->counts[of.count];
     count->others -= is_other(count, row);
+    rows->by_score[count->sizes[row->position] >> 16]--;
     struct row *last = rows_at(rows, count, --count->row_count);
     count->rows[row->position] = count->rows[count->row_count];
     count->sizes[row->position] = count->sizes[count->row_count];
     row_extra_move(&count->extra, last, row->position);
     last->position = row->position;
-    rows->by_score[row->size >> 16]--;
     rows->by_bytes[row->size >> 8 & 0xff]--;
     rows->by_packets[row->size & 0xff]--;
     rows->exporter_rows[of.exporter]--;

@@ -45,7 +45,8 @@ struct rows {
     double urgent_score;
     struct row *urgent[URGENT_MAX];
     size_t urgent_count;
-    uint32_t by_score[BUCKETS]; /* rows by size, a quarter of a doubling each */
+    /* Rows by size, a quarter of a doubling each; behind the others those that ROW_OTHER marks. */
+    uint32_t by_score[2 * BUCKETS];
     uint32_t by_bytes[BUCKETS], by_packets[BUCKETS];
     uint64_t left_bytes, left_packets; /* no row that is not urgent holds more */
     uint32_t *exporter_rows;           /* of the tally: how many stand for each */

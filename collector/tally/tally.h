@@ -55,7 +55,8 @@ struct tally_options {
     size_t max_keys;           /* rows of this worker */
     uint32_t live_workers;     /* how many share an exporter's traffic: all of all collectors */
     double urgent_share;       /* of the lowest threshold's volume; a row over it is urgent */
-    uint32_t max_rows;         /* that one tick's flush gives, the urgent ones apart */
+    uint32_t max_rows;         /* that one tick's flush gives; urgent ones and those of what
+                                  is not admitted apart */
     uint8_t ipv6_host_len;     /* 128 or 64: what a host key of IPv6 is cut to */
     uint32_t exporters_max;    /* up to DELTA_EXPORTERS_MAX */
     bool wants_direction;      /* tally_direction gives it, also where no count asks */

@@ -65,7 +65,8 @@ static void give_all(struct flushing *flushing, const struct row_count *count,
         give(flushing, leaving[i]);
 }
 
-/* The score bucket down to which a tick may give rows, and how many of that bucket itself. */
+/* The score bucket down to which a tick may give rows that were admitted, and how many of that
+ * bucket itself. */
 static uint8_t cut_at(const struct rows *rows, size_t max_rows, size_t *ret_of_last)
 {
     size_t left = max_rows;
@@ -117,7 +118,8 @@ static void tell_left(struct rows *rows)
     }
 }
 
-/* Rows of what is not admitted go always: they are few, and say that the rest is not all. */
+/* Rows of what is not admitted go always, beside the largest of the others: they are few, and say
+ * that the rest is not all. */
 static void give_largest(struct flushing *flushing, size_t max_rows)
 {
     struct rows *rows = &flushing->tally->rows;

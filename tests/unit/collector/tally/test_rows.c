@@ -115,3 +115,41 @@ Test(rows, sums_beyond_all_bounds_are_told_as_the_largest)
     cr_assert_eq(packets, 0);
     counting_done(&c);
 }
+
+static void add_from(struct counting *c, uint32_t exporter, uint32_t dst, uint64_t bytes)
+{
+    struct flow_record flow = flow_to(dst, bytes, 1);
+    tally_add(c->tally, counting_from(c, exporter), &flow, c->now_ms);
+}
+
+Test(rows, of_what_is_not_admitted_displace_none_of_the_largest)
+{
+    enum { KEYS = 20, ROWS = 10, SMALL = 20 };
+    struct counting c;
+    counting_init(&c, BY_ADDR);
+    c.options.max_keys = KEYS;
+    c.options.max_rows = ROWS;
+    cr_assert_eq(tally_reload(c.tally, &c.options), STATUS_OK);
+    for (uint32_t round = 0; round < 3; round++) {
+        double bytes = 100, least = 0;
+        for (uint32_t i = 0; i < KEYS; i++, bytes *= 1.3) {
+            add_from(&c, EXPORTER, ELSEWHERE + i, (uint64_t)bytes);
+            least = i == KEYS - ROWS ? floor(bytes) : least;
+        }
+        /* Of one exporter more than the largest row, of the other less than the smallest. */
+        for (uint32_t i = 0; i < 2000; i++)
+            add_from(&c, EXPORTER, 0x0b000000 + round * 2000 + i, SMALL);
+        add_from(&c, EXPORTER + 1, 0x0c000000 + round, SMALL);
+        cr_assert_eq(counting_flush(&c, TALLY_FLUSH_TICK), ROWS + 2);
+        size_t others = 0;
+        for (size_t i = 0; i < c.given; i++) {
+            others += c.rows[i].key.len == 0;
+            cr_assert(c.rows[i].key.len == 0 || (double)c.rows[i].bytes >= least, "%lu",
+                      c.rows[i].bytes);
+        }
+        cr_assert_eq(others, 2);
+        cr_assert_eq(counting_flush(&c, TALLY_FLUSH_TICK), KEYS - ROWS);
+        cr_assert_eq(tally_rows(c.tally), 0);
+    }
+    counting_done(&c);
+}
