@@ -269,13 +269,6 @@ static void make_stale(struct decode_domain *domain)
     domain->rate_stale = domain->exporter->rate_stale = true;
 }
 
-static bool put_aside(struct decode_context *context, const struct decode_sampler *said)
-{
-    if (context->is_outside)
-        aside_put_rate(context->decode, context->domain, context->serial, said);
-    return context->is_outside;
-}
-
 static struct decode_sampler *enter(struct decode_context *context, enum sampler_kind kind,
                                     uint32_t id)
 {
@@ -304,9 +297,6 @@ static struct decode_sampler *enter(struct decode_context *context, enum sampler
 
 static void put(struct decode_context *context, enum sampler_kind kind, uint32_t id, double rate)
 {
-    const struct decode_sampler said = {.kind = (uint8_t)kind, .id = id, .rate = rate};
-    if (put_aside(context, &said))
-        return;
     struct decode_sampler *sampler = enter(context, kind, id);
     if (sampler == NULL || sampler->rate == rate)
         return;
@@ -323,9 +313,6 @@ static void put_place(struct decode_context *context, uint32_t by, enum sampler_
 {
     const struct samplers *samplers = &context->domain->samplers;
     const struct decode_sampler *before = samplers_find(samplers, kind, id);
-    const struct decode_sampler said = {.kind = (uint8_t)kind, .by = by, .id = id, .rate = rate};
-    if (put_aside(context, &said))
-        return;
     const bool anew = before == NULL || before->restarts != samplers->restarts;
     struct decode_sampler *place = enter(context, kind, id);
     if (place == NULL)
@@ -396,37 +383,79 @@ static bool place_of(const struct decode_context *context, const struct decode_p
     return true;
 }
 
+/* Which rates a record of options tells: two at the most. */
+static size_t rates_of(const struct decode_context *context, const struct decode_plan *plan,
+                       const struct plan_record *record, double rate,
+                       struct decode_sampler ret_said[2])
+{
+    const struct flow_record *flow = &record->flow;
+    const bool is_named = flow->has & FLOW_SAMPLER;
+    enum sampler_kind place;
+    uint32_t id;
+    size_t count = 0;
+    if (is_named)
+        ret_said[count++] =
+            (struct decode_sampler){.kind = SAMPLER_ID, .id = flow->sampler, .rate = rate};
+    /* A sampler's place serves records that do not name it. */
+    if (place_of(context, plan, record, &place, &id))
+        ret_said[count++] =
+            (struct decode_sampler){.kind = (uint8_t)place,
+                                    .by = is_named ? flow->sampler : SAMPLER_UNNAMED,
+                                    .id = id,
+                                    .rate = rate};
+    else if (!is_named)
+        ret_said[count++] = (struct decode_sampler){.kind = SAMPLER_ALL, .rate = rate};
+    return count;
+}
+
+/* Whether that stands already. Of a place whose samplers differ it is not kept what each of them
+ * said there; what they say of themselves is. */
+static bool is_known(const struct samplers *samplers, const struct decode_sampler *said)
+{
+    const struct decode_sampler *known = samplers_find(samplers, said->kind, said->id);
+    if (known == NULL || !samplers_is_in_force(samplers, known))
+        return false;
+    return known->is_disputed ? said->by != SAMPLER_UNNAMED : known->rate == said->rate;
+}
+
+/* An exporter that began anew says again what stands: only what differs is refused. All of it is
+ * put aside, as what stands may be another by the time that this stream is the one that counts. */
+static void read_from_outside(struct decode_context *context, uint64_t boot_ms, uint32_t timeout_ms,
+                              const struct decode_sampler *said, size_t count)
+{
+    const struct decode_domain *domain = context->domain;
+    bool differs = (boot_ms > 0 && boot_ms != domain->boot_ms) ||
+                   (timeout_ms > 0 && timeout_ms != domain->exporter->active_timeout_ms);
+    for (size_t i = 0; i < count; i++) {
+        differs |= !is_known(&domain->samplers, &said[i]);
+        aside_put_rate(context->decode, context->domain, context->serial, &said[i]);
+    }
+    if (differs)
+        state_refuse(context, DECODE_OTHER_SENDER);
+}
+
 void sampling_read_options(struct decode_context *context, const struct decode_plan *plan,
                            const struct plan_record *record)
 {
-    const struct flow_record *flow = &record->flow;
     const struct ways ways = ways_of(&record->extra);
-    const double rate = ways.rate;
+    const uint64_t boot_ms = record->extra.boot_ms;
+    const uint32_t timeout_s = record->extra.active_timeout_s;
+    const uint32_t timeout_ms = timeout_s < UINT32_MAX / 1000 ? timeout_s * 1000 : UINT32_MAX;
+    struct decode_sampler said[2];
+    const size_t count = ways.rate > 0 ? rates_of(context, plan, record, ways.rate, said) : 0;
 
     context->decode->counters.options_records++;
-    if (context->is_outside)
-        state_refuse(context, DECODE_OTHER_SENDER); /* its rates are put aside */
-    else
-        context->decode->has_told = true;
-    if (record->extra.boot_ms > 0 && !context->is_outside)
-        context->domain->boot_ms = record->extra.boot_ms;
-    if (record->extra.active_timeout_s > 0 && !context->is_outside)
-        context->domain->exporter->active_timeout_ms =
-            record->extra.active_timeout_s < UINT32_MAX / 1000
-                ? record->extra.active_timeout_s * 1000
-                : UINT32_MAX;
-    if (rate == 0)
+    if (count > 0 && ways.against > 0)
+        contradict(context, ways.rate, SAMPLING_OPTIONS, ways.against, SAMPLING_OPTIONS);
+    if (context->is_outside) {
+        read_from_outside(context, boot_ms, timeout_ms, said, count);
         return;
-    if (ways.against > 0)
-        contradict(context, rate, SAMPLING_OPTIONS, ways.against, SAMPLING_OPTIONS);
-    enum sampler_kind place;
-    uint32_t id;
-    if (flow->has & FLOW_SAMPLER)
-        put(context, SAMPLER_ID, flow->sampler, rate);
-    /* A sampler's place serves records that do not name it. */
-    if (place_of(context, plan, record, &place, &id))
-        put_place(context, flow->has & FLOW_SAMPLER ? flow->sampler : SAMPLER_UNNAMED, place, id,
-                  rate);
-    else if (!(flow->has & FLOW_SAMPLER))
-        put(context, SAMPLER_ALL, 0, rate);
+    }
+    context->decode->has_told = true;
+    if (boot_ms > 0)
+        context->domain->boot_ms = boot_ms;
+    if (timeout_ms > 0)
+        context->domain->exporter->active_timeout_ms = timeout_ms;
+    for (size_t i = 0; i < count; i++)
+        sampling_adopt(context, &said[i]);
 }

@@ -1,5 +1,7 @@
 #include "tests/unit/collector/decode/datagram.h"
 
+#include <criterion/parameterized.h>
+
 /* What is said from outside the main stream of a domain: by a forger, or by an exporter that began
  * anew. The exporter sends each 10 ms. */
 enum { DOMAIN = 7, STEP_MS = 9, RATE = 1000, FORGED = 3000000000 };
@@ -187,6 +189,119 @@ Test(outside, one_that_began_anew_with_the_same_templates_loses_nothing)
         cr_assert(is_true(&b), "%u", i);
     }
     cr_assert_eq(decode_counters(b.decode)->restarts, 1);
+    bench_done(&b);
+}
+
+Test(outside, one_that_began_anew_and_tells_the_same_again_is_refused_nothing)
+{
+    struct bench b;
+    begin(&b);
+    for (uint32_t i = 0; i < 4000; i++, b.now_ms += STEP_MS) {
+        at(&b, i);
+        if (i % 100 == 0) {
+            put_template(&b);
+            put_rate(&b, RATE);
+        }
+        put_data(&b);
+        cr_assert_eq(bench_send(&b), DECODE_OK, "%u", i);
+        cr_assert(is_true(&b), "%u", i);
+    }
+    cr_assert_eq(refused(&b), 0);
+    cr_assert_eq(decode_counters(b.decode)->restarts, 1);
+    cr_assert_eq(decode_counters(b.decode)->sampling_changes, 0);
+    bench_done(&b);
+}
+
+/* Records of options, by an exporter and then from outside: scope and two elements each. */
+struct told_twice {
+    char name[48];
+    uint16_t scope, elements[2];
+    uint32_t before[2][3], after[2][3];
+    uint8_t refused; /* of the two */
+};
+
+static void put_options(struct bench *b, const struct told_twice *c, const uint32_t said[2][3])
+{
+    set_start(b, 1);
+    PUT16(b, 301, 4, 8, c->scope, 4, c->elements[0], 4, c->elements[1], 4);
+    set_end(b);
+    set_start(b, 301);
+    for (size_t i = 0; i < 2; i++)
+        PUT32(b, said[i][0], said[i][1], said[i][2]);
+    set_end(b);
+}
+
+ParameterizedTestParameters(outside, options_are_refused_where_they_differ_from_what_stands)
+{
+    enum { SYSTEM = 1, INTERFACE, TIMEOUT = 36, SAMPLER = 48, BOOT = 160, NAME = 82, NONE = 210 };
+    static struct told_twice cases[] = {
+        {"the rate of all", SYSTEM, {34, NONE}, {{1, 50}, {1, 50}}, {{1, 50}, {1, 50}}, 0},
+        {"another rate of all", SYSTEM, {34, NONE}, {{1, 50}, {1, 50}}, {{1, 50}, {1, 51}}, 1},
+        {"samplers", SYSTEM, {SAMPLER, 34}, {{1, 1, 9}, {1, 2, 8}}, {{1, 2, 8}, {1, 1, 9}}, 0},
+        {"a sampler more",
+         SYSTEM,
+         {SAMPLER, 34},
+         {{1, 1, 9}, {1, 2, 9}},
+         {{1, 1, 9}, {1, 3, 9}},
+         1},
+        {"other rates", SYSTEM, {SAMPLER, 34}, {{1, 1, 9}, {1, 2, 8}}, {{1, 1, 8}, {1, 2, 9}}, 2},
+        {"interfaces", INTERFACE, {34, NONE}, {{5, 9}, {6, 8}}, {{5, 9}, {6, 8}}, 0},
+        {"an interface more", INTERFACE, {34, NONE}, {{5, 9}, {6, 9}}, {{7, 9}, {6, 9}}, 1},
+        {"an interface's other rate", INTERFACE, {34, NONE}, {{5, 9}, {6, 8}}, {{5, 8}, {6, 8}}, 1},
+        {"one interface of two samplers",
+         INTERFACE,
+         {SAMPLER, 34},
+         {{5, 1, 9}, {5, 2, 8}},
+         {{5, 1, 9}, {5, 2, 8}},
+         0},
+        {"one interface, another sampler",
+         INTERFACE,
+         {SAMPLER, 34},
+         {{5, 1, 9}, {5, 2, 8}},
+         {{5, 1, 9}, {5, 3, 7}},
+         1},
+        {"a timeout", SYSTEM, {TIMEOUT, NONE}, {{1, 60}, {1, 60}}, {{1, 60}, {1, 60}}, 0},
+        {"another timeout", SYSTEM, {TIMEOUT, NONE}, {{1, 60}, {1, 60}}, {{1, 61}, {1, 60}}, 1},
+        {"its start", SYSTEM, {BOOT, NONE}, {{1, 60}, {1, 60}}, {{1, 60}, {1, 60}}, 0},
+        {"another start", SYSTEM, {BOOT, NONE}, {{1, 60}, {1, 60}}, {{1, 60}, {1, 61}}, 1},
+        {"nothing that serves", SYSTEM, {NAME, NONE}, {{1, 60}, {1, 60}}, {{1, 61}, {1, 62}}, 0},
+    };
+    return cr_make_param_array(struct told_twice, cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+ParameterizedTest(struct told_twice *c, outside,
+                  options_are_refused_where_they_differ_from_what_stands)
+{
+    struct bench b;
+    begin(&b);
+    at(&b, 100501);
+    put_options(&b, c, c->before);
+    cr_assert_eq(bench_send(&b), DECODE_OK);
+    uint64_t changes = decode_counters(b.decode)->sampling_changes;
+    at(&b, 5);
+    put_options(&b, c, c->after);
+    cr_expect_eq(bench_send(&b), c->refused > 0 ? DECODE_OTHER_SENDER : DECODE_OK, "%s", c->name);
+    cr_expect_eq(refused(&b), c->refused, "%s: %lu", c->name, refused(&b));
+    cr_expect_eq(decode_counters(b.decode)->sampling_changes, changes, "%s", c->name);
+    bench_done(&b);
+}
+
+/* Said by one stream and by the other, it is of each of them. */
+Test(outside, what_was_told_the_same_stands_though_the_other_stream_tells_another_then)
+{
+    struct bench b;
+    begin(&b);
+    at(&b, 0);
+    put_rate(&b, RATE);
+    cr_assert_eq(bench_send(&b), DECODE_OK);
+    at(&b, 100501);
+    put_rate(&b, 50);
+    cr_assert_eq(bench_send(&b), DECODE_OK);
+    for (uint32_t i = 1; i < 4000; i++, b.now_ms += STEP_MS) {
+        send_data(&b, i);
+        cr_assert(i < 1200 || is_true(&b), "%u", i);
+    }
+    cr_assert_eq(refused(&b), 0);
     bench_done(&b);
 }
 
