@@ -1,6 +1,5 @@
 #include "proto/recall_merge.h"
 
-#include "common/base/hash.h"
 #include "proto/flow.h"
 
 #include <stdlib.h>
@@ -43,146 +42,34 @@ void recall_merge_init(struct recall_merge *merge)
 void recall_merge_done(struct recall_merge *merge)
 {
     free(merge->tuples);
-    free(merge->slots);
     free(merge->answerers);
     memset(merge, 0, sizeof(*merge));
 }
 
-/* Slots hold one more than a tuple's number. */
-static size_t slot_of(const struct recall_merge *merge, const struct recall_kind *kind)
-{
-    size_t at = (size_t)hash_wire(kind, sizeof(*kind)) & (merge->slot_count - 1);
-    while (merge->slots[at] != 0 &&
-           memcmp(&merge->tuples[merge->slots[at] - 1].kind, kind, sizeof(*kind)) != 0)
-        at = (at + 1) & (merge->slot_count - 1);
-    return at;
-}
-
 static enum status make_room(struct recall_merge *merge, size_t more)
 {
-    size_t wanted = merge->tuple_count + more, slots = 1024;
+    size_t wanted = merge->tuple_count + more, room = merge->room == 0 ? 512 : merge->room;
     if (wanted <= merge->room)
         return STATUS_OK;
-    while (slots < 2 * wanted)
-        slots *= 2;
-    struct recall_tuple *tuples = realloc(merge->tuples, slots / 2 * sizeof(*tuples));
+    while (room < wanted)
+        room *= 2;
+    struct recall_tuple *tuples = realloc(merge->tuples, room * sizeof(*tuples));
     if (tuples == NULL)
         return STATUS_NO_MEMORY;
     merge->tuples = tuples;
-    uint32_t *fresh = calloc(slots, sizeof(*fresh));
-    if (fresh == NULL)
-        return STATUS_NO_MEMORY;
-    free(merge->slots);
-    merge->slots = fresh;
-    merge->slot_count = slots;
-    merge->room = slots / 2;
-    for (size_t i = 0; i < merge->tuple_count; i++)
-        merge->slots[slot_of(merge, &tuples[i].kind)] = (uint32_t)i + 1;
+    merge->room = room;
     return STATUS_OK;
-}
-
-/* --- times of different length --- */
-
-static void stretch(struct estimate *estimate, double factor)
-{
-    double more = (factor - 1) * estimate->value;
-    estimate->value += more;
-    estimate->variance = factor * factor * estimate->variance + more * more;
-}
-
-static void stretch_tuple(struct recall_tuple *tuple, double factor)
-{
-    if (factor <= 1)
-        return;
-    stretch(&tuple->bytes, factor);
-    stretch(&tuple->packets, factor);
-    stretch(&tuple->connections, factor);
-    tuple->flows *= factor;
-}
-
-/* What there is so far, to a longer time. */
-static void stretch_all(struct recall_merge *merge, uint8_t before, double factor)
-{
-    for (size_t i = 0; i < merge->tuple_count; i++)
-        if (merge->tuples[i].kind.before == before)
-            stretch_tuple(&merge->tuples[i], factor);
-    for (size_t i = 0; i < merge->total_count; i++)
-        if (merge->totals[i].before == before)
-            merge->totals[i].one *= factor;
-}
-
-/* By what the reply's sums grow. Nothing is stretched more than tenfold, whichever reply is first.
- */
-static double fit_time(struct recall_merge *merge, uint8_t before, uint32_t reply_ms)
-{
-    enum { STRETCH_MAX = 10 };
-    uint32_t *covers_ms = &merge->covers_ms[before], *least_ms = &merge->least_covers_ms[before];
-    uint32_t *stretched_ms = &merge->least_stretched_ms[before];
-    *least_ms = merge->replies == 0 || reply_ms < *least_ms ? reply_ms : *least_ms;
-    if (reply_ms > *covers_ms) {
-        if (reply_ms > (uint64_t)*stretched_ms * STRETCH_MAX) {
-            merge->too_short[before] = merge->replies;
-            *stretched_ms = reply_ms;
-        } else {
-            stretch_all(merge, before, (double)reply_ms / *covers_ms);
-        }
-        *covers_ms = reply_ms;
-        return 1;
-    }
-    if (reply_ms == 0 || *covers_ms > (uint64_t)reply_ms * STRETCH_MAX) {
-        merge->too_short[before]++;
-        return 1;
-    }
-    *stretched_ms = reply_ms < *stretched_ms ? reply_ms : *stretched_ms;
-    return (double)*covers_ms / reply_ms;
-}
-
-/* --- replies --- */
-
-/* The other ends of one worker's records may be those of another's too: exporters are spread over
- * workers, and one address comes in at several. The largest is a lower bound, as each is. */
-static void add_total(struct recall_merge *merge, const struct recall_total *total, double factor)
-{
-    double one = factor * total->one;
-    for (size_t i = 0; i < merge->total_count; i++) {
-        struct recall_total *to = &merge->totals[i];
-        if (to->target != total->target || to->before != total->before)
-            continue;
-        to->peers = total->peers > to->peers ? total->peers : to->peers;
-        to->one = one > to->one ? one : to->one;
-        return;
-    }
-    if (merge->total_count == RECALL_TOTALS_MAX)
-        return;
-    merge->totals[merge->total_count] = *total;
-    merge->totals[merge->total_count++].one = one;
-}
-
-static void add_tuple(struct recall_merge *merge, const struct recall_tuple *tuple, double factor)
-{
-    struct recall_tuple more = *tuple;
-    uint32_t *slot = &merge->slots[slot_of(merge, &tuple->kind)];
-    stretch_tuple(&more, factor);
-    if (*slot == 0) {
-        merge->tuples[merge->tuple_count++] = more;
-        *slot = (uint32_t)merge->tuple_count;
-        return;
-    }
-    struct recall_tuple *to = &merge->tuples[*slot - 1];
-    double peers = to->peers > more.peers ? to->peers : more.peers;
-    recall_tuple_add(to, &more);
-    to->peers = peers;
 }
 
 enum status recall_merge_add_tuple(struct recall_merge *merge, const struct recall_tuple *tuple)
 {
     enum status status = make_room(merge, 1);
     if (status == STATUS_OK)
-        add_tuple(merge, tuple, 1);
+        merge->tuples[merge->tuple_count++] = *tuple;
     return status;
 }
 
-/* Room for one answerer more, who is not among those there. */
+/* Room for one answer more, whose worker's is not there. */
 static enum status check_answerer(struct recall_merge *merge, const struct recall_reply *reply)
 {
     for (size_t i = 0; i < merge->replies; i++)
@@ -209,17 +96,127 @@ enum status recall_merge_add(struct recall_merge *merge, const struct recall_rep
         status = make_room(merge, reply->tuple_count);
     if (status != STATUS_OK)
         return status;
-    const double factors[2] = {fit_time(merge, 0, reply->covers_now_ms),
-                               fit_time(merge, 1, reply->covers_before_ms)};
-    for (size_t i = 0; i < reply->tuple_count; i++)
-        add_tuple(merge, &reply->tuples[i], factors[reply->tuples[i].kind.before != 0]);
-    for (size_t i = 0; i < reply->total_count; i++)
-        add_total(merge, &reply->totals[i], factors[reply->totals[i].before != 0]);
-    struct recall_answerer *answerer = &merge->answerers[merge->replies++];
-    answerer->worker = reply->worker;
-    memcpy(answerer->collector, reply->collector, sizeof(answerer->collector));
+    struct recall_answerer *answer = &merge->answerers[merge->replies++];
+    *answer = (struct recall_answerer){.worker = reply->worker,
+                                       .covers_ms = {reply->covers_now_ms, reply->covers_before_ms},
+                                       .first = merge->tuple_count,
+                                       .count = reply->tuple_count,
+                                       .total_count = reply->total_count};
+    memcpy(answer->collector, reply->collector, sizeof(answer->collector));
+    memcpy(answer->totals, reply->totals, sizeof(answer->totals));
+    if (reply->tuple_count > 0)
+        memcpy(merge->tuples + merge->tuple_count, reply->tuples,
+               reply->tuple_count * sizeof(*reply->tuples));
+    merge->tuple_count += reply->tuple_count;
     merge->open_missing += reply->open_missing;
     return STATUS_OK;
+}
+
+/* --- times of different length --- */
+
+static void stretch(struct estimate *estimate, double factor)
+{
+    double more = (factor - 1) * estimate->value;
+    estimate->value += more;
+    estimate->variance = factor * factor * estimate->variance + more * more;
+}
+
+static void stretch_tuple(struct recall_tuple *tuple, double factor)
+{
+    if (factor <= 1)
+        return;
+    stretch(&tuple->bytes, factor);
+    stretch(&tuple->packets, factor);
+    stretch(&tuple->connections, factor);
+    tuple->flows *= factor;
+}
+
+static bool is_too_short(const struct recall_merge *merge, uint8_t before, uint32_t ms)
+{
+    enum { STRETCH_MAX = 10 };
+    return ms == 0 || merge->covers_ms[before] > (uint64_t)ms * STRETCH_MAX;
+}
+
+static void judge_times(struct recall_merge *merge, uint8_t before)
+{
+    uint32_t longest_ms = 0, least_ms = UINT32_MAX, stretched_ms = UINT32_MAX;
+    for (size_t i = 0; i < merge->replies; i++) {
+        uint32_t ms = merge->answerers[i].covers_ms[before];
+        longest_ms = ms > longest_ms ? ms : longest_ms;
+        least_ms = ms < least_ms ? ms : least_ms;
+    }
+    merge->covers_ms[before] = longest_ms;
+    for (size_t i = 0; i < merge->replies; i++) {
+        uint32_t ms = merge->answerers[i].covers_ms[before];
+        if (is_too_short(merge, before, ms))
+            merge->too_short[before]++;
+        else if (ms < stretched_ms)
+            stretched_ms = ms;
+    }
+    merge->least_covers_ms[before] = merge->replies > 0 ? least_ms : 0;
+    merge->least_stretched_ms[before] = longest_ms > 0 ? stretched_ms : 0;
+}
+
+/* By what an answer's sums grow. */
+static double factor_of(const struct recall_merge *merge, const struct recall_answerer *answer,
+                        uint8_t before)
+{
+    uint32_t ms = answer->covers_ms[before];
+    return is_too_short(merge, before, ms) ? 1 : (double)merge->covers_ms[before] / ms;
+}
+
+/* --- putting together --- */
+
+/* The other ends of one worker's records may be those of another's too: exporters are spread over
+ * workers, and one address comes in at several. The largest is a lower bound, as each is. */
+static void add_total(struct recall_merge *merge, const struct recall_total *total, double factor)
+{
+    double one = factor * total->one;
+    for (size_t i = 0; i < merge->total_count; i++) {
+        struct recall_total *to = &merge->totals[i];
+        if (to->target != total->target || to->before != total->before)
+            continue;
+        to->peers = total->peers > to->peers ? total->peers : to->peers;
+        to->one = one > to->one ? one : to->one;
+        return;
+    }
+    if (merge->total_count == RECALL_TOTALS_MAX)
+        return;
+    merge->totals[merge->total_count] = *total;
+    merge->totals[merge->total_count++].one = one;
+}
+
+static void take_answer(struct recall_merge *merge, const struct recall_answerer *answer)
+{
+    const double factors[2] = {factor_of(merge, answer, 0), factor_of(merge, answer, 1)};
+    for (size_t i = answer->first; i < answer->first + answer->count; i++)
+        stretch_tuple(&merge->tuples[i], factors[merge->tuples[i].kind.before != 0]);
+    for (size_t i = 0; i < answer->total_count; i++)
+        add_total(merge, &answer->totals[i], factors[answer->totals[i].before != 0]);
+}
+
+static int by_kind(const void *left, const void *right)
+{
+    const struct recall_tuple *a = left, *b = right;
+    return memcmp(&a->kind, &b->kind, sizeof(a->kind));
+}
+
+/* Of sorted tuples, those of one kind as one. */
+static void add_up(struct recall_merge *merge)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < merge->tuple_count; i++) {
+        const struct recall_tuple *more = &merge->tuples[i];
+        struct recall_tuple *to = count > 0 ? &merge->tuples[count - 1] : NULL;
+        if (to == NULL || by_kind(to, more) != 0) {
+            merge->tuples[count++] = *more;
+            continue;
+        }
+        double peers = to->peers > more->peers ? to->peers : more->peers;
+        recall_tuple_add(to, more);
+        to->peers = peers;
+    }
+    merge->tuple_count = count;
 }
 
 static int in_order(const void *left, const void *right)
@@ -236,11 +233,15 @@ static int in_order(const void *left, const void *right)
 
 void recall_merge_end(struct recall_merge *merge)
 {
-    if (merge->tuple_count > 0) /* else there is no array to sort */
-        qsort(merge->tuples, merge->tuple_count, sizeof(*merge->tuples), in_order);
-    free(merge->slots);
-    merge->slots = NULL;
-    merge->slot_count = merge->room = 0;
+    judge_times(merge, 0);
+    judge_times(merge, 1);
+    for (size_t i = 0; i < merge->replies; i++)
+        take_answer(merge, &merge->answerers[i]);
+    if (merge->tuple_count == 0)
+        return; /* there is no array to sort */
+    qsort(merge->tuples, merge->tuple_count, sizeof(*merge->tuples), by_kind);
+    add_up(merge);
+    qsort(merge->tuples, merge->tuple_count, sizeof(*merge->tuples), in_order);
 }
 
 double recall_merge_one(const struct recall_merge *merge, uint8_t target, uint8_t before)

@@ -106,11 +106,11 @@ Test(recall_merge, rates_stay_where_one_worker_is_young)
         recall_merge_init(&merge);
         cr_assert_eq(recall_merge_add(&merge, old_first ? &old : &young), STATUS_OK);
         cr_assert_eq(recall_merge_add(&merge, old_first ? &young : &old), STATUS_OK);
-        cr_assert_eq(merge.least_covers_ms[1], 30000);
         cr_assert_eq(recall_merge_add(&merge, &none), STATUS_OK);
         recall_merge_end(&merge);
         cr_assert_eq(merge.covers_ms[1], 300000);
         cr_assert_eq(merge.least_covers_ms[1], 0);
+        cr_assert_eq(merge.least_stretched_ms[1], 30000);
         cr_assert_eq(merge.least_covers_ms[0], 10000);
         cr_assert_eq(merge.tuple_count, 3);
         cr_assert_float_eq(merge.tuples[0].bytes.value, 50, 1e-9);
@@ -133,15 +133,15 @@ Test(recall_merge, what_is_too_short_stands_for_itself)
 {
     static const struct {
         uint32_t ms[4], count;
-        double least, most;
+        double sum;
         size_t too_short;
     } cases[] = {
-        {{300000, 20}, 2, 11, 11, 1},
-        {{20, 300000}, 2, 11, 11, 1},
-        {{20, 0, 300000}, 3, 12, 12, 2},
-        {{300000, 29999, 30000}, 3, 21, 21, 1},
-        {{20, 200, 2000, 300000}, 4, 13, 31, 3},
-        {{300000, 2000, 200, 20}, 4, 13, 13, 3},
+        {{300000, 20}, 2, 11, 1},
+        {{20, 300000}, 2, 11, 1},
+        {{20, 0, 300000}, 3, 12, 2},
+        {{300000, 29999, 30000}, 3, 21, 1},
+        {{20, 200, 2000, 300000}, 4, 13, 3},
+        {{300000, 2000, 200, 20}, 4, 13, 3},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct recall_merge merge;
@@ -158,12 +158,60 @@ Test(recall_merge, what_is_too_short_stands_for_itself)
         cr_assert_eq(merge.too_short[1], cases[i].too_short, "case %zu", i);
         cr_assert_eq(merge.too_short[0], 0);
         cr_assert_eq(merge.least_stretched_ms[0], 10000);
-        cr_assert_geq(merge.tuples[0].bytes.value, cases[i].least - 1e-9, "case %zu: %g", i,
-                      merge.tuples[0].bytes.value);
-        cr_assert_leq(merge.tuples[0].bytes.value, cases[i].most + 1e-9, "case %zu: %g", i,
-                      merge.tuples[0].bytes.value);
+        cr_assert_float_eq(merge.tuples[0].bytes.value, cases[i].sum, 1e-9, "case %zu: %g", i,
+                           merge.tuples[0].bytes.value);
         recall_merge_done(&merge);
     }
+}
+
+enum { MANY = 5 };
+
+/* Each worker saw one octet a millisecond. */
+static void merge_in_order(const uint32_t ms[MANY], const uint8_t order[MANY])
+{
+    struct recall_merge merge;
+    recall_merge_init(&merge);
+    for (uint32_t r = 0; r < MANY; r++) {
+        struct recall_tuple tuple = tuple_of(0, 0, 53, ms[order[r]]);
+        struct recall_reply reply = {.worker = order[r],
+                                     .tuples = &tuple,
+                                     .tuple_count = 1,
+                                     .covers_now_ms = ms[order[r]],
+                                     .total_count = 1,
+                                     .totals = {{.peers = order[r], .one = 1}}};
+        cr_assert_eq(recall_merge_add(&merge, &reply), STATUS_OK);
+    }
+    recall_merge_end(&merge);
+    cr_assert_eq(merge.covers_ms[0], 10000);
+    cr_assert_eq(merge.least_covers_ms[0], 900);
+    cr_assert_eq(merge.least_stretched_ms[0], 1300);
+    cr_assert_eq(merge.too_short[0], 1);
+    cr_assert_eq(merge.tuple_count, 1);
+    cr_assert_float_eq(merge.tuples[0].bytes.value, 4 * 10000 + 900, 1e-6, "%u %u %u %u %u: %g",
+                       ms[order[0]], ms[order[1]], ms[order[2]], ms[order[3]], ms[order[4]],
+                       merge.tuples[0].bytes.value);
+    cr_assert_float_eq(recall_merge_one(&merge, 0, 0), 10000.0 / 1300, 1e-9);
+    cr_assert_float_eq(merge.totals[0].peers, 4, 1e-9);
+    recall_merge_done(&merge);
+}
+
+Test(recall_merge, replies_may_come_in_any_order)
+{
+    static const uint32_t ms[MANY] = {10000, 1500, 1400, 1300, 900};
+    uint32_t orders = 0;
+    for (uint32_t n = 0; n < MANY * MANY * MANY * MANY * MANY; n++) {
+        uint8_t order[MANY];
+        uint32_t seen = 0, rest = n;
+        for (size_t i = 0; i < MANY; i++, rest /= MANY) {
+            order[i] = (uint8_t)(rest % MANY);
+            seen |= 1U << order[i];
+        }
+        if (seen != (1U << MANY) - 1)
+            continue;
+        merge_in_order(ms, order);
+        orders++;
+    }
+    cr_assert_eq(orders, 120);
 }
 
 Test(recall_merge, takes_many_replies)
@@ -201,6 +249,7 @@ Test(recall_merge, an_answer_that_comes_again_is_left_out)
     cr_assert_eq(recall_merge_add(&merge, &reply), STATUS_OK);
     cr_assert_eq(recall_merge_add(&merge, &reply), STATUS_EXISTS);
     cr_assert_eq(merge.replies, 3);
+    recall_merge_end(&merge);
     cr_assert_eq(merge.tuples[0].samples, 3);
     cr_assert_float_eq(merge.tuples[0].bytes.value, 30, 1e-9);
     recall_merge_done(&merge);
