@@ -135,15 +135,17 @@ void sampling_enter_source(struct decode_context *context, uint64_t id, uint32_t
     struct decode *decode = context->decode;
     size_t bytes = sources_bytes(&domain->sources);
     bool evicted;
-    if (context->is_outside)
-        return; /* none of the exporter's */
+    if (context->is_outside) {
+        sources_pass(&domain->sources, id, context->serial); /* perhaps none of the exporter's */
+        return;
+    }
     struct flow_source *source =
         sources_enter(&domain->sources, id, decode->limits.sources_per_domain, &evicted);
     if (source == NULL) {
         state_refuse(context, DECODE_NO_MEMORY);
         return;
     }
-    uint32_t lost = sources_judge(source, number);
+    uint32_t lost = sources_judge(source, number, context->serial);
     if (source->rate != 0 && source->rate != rate)
         note_change(context, source->rate, rate);
     source->rate = rate;

@@ -8,7 +8,10 @@ enum {
     /* Samples that overtake each other do so by what datagrams do. */
     LATE_SAMPLES = 1024,
     /* More are not lost at once: the agent began anew. */
-    GAP_MAX = 1 << 20
+    GAP_MAX = 1 << 20,
+    /* What a place has bits for. */
+    BESIDE_MAX = (1 << 20) - 1,
+    BESIDE_OF = (1 << 12) - 1
 };
 
 void sources_init(struct sources *sources, uint64_t secret)
@@ -104,7 +107,15 @@ struct flow_source *sources_enter(struct sources *sources, uint64_t id, uint32_t
     return place;
 }
 
-uint32_t sources_judge(struct flow_source *source, uint32_t number)
+/* How many of these came beside the main stream, when that serial's was not it. */
+static uint32_t take_beside(struct flow_source *source, uint32_t ahead, uint32_t serial)
+{
+    uint32_t beside = source->beside_of == (serial & BESIDE_OF) ? source->beside : 0;
+    source->beside = 0;
+    return beside < ahead ? beside : ahead;
+}
+
+uint32_t sources_judge(struct flow_source *source, uint32_t number, uint32_t serial)
 {
     uint32_t ahead = number - source->next;
     bool is_new = source->rate == 0;
@@ -112,14 +123,28 @@ uint32_t sources_judge(struct flow_source *source, uint32_t number)
     if (!is_new && ahead != 0 && source->next - number <= LATE_SAMPLES)
         return 0; /* overtaken, or come twice */
     source->next = number + 1;
-    if (is_new || ahead == 0)
+    if (is_new || ahead == 0 || ahead > GAP_MAX)
         return 0;
-    if (ahead > GAP_MAX) {
-        source->resets++;
-        return 0;
-    }
+    ahead -= take_beside(source, ahead, serial);
     source->lost = ahead > UINT32_MAX - source->lost ? UINT32_MAX : source->lost + ahead;
     return ahead;
+}
+
+void sources_pass(const struct sources *sources, uint64_t id, uint32_t serial)
+{
+    struct flow_source *set = sources->items != NULL ? set_of(sources, id) : NULL;
+    for (size_t i = 0; set != NULL && i < SOURCES_WAYS; i++) {
+        struct flow_source *source = &set[i];
+        if (source->id != id || source->rate == 0)
+            continue;
+        if (source->beside == 0)
+            source->beside_of = serial & BESIDE_OF;
+        /* Of several the place is that one's who brings most. */
+        if (source->beside_of != (serial & BESIDE_OF))
+            source->beside--;
+        else if (source->beside < BESIDE_MAX)
+            source->beside++;
+    }
 }
 
 size_t sources_worst(const struct sources *sources, struct flow_source *ret_worst, size_t max)

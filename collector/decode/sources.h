@@ -14,7 +14,10 @@ struct flow_source {
     uint64_t id;   /* class << 32 | index */
     uint32_t rate; /* of its last sample; 0: none yet, and none is here */
     uint32_t next; /* the number that its next sample should have */
-    uint32_t lost, resets;
+    uint32_t lost;
+    /* Samples that another stream of datagrams than the main one brought, and the end of that one's
+     * serial: should it become the main one, they are not missing. */
+    uint32_t beside : 20, beside_of : 12;
     int64_t last_ms;
 };
 
@@ -50,8 +53,10 @@ sources_find(const struct sources *sources, uint64_t id, uint32_t rate)
 /* Its place, new (rate 0) where it was not known. NULL: out of memory. */
 struct flow_source *sources_enter(struct sources *sources, uint64_t id, uint32_t max,
                                   bool *ret_evicted);
-/* A sample's number: how many are missing before it. */
-uint32_t sources_judge(struct flow_source *source, uint32_t number);
+/* A sample's number, in the stream of datagrams of that serial: how many are missing before it. */
+uint32_t sources_judge(struct flow_source *source, uint32_t number, uint32_t serial);
+/* A sample of a stream that is not the main one: its number may be anybody's. */
+void sources_pass(const struct sources *sources, uint64_t id, uint32_t serial);
 
 /* Those that miss most samples, the worst first, at most max; how many. */
 size_t sources_worst(const struct sources *sources, struct flow_source *ret_worst, size_t max);

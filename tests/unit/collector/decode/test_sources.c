@@ -86,14 +86,14 @@ Test(sources, numbers_say_what_is_missing)
                  {"began anew", 1, 0},           {"and goes on", 2, 0}};
     struct flow_source source = {0};
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        cr_assert_eq(sources_judge(&source, steps[i].number), steps[i].lost, "%s", steps[i].name);
+        cr_assert_eq(sources_judge(&source, steps[i].number, 1), steps[i].lost, "%s",
+                     steps[i].name);
         source.rate = 1;
     }
     cr_assert_eq(source.lost, 2);
-    cr_assert_eq(source.resets, 1);
     source.next = UINT32_MAX;
-    cr_assert_eq(sources_judge(&source, UINT32_MAX), 0);
-    cr_assert_eq(sources_judge(&source, 1), 1, "they wrap");
+    cr_assert_eq(sources_judge(&source, UINT32_MAX, 1), 0);
+    cr_assert_eq(sources_judge(&source, 1, 1), 1, "they wrap");
 }
 
 Test(sources, the_worst_come_first)
@@ -172,6 +172,43 @@ Test(sources, samples_lost_are_told_of_each_agent_and_source)
     cr_assert_eq(decode_counters(b.decode)->samples_lost, 3);
     cr_assert_eq(decode_counters(b.decode)->sequence_lost, 0, "every datagram came");
     bench_done(&b);
+}
+
+static void send_samples(struct bench *b, uint32_t sequence, uint32_t number)
+{
+    b->w = wire_writer_of(b->bytes, sizeof(b->bytes));
+    PUT32(b, 5, 1, 0x0a0000fe, 0, sequence, UPTIME_MS, 2);
+    put_sample(b, number, 0, 7, false);
+    put_sample(b, number + 1, 0, 7, false);
+    cr_assert_eq(bench_send(b), DECODE_OK);
+    b->now_ms += 10;
+}
+
+/* The path was away for five seconds, by which the agent's numbers are out of reach: until its old
+ * ones have been silent for long enough, those who send might be others. */
+Test(sources, samples_lost_in_an_outage_are_told_once)
+{
+    enum { OUTAGE = 500, STRAY = 2 };
+    for (uint32_t strays = 0; strays <= 3; strays++) {
+        struct bench b;
+        uint32_t sent = 0;
+        bench_init(&b, &(struct decode_limits){0});
+        for (; sent < 6000; sent++)
+            send_samples(&b, 1000 + sent, 2 * sent);
+        sent += OUTAGE;
+        for (uint32_t i = 0; i < 6000; i++, sent++) {
+            sent += i == 10 || i == 5000; /* lost one at a time: before they are the agent's, and
+                                             after */
+            if (i >= 20 && i < 20 + strays)
+                send_samples(&b, 3000000000 + i, 777);
+            send_samples(&b, 1000 + sent, 2 * sent);
+        }
+        uint64_t lost = decode_counters(b.decode)->samples_lost;
+        cr_assert_geq(lost, 2 * (OUTAGE + 2), "%llu", (unsigned long long)lost);
+        cr_assert_leq(lost, 2 * (OUTAGE + 2) + 2 * STRAY * strays, "%llu",
+                      (unsigned long long)lost);
+        bench_done(&b);
+    }
 }
 
 Test(sources, an_agent_with_too_many_is_counted)
