@@ -30,7 +30,7 @@
  *   refused_<REASON>  the same by reason; only those that happened
  *   sequence_lost, sequence_late, sequence_resets    by the format's own rules
  *   two_senders       1: two interleaved sequences were seen within the last minute
- *   active_timeout_ms as its options say; absent where they do not
+ *   active_timeout_ms the longest that its options tell; absent where they tell none
  *   last_seen         Unix time in ms
  */
 struct out_exporters;

@@ -146,6 +146,7 @@ void data_read_set(struct decode_context *context, struct wire_reader *set, uint
         return;
     }
     context->template_id = id;
+    context->active_timeout_ms = timeout_of_records(&context->domain->timeouts, &t->timeout);
     read_records(context, t, set);
     if (set->failed) {
         context->undecoded = true;

@@ -175,7 +175,7 @@ struct decode_exporter_info {
     uint8_t sampling_source; /* enum sampling_source */
     struct decode_sampling_events sampling;
     bool two_senders;           /* by its sequences, within the last minute */
-    uint32_t active_timeout_ms; /* as its options say; 0: they do not */
+    uint32_t active_timeout_ms; /* the longest that its options tell; 0: none */
 };
 /* Calls for each exporter heard since since_ms, those that the operator knows best first; the
  * callback must not call decode_datagram. */

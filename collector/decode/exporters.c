@@ -26,7 +26,6 @@ static struct decode_exporter_info info_of(const struct decode_exporter *exporte
         .trust = (enum decode_trust)exporter->trust,
         .counts = exporter->gone,
         .domains = exporter->domain_count,
-        .active_timeout_ms = exporter->active_timeout_ms,
         .two_senders =
             exporter->two_senders_seen && now_ms - exporter->two_senders_ms < TWO_SENDERS_SHOWN_MS,
     };
@@ -39,6 +38,9 @@ static struct decode_exporter_info info_of(const struct decode_exporter *exporte
             info.last_ms = of->last_ms; /* the list runs from the most recently heard */
         info.formats |= 1U << of->format;
         info.templates += of->templates;
+        const uint32_t timeout_ms = timeout_longest(&domain->timeouts.any);
+        if (timeout_ms > info.active_timeout_ms)
+            info.active_timeout_ms = timeout_ms;
         info.samplers += of->samplers;
         state_add_counts(&info.counts, &of->counts);
         add_events(&info.sampling, &of->sampling);

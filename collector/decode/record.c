@@ -330,11 +330,11 @@ static __attribute__((noinline)) void finish_rest(struct decode_context *context
 }
 
 /* What a record of deltas counted came since its flow was told last: within the active timeout,
- * where the exporter's options tell that. Some (Junos, inline) say in each record when the flow
+ * where its options tell that. Some (Junos, inline) say in each record when the flow
  * began, be it days ago. */
 static uint32_t longest_ms(const struct decode_context *context, const struct decode_plan *plan)
 {
-    uint32_t timeout_ms = context->domain->exporter->active_timeout_ms;
+    const uint32_t timeout_ms = context->active_timeout_ms;
     return timeout_ms > 0 && plan->counted_again == 0 ? timeout_ms : UINT32_MAX;
 }
 

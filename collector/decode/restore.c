@@ -49,6 +49,7 @@ static void judge_restored(struct decode_context *context, uint32_t sequence)
     context->decode->counters.restored_dropped += domain->info.templates + domain->info.samplers;
     state_clear_domain(context->decode, domain);
     domain->boot_ms = 0;
+    domain->timeouts = (struct timeouts){0};
 }
 
 /* --- of a domain that is heard --- */
@@ -89,10 +90,12 @@ static void put_on_trial(struct decode_context *context)
         struct decode_template *t = CHAIN_OWNER(l, struct decode_template, used);
         t->on_trial = !t->misfits;
         t->fitting = 0;
+        t->timeout = (struct timeout){0};
     }
     sampling_put_on_trial(domain);
     held_drop_domain(context->decode, domain); /* its templates are not those that will come */
     domain->boot_ms = 0;
+    domain->timeouts = (struct timeouts){0};
     domain->info.counts.restarts++;
     context->decode->counters.restarts++;
     context->decode->changes++;

@@ -422,12 +422,13 @@ static bool is_known(const struct samplers *samplers, const struct decode_sample
 
 /* An exporter that began anew says again what stands: only what differs is refused. All of it is
  * put aside, as what stands may be another by the time that this stream is the one that counts. */
-static void read_from_outside(struct decode_context *context, uint64_t boot_ms, uint32_t timeout_ms,
+static void read_from_outside(struct decode_context *context, const struct plan_record *record,
                               const struct decode_sampler *said, size_t count)
 {
     const struct decode_domain *domain = context->domain;
-    bool differs = (boot_ms > 0 && boot_ms != domain->boot_ms) ||
-                   (timeout_ms > 0 && timeout_ms != domain->exporter->active_timeout_ms);
+    const uint64_t boot_ms = record->extra.boot_ms;
+    bool differs =
+        (boot_ms > 0 && boot_ms != domain->boot_ms) || !timeout_is_known(context, record);
     for (size_t i = 0; i < count; i++) {
         differs |= !is_known(&domain->samplers, &said[i]);
         aside_put_rate(context->decode, context->domain, context->serial, &said[i]);
@@ -441,8 +442,6 @@ void sampling_read_options(struct decode_context *context, const struct decode_p
 {
     const struct ways ways = ways_of(&record->extra);
     const uint64_t boot_ms = record->extra.boot_ms;
-    const uint32_t timeout_s = record->extra.active_timeout_s;
-    const uint32_t timeout_ms = timeout_s < UINT32_MAX / 1000 ? timeout_s * 1000 : UINT32_MAX;
     struct decode_sampler said[2];
     const size_t count = ways.rate > 0 ? rates_of(context, plan, record, ways.rate, said) : 0;
 
@@ -450,14 +449,13 @@ void sampling_read_options(struct decode_context *context, const struct decode_p
     if (count > 0 && ways.against > 0)
         contradict(context, ways.rate, SAMPLING_OPTIONS, ways.against, SAMPLING_OPTIONS);
     if (context->is_outside) {
-        read_from_outside(context, boot_ms, timeout_ms, said, count);
+        read_from_outside(context, record, said, count);
         return;
     }
     context->decode->has_told = true;
     if (boot_ms > 0)
         context->domain->boot_ms = boot_ms;
-    if (timeout_ms > 0)
-        context->domain->exporter->active_timeout_ms = timeout_ms;
+    timeout_read_options(context, plan, record);
     for (size_t i = 0; i < count; i++)
         sampling_adopt(context, &said[i]);
 }

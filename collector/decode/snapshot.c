@@ -100,7 +100,7 @@ static void put_domain(struct wire_writer *w, const struct snapshot_times *times
     wire_put_u32(w, is_saved ? domain->saved_sequence : sequence_main_expected(&domain->sequence));
     wire_put_u64(w, domain->started_ms);
     wire_put_u64(w, domain->boot_ms);
-    wire_put_u32(w, exporter->active_timeout_ms);
+    wire_put_u32(w, timeout_to_save(&domain->timeouts));
     wire_put_u16(w, (uint16_t)domain->info.templates);
     for (struct chain *l = domain->templates.prev; l != &domain->templates; l = l->prev)
         put_template(w, times, CHAIN_OWNER(l, struct decode_template, used),
@@ -236,7 +236,7 @@ static bool enter(struct decode_context *context, const struct saved_domain *sav
     domain->saved_sequence = saved->sequence;
     domain->started_ms = saved->started_ms;
     domain->boot_ms = saved->boot_ms;
-    domain->exporter->active_timeout_ms = saved->active_timeout_ms;
+    timeout_restore(&domain->timeouts, saved->active_timeout_ms, context->now_ms);
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include "collector/decode/samplers.h"
 #include "collector/decode/sequence.h"
 #include "collector/decode/sources.h"
+#include "collector/decode/timeout.h"
 #include "common/base/table.h"
 
 /*
@@ -35,7 +36,8 @@ struct decode_template {
     int64_t told_ms; /* when the exporter last said it; below 0: before the clock began */
     size_t bytes;    /* of this allocation with all that hangs on it */
     size_t spec_len;
-    uint8_t *spec; /* the definition as it came: a repeated one is recognised */
+    struct timeout timeout; /* that options tell of it */
+    uint8_t *spec;          /* the definition as it came: a repeated one is recognised */
     struct decode_plan *plan;
 };
 
@@ -69,6 +71,7 @@ struct decode_domain {
     uint64_t boot_ms;    /* systemInitTimeMilliseconds from options; 0: not told */
     uint64_t started_ms; /* Unix time at which a NetFlow 9 header's uptime began; 0: not told */
     size_t bytes;        /* its own, and those of templates and samplers */
+    struct timeouts timeouts;
     struct sequence sequence;
     struct header_seen seen;
     bool restored;             /* from a snapshot, and not heard since */
@@ -91,8 +94,7 @@ struct decode_exporter {
     uint32_t held_blocks;
     struct ip_addr addr;
     uint32_t domain_count;
-    uint32_t told_holder; /* in what is told of flows; 0: none */
-    uint32_t active_timeout_ms;
+    uint32_t told_holder;      /* in what is told of flows; 0: none */
     struct decode_counts gone; /* of domains that were evicted */
     /* Of its domains with samplers: the rate that they agree on (0: none or several), and the only
      * one (NULL: the same). */
@@ -134,6 +136,7 @@ struct decode_context {
     uint32_t uptime_ms;              /* in the header, at export_ms; only NetFlow has it */
     uint32_t units;                  /* records so far, options too: what some sequences count */
     uint16_t template_id;            /* of the data set being read */
+    uint32_t active_timeout_ms;      /* for its records; 0: none was told */
     const struct samplers *samplers; /* for its records; NULL: none were told */
     bool undecoded;                  /* a part held records that could not be told apart */
     uint32_t serial;                 /* of its stream of numbers */
