@@ -692,8 +692,11 @@ class Replay(Tools):
             for arguments in ((), ("--exporters-as", "127.0.8.0/22")):
                 with self.subTest(exporters=exporters, arguments=arguments):
                     code, out, err = self.world.weir("replay", self.file(pcap(frames)), "--to", to, "--rate", "max", "--json", *arguments)
-                    self.assertEqual((code, json.loads(out)["sent"], json.loads(out)["refused"]), (1, exporters, exporters), err)
-                    self.assertIn(f"nobody listened there for {exporters} of {exporters} datagrams", err)
+                    answer = json.loads(out)
+                    self.assertEqual((code, answer["sent"]), (1, exporters), err)
+                    # A kernel that is busy keeps some of many refusals to itself.
+                    self.assertIn(answer["refused"], range(exporters - exporters // 30, exporters + 1), err)
+                    self.assertIn(f"nobody listened there for {answer['refused']} of {exporters} datagrams", err)
 
     def test_other_ports_are_left_out(self):
         frames = [ethernet(ipv4(udp(netflow5(n), dport=port))) for n, port in enumerate((2055, 53, 2055), 1)]

@@ -6,6 +6,10 @@ class RedisError(Exception):
     pass
 
 
+class Loading(RedisError, ConnectionError):
+    """A server that has started and still reads its file: whoever waits for it waits on."""
+
+
 class Redis:
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
@@ -36,7 +40,7 @@ class Redis:
         if kind == b"+":
             return rest.decode()
         if kind == b"-":
-            raise RedisError(rest.decode())
+            raise (Loading if rest.startswith(b"LOADING ") else RedisError)(rest.decode())
         if kind == b":":
             return int(rest)
         if int(rest) < 0:
