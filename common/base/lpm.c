@@ -253,40 +253,37 @@ static bool cut_is_past(const struct lpm_side *side, size_t cut, uint64_t high, 
     return side->high[cut] > high;
 }
 
-/* What holds from the last cut that is not past the address. */
-static struct cut_result side_lookup(const struct lpm_side *side, const struct ip_addr *addr)
+/* The last cut that is not past the address. */
+static inline size_t side_find(const struct lpm_side *side, uint64_t high, uint64_t low)
 {
-    uint64_t high = half_of(addr->octets), low = half_of(addr->octets + 8);
-    size_t from, count;
-
-    if (high < side->first) {
-        from = 0;
-        count = 1;
-    } else if (high > side->last) {
-        from = side->count - 1;
-        count = 1;
-    } else {
-        /* The cut sought is one of this index, or the last before it. */
-        size_t i = (size_t)((high - side->first) >> side->shift);
-        from = side->root[i] > 0 ? side->root[i] - 1 : 0;
-        count = side->root[i + 1] - from;
-    }
+    if (high < side->first)
+        return 0;
+    if (high > side->last)
+        return side->count - 1;
+    /* The cut sought is one of this index, or the last before it. */
+    const uint32_t *root = &side->root[(high - side->first) >> side->shift];
+    size_t from = root[0] > 0 ? root[0] - 1 : 0, count = root[1] - from;
     while (count > 1) {
         size_t half = count / 2;
         /* A product, as a branch here is guessed wrong half of the time. */
         from += half * !cut_is_past(side, from + half, high, low);
         count -= half;
     }
-    return side->results[from];
+    return from;
 }
 
-static struct cut_result lookup(const struct lpm *lpm, const struct ip_addr *addr)
+/* What holds from that cut on. */
+static inline struct cut_result lookup(const struct lpm *lpm, const struct ip_addr *addr)
 {
     assert(lpm->sealed);
-    if (addr->family == ADDR_IPV4)
-        return side_lookup(&lpm->ipv4, addr);
+    if (addr->family == ADDR_IPV4) {
+        uint32_t four;
+        memcpy(&four, addr->octets, sizeof(four));
+        return lpm->ipv4.results[side_find(&lpm->ipv4, (uint64_t)be32toh(four) << 32, 0)];
+    }
     if (addr->family == ADDR_IPV6)
-        return side_lookup(&lpm->ipv6, addr);
+        return lpm->ipv6
+            .results[side_find(&lpm->ipv6, half_of(addr->octets), half_of(addr->octets + 8))];
     return (struct cut_result){.value = LPM_NONE, .item = LPM_NONE};
 }
 

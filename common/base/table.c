@@ -2,30 +2,18 @@
 
 #include "common/base/hash.h"
 #include "common/base/pages.h"
+#include "common/base/table_index.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 /*
- * The index is an array of slots with linear probing; a slot's home is its tag modulo the size.
- * As the tag is in the slot, growing and removing never look at an entry. Removal shifts later
- * slots back, so there are no tombstones and probes stay short.
- *
  * An entry, in a chunk that never moves:
  *
  *     | key, aligned to its end | header | caller's data … |
  *                                        ^ what callers hold
  */
-struct slot {
-    uint32_t tag;    /* low half of the hash */
-    uint32_t number; /* of the entry, from 1; 0: the slot is empty */
-};
-
-struct index {
-    struct slot *slots;
-    uint32_t mask; /* slots - 1 */
-};
 
 /* Where a slot of the index before was: probes go on over it. No entry has this number. */
 static const uint32_t gone = UINT32_MAX;
@@ -213,7 +201,15 @@ static void prefetch_found(const struct table *table, const uint8_t *entry)
 static inline void *prefetch_in(const struct table *table, const struct index *index, uint32_t tag)
 {
     const struct slot *slots = index->slots;
+    const uint32_t home = tag & index->mask;
+    const uint32_t number =
+        __builtin_expect(home + 3 <= index->mask, true) ? number_in_four(slots + home, tag) : 0;
 
+    if (__builtin_expect(number - 1 < table->used, true)) {
+        uint8_t *entry = entry_at(table, number);
+        prefetch_found(table, entry);
+        return entry;
+    }
     for (uint32_t i = tag & index->mask; slots[i].number != 0; i = (i + 1) & index->mask) {
         if (slots[i].tag != tag || slots[i].number == gone)
             continue;
@@ -277,15 +273,6 @@ void *table_find_guessed(const struct table *table, void *guess, uint64_t hash, 
 void *table_find(const struct table *table, const void *key, size_t key_len)
 {
     return table_find_hashed(table, table_hash(table, key, key_len), key, key_len);
-}
-
-static void index_put(const struct index *index, struct slot slot)
-{
-    uint32_t i = slot.tag & index->mask;
-
-    while (index->slots[i].number != 0)
-        i = (i + 1) & index->mask;
-    index->slots[i] = slot;
 }
 
 /* Moves slots on from the index before, if there is one. */
@@ -390,25 +377,6 @@ void *table_insert_hashed(struct table *table, uint64_t hash, const void *key, s
 void *table_insert(struct table *table, const void *key, size_t key_len, bool *ret_new)
 {
     return table_insert_hashed(table, table_hash(table, key, key_len), key, key_len, ret_new);
-}
-
-/* Empties slot i and moves back what stands behind it and may come nearer to its home. */
-static void index_remove(const struct index *index, uint32_t i)
-{
-    struct slot *slots = index->slots;
-    uint32_t hole = i;
-
-    for (;;) {
-        i = (i + 1) & index->mask;
-        if (slots[i].number == 0)
-            break;
-        uint32_t home = slots[i].tag & index->mask;
-        if (((i - home) & index->mask) >= ((i - hole) & index->mask)) {
-            slots[hole] = slots[i];
-            hole = i;
-        }
-    }
-    slots[hole] = (struct slot){0};
 }
 
 /* The entry's slot; false: it is in the other index. */

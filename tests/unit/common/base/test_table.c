@@ -203,6 +203,23 @@ Test(table, crowded_homes_survive_removal_in_any_order)
     }
 }
 
+Test(table, a_guess_among_keys_of_one_hash_leads_to_each_of_them)
+{
+    enum { KEYS = 60, HASHES = 20 };
+    struct table *t = table_of_u32(KEYS);
+    uint32_t *entries[KEYS];
+    bool new;
+
+    for (uint32_t key = 0; key < KEYS; key++)
+        entries[key] = table_insert_hashed(t, key % HASHES, &key, sizeof(key), &new);
+    for (uint32_t key = 0; key < KEYS + HASHES; key++) {
+        uint32_t *guess = table_prefetch_entry(t, key % HASHES);
+        const uint32_t *found = table_find_guessed(t, guess, key % HASHES, &key, sizeof(key));
+        cr_assert_eq(found, key < KEYS ? entries[key] : NULL);
+    }
+    table_free(t);
+}
+
 Test(table, agrees_with_an_array_over_random_steps, .timeout = 60)
 {
     enum { KEYS = 4000, STEPS = 400000 };
