@@ -189,11 +189,11 @@ void filter_free(struct filter *filter)
 }
 
 /* The address of a record in this dimension; NULL: the record lacks it. */
-static const struct ip_addr *address_of(const struct filter_record *record, enum dimension d)
+static const struct ip_addr *address_of(struct filter_record record, enum dimension d)
 {
-    const struct flow_record *flow = record->flow;
+    const struct flow_record *flow = record.flow;
     if (d == DIM_EXPORTER)
-        return record->exporter;
+        return record.exporter;
     if (d == DIM_SRC_ADDR)
         return flow->has & FLOW_SRC_ADDR ? &flow->src_addr : NULL;
     return flow->has & FLOW_DST_ADDR ? &flow->dst_addr : NULL;
@@ -240,7 +240,7 @@ static bool number_passes(const struct filter_dim *dim, const struct flow_record
     return found || !dim->wants;
 }
 
-static bool address_passes(const struct filter_dim *dim, const struct filter_record *record)
+static bool address_passes(const struct filter_dim *dim, struct filter_record record)
 {
     const struct ip_addr *addr = address_of(record, dim->dimension);
     if (addr == NULL)
@@ -252,20 +252,20 @@ static bool address_passes(const struct filter_dim *dim, const struct filter_rec
     return dim->any_of != NULL && lpm_lookup(dim->any_of, addr) != LPM_NONE;
 }
 
-static bool dims_pass(const struct filter *filter, const struct filter_record *record)
+static bool dims_pass(const struct filter *filter, struct filter_record record)
 {
     for (size_t i = 0; i < filter->dim_count; i++) {
         const struct filter_dim *dim = &filter->dims[i];
-        if (dim->numbers != NULL ? !number_passes(dim, record->flow) : !address_passes(dim, record))
+        if (dim->numbers != NULL ? !number_passes(dim, record.flow) : !address_passes(dim, record))
             return false;
     }
     return true;
 }
 
-bool filter_passes(const struct filter *filter, const struct filter_record *record)
+bool filter_passes(const struct filter *filter, struct filter_record record)
 {
     enum direction direction = filter->direction;
-    if (direction != DIRECTION_ANY && direction != record->direction)
+    if (direction != DIRECTION_ANY && direction != record.direction)
         return false;
     return filter->dim_count == 0 || dims_pass(filter, record);
 }
@@ -276,10 +276,9 @@ static const struct ip_addr *part_address(const struct filter_part *part,
     return (const struct ip_addr *)((const uint8_t *)flow + part->from);
 }
 
-bool filter_short_key(const struct filter *filter, const struct filter_record *record,
+bool filter_short_key(const struct filter *filter, const struct flow_record *flow,
                       struct identity_words *ret_words)
 {
-    const struct flow_record *flow = record->flow;
     const struct filter_part *part = filter->parts, *end = part + filter->part_count;
     uint32_t four;
     if (!filter->is_short || (flow->has & filter->has) != filter->has)
@@ -337,31 +336,30 @@ static size_t put_exporter(const struct ip_addr *exporter, uint8_t *to)
 }
 
 static inline size_t put_part(const struct filter *filter, const struct filter_part *part,
-                              const struct filter_record *record, uint8_t *to)
+                              struct filter_record record, uint8_t *to)
 {
     switch (part->width) {
     case 0:
         break;
     case 1:
-        *to = (uint8_t)load_member(part, record->flow);
+        *to = (uint8_t)load_member(part, record.flow);
         return 1;
     default:
-        wire_put_uint_at(to, part->width, load_member(part, record->flow));
+        wire_put_uint_at(to, part->width, load_member(part, record.flow));
         return part->width;
     }
     if (is_host(part))
-        return put_address(part, record->flow, to);
+        return put_address(part, record.flow, to);
     if (part->dimension == DIM_EXPORTER)
-        return put_exporter(record->exporter, to);
-    return put_network(filter, record->flow, to);
+        return put_exporter(record.exporter, to);
+    return put_network(filter, record.flow, to);
 }
 
-bool filter_key(const struct filter *filter, const struct filter_record *record,
-                struct flow_key *ret_key)
+bool filter_key(const struct filter *filter, struct filter_record record, struct flow_key *ret_key)
 {
     const struct filter_part *end = filter->parts + filter->part_count;
     uint8_t *at = ret_key->bytes;
-    if ((record->flow->has & filter->has) != filter->has)
+    if ((record.flow->has & filter->has) != filter->has)
         return false;
     for (const struct filter_part *part = filter->parts; part < end; part++) {
         size_t len = put_part(filter, part, record, at + 2);

@@ -58,7 +58,7 @@ static inline uint64_t identity_low(struct identity_head head)
            (uint64_t)head.duration_class << WORD_CLASS;
 }
 
-static inline void identity_put_words(struct identity *identity, struct identity_words words)
+static inline void identity_put_words(void *identity, struct identity_words words)
 {
     const uint64_t octets[2] = {htole64(words.low), htole64(words.high)};
     memcpy(identity, octets, sizeof(octets));
@@ -73,10 +73,17 @@ static inline struct identity_words identity_words(const void *identity)
 }
 
 /* Octets of it as a table's key. */
-static inline size_t identity_len(const struct identity *identity)
+static inline size_t identity_len(const void *identity)
 {
-    size_t key_len = identity->key.len;
+    size_t key_len = identity_head(identity).key_len;
     return key_len <= IDENTITY_KEY_SHORT ? IDENTITY_SHORT : IDENTITY_HEAD + key_len;
+}
+
+static inline uint16_t identity_count(const void *identity)
+{
+    uint16_t count;
+    memcpy(&count, (const uint8_t *)identity + offsetof(struct identity, count), sizeof(count));
+    return count;
 }
 
 static inline uint64_t identity_hash_words(struct identity_words words, uint64_t seed)

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* What was counted of one key from one exporter. */
+/* What was counted of one key from one exporter: sums of volumes, each up to VOLUME_MAX. */
 struct row {
     uint64_t bytes, packets, flows;
     uint32_t samples;
@@ -45,7 +45,7 @@ static inline uint8_t row_score_bucket(double score)
     return (uint8_t)(quarter < 0 ? 0 : quarter > BUCKETS - 1 ? BUCKETS - 1 : quarter);
 }
 
-/* Of octets or packets below 2^63. */
+/* Of octets or packets. */
 static inline uint8_t row_volume_bucket(double volume)
 {
     int64_t quarter = row_quarters(volume, 0);

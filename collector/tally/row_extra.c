@@ -19,14 +19,14 @@ void row_extra_done(struct row_extra *extra)
     *extra = (struct row_extra){0};
 }
 
-static float finite_sum(float a, double b)
+static float finite_sum(float a, float b)
 {
-    double sum = (double)a + b;
-    return sum < FLT_MAX ? (float)sum : FLT_MAX;
+    float sum = a + b;
+    return sum < FLT_MAX ? sum : FLT_MAX;
 }
 
-static void add_spread(struct row_extra *extra, struct row *row, double bytes, double packets,
-                       double flows)
+static void add_spread(struct row_extra *extra, struct row *row, float bytes, float packets,
+                       float flows)
 {
     struct row_spread *spread = &extra->spreads[row->position];
     if (!row->has_spread)
@@ -37,7 +37,7 @@ static void add_spread(struct row_extra *extra, struct row *row, double bytes, d
     spread->flows = finite_sum(spread->flows, flows);
 }
 
-static void add_weighted(struct row_extra *extra, struct row *row, double weighted_ms)
+static void add_weighted(struct row_extra *extra, struct row *row, float weighted_ms)
 {
     float *at = &extra->weighted_ms[row->position];
     if (!row->has_duration)
@@ -49,7 +49,7 @@ static void add_weighted(struct row_extra *extra, struct row *row, double weight
 void row_extra_add(struct row_extra *extra, struct row *row, const struct volume *volume)
 {
     if (volume->duration_class > 0)
-        add_weighted(extra, row, (double)volume->duration_ms * (double)volume->bytes);
+        add_weighted(extra, row, (float)volume->duration_ms * (float)(int64_t)volume->bytes);
     if (volume->var_flows > 0)
         add_spread(extra, row, volume->var_bytes, volume->var_packets, volume->var_flows);
 }
@@ -58,11 +58,10 @@ void row_extra_sum(struct row_extra *extra, struct row *row, const struct row_ex
                    const struct row *other)
 {
     if (other->has_duration)
-        add_weighted(extra, row, (double)from->weighted_ms[other->position]);
+        add_weighted(extra, row, from->weighted_ms[other->position]);
     if (other->has_spread) {
         const struct row_spread *spread = &from->spreads[other->position];
-        add_spread(extra, row, (double)spread->bytes, (double)spread->packets,
-                   (double)spread->flows);
+        add_spread(extra, row, spread->bytes, spread->packets, spread->flows);
     }
 }
 

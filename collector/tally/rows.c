@@ -107,21 +107,28 @@ static inline double larger(double a, double b)
     return a > b ? a : b;
 }
 
-static double score_of(const struct row_count *count, uint64_t bytes, uint64_t packets,
-                       uint64_t flows)
+/* Of sums, or of volumes. */
+static inline double amount(uint64_t sum)
 {
-    return larger(larger((double)bytes * count->per_byte, (double)packets * count->per_packet),
-                  (double)flows * count->per_flow);
+    return (double)(int64_t)sum;
+}
+
+static inline double score_of(const struct row_count *count, double bytes, double packets,
+                              double flows)
+{
+    return larger(larger(bytes * count->per_byte, packets * count->per_packet),
+                  flows * count->per_flow);
 }
 
 double rows_score(const struct rows *rows, const struct row *row)
 {
-    return score_of(&rows->counts[rows_of(row).count], row->bytes, row->packets, row->flows);
+    return score_of(&rows->counts[rows_of(row).count], amount(row->bytes), amount(row->packets),
+                    amount(row->flows));
 }
 
 static double volume_score(const struct row_count *count, const struct volume *volume)
 {
-    return score_of(count, volume->bytes, volume->packets, volume->flows);
+    return score_of(count, amount(volume->bytes), amount(volume->packets), amount(volume->flows));
 }
 
 static uint64_t score_amount(double score)
@@ -140,62 +147,50 @@ static uint64_t next_chance(struct rows *rows)
 
 static void resize(struct rows *rows, struct row_count *count, struct row *row, uint32_t size)
 {
-    uint32_t differ = row->size ^ size, old = count->sizes[row->position];
-    if (differ >> 16 != 0) {
-        rows->by_score[old >> 16]--;
-        rows->by_score[(old ^ differ) >> 16]++;
-    }
-    if ((differ >> 8 & 0xff) != 0) {
-        rows->by_bytes[row->size >> 8 & 0xff]--;
-        rows->by_bytes[size >> 8 & 0xff]++;
-    }
-    if ((differ & 0xff) != 0) {
-        rows->by_packets[row->size & 0xff]--;
-        rows->by_packets[size & 0xff]++;
-    }
+    uint32_t was = row->size, old = count->sizes[row->position], new = old ^ was ^ size;
+    rows->by_score[old >> 16]--;
+    rows->by_score[new >> 16]++;
+    rows->by_bytes[was >> 8 & 0xff]--;
+    rows->by_bytes[size >> 8 & 0xff]++;
+    rows->by_packets[was & 0xff]--;
+    rows->by_packets[size & 0xff]++;
     row->size = size & (ROW_OTHER - 1);
-    count->sizes[row->position] = old ^ differ;
-}
-
-static uint8_t volume_bucket(uint64_t volume)
-{
-    return volume > INT64_MAX ? BUCKETS - 1 : row_volume_bucket((double)volume);
+    count->sizes[row->position] = new;
 }
 
 /* After its sums have changed: where the row stands by size, and whether it cannot wait. */
 static inline void rank(struct rows *rows, struct row_count *count, struct row *row)
 {
-    double score;
-    uint32_t size;
-    if (__builtin_expect((row->bytes | row->packets | row->flows) > INT64_MAX, false)) {
-        score = score_of(count, row->bytes, row->packets, row->flows);
-        size = ROW_SIZE(row_score_bucket(score), volume_bucket(row->bytes),
-                        volume_bucket(row->packets));
-    } else {
-        double bytes = (double)(int64_t)row->bytes, packets = (double)(int64_t)row->packets;
-        score = larger(larger(bytes * count->per_byte, packets * count->per_packet),
-                       (double)(int64_t)row->flows * count->per_flow);
-        size =
-            ROW_SIZE(row_score_bucket(score), row_volume_bucket(bytes), row_volume_bucket(packets));
-    }
-    if (size != row->size)
-        resize(rows, count, row, size);
-    if (row->is_urgent)
-        return;
-    if (score > rows->urgent_score && rows->urgent_count < URGENT_MAX) {
+    const double bytes = amount(row->bytes), packets = amount(row->packets);
+    const double score = score_of(count, bytes, packets, amount(row->flows));
+    const uint32_t size =
+        ROW_SIZE(row_score_bucket(score), row_volume_bucket(bytes), row_volume_bucket(packets));
+    resize(rows, count, row, size);
+    if (__builtin_expect(score > rows->urgent_score, false) && !row->is_urgent &&
+        rows->urgent_count < URGENT_MAX) {
         row->is_urgent = true;
         rows->urgent[rows->urgent_count++] = row;
-        return;
     }
-    rows->left_bytes = row->bytes > rows->left_bytes ? row->bytes : rows->left_bytes;
-    rows->left_packets = row->packets > rows->left_packets ? row->packets : rows->left_packets;
+}
+
+static inline void add_sums(struct row *row, uint64_t bytes, uint64_t packets, uint64_t flows)
+{
+    bytes += row->bytes;
+    packets += row->packets;
+    flows += row->flows;
+    if (__builtin_expect((bytes | packets | flows) > VOLUME_MAX, false)) {
+        bytes = bytes > VOLUME_MAX ? VOLUME_MAX : bytes;
+        packets = packets > VOLUME_MAX ? VOLUME_MAX : packets;
+        flows = flows > VOLUME_MAX ? VOLUME_MAX : flows;
+    }
+    row->bytes = bytes;
+    row->packets = packets;
+    row->flows = flows;
 }
 
 static inline void fill(struct row_count *count, struct row *row, const struct volume *volume)
 {
-    row->bytes = sat_add_u64(row->bytes, volume->bytes);
-    row->packets = sat_add_u64(row->packets, volume->packets);
-    row->flows = sat_add_u64(row->flows, volume->flows);
+    add_sums(row, volume->bytes, volume->packets, volume->flows);
     row->samples += row->samples < UINT32_MAX;
     if (volume->has_extra)
         row_extra_add(&count->extra, row, volume);
@@ -233,8 +228,7 @@ static void enlist(struct rows *rows, struct identity_head of, struct row *row, 
     rows->exporter_rows[of.exporter]++;
 }
 
-static struct row *insert(struct rows *rows, const struct identity *identity, uint64_t hash,
-                          uint32_t at_ms)
+static struct row *insert(struct rows *rows, const void *identity, uint64_t hash, uint32_t at_ms)
 {
     bool is_new;
     struct identity_head of = identity_head(identity);
@@ -288,9 +282,7 @@ void rows_remove(struct rows *rows, struct row *row)
 static void add_row(struct row_count *count, struct row *to, const struct row *from,
                     const struct row_extra *extra)
 {
-    to->bytes = sat_add_u64(to->bytes, from->bytes);
-    to->packets = sat_add_u64(to->packets, from->packets);
-    to->flows = sat_add_u64(to->flows, from->flows);
+    add_sums(to, from->bytes, from->packets, from->flows);
     to->samples =
         from->samples > UINT32_MAX - to->samples ? UINT32_MAX : to->samples + from->samples;
     if ((int32_t)(from->first_ms - to->first_ms) < 0)
@@ -318,10 +310,10 @@ static struct row *smallest_of_some(struct rows *rows, const struct row_count *c
 }
 
 /* Whether a key that is not there may come in where its count is full; makes the room. */
-static bool admit(struct rows *rows, const struct identity *identity, uint64_t hash,
+static bool admit(struct rows *rows, uint16_t count_index, uint64_t hash,
                   const struct volume *volume, uint8_t *ret_admitted)
 {
-    struct row_count *count = &rows->counts[identity->count];
+    struct row_count *count = &rows->counts[count_index];
     bool is_full = count->row_count - count->others >= count->quota;
     count->was_full |= is_full;
     if (!count->was_full)
@@ -335,7 +327,7 @@ static bool admit(struct rows *rows, const struct identity *identity, uint64_t h
         seen <= score_amount(rows_score(rows, smallest)))
         return false;
     uint16_t exporter = rows_of(smallest).exporter;
-    struct row *other = other_row(rows, identity->count, exporter, smallest->first_ms);
+    struct row *other = other_row(rows, count_index, exporter, smallest->first_ms);
     if (other == NULL)
         return false;
     add_row(count, other, smallest, &count->extra);
@@ -347,53 +339,70 @@ static bool admit(struct rows *rows, const struct identity *identity, uint64_t h
 
 /* The row where a look at the guess does not do: there, or a new one, or that of what is not
  * admitted. NULL: out of memory. */
-static struct row *row_for(struct rows *rows, const struct addition *a, uint64_t hash, void *guess,
-                           const struct volume *volume)
+static __attribute__((noinline)) struct row *row_for(struct rows *rows, const void *identity,
+                                                     uint32_t at_ms, uint64_t hash, void *guess,
+                                                     const struct volume *volume)
 {
-    const struct identity *identity = &a->identity;
+    struct identity_head of = identity_head(identity);
     size_t len = identity_len(identity);
     uint8_t admitted = 0;
     struct row *row = table_find_guessed(table_of(rows, len), guess, hash, identity, len);
     if (row != NULL)
         return row;
-    if (admit(rows, identity, hash, volume, &admitted)) {
-        row = insert(rows, identity, hash, a->at_ms);
+    if (admit(rows, of.count, hash, volume, &admitted)) {
+        row = insert(rows, identity, hash, at_ms);
         if (row != NULL) {
             row->admitted = admitted;
             return row;
         }
     }
     rows->counters->other++;
-    return other_row(rows, identity->count, identity->exporter, a->at_ms);
+    return other_row(rows, of.count, of.exporter, at_ms);
 }
 
-/* A row has come into the cache by now; where its size is told has not. */
-static inline void prefetch_size(const struct rows *rows, const struct batch *batch, size_t i)
+/* A row has come into the cache by now; what lies apart from it by its position has not. */
+static inline void prefetch_apart(const struct row_count *count, const struct row *row)
 {
-    const struct row *row = batch->guesses[i];
-    const struct row_count *count = &rows->counts[batch->additions[i].identity.count];
-    if (row != NULL)
-        __builtin_prefetch(&count->sizes[row->position], 1);
+    if (row == NULL)
+        return;
+    __builtin_prefetch(&count->sizes[row->position], 1);
+    if (row->has_spread)
+        __builtin_prefetch(&count->extra.spreads[row->position], 1);
 }
 
-void rows_add(struct rows *rows, size_t table, struct batch *batch, const struct volume *volumes)
+static inline __attribute__((always_inline)) void
+add_batch(struct rows *rows, struct batches *batches, size_t table, const struct volume *volumes)
 {
-    const struct addition *a = batch->additions;
-    table_prefetch_entries(rows->tables[table], batch->hashes, batch->count, batch->guesses);
-    for (size_t i = 0; i < batch->count; i++, a++) {
-        const struct volume *volume = &volumes[a->volume];
+    struct batch *batch = &batches->of[table];
+    const size_t in_batch = batch->count;
+    table_prefetch_entries(rows->tables[table], batch->hashes, in_batch, batch->guesses);
+    for (size_t i = 0; i < in_batch; i++) {
+        const void *identity = batches_identity(batches, table, i);
+        const struct addition a = batch->additions[i];
+        const struct volume *volume = &volumes[a.volume];
         struct row *row = batch->guesses[i];
-        if (i + NEAR < batch->count)
-            prefetch_size(rows, batch, i + NEAR);
-        if (row == NULL || table != ROWS_SHORT || !table_entry_has_16(row, &a->identity))
-            row = row_for(rows, a, batch->hashes[i], row, volume);
+        if (i + NEAR < in_batch)
+            prefetch_apart(
+                &rows->counts[identity_count(batches_identity(batches, table, i + NEAR))],
+                batch->guesses[i + NEAR]);
+        if (row == NULL || table != ROWS_SHORT || !table_entry_has_16(row, identity))
+            row = row_for(rows, identity, a.at_ms, batch->hashes[i], row, volume);
         if (row == NULL)
             continue;
-        struct row_count *count = &rows->counts[identity_head(&a->identity).count];
+        struct row_count *count = &rows->counts[identity_count(identity)];
         fill(count, row, volume);
         rank(rows, count, row);
     }
     batch->count = 0;
+}
+
+void rows_add(struct rows *rows, struct batches *batches, const struct volume *volumes)
+{
+    rows->knows_left = false;
+    if (batches->of[ROWS_SHORT].count > 0)
+        add_batch(rows, batches, ROWS_SHORT, volumes);
+    if (batches->of[ROWS_LONG].count > 0)
+        add_batch(rows, batches, ROWS_LONG, volumes);
 }
 
 void rows_remember(struct rows *rows, const struct row *row)

@@ -48,8 +48,10 @@ struct rows {
     /* Rows by size, a quarter of a doubling each; behind the others those that ROW_OTHER marks. */
     uint32_t by_score[2 * BUCKETS];
     uint32_t by_bytes[BUCKETS], by_packets[BUCKETS];
-    uint64_t left_bytes, left_packets; /* no row that is not urgent holds more */
-    uint32_t *exporter_rows;           /* of the tally: how many stand for each */
+    /* No row that a flush left holds more; known until something is added. */
+    uint64_t left_bytes, left_packets;
+    bool knows_left;
+    uint32_t *exporter_rows; /* of the tally: how many stand for each */
     struct tally_counters *counters;
 };
 
@@ -107,28 +109,42 @@ static inline void rows_prefetch_removal(const struct rows *rows, const struct r
 enum status rows_init(struct rows *rows, const struct rows_options *options);
 void rows_done(struct rows *rows);
 
-/* Additions that wait together while their memory is fetched: those of short identities, or those
+/* Additions that wait together while their memory is fetched: those of short identities, and those
  * of long ones. */
 enum { BATCH = 64 };
 struct addition {
     uint32_t at_ms;
     uint32_t volume; /* its place among the volumes: a record has one, and an addition a count */
-    struct identity identity;
 };
 struct batch {
     size_t count;
+    struct addition additions[BATCH];
     uint64_t hashes[BATCH];
     void *guesses[BATCH]; /* rows_add's own */
-    struct addition additions[BATCH];
 };
-static inline void rows_enqueue(const struct rows *rows, size_t table, struct batch *batch,
-                                uint64_t hash)
+struct batches {
+    struct batch of[ROWS_TABLES];
+    uint8_t short_identities[BATCH][IDENTITY_SHORT];
+    struct identity long_identities[BATCH];
+};
+static inline void *batches_identity(struct batches *batches, size_t table, size_t i)
 {
-    batch->hashes[batch->count++] = hash;
-    table_prefetch(rows->tables[table], hash);
+    return table == ROWS_SHORT ? (void *)batches->short_identities[i]
+                               : (void *)&batches->long_identities[i];
 }
-/* Works off the batch: ROWS_SHORT or ROWS_LONG ones. */
-void rows_add(struct rows *rows, size_t table, struct batch *batch, const struct volume *volumes);
+/* Takes in the next place of a batch, which has its identity. True: it was the last. */
+static inline bool rows_enqueue(const struct rows *rows, size_t table, struct batches *batches,
+                                uint64_t hash, struct addition addition)
+{
+    struct batch *batch = &batches->of[table];
+    const size_t i = batch->count++;
+    batch->additions[i] = addition;
+    batch->hashes[i] = hash;
+    table_prefetch(rows->tables[table], hash);
+    return i + 1 == BATCH;
+}
+/* Works off both batches. */
+void rows_add(struct rows *rows, struct batches *batches, const struct volume *volumes);
 void rows_remove(struct rows *rows, struct row *row);
 /* Before its row leaves: a key is remembered by what it had, so that where its count is full it is
  * let in again at once, and stays. */

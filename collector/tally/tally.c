@@ -161,55 +161,57 @@ void tally_exporter_unheard(struct tally_exporter *exporter)
 
 void tally_settle(struct tally *tally)
 {
-    for (size_t i = 0; i < ROWS_TABLES; i++)
-        if (tally->batches[i].count > 0)
-            rows_add(&tally->rows, i, &tally->batches[i], tally->volumes);
+    rows_add(&tally->rows, &tally->batches, tally->volumes);
     tally->volume_count = 0;
 }
 
-/* Takes in the next place of a batch, whose key is made; works the batches off when it was the
- * last.
- */
-static void enqueue(struct tally *tally, size_t table, uint64_t hash, uint32_t at_ms)
+/* In the middle of a record, whose other counts may want its volume. */
+static __attribute__((noinline)) void settle_but_last_volume(struct tally *tally)
 {
-    struct batch *batch = &tally->batches[table];
-    struct addition *a = &batch->additions[batch->count];
-    a->at_ms = at_ms;
-    a->volume = (uint32_t)tally->volume_count;
-    rows_enqueue(&tally->rows, table, batch, hash);
-    if (batch->count < BATCH)
-        return;
-    struct volume kept = tally->volumes[a->volume]; /* other counts of this record may want it */
+    struct volume kept = tally->volumes[tally->volume_count];
     tally_settle(tally);
     tally->volumes[0] = kept;
 }
 
-/* One that has short keys. */
-static inline bool count_short(struct tally *tally, const struct filter *filter,
-                               const struct filter_record *record, uint64_t head, uint32_t at_ms)
+/* Takes in the next place of a batch, which has its identity; works the batches off when it was the
+ * last. */
+static inline void enqueue(struct tally *tally, size_t table, uint64_t hash, uint32_t at_ms)
 {
-    struct batch *batch = &tally->batches[ROWS_SHORT];
+    struct addition addition = {.at_ms = at_ms, .volume = (uint32_t)tally->volume_count};
+    if (__builtin_expect(rows_enqueue(&tally->rows, table, &tally->batches, hash, addition), false))
+        settle_but_last_volume(tally);
+}
+
+static inline void *next_identity(struct tally *tally, size_t table)
+{
+    return batches_identity(&tally->batches, table, tally->batches.of[table].count);
+}
+
+/* One that has short keys. head: the low word without count and key. */
+static inline bool count_short(struct tally *tally, const struct filter *filter,
+                               const struct flow_record *flow, uint64_t head, uint32_t at_ms)
+{
     struct identity_words words;
-    if (!filter_short_key(filter, record, &words))
+    if (!filter_short_key(filter, flow, &words))
         return false;
     words.low |= head;
-    identity_put_words(&batch->additions[batch->count].identity, words);
+    identity_put_words(next_identity(tally, ROWS_SHORT), words);
     enqueue(tally, ROWS_SHORT, identity_hash_words(words, tally->rows.seed), at_ms);
     return true;
 }
 
 /* Any key. */
-static bool count_long(struct tally *tally, const struct filter *filter,
-                       const struct filter_record *record, struct identity_head head,
-                       uint32_t at_ms)
+static __attribute__((noinline)) bool count_long(struct tally *tally, const struct filter *filter,
+                                                 struct filter_record record, uint64_t head,
+                                                 uint32_t at_ms)
 {
-    struct identity identity = {
-        .exporter = head.exporter, .count = head.count, .duration_class = head.duration_class};
+    struct identity identity;
+    const uint64_t octets = htole64(head);
+    memcpy(&identity, &octets, IDENTITY_HEAD);
     if (!filter_key(filter, record, &identity.key))
         return false;
     size_t len = identity_len(&identity), table = len == IDENTITY_SHORT ? ROWS_SHORT : ROWS_LONG;
-    struct batch *batch = &tally->batches[table];
-    memcpy(&batch->additions[batch->count].identity, &identity, len);
+    memcpy(next_identity(tally, table), &identity, len);
     enqueue(tally, table, identity_hash(&identity, len, tally->rows.seed), at_ms);
     return true;
 }
@@ -274,18 +276,18 @@ bool tally_add(struct tally *tally, struct tally_exporter *exporter, const struc
         return true;
     if (tally->asks_direction)
         record.direction = tally->direction = model_direction(tally->options.model, flow);
-    volume_of(flow, &tally->volumes[tally->volume_count]);
-    struct identity_head head = {.exporter = (uint16_t)exporter->index,
-                                 .duration_class =
-                                     tally->volumes[tally->volume_count].duration_class};
-    for (; head.count < tally->filter_count; head.count++) {
-        const struct filter *filter = tally->filters[head.count];
-        if (filter_passes(filter, &record))
-            counted |= count_short(tally, filter, &record, identity_low(head), at_ms) ||
-                       count_long(tally, filter, &record, head, at_ms);
+    struct volume *volume = &tally->volumes[tally->volume_count];
+    volume_of(flow, volume);
+    uint64_t head = identity_low((struct identity_head){.exporter = (uint16_t)exporter->index,
+                                                        .duration_class = volume->duration_class});
+    for (size_t i = 0; i < tally->filter_count; i++, head += (uint64_t)1 << WORD_COUNT) {
+        const struct filter *filter = tally->filters[i];
+        if (filter_passes(filter, record))
+            counted |= count_short(tally, filter, flow, head, at_ms) ||
+                       count_long(tally, filter, record, head, at_ms);
     }
     tally->volume_count +=
-        counted && (tally->batches[ROWS_SHORT].count > 0 || tally->batches[ROWS_LONG].count > 0);
+        counted && (tally->batches.of[ROWS_SHORT].count | tally->batches.of[ROWS_LONG].count) > 0;
     tally->counters.uncounted += !counted;
     return true;
 }
@@ -305,12 +307,6 @@ bool tally_has_urgent(const struct tally *tally)
 size_t tally_rows(const struct tally *tally)
 {
     return rows_total(&tally->rows);
-}
-
-void tally_residual(const struct tally *tally, uint64_t *ret_bytes, uint64_t *ret_packets)
-{
-    *ret_bytes = tally_rows(tally) > 0 ? tally->rows.left_bytes : 0;
-    *ret_packets = tally_rows(tally) > 0 ? tally->rows.left_packets : 0;
 }
 
 size_t tally_exporter_count(const struct tally *tally)

@@ -13,9 +13,9 @@
  *   tally_new() → tally_exporter() and tally_add() … tally_settle() → tally_flush() … →
  * tally_free()
  *
- * A row is (count, key, exporter, duration class). Its sums saturate. With x octets of a sampled
- * packet and rate N, the Horvitz-Thompson estimate of the whole is the sum of N x, and of its
- * variance the sum of N (N - 1) x^2; a record of k packets with b octets counts as k of b / k:
+ * A row is (count, key, exporter, duration class). Its sums saturate at 2^63 - 1. With x octets of
+ * a sampled packet and rate N, the Horvitz-Thompson estimate of the whole is the sum of N x, and of
+ * its variance the sum of N (N - 1) x^2; a record of k packets with b octets counts as k of b / k:
  *   var_bytes = N (N - 1) b^2 / k      var_packets = N (N - 1) k      var_flows = N (N - 1)
  * All are 0 where everything was seen (N = 1). A record counts as N flows, whatever k is: the
  * estimate for flows of one packet each, seen with the chance 1 / N, as a sample of sFlow and a

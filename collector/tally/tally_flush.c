@@ -89,6 +89,38 @@ static uint8_t last_bucket(const uint32_t by_size[BUCKETS])
     return (uint8_t)bucket;
 }
 
+/* Of a count's sizes few are sought, so eight are looked at together. */
+enum { EIGHT = 8 };
+typedef int32_t four_sizes __attribute__((vector_size(16))); /* none has 31 bits */
+
+static inline bool any_of(four_sizes found)
+{
+    uint64_t halves[2];
+    memcpy(halves, &found, sizeof(halves));
+    return (halves[0] | halves[1]) != 0;
+}
+
+static inline void load_eight(const uint32_t *sizes, four_sizes ret_eight[2])
+{
+    memcpy(ret_eight, sizes, EIGHT * sizeof(*sizes));
+}
+
+static inline bool any_of_eight(const uint32_t *sizes, uint32_t least)
+{
+    four_sizes eight[2];
+    load_eight(sizes, eight);
+    return any_of((eight[0] >= (int32_t)least) | (eight[1] >= (int32_t)least));
+}
+
+/* Any that is in this bucket by its octets, or in that by its packets. */
+static inline bool any_in_buckets(const uint32_t *sizes, uint8_t bytes, uint8_t packets)
+{
+    four_sizes eight[2];
+    load_eight(sizes, eight);
+    return any_of(((eight[0] & 0xff00) == bytes << 8) | ((eight[1] & 0xff00) == bytes << 8) |
+                  ((eight[0] & 0xff) == packets) | ((eight[1] & 0xff) == packets));
+}
+
 /* The most octets and packets that a row which stays holds, sought among those of the last bucket
  * only; exact, or where too many rows would have to be looked at the end of their bucket. */
 static void tell_left(struct rows *rows)
@@ -98,11 +130,17 @@ static void tell_left(struct rows *rows)
     uint32_t of_bytes = rows->by_bytes[bytes], of_packets = rows->by_packets[packets];
     rows->left_bytes = of_bytes <= LOOKS ? 0 : row_volume_most(bytes);
     rows->left_packets = of_packets <= LOOKS ? 0 : row_volume_most(packets);
+    rows->knows_left = true;
     of_bytes = of_bytes <= LOOKS ? of_bytes : 0;
     of_packets = of_packets <= LOOKS ? of_packets : 0;
     for (size_t c = 0; c < rows->count_count; c++) {
         const struct row_count *count = &rows->counts[c];
         for (uint32_t i = 0; i < count->row_count && of_bytes + of_packets > 0; i++) {
+            if (i % EIGHT == 0 && i + EIGHT <= count->row_count &&
+                !any_in_buckets(&count->sizes[i], bytes, packets)) {
+                i += EIGHT - 1;
+                continue;
+            }
             bool looks_bytes = (count->sizes[i] >> 8 & 0xff) == bytes && of_bytes > 0;
             bool looks_packets = (count->sizes[i] & 0xff) == packets && of_packets > 0;
             if (!looks_bytes && !looks_packets)
@@ -132,8 +170,13 @@ static void give_largest(struct flushing *flushing, size_t max_rows)
         struct row_count *count = &rows->counts[c];
         uint32_t together = 0;
         for (uint32_t i = count->row_count; i-- > 0;) {
+            const uint32_t leaves = of_last > 0 ? least : above;
+            if (i % EIGHT == EIGHT - 1 && !any_of_eight(&count->sizes[i + 1 - EIGHT], leaves)) {
+                i -= EIGHT - 1;
+                continue;
+            }
             const uint32_t size = count->sizes[i];
-            if (size < least || (size < above && of_last == 0))
+            if (size < leaves)
                 continue;
             of_last -= size < above;
             leaving[together] = rows_at(rows, count, i);
@@ -156,6 +199,17 @@ static void give_urgent(struct flushing *flushing)
     for (size_t i = 0; i < count; i++)
         give(flushing, rows->urgent[i]);
     flushing->tally->counters.rows_urgent += count;
+}
+
+void tally_residual(const struct tally *tally, uint64_t *ret_bytes, uint64_t *ret_packets)
+{
+    const struct rows *rows = &tally->rows;
+    *ret_bytes = *ret_packets = 0;
+    if (rows_total(rows) == 0)
+        return;
+    *ret_bytes = rows->knows_left ? rows->left_bytes : row_volume_most(last_bucket(rows->by_bytes));
+    *ret_packets =
+        rows->knows_left ? rows->left_packets : row_volume_most(last_bucket(rows->by_packets));
 }
 
 size_t tally_flush(struct tally *tally, enum tally_flush_kind kind, uint64_t now_ms,

@@ -1,6 +1,6 @@
 #include "collector/tally/volume.h"
 
-#include "common/base/text.h"
+#include <float.h>
 
 enum {
     PACKET_OCTETS_MAX = 65536,
@@ -58,25 +58,35 @@ enum tally_reason volume_judge(const struct flow_record *flow, const struct conf
 
 static uint64_t scaled(uint64_t value, double rate)
 {
-    double product = (double)value * rate + 0.5;
-    return product >= 18446744073709549568.0 ? UINT64_MAX : (uint64_t)product;
+    double product = (double)(int64_t)value * rate + 0.5;
+    return product >= 9223372036854775808.0 ? VOLUME_MAX : (uint64_t)(int64_t)product;
 }
 
+/* Of one over a tick. */
 static uint8_t duration_class(uint32_t duration_ms)
 {
-    uint32_t over = duration_ms > 0 ? (duration_ms - 1) / TALLY_TICK_MS : 0;
-    return (uint8_t)(over == 0 ? 0 : 32 - __builtin_clz(over));
+    return (uint8_t)(32 - __builtin_clz((duration_ms - 1) / TALLY_TICK_MS));
+}
+
+static uint64_t at_most_max(uint64_t amount)
+{
+    return amount > VOLUME_MAX ? VOLUME_MAX : amount;
+}
+
+static float finite(double variance)
+{
+    return variance < (double)FLT_MAX ? (float)variance : FLT_MAX;
 }
 
 static void scale(struct volume *volume, double rate)
 {
-    double bytes = (double)volume->bytes, packets = (double)volume->packets;
+    double bytes = (double)(int64_t)volume->bytes, packets = (double)(int64_t)volume->packets;
     uint64_t samples =
         volume->packets > 0 ? volume->packets : volume->bytes / PACKET_OCTETS_USUAL + 1;
     double spread = rate * (rate - 1);
-    volume->var_bytes = spread * bytes * bytes / (double)samples;
-    volume->var_packets = spread * packets;
-    volume->var_flows = spread;
+    volume->var_bytes = finite(spread * bytes * bytes / (double)(int64_t)samples);
+    volume->var_packets = finite(spread * packets);
+    volume->var_flows = finite(spread);
     volume->bytes = scaled(volume->bytes, rate);
     volume->packets = scaled(volume->packets, rate);
     volume->flows = scaled(1, rate);
@@ -84,16 +94,20 @@ static void scale(struct volume *volume, double rate)
 
 void volume_of(const struct flow_record *flow, struct volume *ret_volume)
 {
-    double rate = rate_of(flow);
-    uint32_t duration_ms = flow->has & FLOW_DURATION ? flow->duration_ms : 0;
-    *ret_volume = (struct volume){
-        .bytes = flow->has & FLOW_BYTES ? flow->bytes : 0,
-        .packets = flow->has & FLOW_PACKETS ? flow->packets : 0,
-        .flows = 1,
-        .duration_ms = duration_ms,
-        .duration_class = duration_class(duration_ms),
-        .has_extra = rate > 1 || duration_ms > TALLY_TICK_MS,
-    };
-    if (rate > 1)
-        scale(ret_volume, rate);
+    struct volume *volume = ret_volume;
+    volume->bytes = at_most_max(flow->has & FLOW_BYTES ? flow->bytes : 0);
+    volume->packets = at_most_max(flow->has & FLOW_PACKETS ? flow->packets : 0);
+    volume->flows = 1;
+    volume->duration_ms = flow->has & FLOW_DURATION ? flow->duration_ms : 0;
+    volume->duration_class = 0;
+    volume->has_extra = false;
+    volume->var_flows = 0;
+    if (volume->duration_ms > TALLY_TICK_MS) {
+        volume->duration_class = duration_class(volume->duration_ms);
+        volume->has_extra = true;
+    }
+    if (flow->sampling_rate > 1) {
+        scale(volume, flow->sampling_rate);
+        volume->has_extra = true;
+    }
 }
