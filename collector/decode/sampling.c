@@ -1,6 +1,7 @@
 #include "collector/decode/sampling.h"
 
 #include "collector/decode/aside.h"
+#include "collector/decode/exporter_rate.h"
 #include "collector/decode/room.h"
 #include "collector/decode/ways.h"
 
@@ -45,8 +46,7 @@ static const struct decode_sampler *sampler_of_all(const struct samplers *sample
     return all != NULL && samplers_is_in_force(samplers, all) ? all : NULL;
 }
 
-/* What holds where a record names no sampler: the rate of all, else the one that all agree on. */
-static double rate_of_samplers(const struct samplers *samplers)
+double sampling_of_samplers(const struct samplers *samplers)
 {
     const struct decode_sampler *all = sampler_of_all(samplers);
     double common = 0;
@@ -57,42 +57,41 @@ static double rate_of_samplers(const struct samplers *samplers)
     return all != NULL ? all->rate : common > 0 ? common : 0;
 }
 
-/* Options may change at each record: so this is done where it is asked for, not where they do. */
-static __attribute__((noinline)) void settle(struct decode_exporter *exporter)
+/* The records of a domain that tells no rate go by another's. Anybody can pretend to be such a
+ * domain, so this changes no rate that stands: neither one of the list of exporters, nor one of a
+ * domain that spoke before. */
+static __attribute__((noinline)) double rate_of_another(struct decode_context *context)
 {
-    double common = 0;
-    const struct decode_domain *first = NULL;
-    bool several = false;
-    struct chain *head = &exporter->domains;
-    for (struct chain *l = head->next; l != head; l = l->next) {
-        struct decode_domain *d = CHAIN_OWNER(l, struct decode_domain, of_exporter);
-        if (d->rate_stale)
-            d->only_rate = rate_of_samplers(&d->samplers);
-        d->rate_stale = false;
-        if (d->samplers.count == 0)
-            continue;
-        if (common >= 0)
-            common = d->only_rate > 0 ? common_rate(common, d->only_rate) : -1;
-        several = several || first != NULL;
-        first = d;
+    struct decode_exporter *exporter = context->domain->exporter;
+    const double rate = exporter->only_rate, other = exporter->other_rate;
+    const double listed = context->source->sampling_default;
+    if (context->source->sampling_override > 0)
+        return rate; /* to be compared */
+    if (listed > 0) {
+        if (rate > 0 && ways_differ(rate, listed))
+            contradict(context, listed, SAMPLING_EXPORTER, rate, SAMPLING_OPTIONS);
+        return 0;
     }
-    exporter->only_sampling = several ? NULL : first;
-    exporter->only_rate = common > 0 ? common : 0;
-    exporter->rate_stale = false;
+    if (other > 0)
+        contradict(context, rate, SAMPLING_OPTIONS, other, SAMPLING_OPTIONS);
+    exporter->is_relied_on = exporter->is_relied_on || context->domain->info.counts.records > 0;
+    if (exporter->only_sampling != NULL)
+        context->samplers = &exporter->only_sampling->samplers;
+    return rate;
 }
 
 void sampling_base(struct decode_context *context, struct flow_record *flow)
 {
     const struct decode_domain *domain = context->domain;
     if (domain->exporter->rate_stale)
-        settle(domain->exporter);
+        exporter_rate_settle(domain->exporter, context->now_ms);
     const struct decode_source *source = context->source;
-    double rate = domain->info.samplers > 0 ? domain->only_rate : domain->exporter->only_rate;
-    /* Routers may tell of the samplers of all line cards in one domain of their own. */
-    const struct decode_domain *told =
-        domain->samplers.count > 0 ? domain : domain->exporter->only_sampling;
+    double rate = domain->only_rate;
 
-    context->samplers = told != NULL ? &told->samplers : NULL;
+    context->samplers = domain->samplers.count > 0 ? &domain->samplers : NULL;
+    /* Routers may tell of the samplers of all line cards in one domain of their own. */
+    if (domain->samplers.count == 0)
+        rate = domain->exporter->speaks != NULL ? rate_of_another(context) : 0;
     if (source->sampling_override > 0) {
         set_rate(flow, source->sampling_override, SAMPLING_OVERRIDE);
         if (rate > 0 && ways_differ(rate, source->sampling_override))
@@ -359,6 +358,7 @@ void sampling_forget(struct decode_domain *domain)
     samplers_clear(&domain->samplers);
     domain->info.samplers = 0;
     make_stale(domain);
+    exporter_rate_forget(domain);
 }
 
 /* What the options speak of; false: of the sampler or the whole exporter. */
@@ -456,6 +456,7 @@ void sampling_read_options(struct decode_context *context, const struct decode_p
     if (boot_ms > 0)
         context->domain->boot_ms = boot_ms;
     timeout_read_options(context, plan, record);
+    exporter_rate_heed(context);
     for (size_t i = 0; i < count; i++)
         sampling_adopt(context, &said[i]);
 }

@@ -42,6 +42,9 @@ static inline bool sampling_is_by_place(const struct decode_context *context)
 void sampling_of_record(struct decode_context *context, const struct decode_plan *plan,
                         struct plan_record *record);
 
+/* What holds where a record names no sampler: the rate of all, else the one that all agree on; 0:
+ * none. */
+double sampling_of_samplers(const struct samplers *samplers);
 /* An options record: samplers, timeouts, boot time. */
 void sampling_read_options(struct decode_context *context, const struct decode_plan *plan,
                            const struct plan_record *record);

@@ -1,5 +1,6 @@
 #include "collector/decode/snapshot.h"
 
+#include "collector/decode/exporter_rate.h"
 #include "collector/decode/sampling.h"
 #include "collector/decode/template.h"
 #include "common/base/hash.h"
@@ -85,6 +86,18 @@ static void put_sampler(struct wire_writer *w, const struct snapshot_times *time
     put_age(w, times, sampler->last_ms);
 }
 
+/* Whose word stands is not settled anew by who is heard first after a restart. */
+enum { FLAG_SEQUENCE = 1, FLAG_SPEAKS = 2, FLAG_SPEAKS_ALONE = 4 };
+
+static uint8_t flags_of(const struct decode_domain *domain)
+{
+    const struct decode_exporter *exporter = domain->exporter;
+    const bool speaks = exporter->is_relied_on && exporter->speaks == domain;
+    const bool is_known = domain->restored ? domain->saved_sequence_known : domain->sequence.known;
+    return (uint8_t)((is_known ? FLAG_SEQUENCE : 0) | (speaks ? FLAG_SPEAKS : 0) |
+                     (speaks && exporter->only_sampling == domain ? FLAG_SPEAKS_ALONE : 0));
+}
+
 static void put_domain(struct wire_writer *w, const struct snapshot_times *times,
                        const struct decode_domain *domain)
 {
@@ -96,7 +109,7 @@ static void put_domain(struct wire_writer *w, const struct snapshot_times *times
     wire_put_u8(w, domain->info.format);
     wire_put_u32(w, domain->info.number);
     put_age(w, times, domain->info.last_ms);
-    wire_put_u8(w, is_saved ? domain->saved_sequence_known : domain->sequence.known);
+    wire_put_u8(w, flags_of(domain));
     wire_put_u32(w, is_saved ? domain->saved_sequence : sequence_main_expected(&domain->sequence));
     wire_put_u64(w, domain->started_ms);
     wire_put_u64(w, domain->boot_ms);
@@ -189,7 +202,7 @@ struct saved_domain {
     uint8_t format;
     uint32_t number;
     int64_t heard_ms;
-    bool sequence_known;
+    uint8_t flags;
     uint32_t sequence;
     uint64_t started_ms, boot_ms;
     uint32_t active_timeout_ms;
@@ -207,7 +220,7 @@ static bool read_domain_head(const struct reading *reading, struct wire_reader *
     d.format = wire_u8(r);
     d.number = wire_u32(r);
     d.heard_ms = then(reading, age_now(reading, wire_u64(r)));
-    d.sequence_known = wire_u8(r) != 0;
+    d.flags = wire_u8(r);
     d.sequence = wire_u32(r);
     d.started_ms = wire_u64(r);
     d.boot_ms = wire_u64(r);
@@ -232,11 +245,13 @@ static bool enter(struct decode_context *context, const struct saved_domain *sav
     }
     domain->restored = true;
     domain->info.last_ms = domain->saved_heard_ms = saved->heard_ms;
-    domain->saved_sequence_known = saved->sequence_known;
+    domain->saved_sequence_known = saved->flags & FLAG_SEQUENCE;
     domain->saved_sequence = saved->sequence;
     domain->started_ms = saved->started_ms;
     domain->boot_ms = saved->boot_ms;
     timeout_restore(&domain->timeouts, saved->active_timeout_ms, context->now_ms);
+    if (saved->flags & FLAG_SPEAKS)
+        exporter_rate_restore(domain, saved->flags & FLAG_SPEAKS_ALONE);
     return true;
 }
 

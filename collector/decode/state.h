@@ -96,11 +96,13 @@ struct decode_exporter {
     uint32_t domain_count;
     uint32_t told_holder;      /* in what is told of flows; 0: none */
     struct decode_counts gone; /* of domains that were evicted */
-    /* Of its domains with samplers: the rate that they agree on (0: none or several), and the only
-     * one (NULL: the same). */
-    double only_rate;
-    const struct decode_domain *only_sampling;
-    bool rate_stale;         /* some domain's is, and then both of these */
+    /* What domains that tell none themselves go by: the one that speaks for them (NULL: nobody),
+     * its rate (0: none or several) and, where it was the only one with samplers, these. Once
+     * records rely on it, it stays that; then another domain's rate that differs (0: none). */
+    const struct decode_domain *speaks, *only_sampling;
+    double only_rate, other_rate;
+    bool is_relied_on;
+    bool rate_stale;         /* some domain's is, and then all of these */
     uint64_t two_senders_ms; /* when evidence was last seen */
     bool two_senders_seen;
 };

@@ -1,0 +1,85 @@
+#include "collector/decode/exporter_rate.h"
+
+#include "collector/decode/sampling.h"
+#include "collector/decode/ways.h"
+
+/* Its numbers have gone on for a while, as they would not by a few datagrams that somebody forged,
+ * and it is still there: options are told again more often than each hour. */
+static bool is_steady(const struct decode_domain *domain, uint64_t now_ms)
+{
+    enum { SILENT_MS = 3600000 };
+    return domain->sequence.known && domain->sequence.main != SEQUENCE_STREAMS &&
+           (int64_t)now_ms - domain->info.last_ms <= SILENT_MS;
+}
+
+/* Works out each domain's rate; whether any that has one is steady. */
+static bool settle_domains(struct decode_exporter *exporter, uint64_t now_ms)
+{
+    bool any_steady = false;
+    struct chain *head = &exporter->domains;
+    for (struct chain *l = head->next; l != head; l = l->next) {
+        struct decode_domain *d = CHAIN_OWNER(l, struct decode_domain, of_exporter);
+        if (d->rate_stale)
+            d->only_rate = sampling_of_samplers(&d->samplers);
+        d->rate_stale = false;
+        any_steady = any_steady || (d->samplers.count > 0 && is_steady(d, now_ms));
+    }
+    return any_steady;
+}
+
+void exporter_rate_settle(struct decode_exporter *exporter, uint64_t now_ms)
+{
+    const bool any_steady = settle_domains(exporter, now_ms);
+    const struct decode_domain *first = NULL, *keeps = exporter->speaks;
+    if (!exporter->is_relied_on || keeps->samplers.count == 0 ||
+        (any_steady && !is_steady(keeps, now_ms)))
+        keeps = NULL;
+    double common = 0, other = 0;
+    bool several = false;
+    struct chain *head = &exporter->domains;
+    for (struct chain *l = head->next; l != head; l = l->next) {
+        const struct decode_domain *d = CHAIN_OWNER(l, struct decode_domain, of_exporter);
+        if (d->samplers.count == 0 || (any_steady && !is_steady(d, now_ms)))
+            continue;
+        const bool agrees = d->only_rate > 0 && (common == 0 || common == d->only_rate);
+        common = agrees ? d->only_rate : -1;
+        if (keeps != NULL && keeps->only_rate > 0 && d->only_rate > 0 &&
+            ways_differ(d->only_rate, keeps->only_rate))
+            other = d->only_rate;
+        several = several || first != NULL;
+        first = d;
+    }
+    exporter->is_relied_on = keeps != NULL;
+    exporter->other_rate = other;
+    exporter->rate_stale = false;
+    if (keeps != NULL) {
+        exporter->only_rate = keeps->only_rate;
+        return;
+    }
+    exporter->speaks = several && common <= 0 ? NULL : first;
+    exporter->only_sampling = several ? NULL : first;
+    exporter->only_rate = common > 0 ? common : 0;
+}
+
+void exporter_rate_heed(const struct decode_context *context)
+{
+    struct decode_exporter *exporter = context->domain->exporter;
+    exporter->rate_stale = exporter->rate_stale || exporter->speaks != context->domain;
+}
+
+void exporter_rate_forget(const struct decode_domain *domain)
+{
+    struct decode_exporter *exporter = domain->exporter;
+    if (exporter->speaks != domain)
+        return;
+    exporter->speaks = exporter->only_sampling = NULL;
+    exporter->is_relied_on = false;
+}
+
+void exporter_rate_restore(const struct decode_domain *domain, bool alone)
+{
+    struct decode_exporter *exporter = domain->exporter;
+    exporter->speaks = domain;
+    exporter->only_sampling = alone ? domain : NULL;
+    exporter->is_relied_on = exporter->rate_stale = true;
+}

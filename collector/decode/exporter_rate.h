@@ -1,0 +1,22 @@
+#ifndef COLLECTOR_DECODE_EXPORTER_RATE_H
+#define COLLECTOR_DECODE_EXPORTER_RATE_H
+
+#include "collector/decode/state.h"
+
+/*
+ * Which of an exporter's domains speaks for those that tell no rate: the only one that tells any,
+ * or any of several that agree. Once records rely on it, it stays that one, whatever others say, as
+ * long as it is steady; one that is not is heard where no other is.
+ */
+
+/* Works out what is stale. Options may change at each record: so this is done where it is asked
+ * for, not where they do. */
+void exporter_rate_settle(struct decode_exporter *exporter, uint64_t now_ms);
+/* A domain told options: it may be steady by now, and the one that speaks may have gone. */
+void exporter_rate_heed(const struct decode_context *context);
+/* One of a snapshot spoke for others, and was the only one with samplers. */
+void exporter_rate_restore(const struct decode_domain *domain, bool alone);
+/* A domain's samplers are forgotten. */
+void exporter_rate_forget(const struct decode_domain *domain);
+
+#endif

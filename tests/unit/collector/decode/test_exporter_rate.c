@@ -1,0 +1,174 @@
+#include "collector/decode/exporter_rate.h"
+
+#include "collector/decode/snapshot.h"
+#include "tests/unit/collector/decode/datagram.h"
+
+/* A router whose data domain tells no rate, since another domain does it for all; and somebody who
+ * forges datagrams of domains that it does not have. */
+enum { DATA, OPTIONS, FORGED, OTHER, DOMAINS, RATE = 1000, WRONG = 1000000, HOUR_MS = 3600000 };
+
+struct router {
+    struct bench b;
+    uint32_t sequences[DOMAINS];
+};
+
+static void begin(struct router *r)
+{
+    memset(r, 0, sizeof(*r));
+    bench_init(&r->b, &(struct decode_limits){0});
+    r->b.now_ms = 4000000;
+}
+
+static void start(struct router *r, uint32_t domain)
+{
+    r->b.sequence = r->sequences[domain]++;
+    v9_start(&r->b, domain);
+}
+
+static void tell(struct router *r, uint32_t domain, uint32_t rate)
+{
+    struct bench *b = &r->b;
+    start(r, domain);
+    set_start(b, 1);
+    PUT16(b, 300, 4, 4, 1, 4, 34, 4);
+    set_end(b);
+    set_start(b, 300);
+    PUT32(b, 1, rate);
+    set_end(b);
+    cr_assert_eq(bench_send(b), DECODE_OK);
+}
+
+static void tell_steadily(struct router *r, uint32_t domain, uint32_t rate)
+{
+    for (size_t i = 0; i < 5; i++, r->b.now_ms += 500)
+        tell(r, domain, rate);
+}
+
+/* The rate of a record. */
+static double ask(struct router *r)
+{
+    struct bench *b = &r->b;
+    start(r, DATA);
+    set_start(b, 0);
+    PUT16(b, 256, 3, 8, 4, 12, 4, 1, 4);
+    set_end(b);
+    set_start(b, 256);
+    PUT32(b, 0x0a000001, 0xc6336401, 1000);
+    set_end(b);
+    cr_assert_eq(bench_send(b), DECODE_OK);
+    cr_assert_eq(b->flow_count, 1);
+    return b->flows[0].sampling_rate;
+}
+
+static uint64_t contradictions(const struct router *r)
+{
+    return decode_counters(r->b.decode)->sampling_contradictions;
+}
+
+Test(exporter_rate, of_the_list_of_exporters_is_changed_by_no_other_domain)
+{
+    struct router r;
+    begin(&r);
+    r.b.source.sampling_default = RATE;
+    cr_assert_eq(ask(&r), RATE);
+    tell(&r, FORGED, WRONG);
+    cr_assert_eq(ask(&r), RATE);
+    cr_assert_eq(r.b.flows[0].sampling_source, SAMPLING_EXPORTER);
+    cr_assert_eq(contradictions(&r), 1);
+    tell_steadily(&r, FORGED, WRONG);
+    cr_assert_eq(ask(&r), RATE);
+    tell(&r, DATA, 512);
+    cr_assert_eq(ask(&r), 512, "its own options come first");
+    bench_done(&r.b);
+}
+
+Test(exporter_rate, that_records_rely_on_is_changed_by_no_other_domain)
+{
+    struct router r;
+    begin(&r);
+    tell_steadily(&r, OPTIONS, RATE);
+    cr_assert_eq(ask(&r), RATE);
+    cr_assert_eq(ask(&r), RATE);
+    tell(&r, FORGED, WRONG);
+    cr_assert_eq(ask(&r), RATE);
+    cr_assert_eq(contradictions(&r), 0);
+    tell_steadily(&r, OTHER, 2 * RATE);
+    cr_assert_eq(ask(&r), RATE);
+    cr_assert_eq(contradictions(&r), 1);
+    tell(&r, OPTIONS, 3 * RATE);
+    cr_assert_eq(ask(&r), 3 * RATE, "the one that spoke may say another");
+    bench_done(&r.b);
+}
+
+Test(exporter_rate, of_several_that_differ_is_none_before_records_rely_on_it)
+{
+    struct router r;
+    begin(&r);
+    tell(&r, OPTIONS, RATE);
+    tell(&r, OTHER, 2 * RATE);
+    cr_assert_eq(ask(&r), 0);
+    cr_assert_eq(ask(&r), 0);
+    tell(&r, OTHER, RATE);
+    cr_assert_eq(ask(&r), RATE);
+    bench_done(&r.b);
+}
+
+/* Even where it came first. */
+Test(exporter_rate, of_one_forged_datagram_gives_way_to_one_that_is_told_again)
+{
+    struct router r;
+    begin(&r);
+    tell(&r, FORGED, WRONG);
+    cr_assert_eq(ask(&r), WRONG, "nobody else says any");
+    cr_assert_eq(ask(&r), WRONG);
+    tell_steadily(&r, OPTIONS, RATE);
+    cr_assert_eq(ask(&r), RATE);
+    tell(&r, FORGED, WRONG);
+    cr_assert_eq(ask(&r), RATE);
+    bench_done(&r.b);
+}
+
+Test(exporter_rate, of_a_domain_that_has_gone_gives_way)
+{
+    struct router r;
+    begin(&r);
+    tell_steadily(&r, OPTIONS, RATE);
+    ask(&r);
+    cr_assert_eq(ask(&r), RATE);
+    r.b.now_ms += HOUR_MS / 2;
+    tell_steadily(&r, OTHER, 2 * RATE);
+    cr_assert_eq(ask(&r), RATE);
+    r.b.now_ms += HOUR_MS / 2;
+    cr_assert_eq(ask(&r), RATE);
+    tell(&r, OTHER, 2 * RATE);
+    cr_assert_eq(ask(&r), 2 * RATE);
+    bench_done(&r.b);
+}
+
+Test(exporter_rate, that_records_rely_on_is_that_after_a_restart_of_ours_too)
+{
+    enum { ROOM = 1 << 14 };
+    static uint8_t saved[ROOM];
+    struct router before, r;
+    size_t len, left_out;
+    begin(&before);
+    tell_steadily(&before, OPTIONS, RATE);
+    ask(&before);
+    ask(&before);
+    tell_steadily(&before, OTHER, WRONG);
+    cr_assert_eq(ask(&before), RATE);
+    const struct snapshot_times times = {.mono_ms = before.b.now_ms,
+                                         .wall_ms = EXPORT_SECONDS * UINT64_C(1000),
+                                         .max_age_ms = HOUR_MS};
+    cr_assert(snapshot_write(before.b.decode, &times, saved, ROOM, &len, &left_out));
+    begin(&r);
+    memcpy(r.sequences, before.sequences, sizeof(r.sequences));
+    r.b.now_ms = before.b.now_ms;
+    cr_assert_eq(snapshot_read(r.b.decode, &times, &(struct snapshot_filter){0}, saved, len),
+                 STATUS_OK);
+    cr_assert_eq(ask(&r), RATE);
+    tell(&r, OTHER, WRONG);
+    cr_assert_eq(ask(&r), RATE);
+    bench_done(&before.b);
+    bench_done(&r.b);
+}
