@@ -75,8 +75,8 @@ static const char *format_label(unsigned int format)
 
 void worker_metrics_declare(void)
 {
-    static const char *const evictions[] = {"exporter", "domain", "template", "sampler",
-                                            "source",   "total",  "interface"};
+    static const char *const evictions[] = {"exporter", "domain", "template",  "sampler",
+                                            "source",   "total",  "interface", "aside"};
     static const char *const holdings[] = {"kept", "decoded", "dropped"};
     static struct metric_family *const all[] = {
         &datagrams,
@@ -176,6 +176,7 @@ static void tell_decode(const struct decode_counters *now, const struct decode_c
     more_at(&evicted, "sampler", now->evicted_samplers, before->evicted_samplers);
     more_at(&evicted, "source", now->evicted_sources, before->evicted_sources);
     more_at(&evicted, "total", now->evicted_totals, before->evicted_totals);
+    more_at(&evicted, "aside", now->evicted_aside, before->evicted_aside);
 }
 
 static void tell_tally(const struct tally_counters *now, const struct tally_counters *before)

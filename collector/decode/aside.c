@@ -4,132 +4,169 @@
 #include "collector/decode/sampling.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-enum { TEMPLATES = 64, RATES = 16 };
+/* --- templates --- */
 
-struct aside_rate {
-    uint32_t serial; /* 0: none */
-    struct decode_sampler said;
-};
-
-struct aside {
-    uint16_t ids[TEMPLATES]; /* 0: none */
-    uint32_t serials[TEMPLATES];
-    struct decode_template *templates[TEMPLATES];
-    struct aside_rate rates[RATES];
-    uint8_t next, next_rate; /* whose turn it is to give way */
-};
-
-static bool fits(const struct decode *decode, size_t bytes)
+struct decode_template *aside_find(const struct decode_context *context, uint16_t id)
 {
-    return decode->bytes + bytes <= decode->limits.memory_bytes;
-}
-
-static struct aside *aside_of(struct decode *decode, struct decode_domain *domain)
-{
-    if (domain->aside != NULL || !fits(decode, sizeof(*domain->aside)))
-        return domain->aside;
-    domain->aside = calloc(1, sizeof(*domain->aside));
-    if (domain->aside != NULL)
-        room_take(decode, domain, sizeof(*domain->aside));
-    return domain->aside;
-}
-
-static uint8_t place_of(const struct aside *aside, uint16_t id)
-{
-    uint8_t i = 0;
-    while (i < TEMPLATES && aside->ids[i] != id)
-        i++;
-    return i;
-}
-
-static void leave(struct decode *decode, struct decode_domain *domain, struct aside *aside,
-                  uint8_t place)
-{
-    struct decode_template *t = aside->templates[place];
-    aside->ids[place] = 0;
-    room_give(decode, domain, t->bytes);
-    template_free(t);
-}
-
-struct decode_template *aside_find(const struct decode_domain *domain, uint32_t serial, uint16_t id)
-{
-    const struct aside *aside = domain->aside;
-    uint8_t place = aside != NULL ? place_of(aside, id) : TEMPLATES;
-    return place < TEMPLATES && aside->serials[place] == serial ? aside->templates[place] : NULL;
-}
-
-static bool gives_way(const struct decode_domain *domain, uint32_t holder, uint32_t serial)
-{
-    const struct sequence *s = &domain->sequence;
-    if (holder == serial)
-        return true;
-    return holder != sequence_elder(s) && sequence_worth(s, holder) <= sequence_worth(s, serial);
-}
-
-bool aside_put(struct decode *decode, struct decode_domain *domain, uint32_t serial,
-               struct decode_template *t)
-{
-    struct aside *aside = aside_of(decode, domain);
-    if (aside == NULL || !fits(decode, t->bytes))
-        return false;
-    uint8_t place = place_of(aside, t->id);
-    if (place == TEMPLATES)
-        place = place_of(aside, 0);
-    if (place == TEMPLATES) {
-        place = aside->next;
-        aside->next = (uint8_t)((aside->next + 1) % TEMPLATES);
+    const struct aside *aside = context->domain->aside;
+    for (uint8_t i = 0; aside != NULL && i < aside->line_len; i++) {
+        struct aside_word *word = aside->words[aside->line[i]];
+        struct decode_template *t =
+            word != NULL ? aside_word_find(context->domain, word, id) : NULL;
+        if (t == NULL)
+            continue;
+        chain_touch(&word->templates, &t->used); /* it stays while it is used */
+        return t;
     }
-    if (aside->ids[place] != 0) {
-        if (!gives_way(domain, aside->serials[place], serial))
-            return false;
-        leave(decode, domain, aside, place);
-    }
-    aside->ids[place] = t->id;
-    aside->serials[place] = serial;
-    aside->templates[place] = t;
-    room_take(decode, domain, t->bytes);
-    return true;
+    return NULL;
 }
 
-void aside_put_rate(struct decode *decode, struct decode_domain *domain, uint32_t serial,
-                    const struct decode_sampler *said)
+struct decode_template *aside_own(const struct decode_context *context, uint16_t id)
 {
-    struct aside *aside = aside_of(decode, domain);
-    if (aside == NULL)
-        return;
-    uint8_t place = 0;
-    while (place < RATES &&
-           (aside->rates[place].serial != serial || aside->rates[place].said.kind != said->kind ||
-            aside->rates[place].said.id != said->id || aside->rates[place].said.by != said->by))
-        place++;
-    if (place == RATES) {
-        place = aside->next_rate;
-        aside->next_rate = (uint8_t)((aside->next_rate + 1) % RATES);
-        if (!gives_way(domain, aside->rates[place].serial, serial))
-            return;
-    }
-    aside->rates[place] = (struct aside_rate){.serial = serial, .said = *said};
+    struct aside_word *word = aside_word_own(context);
+    return word != NULL ? aside_word_find(context->domain, word, id) : NULL;
 }
 
-void aside_withdraw(struct decode *decode, struct decode_domain *domain, uint32_t serial,
-                    uint16_t id)
-{
-    if (aside_find(domain, serial, id) != NULL)
-        leave(decode, domain, domain->aside, place_of(domain->aside, id));
-}
-
-void aside_replace(struct decode_context *context, struct decode_template *old)
+void aside_put(struct decode_context *context, struct decode_template *t)
 {
     struct decode *decode = context->decode;
-    struct decode_domain *domain = context->domain;
-    uint32_t elder = sequence_elder(&domain->sequence);
+    struct aside_word *word = aside_word_for(context, context->serial);
+    struct decode_template *old =
+        word != NULL ? aside_word_find(context->domain, word, t->id) : NULL;
+    if (old != NULL)
+        aside_word_leave(decode, context->domain, word, old);
+    if (word == NULL || !aside_word_put(context, word, t)) {
+        decode->counters.evicted_aside++;
+        template_free(t);
+    }
+}
 
-    decode->counters.template_changes++;
-    template_unlink(decode, domain, old);
-    if (elder == 0 || elder == context->serial || aside_find(domain, elder, old->id) != NULL ||
-        !aside_put(decode, domain, elder, old))
+void aside_withdraw(struct decode_context *context, uint16_t id)
+{
+    struct decode_template *t = aside_own(context, id);
+    if (t != NULL)
+        aside_word_leave(context->decode, context->domain, aside_word_own(context), t);
+}
+
+void aside_withdraw_all(struct decode_context *context, bool options)
+{
+    struct aside_word *word = aside_word_own(context);
+    if (word == NULL)
+        return;
+    struct chain *next;
+    for (struct chain *l = word->templates.next; l != &word->templates; l = next) {
+        struct decode_template *t = CHAIN_OWNER(l, struct decode_template, used);
+        next = l->next;
+        if (t->options == options)
+            aside_word_leave(context->decode, context->domain, word, t);
+    }
+}
+
+/* --- rates --- */
+
+struct aside_word *aside_rates(const struct decode_context *context, size_t index)
+{
+    const struct aside *aside = context->domain->aside;
+    for (uint8_t i = 0; aside != NULL && i < aside->line_len; i++) {
+        struct aside_word *word = aside->words[aside->line[i]];
+        if (word != NULL && word->rates.count > 0 && index-- == 0)
+            return word;
+    }
+    return NULL;
+}
+
+void aside_put_rate(struct decode_context *context, const struct decode_sampler *said)
+{
+    struct decode *decode = context->decode;
+    struct aside_word *word = aside_word_for(context, context->serial);
+    bool evicted;
+    if (word == NULL ||
+        !aside_word_room(context, word,
+                         samplers_growth(&word->rates, decode->limits.samplers_per_domain))) {
+        decode->counters.evicted_aside++;
+        return;
+    }
+    size_t bytes = samplers_bytes(&word->rates);
+    struct decode_sampler *s = samplers_enter(&word->rates, said->kind, said->id,
+                                              decode->limits.samplers_per_domain, &evicted);
+    if (s == NULL)
+        return;
+    decode->counters.evicted_aside += evicted;
+    if (sampler_is_of_place(said))
+        samplers_hear(s, said->by, said->rate, s->rate == 0);
+    else
+        s->rate = said->rate;
+    s->last_ms = (int64_t)context->now_ms;
+    word->rate_stale = true;
+    aside_word_take(decode, context->domain, word, samplers_bytes(&word->rates) - bytes);
+}
+
+void aside_put_boot(struct decode_context *context, uint64_t boot_ms)
+{
+    struct aside_word *word = aside_word_for(context, context->serial);
+    if (word != NULL)
+        word->boot_ms = boot_ms;
+}
+
+struct timeouts *aside_timeouts(struct decode_context *context)
+{
+    struct aside_word *word = aside_word_for(context, context->serial);
+    return word != NULL ? &word->timeouts : NULL;
+}
+
+/* --- what stands --- */
+
+/* Who may come back and miss what the context's stream replaces; 0: nobody. Whoever told it, it is
+ * the main stream's if that one was heard while it stood. */
+static uint32_t owner_of(const struct decode_context *context, uint32_t teller, uint64_t since_ms)
+{
+    const struct sequence *s = &context->domain->sequence;
+    uint32_t main = sequence_main(s), owner = teller;
+    if (main != 0 && main != context->serial && since_ms <= sequence_main_heard_ms(s))
+        owner = main;
+    if (owner == context->serial || !sequence_may_return(s, owner))
+        return 0;
+    for (uint32_t at = context->after; at != 0; at = sequence_after(s, at))
+        if (at == owner)
+            return 0; /* the same sender, who replaces its own */
+    return owner;
+}
+
+void aside_keep(struct decode_context *context, struct decode_template *old)
+{
+    uint32_t owner = owner_of(context, old->serial, old->since_ms);
+    template_unlink(context->decode, context->domain, old);
+    struct aside_word *word = owner != 0 ? aside_word_for(context, owner) : NULL;
+    if (word == NULL || aside_word_find(context->domain, word, old->id) != NULL ||
+        !aside_word_put(context, word, old))
         template_free(old);
+}
+
+void aside_keep_rates(struct decode_context *context)
+{
+    struct decode_domain *domain = context->domain;
+    if (domain->rates_by == context->serial)
+        return;
+    uint32_t owner = owner_of(context, domain->rates_by, domain->rates_since_ms);
+    domain->rates_by = context->serial;
+    domain->rates_since_ms = context->now_ms;
+    struct aside_word *word = owner != 0 ? aside_word_for(context, owner) : NULL;
+    size_t bytes = samplers_bytes(&domain->samplers);
+    if (word == NULL || word->has_all_rates || word->rates.count > 0 ||
+        !aside_word_room(context, word, bytes) || !samplers_copy(&word->rates, &domain->samplers))
+        return;
+    word->has_all_rates = word->rate_stale = true;
+    word->boot_ms = domain->boot_ms;
+    word->timeouts = domain->timeouts;
+    aside_word_take(context->decode, domain, word, bytes);
+}
+
+static bool is_same(const struct decode_template *a, const struct decode_template *b)
+{
+    return a->options == b->options && a->scope_count == b->scope_count &&
+           a->spec_len == b->spec_len && memcmp(a->spec, b->spec, a->spec_len) == 0;
 }
 
 static void adopt_template(struct decode_context *context, struct decode_template *t)
@@ -138,49 +175,98 @@ static void adopt_template(struct decode_context *context, struct decode_templat
     struct decode_domain *domain = context->domain;
     struct decode_template *old = template_find(domain, t->id);
 
-    if (old != NULL)
-        aside_replace(context, old);
-    template_make_room(decode, domain);
+    decode->has_told = true;
+    if (old != NULL && is_same(old, t)) {
+        old->told_ms = t->told_ms;
+        old->serial = context->serial;
+        old->on_trial = false;
+        template_free(t);
+        return;
+    }
+    if (old != NULL) {
+        decode->counters.template_changes++;
+        aside_keep(context, old);
+    }
+    template_make_room(context);
     t->on_trial = false;
+    t->since_ms = context->now_ms;
+    t->serial = context->serial;
     template_put(decode, domain, t);
     room_trim(decode, domain);
-    decode->has_told = true;
+}
+
+/* Its own as they stood, in place of those that another told since, which are that one's word. */
+static void exchange_rates(struct decode_context *context, struct aside_word *word)
+{
+    struct decode_domain *domain = context->domain;
+    uint32_t by = domain->rates_by;
+    struct aside_word *other = by != context->serial && sequence_may_return(&domain->sequence, by)
+                                   ? aside_word_for(context, by)
+                                   : NULL;
+    size_t bytes = samplers_bytes(&domain->samplers);
+    if (other != NULL && other->rates.count == 0) {
+        other->rates = domain->samplers;
+        other->has_all_rates = other->rate_stale = true;
+        other->bytes += bytes;
+    } else {
+        samplers_clear(&domain->samplers);
+        room_give(context->decode, domain, bytes);
+    }
+    domain->samplers = word->rates;
+    domain->rates_by = context->serial;
+    domain->rates_since_ms = context->now_ms;
+    room_take(context->decode, domain, samplers_bytes(&domain->samplers));
+    sampling_note_exchange(context);
+}
+
+static void adopt_word(struct decode_context *context, struct aside_word *word)
+{
+    struct decode_domain *domain = context->domain;
+    while (word->templates.prev != &word->templates) {
+        struct decode_template *t = aside_word_oldest(word);
+        chain_drop(&t->used);
+        adopt_template(context, t);
+    }
+    if (word->has_all_rates) {
+        domain->boot_ms = word->boot_ms;
+        domain->timeouts = word->timeouts;
+        exchange_rates(context, word);
+    } else {
+        if (word->boot_ms > 0)
+            domain->boot_ms = word->boot_ms;
+        timeout_merge(&domain->timeouts, &word->timeouts, context->now_ms);
+        for (const struct decode_sampler *s = samplers_next(&word->rates, NULL); s != NULL;
+             s = samplers_next(&word->rates, s))
+            sampling_adopt(context, s);
+        samplers_clear(&word->rates);
+    }
+    free(word);
+}
+
+static bool is_empty(const struct aside *aside)
+{
+    uint8_t i = 0;
+    while (i < ASIDE_WORDS && aside->words[i] == NULL)
+        i++;
+    return i == ASIDE_WORDS;
 }
 
 void aside_adopt(struct decode_context *context)
 {
-    struct decode *decode = context->decode;
     struct decode_domain *domain = context->domain;
+    struct aside_word *words[ASIDE_LINE];
+    size_t count = 0;
+    aside_words_begin(context);
     struct aside *aside = domain->aside;
-    if (aside == NULL)
-        return;
-    for (uint8_t i = 0; i < TEMPLATES && domain->aside == aside; i++) {
-        if (aside->ids[i] == 0 || aside->serials[i] != context->serial)
-            continue;
-        struct decode_template *t = aside->templates[i];
-        aside->ids[i] = 0;
-        room_give(decode, domain, t->bytes);
-        adopt_template(context, t);
+    for (uint8_t i = 0; i < aside->line_len; i++) {
+        struct aside_word *word = aside->words[aside->line[i]];
+        aside->words[aside->line[i]] = NULL;
+        room_give(context->decode, domain, word->bytes);
+        words[count++] = word;
     }
-    /* Room that a template needs may have been made of this. */
-    for (uint8_t i = 0; i < RATES && domain->aside == aside; i++) {
-        if (aside->rates[i].serial != context->serial)
-            continue;
-        aside->rates[i].serial = 0;
-        sampling_adopt(context, &aside->rates[i].said);
-    }
-}
-
-bool aside_drop(struct decode *decode, struct decode_domain *domain)
-{
-    struct aside *aside = domain->aside;
-    if (aside == NULL)
-        return false;
-    for (uint8_t i = 0; i < TEMPLATES; i++)
-        if (aside->ids[i] != 0)
-            leave(decode, domain, aside, i);
-    room_give(decode, domain, sizeof(*aside));
-    free(aside);
-    domain->aside = NULL;
-    return true;
+    aside->line_len = 0;
+    while (count > 0) /* its own last, so that it holds */
+        adopt_word(context, words[--count]);
+    if (domain->aside != NULL && is_empty(domain->aside))
+        (void)aside_drop(context->decode, domain);
 }

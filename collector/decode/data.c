@@ -108,12 +108,12 @@ bool data_is_padding(const struct wire_reader *left)
     return true;
 }
 
-/* By what its own stream said, else by what stands if that fits: an exporter that began anew most
+/* By what its stream said, else by what stands if that fits: an exporter that began anew most
  * often has the same templates. */
 static struct decode_template *find_from_outside(struct decode_context *context,
                                                  const struct wire_reader *set, uint16_t id)
 {
-    struct decode_template *t = aside_find(context->domain, context->serial, id);
+    struct decode_template *t = aside_find(context, id);
     if (t != NULL)
         return t;
     t = template_find(context->domain, id);

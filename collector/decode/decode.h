@@ -122,7 +122,8 @@ struct decode_counters {
         restored_dropped; /* of these and of those before an exporter's restart: contradicted */
     uint64_t evicted_exporters, evicted_domains, evicted_templates, evicted_samplers;
     uint64_t evicted_totals, evicted_sources;
-    uint64_t samples_lost; /* of sFlow, by the numbers of each source */
+    uint64_t evicted_aside; /* templates and rates of other streams than the main one */
+    uint64_t samples_lost;  /* of sFlow, by the numbers of each source */
 };
 const struct decode_counters *decode_counters(const struct decode *decode);
 size_t decode_memory(const struct decode *decode);    /* octets of domains, templates, samplers */

@@ -1,5 +1,6 @@
 #include "collector/decode/restore.h"
 
+#include "collector/decode/aside.h"
 #include "collector/decode/format.h"
 #include "collector/decode/held.h"
 #include "collector/decode/sampling.h"
@@ -86,6 +87,7 @@ static bool sequence_began_anew(const struct decode_domain *domain,
 static void put_on_trial(struct decode_context *context)
 {
     struct decode_domain *domain = context->domain;
+    aside_keep_rates(context);
     for (struct chain *l = domain->templates.next; l != &domain->templates; l = l->next) {
         struct decode_template *t = CHAIN_OWNER(l, struct decode_template, used);
         t->on_trial = !t->misfits;

@@ -122,6 +122,23 @@ static void evict(struct decode *decode, struct decode_domain *domain)
     decode->counters.evicted_domains++;
 }
 
+/* What was put aside of the exporter's domain that told longest ago, but not of `keep`. */
+static bool drop_aside(struct decode *decode, struct decode_exporter *exporter,
+                       const struct decode_domain *keep)
+{
+    const struct chain *head = &exporter->asides;
+    struct chain *oldest = head->prev;
+    if (oldest == head)
+        return false;
+    struct aside *aside = CHAIN_OWNER(oldest, struct aside, of_exporter);
+    if (aside->domain == keep && oldest->prev != head)
+        aside = CHAIN_OWNER(oldest->prev, struct aside, of_exporter);
+    if (aside->domain == keep)
+        return false;
+    aside_give_way(decode, aside->domain);
+    return true;
+}
+
 /* False: `keep` is all that it has, and holds no more than it must: samplers, which have a limit of
  * their own, and the template that is being read. */
 static bool gives_way(struct decode *decode, struct decode_exporter *exporter,
@@ -129,12 +146,12 @@ static bool gives_way(struct decode *decode, struct decode_exporter *exporter,
 {
     struct decode_domain *oldest =
         CHAIN_OWNER(exporter->domains.prev, struct decode_domain, of_exporter);
+    if (drop_aside(decode, exporter, NULL))
+        return true;
     if (oldest != keep) {
         evict(decode, oldest);
         return true;
     }
-    if (aside_drop(decode, oldest))
-        return true;
     if (oldest->templates.prev == oldest->templates.next)
         return false;
     template_remove(decode, oldest,
@@ -150,6 +167,23 @@ static bool make_some(struct decode *decode, struct decode_domain *keep)
             struct chain *head = &decode->holders[trust][c];
             for (struct chain *l = head->prev; l != head; l = l->prev)
                 if (gives_way(decode, CHAIN_OWNER(l, struct decode_exporter, of_size), keep))
+                    return true;
+        }
+    return false;
+}
+
+bool room_take_aside(struct decode *decode, struct decode_domain *keep)
+{
+    enum { ASKED_MAX = 8 };
+    struct decode_exporter *own = keep->exporter;
+    unsigned int asked = 0;
+    if (drop_aside(decode, own, keep))
+        return true;
+    for (unsigned int trust = 0; trust <= own->trust; trust++)
+        for (unsigned int c = SIZE_CLASSES - 1; c > own->size_class; c--) {
+            struct chain *head = &decode->holders[trust][c];
+            for (struct chain *l = head->prev; l != head && asked < ASKED_MAX; l = l->prev, asked++)
+                if (drop_aside(decode, CHAIN_OWNER(l, struct decode_exporter, of_size), keep))
                     return true;
         }
     return false;

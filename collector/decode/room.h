@@ -37,5 +37,8 @@ void room_give(struct decode *decode, struct decode_domain *domain, size_t bytes
 /* Keeps memory under its limit for what `keep` was told, but never takes `keep`, nor the template
  * that it used last. */
 void room_trim(struct decode *decode, struct decode_domain *keep);
+/* For what would be put aside of `keep`: what was put aside of another domain of its exporter goes,
+ * else of one of the exporters with most. False: there is nothing of these. */
+bool room_take_aside(struct decode *decode, struct decode_domain *keep);
 
 #endif

@@ -21,6 +21,15 @@ size_t samplers_bytes(const struct samplers *samplers)
     return samplers->room * (sizeof(*samplers->items) + sizeof(*samplers->buckets));
 }
 
+size_t samplers_growth(const struct samplers *samplers, uint32_t max)
+{
+    if (samplers->count < samplers->room || samplers->count >= max)
+        return 0;
+    return samplers->room > 0
+               ? samplers_bytes(samplers)
+               : ROOM_FIRST * (sizeof(*samplers->items) + sizeof(*samplers->buckets));
+}
+
 static struct decode_sampler *at(const struct samplers *samplers, uint32_t number)
 {
     return &samplers->items[number - 1];
@@ -97,6 +106,20 @@ static bool grow(struct samplers *samplers)
     return true;
 }
 
+bool samplers_copy(struct samplers *to, const struct samplers *from)
+{
+    void *items = from->room > 0 ? malloc(samplers_bytes(from)) : NULL;
+    if (from->room > 0 && items == NULL)
+        return false;
+    *to = *from;
+    to->items = items;
+    if (items == NULL)
+        return true;
+    memcpy(items, from->items, samplers_bytes(from));
+    to->buckets = (uint32_t *)(void *)(to->items + to->room);
+    return true;
+}
+
 static void unchain(struct samplers *samplers, const struct decode_sampler *s)
 {
     *(s->older != 0 ? &at(samplers, s->older)->newer : &samplers->oldest) = s->newer;
@@ -112,11 +135,6 @@ static void chain_newest(struct samplers *samplers, uint32_t number)
     samplers->newest = number;
 }
 
-static bool is_place(uint8_t kind)
-{
-    return kind >= SAMPLER_INTERFACE;
-}
-
 /* The number of one that may be filled, in no bucket and no chain; 0: out of memory. */
 static uint32_t take(struct samplers *samplers, uint32_t max, bool *ret_evicted)
 {
@@ -125,7 +143,7 @@ static uint32_t take(struct samplers *samplers, uint32_t max, bool *ret_evicted)
         uint32_t number = samplers->oldest;
         take_from_bucket(samplers, number);
         unchain(samplers, at(samplers, number));
-        samplers->places -= is_place(at(samplers, number)->kind);
+        samplers->places -= sampler_is_of_place(at(samplers, number));
         samplers->fresh -= is_fresh(samplers, at(samplers, number));
         return number;
     }
@@ -154,7 +172,7 @@ struct decode_sampler *samplers_enter(struct samplers *samplers, enum sampler_ki
     samplers->fresh++;
     put_in_bucket(samplers, number);
     chain_newest(samplers, number);
-    samplers->places += is_place(s->kind);
+    samplers->places += sampler_is_of_place(s);
     return s;
 }
 

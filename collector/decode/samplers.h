@@ -50,6 +50,10 @@ struct samplers {
 void samplers_init(struct samplers *samplers, uint64_t secret); /* odd */
 void samplers_clear(struct samplers *samplers);                 /* gives the memory back too */
 size_t samplers_bytes(const struct samplers *samplers);
+/* How many of them one more may need, of `max` at the most. */
+size_t samplers_growth(const struct samplers *samplers, uint32_t max);
+/* Into one that holds nothing; false: out of memory. */
+bool samplers_copy(struct samplers *to, const struct samplers *from);
 
 /* NULL: nothing was told of it. */
 struct decode_sampler *samplers_find(const struct samplers *samplers, enum sampler_kind kind,
@@ -63,6 +67,10 @@ struct decode_sampler *samplers_enter(struct samplers *samplers, enum sampler_ki
 void samplers_put_on_trial(struct samplers *samplers);
 bool samplers_is_in_force(const struct samplers *samplers, const struct decode_sampler *sampler);
 
+static inline bool sampler_is_of_place(const struct decode_sampler *sampler)
+{
+    return sampler->kind >= SAMPLER_INTERFACE;
+}
 enum { SAMPLER_UNNAMED = UINT32_MAX };
 /* A sampler tells the rate of a place that it shares with others, perhaps: the place has one while
  * they agree. Anew: what was told before is over. */

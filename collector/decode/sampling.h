@@ -35,7 +35,7 @@ sampling_note_source(struct decode_context *context, uint64_t id, uint32_t rate,
 /* Whether options told a rate of an interface, a line card or a template. */
 static inline bool sampling_is_by_place(const struct decode_context *context)
 {
-    return context->samplers != NULL && context->samplers->places > 0;
+    return context->samplers != NULL && (context->samplers->places > 0 || context->has_own_rates);
 }
 /* For a record whose template holds a rate or a sampler's id, or in a domain with samplers by
  * interface, line card or template. */
@@ -45,6 +45,11 @@ void sampling_of_record(struct decode_context *context, const struct decode_plan
 /* What holds where a record names no sampler: the rate of all, else the one that all agree on; 0:
  * none. */
 double sampling_of_samplers(const struct samplers *samplers);
+/* Two sources say a rate for the same records, and not the same one. */
+void sampling_contradict(struct decode_context *context, double used, uint8_t used_source,
+                         double said, enum sampling_source said_source);
+void sampling_note_change(struct decode_context *context, double from, double to);
+
 /* An options record: samplers, timeouts, boot time. */
 void sampling_read_options(struct decode_context *context, const struct decode_plan *plan,
                            const struct plan_record *record);
@@ -53,6 +58,8 @@ void sampling_read_options(struct decode_context *context, const struct decode_p
 void sampling_restore(struct decode_context *context, const struct decode_sampler *saved);
 /* One that was put aside stands from now on. */
 void sampling_adopt(struct decode_context *context, const struct decode_sampler *said);
+/* The domain's samplers are others now. */
+void sampling_note_exchange(struct decode_context *context);
 /* Its exporter started again: those of before serve until it tells any. */
 void sampling_put_on_trial(struct decode_domain *domain);
 /* Forgets a domain's samplers. */

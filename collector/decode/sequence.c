@@ -156,6 +156,31 @@ static uint8_t place_for_new(const struct sequence *s, uint64_t now_ms)
     return best;
 }
 
+/* The nearest one that datagrams may have been lost of: heard just now, unless it is the main one.
+ */
+static uint32_t after_of(const struct sequence *s, uint32_t number, uint64_t now_ms)
+{
+    uint32_t least = GAP_MAX, serial = 0;
+    for (uint8_t i = 0; s->known && i < SEQUENCE_STREAMS; i++) {
+        const struct sequence_stream *stream = &s->streams[i];
+        uint32_t ahead = number - stream->expected;
+        if (!stream->is_known || ahead > least ||
+            (i != s->main && now_ms - stream->last_ms >= FORGET_MS))
+            continue;
+        least = ahead;
+        serial = stream->serial;
+    }
+    return serial;
+}
+
+/* It goes on itself, so whoever began ahead of it is somebody else. */
+static void part_from(struct sequence *s, uint32_t serial)
+{
+    for (uint8_t i = 0; i < SEQUENCE_STREAMS; i++)
+        if (s->streams[i].after == serial)
+            s->streams[i].after = 0;
+}
+
 /* What jumps is measured from the main stream: from another sender's it says nothing. */
 static const struct sequence_stream *base_of(const struct sequence *s)
 {
@@ -229,9 +254,11 @@ static uint8_t begin_stream(struct sequence *s, const struct sequence_step *step
             note_event(&s->resets, now_ms);
         }
     }
+    uint32_t after = after_of(s, step->number, now_ms);
     uint8_t place = place_for_new(s, now_ms);
     s->streams[place] = (struct sequence_stream){.is_known = true,
                                                  .serial = ++s->serials,
+                                                 .after = after,
                                                  .born_lost = verdict->lost,
                                                  .began_anew = verdict->kind == SEQUENCE_RESET,
                                                  .expected = step->number,
@@ -335,9 +362,12 @@ struct sequence_verdict sequence_judge(struct sequence *s, const struct sequence
         s->streams[at].expected += step->units;
         s->streams[at].is_least = step->is_least;
     } else {
-        if (at != s->current)
+        bool is_return = at != s->current;
+        if (is_return)
             note_return(s, at, now_ms, &verdict);
         go_on(s, &s->streams[at], step, &verdict);
+        if (is_return && verdict.kind != SEQUENCE_LATE)
+            part_from(s, s->streams[at].serial);
     }
     s->current = at;
     if (at != s->former)
@@ -368,36 +398,85 @@ bool sequence_is_foreign(const struct sequence *s, uint32_t number, uint32_t tol
     return at != s->main && (at == NONE || at != s->former);
 }
 
+static const struct sequence_stream *stream_named(const struct sequence *s, uint32_t serial)
+{
+    for (size_t i = 0; i < SEQUENCE_STREAMS; i++)
+        if (s->streams[i].is_known && s->streams[i].serial == serial)
+            return &s->streams[i];
+    return NULL;
+}
+
+/* It may have begun just now because of a loss: what the one before it waited for is its own. */
+static struct sequence_origin origin_of_new(const struct sequence *s, uint32_t number,
+                                            uint64_t now_ms)
+{
+    struct sequence_origin origin = {.serial = s->serials + 1,
+                                     .after = after_of(s, number, now_ms),
+                                     .is_outside = s->known && is_main_live(s, now_ms)};
+    const struct sequence_stream *after = stream_named(s, origin.after);
+    if (origin.after == 0 || after == NULL || origin.is_outside)
+        return origin;
+    origin.is_freed = after->was_outside;
+    origin.is_back = origin.after == sequence_main(s) || origin.after == sequence_former(s);
+    origin.began_anew = origin.is_freed && after->began_anew;
+    return origin;
+}
+
 struct sequence_origin sequence_origin(const struct sequence *s, uint32_t number,
                                        uint32_t tolerance, uint64_t now_ms)
 {
     bool goes_on = s->known && s->streams[s->current].expected == number; /* nearly always */
     uint8_t at = goes_on ? s->current : stream_of(s, number, reach_of(s, tolerance));
     if (at == NONE)
-        return (struct sequence_origin){.serial = s->serials + 1,
-                                        .is_outside = s->known && is_main_live(s, now_ms)};
+        return origin_of_new(s, number, now_ms);
     bool is_outside = at != s->main && is_main_live(s, now_ms);
     const struct sequence_stream *stream = &s->streams[at];
+    bool is_freed = stream->was_outside && !is_outside;
     return (struct sequence_origin){.serial = stream->serial,
+                                    .after = stream->after,
                                     .is_outside = is_outside,
-                                    .is_freed = stream->was_outside && !is_outside,
-                                    .began_anew = stream->began_anew};
+                                    .is_freed = is_freed,
+                                    .is_back = at != s->current && !is_outside &&
+                                               (at == s->main || at == s->former),
+                                    .began_anew = is_freed && stream->began_anew};
 }
 
-uint32_t sequence_worth(const struct sequence *s, uint32_t serial)
+uint32_t sequence_after(const struct sequence *s, uint32_t serial)
 {
+    const struct sequence_stream *stream = stream_named(s, serial);
+    return stream != NULL ? stream->after : 0;
+}
+
+unsigned int sequence_follows(const struct sequence *s, uint32_t serial)
+{
+    if (stream_named(s, serial) != NULL)
+        return 2;
     for (size_t i = 0; i < SEQUENCE_STREAMS; i++)
-        if (s->streams[i].is_known && s->streams[i].serial == serial)
-            return s->streams[i].nexts;
+        if (s->streams[i].is_known && s->streams[i].after == serial)
+            return 1;
     return 0;
 }
 
-uint32_t sequence_elder(const struct sequence *s)
+bool sequence_may_return(const struct sequence *s, uint32_t serial)
 {
-    if (!s->known)
-        return 0;
-    uint8_t elder = s->former != NONE ? s->former : s->main;
-    return elder != NONE ? s->streams[elder].serial : 0;
+    const struct sequence_stream *stream = serial != 0 ? stream_named(s, serial) : NULL;
+    return stream != NULL && (serial == sequence_main(s) || serial == sequence_former(s) ||
+                              stream->nexts >= NEXTS_MIN);
+}
+
+uint32_t sequence_main(const struct sequence *s)
+{
+    return s->known && s->main != NONE ? s->streams[s->main].serial : 0;
+}
+
+uint64_t sequence_main_heard_ms(const struct sequence *s)
+{
+    return base_of(s)->last_ms;
+}
+
+uint32_t sequence_former(const struct sequence *s)
+{
+    return s->known && s->former != NONE ? s->streams[s->former].serial : 0;
 }
 
 uint32_t sequence_expected(const struct sequence *s)

@@ -13,6 +13,9 @@
  * its own. The main stream is the one that was established first; it stays that until it has been
  * silent for much longer than it usually is, and is that again once it is heard again. Who sends
  * beside it is a second sender, whether its own numbers go on or jump.
+ *
+ * Who loses more datagrams than others can overtake begins another stream, a little ahead of where
+ * its own was. It is taken for the same sender until the one that it goes on from is heard again.
  */
 enum {
     SEQUENCE_STREAMS = 8, /* followed at once; then the one that has gone on least gives way */
@@ -26,6 +29,7 @@ struct sequence_stream {
     uint32_t datagrams[2];
     uint32_t records[2]; /* in this window and in the one before */
     uint32_t serial;     /* no other stream of this sequence ever has it */
+    uint32_t after;      /* the serial of the one that it seems to go on from; 0: none */
     uint32_t gap_ms;     /* how long it usually says nothing */
     bool is_known;
     bool is_least;    /* expected is the least that it can be */
@@ -91,17 +95,25 @@ bool sequence_is_foreign(const struct sequence *sequence, uint32_t number, uint3
 /* Where a datagram comes from, before it is judged. */
 struct sequence_origin {
     uint32_t serial; /* of its stream, which may begin with it */
+    uint32_t after;  /* of the stream that it goes on from, if datagrams were lost; 0: none */
     bool is_outside; /* there is a main stream, it is not silent, and this is not of it */
     bool is_freed;   /* it is not outside any more, as its stream was */
-    bool began_anew; /* its stream did */
+    bool is_back;    /* of the main stream, or the one before, after a datagram of another */
+    bool began_anew; /* its stream did, and it is freed */
 };
 struct sequence_origin sequence_origin(const struct sequence *sequence, uint32_t number,
                                        uint32_t tolerance, uint64_t now_ms);
-/* How often a stream has gone on; 0: never, or it is forgotten. */
-uint32_t sequence_worth(const struct sequence *sequence, uint32_t serial);
-/* Whose word stands where two contradict each other: the former main stream, else the main one;
- * 0: there is none. */
-uint32_t sequence_elder(const struct sequence *sequence);
+/* The stream that one goes on from; 0: none. */
+uint32_t sequence_after(const struct sequence *sequence, uint32_t serial);
+/* 2: it is followed; 1: only one that goes on from it is; 0: neither. */
+unsigned int sequence_follows(const struct sequence *sequence, uint32_t serial);
+/* Whether it may come back: the main stream, the one before, or one that went on a few times. */
+bool sequence_may_return(const struct sequence *sequence, uint32_t serial);
+/* When the main stream was heard last. */
+uint64_t sequence_main_heard_ms(const struct sequence *sequence);
+/* The main stream, and the one before; 0: there is none. */
+uint32_t sequence_main(const struct sequence *sequence);
+uint32_t sequence_former(const struct sequence *sequence);
 /* What should come next in the stream of the last datagram. */
 uint32_t sequence_expected(const struct sequence *sequence);
 /* The same of the main stream, for the time after a restart. */

@@ -31,14 +31,20 @@ void template_put(struct decode *decode, struct decode_domain *domain, struct de
     room_take(decode, domain, t->bytes);
 }
 
+struct decode_template *template_peek(struct decode_domain *domain, uint16_t id)
+{
+    struct decode_template *t = *bucket_of(domain, id);
+    while (t != NULL && t->id != id)
+        t = t->next_in_bucket;
+    return t;
+}
+
 struct decode_template *template_find(struct decode_domain *domain, uint16_t id)
 {
-    for (struct decode_template *t = *bucket_of(domain, id); t != NULL; t = t->next_in_bucket)
-        if (t->id == id) {
-            chain_touch(&domain->templates, &t->used);
-            return t;
-        }
-    return NULL;
+    struct decode_template *t = template_peek(domain, id);
+    if (t != NULL)
+        chain_touch(&domain->templates, &t->used);
+    return t;
 }
 
 void template_free(struct decode_template *t)
@@ -68,20 +74,20 @@ void template_remove(struct decode *decode, struct decode_domain *domain,
     template_free(gone);
 }
 
-void template_make_room(struct decode *decode, struct decode_domain *domain)
+void template_make_room(struct decode_context *context)
 {
-    if (domain->info.templates < decode->limits.templates_per_domain)
+    const struct decode_domain *domain = context->domain;
+    if (domain->info.templates < context->decode->limits.templates_per_domain)
         return;
-    template_remove(decode, domain,
-                    CHAIN_OWNER(domain->templates.prev, struct decode_template, used));
-    decode->counters.evicted_templates++;
+    aside_keep(context, CHAIN_OWNER(domain->templates.prev, struct decode_template, used));
+    context->decode->counters.evicted_templates++;
 }
 
-void template_remove_all(struct decode *decode, struct decode_domain *domain, bool options)
+void template_remove_all(struct decode_context *context, bool options)
 {
-    const struct chain *head = &domain->of_kind[options];
+    const struct chain *head = &context->domain->of_kind[options];
     while (head->next != head)
-        template_remove(decode, domain, CHAIN_OWNER(head->next, struct decode_template, of_kind));
+        aside_keep(context, CHAIN_OWNER(head->next, struct decode_template, of_kind));
 }
 
 /* --- domains and exporters --- */
@@ -184,6 +190,7 @@ static struct decode_exporter *exporter_enter(struct decode *decode,
         return NULL;
     chain_init(&exporter->domains);
     chain_init(&exporter->bare);
+    chain_init(&exporter->asides);
     chain_init(&exporter->held);
     exporter->addr = source->addr;
     room_enter_exporter(decode, exporter, source->trust);
@@ -299,14 +306,21 @@ void state_sender(struct decode_context *context, uint32_t number, uint32_t tole
     struct sequence_origin origin = sequence_origin(s, number, tolerance, context->now_ms);
     bool is_foreign = sequence_is_foreign(s, number, tolerance, context->now_ms);
     context->serial = origin.serial;
+    context->after = origin.after;
     context->is_outside = origin.is_outside || is_foreign;
     if (is_foreign && context->sink->on_foreign != NULL)
         context->sink->on_foreign(context->sink->owner);
-    if (!origin.is_freed || is_foreign)
+    if (context->is_outside) {
+        if (domain->aside != NULL)
+            aside_words_begin(context);
+        return;
+    }
+    if (!origin.is_freed && !origin.is_back)
         return;
     if (origin.began_anew)
         restore_began_anew(context);
-    aside_adopt(context);
+    if (domain->aside != NULL)
+        aside_adopt(context);
 }
 
 static void note_two_senders(struct decode_context *context, const struct sequence_verdict *verdict)

@@ -29,12 +29,14 @@ struct decode_template {
     uint16_t id;
     uint16_t field_count, scope_count;
     bool options;
-    bool on_trial;   /* told before a restart, ours or the exporter's, and neither told again nor
-                        borne out by data since */
-    bool misfits;    /* what stood behind its records was no padding: data proves nothing of it */
-    uint8_t fitting; /* sets of data that one on trial fitted */
-    int64_t told_ms; /* when the exporter last said it; below 0: before the clock began */
-    size_t bytes;    /* of this allocation with all that hangs on it */
+    bool on_trial;     /* told before a restart, ours or the exporter's, and neither told again nor
+                          borne out by data since */
+    bool misfits;      /* what stood behind its records was no padding: data proves nothing of it */
+    uint8_t fitting;   /* sets of data that one on trial fitted */
+    uint32_t serial;   /* of the stream that told it; 0: a snapshot did */
+    uint64_t since_ms; /* when it came to stand; a repeated one stands since then */
+    int64_t told_ms;   /* when the exporter last said it; below 0: before the clock began */
+    size_t bytes;      /* of this allocation with all that hangs on it */
     size_t spec_len;
     struct timeout timeout; /* that options tell of it */
     uint8_t *spec;          /* the definition as it came: a repeated one is recognised */
@@ -64,6 +66,8 @@ struct decode_domain {
     struct chain of_kind[2]; /* [true]: options templates */
     uint32_t secret;         /* odd */
     struct aside *aside;     /* what others than its main stream say of it; NULL: nothing */
+    uint32_t rates_by;       /* the serial of the stream that changed the samplers last, */
+    uint64_t rates_since_ms; /* and since when it is that */
     struct samplers samplers;
     struct sources sources;
     double only_rate;    /* the rate that all samplers agree on; 0: none or several */
@@ -90,7 +94,8 @@ struct decode_exporter {
     uint8_t trust, size_class;
     size_t bytes; /* of its domains */
     struct chain domains, bare;
-    struct chain held; /* data sets of all its domains before their template */
+    struct chain asides; /* of its domains, from the most to the least recently told */
+    struct chain held;   /* data sets of all its domains before their template */
     uint32_t held_blocks;
     struct ip_addr addr;
     uint32_t domain_count;
@@ -141,7 +146,9 @@ struct decode_context {
     uint32_t active_timeout_ms;      /* for its records; 0: none was told */
     const struct samplers *samplers; /* for its records; NULL: none were told */
     bool undecoded;                  /* a part held records that could not be told apart */
+    bool has_own_rates;              /* those samplers are what its stream said itself */
     uint32_t serial;                 /* of its stream of numbers */
+    uint32_t after;                  /* of the one that it goes on from; 0: none */
     bool is_outside;                 /* of the main stream of its domain, which is not silent */
     uint64_t records_before;         /* of its domain */
     uint64_t useless_before;         /* of the sink */
@@ -176,11 +183,13 @@ void template_unlink(struct decode *decode, struct decode_domain *domain,
                      struct decode_template *t);
 void template_free(struct decode_template *t);
 /* For one more: what was used longest ago goes. */
-void template_make_room(struct decode *decode, struct decode_domain *domain);
+void template_make_room(struct decode_context *context);
 struct decode_template *template_find(struct decode_domain *domain, uint16_t id);
+/* The same, which is no use of it: while records are read, theirs must stay the one used last. */
+struct decode_template *template_peek(struct decode_domain *domain, uint16_t id);
 void template_remove(struct decode *decode, struct decode_domain *domain,
                      struct decode_template *gone);
-/* Removes all flow templates, or all options templates. */
-void template_remove_all(struct decode *decode, struct decode_domain *domain, bool options);
+/* The stream of the datagram withdraws all flow templates, or all options templates. */
+void template_remove_all(struct decode_context *context, bool options);
 
 #endif

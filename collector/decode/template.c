@@ -44,6 +44,8 @@ static bool keep_template(struct decode_context *context, const struct definitio
     t->field_count = (uint16_t)def->field_count;
     t->scope_count = (uint16_t)def->scope_count;
     t->told_ms = (int64_t)context->now_ms;
+    t->since_ms = context->now_ms;
+    t->serial = context->serial;
     t->options = def->options;
     t->plan = plan;
     t->spec = (uint8_t *)(t + 1);
@@ -51,11 +53,10 @@ static bool keep_template(struct decode_context *context, const struct definitio
     memcpy(t->spec, spec, spec_len);
     t->bytes = sizeof(*t) + spec_len + plan->bytes;
     if (context->is_outside) {
-        if (!aside_put(decode, domain, context->serial, t))
-            template_free(t);
+        aside_put(context, t);
         return true;
     }
-    template_make_room(decode, domain);
+    template_make_room(context);
     template_put(decode, domain, t);
     room_trim(decode, domain);
     return true;
@@ -102,17 +103,18 @@ static bool is_same(const struct decode_template *t, const struct definition *de
            t->spec_len == def->fields.left && memcmp(t->spec, def->fields.pos, t->spec_len) == 0;
 }
 
-/* What differs from what stands is refused, and put aside if that has not been done yet. */
+/* What differs from what stands is refused; all is put aside if that has not been done yet, as what
+ * stands may be another by the time that this stream is the one that counts. */
 static bool is_told_again_outside(struct decode_context *context, const struct definition *def,
                                   const struct decode_template *old)
 {
-    struct decode_domain *domain = context->domain;
-    if (is_same(old, def)) {
-        aside_withdraw(context->decode, domain, context->serial, def->id);
-        return true;
-    }
-    state_refuse(context, DECODE_OTHER_SENDER);
-    return is_same(aside_find(domain, context->serial, def->id), def);
+    struct decode_template *own = aside_own(context, def->id);
+    if (!is_same(old, def))
+        state_refuse(context, DECODE_OTHER_SENDER);
+    if (!is_same(own, def))
+        return false;
+    own->told_ms = (int64_t)context->now_ms;
+    return true;
 }
 
 static bool is_told_again(struct decode_context *context, const struct definition *def,
@@ -123,6 +125,7 @@ static bool is_told_again(struct decode_context *context, const struct definitio
     if (!is_same(old, def))
         return false;
     old->told_ms = (int64_t)context->now_ms;
+    old->serial = context->serial;
     old->on_trial = false;
     context->decode->has_told = true;
     return true;
@@ -136,8 +139,10 @@ static void define(struct decode_context *context, const struct definition *def)
 
     if (is_told_again(context, def, old))
         return;
-    if (old != NULL && !context->is_outside)
-        aside_replace(context, old);
+    if (old != NULL && !context->is_outside) {
+        context->decode->counters.template_changes++;
+        aside_keep(context, old);
+    }
     if (def->field_count > context->decode->limits.fields_per_template) {
         state_refuse(context, DECODE_TEMPLATE_FIELDS);
         return;
@@ -161,22 +166,26 @@ static void define(struct decode_context *context, const struct definition *def)
  */
 static void withdraw(struct decode_context *context, uint16_t id, bool options)
 {
+    const bool all = id == (options ? 3 : 2);
     if (context->is_outside) {
         state_refuse(context, DECODE_OTHER_SENDER);
-        aside_withdraw(context->decode, context->domain, context->serial, id);
+        if (all)
+            aside_withdraw_all(context, options);
+        else
+            aside_withdraw(context, id);
         return;
     }
     context->decode->counters.withdrawals++;
     context->decode->has_told = true;
-    if (id == (options ? 3 : 2)) {
+    if (all) {
         held_drop_domain(context->decode, context->domain);
-        template_remove_all(context->decode, context->domain, options);
+        template_remove_all(context, options);
         return;
     }
     held_drop(context->decode, context->domain, id);
     struct decode_template *gone = template_find(context->domain, id);
     if (gone != NULL && gone->options == options)
-        template_remove(context->decode, context->domain, gone);
+        aside_keep(context, gone);
 }
 
 /* The octets of the definition's fields as a reader of their own. */

@@ -1,6 +1,6 @@
 #include "collector/decode/timeout.h"
 
-#include "collector/decode/state.h"
+#include "collector/decode/aside.h"
 
 /* Options are told again more often than that. */
 enum { WINDOW_MS = 3600000 };
@@ -35,22 +35,38 @@ static uint32_t told_by(const struct plan_record *record)
     return s < UINT32_MAX / 1000 ? s * 1000 : UINT32_MAX;
 }
 
+static struct decode_template *template_named(const struct decode_context *context, uint16_t id)
+{
+    return context->is_outside ? aside_own(context, id) : template_peek(context->domain, id);
+}
+
 void timeout_read_options(struct decode_context *context, const struct decode_plan *plan,
                           const struct plan_record *record)
 {
-    struct decode_domain *domain = context->domain;
     const uint32_t told_ms = told_by(record);
     if (told_ms == 0)
         return;
-    hear(&domain->timeouts.any, told_ms, context->now_ms);
+    struct timeouts *timeouts =
+        context->is_outside ? aside_timeouts(context) : &context->domain->timeouts;
+    if (timeouts == NULL)
+        return;
+    hear(&timeouts->any, told_ms, context->now_ms);
     if (!(plan->need & NEED_TEMPLATE_ID)) {
-        hear(&domain->timeouts.whole, told_ms, context->now_ms);
+        hear(&timeouts->whole, told_ms, context->now_ms);
         return;
     }
     const uint32_t id = record->extra.template_id;
-    struct decode_template *t = id <= UINT16_MAX ? template_find(domain, (uint16_t)id) : NULL;
+    struct decode_template *t = id <= UINT16_MAX ? template_named(context, (uint16_t)id) : NULL;
     if (t != NULL)
         hear(&t->timeout, told_ms, context->now_ms);
+}
+
+void timeout_merge(struct timeouts *timeouts, const struct timeouts *told, uint64_t now_ms)
+{
+    if (timeout_longest(&told->any) > 0)
+        hear(&timeouts->any, timeout_longest(&told->any), now_ms);
+    if (timeout_longest(&told->whole) > 0)
+        hear(&timeouts->whole, timeout_longest(&told->whole), now_ms);
 }
 
 bool timeout_is_known(const struct decode_context *context, const struct plan_record *record)

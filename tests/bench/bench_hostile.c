@@ -25,7 +25,7 @@ struct run {
     struct decode *decode;
     struct tally *tally;
     struct tally_exporter *exporter;
-    uint64_t records;
+    uint64_t now_ms, records;
 };
 
 struct cost {
@@ -46,7 +46,7 @@ static void on_record(void *owner, const struct flow_record *flow)
 {
     struct run *run = owner;
     run->records++;
-    tally_add(run->tally, run->exporter, flow, 1000);
+    tally_add(run->tally, run->exporter, flow, run->now_ms);
 }
 
 static void feed(struct run *run, const struct hostile *hostile,
@@ -54,15 +54,17 @@ static void feed(struct run *run, const struct hostile *hostile,
 {
     struct decode_source source = {.addr = datagram->from};
     struct decode_sink sink = {.on_record = on_record, .owner = run};
-    run->exporter = tally_exporter(run->tally, &datagram->from, 1000);
-    decode_datagram(run->decode, &source, hostile->bytes + datagram->at, datagram->len, 1000,
+    run->now_ms += datagram->wait_ms;
+    run->exporter = tally_exporter(run->tally, &datagram->from, run->now_ms);
+    decode_datagram(run->decode, &source, hostile->bytes + datagram->at, datagram->len, run->now_ms,
                     &sink);
     tally_settle(run->tally);
 }
 
 static void measure(struct cost *cost, const struct model *model, const struct hostile *hostile)
 {
-    struct run run = {.decode = hostile_decoder(cost->of),
+    struct run run = {.now_ms = 1000,
+                      .decode = hostile_decoder(cost->of),
                       .tally = tally_new(&(struct tally_options){.model = model,
                                                                  .max_keys = 1000000,
                                                                  .live_workers = 1,

@@ -5,7 +5,7 @@
 const struct hostile_case *hostile_case_at(size_t index)
 {
     static const struct hostile_list *const lists[] = {&hostile_packets, &hostile_records,
-                                                       &hostile_templates};
+                                                       &hostile_templates, &hostile_outside};
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
         if (index < lists[i]->count)
             return &lists[i]->cases[index];

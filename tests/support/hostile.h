@@ -10,7 +10,8 @@
  */
 struct hostile_datagram {
     struct ip_addr from;
-    size_t at, len; /* in the octets below */
+    size_t at, len;   /* in the octets below */
+    uint64_t wait_ms; /* between the one before and it */
 };
 
 enum { HOSTILE_DATAGRAMS_MAX = 100, HOSTILE_OCTETS_MAX = 1 << 20 };

@@ -32,6 +32,11 @@ struct wire_writer hostile_begin_sets(struct hostile *h, enum flow_format format
     return w;
 }
 
+void hostile_set_number(struct wire_writer *w, uint32_t number)
+{
+    wire_put_uint_at(w->start + (w->start[1] == 10 ? 8 : 12), 4, number);
+}
+
 void hostile_end_sets(struct hostile *h, struct wire_writer *w, uint32_t sender)
 {
     if (w->start[1] == 10)

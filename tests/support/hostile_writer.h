@@ -15,6 +15,8 @@ struct wire_writer hostile_begin(struct hostile *h);
 void hostile_end(struct hostile *h, const struct wire_writer *w, uint32_t sender);
 /* NetFlow 9 or IPFIX, up to the first set. */
 struct wire_writer hostile_begin_sets(struct hostile *h, enum flow_format format, uint32_t domain);
+/* Another sequence number than the next. */
+void hostile_set_number(struct wire_writer *w, uint32_t number);
 void hostile_end_sets(struct hostile *h, struct wire_writer *w, uint32_t sender);
 size_t hostile_begin_set(struct wire_writer *w, uint16_t id); /* for hostile_end_set() */
 void hostile_end_set(struct wire_writer *w, size_t len_at);
@@ -34,6 +36,7 @@ struct hostile_list {
     const struct hostile_case *cases;
     size_t count;
 };
-extern const struct hostile_list hostile_records, hostile_templates, hostile_packets;
+extern const struct hostile_list hostile_records, hostile_templates, hostile_packets,
+    hostile_outside;
 
 #endif

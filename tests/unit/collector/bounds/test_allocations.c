@@ -251,6 +251,7 @@ ParameterizedTest(struct hostile_index *index, allocations,
     counted_init(&c, hostile_decoder(which));
     for (size_t i = 0; i < hostile.count; i++) {
         const struct hostile_datagram *d = &hostile.datagrams[i];
+        c.now_ms += d->wait_ms;
         uint64_t templates = decode_counters(c.decode)->templates;
         size_t before = heap_allocations;
         counted_feed(&c, &d->from, hostile.bytes + d->at, d->len);

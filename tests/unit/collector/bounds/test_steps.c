@@ -44,6 +44,7 @@ ParameterizedTest(struct hostile_index *index, steps, the_dearest_datagrams_have
     counted_init(&c, hostile_decoder(which));
     for (size_t i = 0; i < hostile.count; i++) {
         const struct hostile_datagram *d = &hostile.datagrams[i];
+        c.now_ms += d->wait_ms;
         bool is_last = i + 1 == hostile.count;
         size_t octets = d->len + (is_last ? which->left_behind : 0);
         uint64_t steps = steps_now(), records = c.records;

@@ -1,83 +1,6 @@
-#include "tests/unit/collector/decode/datagram.h"
+#include "tests/unit/collector/decode/outside.h"
 
 #include <criterion/parameterized.h>
-
-/* What is said from outside the main stream of a domain: by a forger, or by an exporter that began
- * anew. The exporter sends each 10 ms. */
-enum { DOMAIN = 7, STEP_MS = 9, RATE = 1000, FORGED = 3000000000 };
-
-static void put_template(struct bench *b)
-{
-    set_start(b, 0);
-    PUT16(b, 256, 3, 8, 4, 12, 4, 1, 4);
-    set_end(b);
-}
-
-/* Of as many octets, with source and destination exchanged. */
-static void put_other_template(struct bench *b)
-{
-    set_start(b, 0);
-    PUT16(b, 256, 3, 12, 4, 8, 4, 1, 4);
-    set_end(b);
-}
-
-static void put_rate(struct bench *b, uint32_t rate)
-{
-    set_start(b, 1);
-    PUT16(b, 300, 4, 4, 1, 4, 34, 4); /* scope system, a rate */
-    set_end(b);
-    set_start(b, 300);
-    PUT32(b, 1, rate);
-    set_end(b);
-}
-
-static void put_data(struct bench *b)
-{
-    set_start(b, 256);
-    PUT32(b, 0x0a000001, 0xc6336401, 1000);
-    set_end(b);
-}
-
-static void at(struct bench *b, uint32_t sequence)
-{
-    b->sequence = sequence;
-    v9_start(b, DOMAIN);
-}
-
-static enum decode_reason send_data(struct bench *b, uint32_t sequence)
-{
-    at(b, sequence);
-    put_data(b);
-    return bench_send(b);
-}
-
-static bool is_true(const struct bench *b)
-{
-    return b->flow_count == 1 && b->flows[0].dst_addr.octets[0] == 198 &&
-           b->flows[0].sampling_rate == RATE;
-}
-
-static void begin_within(struct bench *b, const struct decode_limits *limits)
-{
-    bench_init(b, limits);
-    at(b, 100000);
-    put_template(b);
-    put_rate(b, RATE);
-    put_data(b);
-    cr_assert_eq(bench_send(b), DECODE_OK);
-    for (uint32_t i = 1; i <= 500; i++, b->now_ms += STEP_MS)
-        cr_assert_eq(send_data(b, 100000 + i), DECODE_OK);
-}
-
-static void begin(struct bench *b)
-{
-    begin_within(b, &(struct decode_limits){.held_bytes = 1 << 20});
-}
-
-static uint64_t refused(const struct bench *b)
-{
-    return decode_counters(b->decode)->refused[FORMAT_NETFLOW9][DECODE_OTHER_SENDER];
-}
 
 Test(outside, a_few_forged_datagrams_change_no_template_and_no_rate)
 {
@@ -319,8 +242,7 @@ Test(outside, one_that_began_anew_with_other_templates_is_read_by_them_at_once)
         send_data(&b, i);
         cr_assert_eq(b.flow_count, 1, "%u", i);
         cr_assert_eq(b.flows[0].src_addr.octets[0], 198, "%u", i);
-        if (i > 1010) /* ten seconds */
-            cr_assert_eq(b.flows[0].sampling_rate, 50, "%u", i);
+        cr_assert_eq(b.flows[0].sampling_rate, 50, "%u", i);
     }
     const struct decode_counters *counters = decode_counters(b.decode);
     cr_assert_eq(counters->restarts, 1);
@@ -330,26 +252,33 @@ Test(outside, one_that_began_anew_with_other_templates_is_read_by_them_at_once)
 }
 
 /* Somebody used its silence; its own data are read as it said before. */
-Test(outside, one_that_comes_back_finds_its_own_templates)
+Test(outside, one_that_comes_back_finds_its_own_templates_and_rates)
 {
-    struct bench b;
-    begin(&b);
-    b.now_ms += 60000;
-    for (uint32_t i = 0; i < 300; i++, b.now_ms += STEP_MS) {
-        at(&b, FORGED + i);
-        put_other_template(&b);
-        put_data(&b);
-        cr_assert_eq(bench_send(&b), DECODE_OK);
-        cr_assert_eq(b.flows[0].src_addr.octets[0], 198);
+    for (uint32_t forged = 1; forged <= 300; forged += 299) {
+        struct bench b;
+        begin(&b);
+        b.now_ms += 60000;
+        for (uint32_t i = 0; i < forged; i++, b.now_ms += STEP_MS) {
+            at(&b, FORGED + i);
+            put_other_template(&b);
+            put_rate(&b, 7);
+            put_data(&b);
+            cr_assert_eq(bench_send(&b), DECODE_OK);
+            cr_assert_eq(b.flows[0].src_addr.octets[0], 198);
+            cr_assert_eq(b.flows[0].sampling_rate, 7);
+        }
+        for (uint32_t i = 0; i < 1000; i++, b.now_ms += STEP_MS) {
+            send_data(&b, 100501 + i);
+            cr_assert(is_true(&b), "%u forged: %u", forged, i);
+            send_data(&b, FORGED + forged + i);
+            if (forged == 1) /* nobody who may come back */
+                continue;
+            cr_assert_eq(b.flows[0].src_addr.octets[0], 198, "his own, by his own");
+            cr_assert_eq(b.flows[0].sampling_rate, 7);
+        }
+        cr_assert(forged == 1 || (b.foreign == 0 && b.contested >= 1999));
+        bench_done(&b);
     }
-    for (uint32_t i = 0; i < 1000; i++, b.now_ms += STEP_MS) {
-        send_data(&b, 100501 + i);
-        cr_assert(is_true(&b), "%u", i);
-        send_data(&b, FORGED + 300 + i);
-    }
-    cr_assert_eq(b.foreign, 0);
-    cr_assert_geq(b.contested, 1999);
-    bench_done(&b);
 }
 
 /* --- bounds -------------------------------------------------------------------------------------

@@ -170,3 +170,26 @@ Test(timeout, of_each_domain_it_is_in_the_snapshot)
     cr_assert_eq(shown(&b), 1800000, "%u", shown(&b));
     bench_done(&b);
 }
+
+/* Of two templates the one that the records are read by stays, whichever they speak of. */
+Test(timeout, records_that_fill_memory_are_read_to_the_end)
+{
+    struct bench b;
+    for (size_t memory = 4096; memory < 16384; memory += 512) {
+        bench_init(&b, &(struct decode_limits){.memory_bytes = memory});
+        v9_start(&b, 7);
+        set_start(&b, 1);
+        PUT16(&b, 300, 4, 12, 5, 4, 36, 4, 48, 4, 34, 4); /* scope template */
+        set_end(&b);
+        set_start(&b, 0);
+        PUT16(&b, 256, 2, 8, 4, 1, 4);
+        set_end(&b);
+        set_start(&b, 300);
+        for (uint32_t i = 0; i < 200; i++)
+            PUT32(&b, 256, 60, 1 + i, 2);
+        set_end(&b);
+        bench_send(&b);
+        cr_assert_eq(decode_counters(b.decode)->options_records, 200, "%zu", memory);
+        bench_done(&b);
+    }
+}

@@ -1,0 +1,53 @@
+#ifndef COLLECTOR_DECODE_ASIDE_WORDS_H
+#define COLLECTOR_DECODE_ASIDE_WORDS_H
+
+#include "collector/decode/state.h"
+
+/* The words of aside.h, and the room for them. Only aside.c writes them. */
+struct aside_word {
+    uint32_t serial; /* of its stream */
+    uint32_t count;  /* of templates */
+    struct decode_template *buckets[TEMPLATE_BUCKETS];
+    struct chain templates; /* from the most to the least recently used */
+    struct samplers rates;
+    bool has_all_rates; /* they stood: not only what its stream said since */
+    bool rate_stale;    /* as that of a domain */
+    double only_rate;   /* the same */
+    uint64_t boot_ms;   /* 0: not told */
+    struct timeouts timeouts;
+    size_t bytes; /* with all that it holds */
+};
+
+/* A stream's own, and of those that it goes on from the next that said anything. */
+enum { ASIDE_WORDS = SEQUENCE_STREAMS + 1, ASIDE_LINE = 4 };
+struct aside {
+    struct chain of_exporter; /* from the most to the least recently told */
+    struct decode_domain *domain;
+    struct aside_word *words[ASIDE_WORDS]; /* NULL: none */
+    /* By which words the datagram at hand is read: places in `words`, its own first. */
+    uint8_t line[ASIDE_LINE], line_len;
+    bool needs_all; /* while it is read, no word is one that nobody would miss */
+};
+
+/* By which words the context's datagram is read. Only where there are any. */
+void aside_words_begin(struct decode_context *context);
+/* NULL: there is none, and no room for it. */
+struct aside_word *aside_word_for(struct decode_context *context, uint32_t serial);
+/* What the context's stream said itself; NULL: nothing. */
+struct aside_word *aside_word_own(const struct decode_context *context);
+
+struct decode_template *aside_word_find(const struct decode_domain *domain, struct aside_word *word,
+                                        uint16_t id);
+struct decode_template *aside_word_oldest(const struct aside_word *word);
+/* Of an id that it has none of. False: there is no room, and it is still the caller's. */
+bool aside_word_put(struct decode_context *context, struct aside_word *word,
+                    struct decode_template *t);
+void aside_word_leave(struct decode *decode, struct decode_domain *domain, struct aside_word *word,
+                      struct decode_template *gone);
+
+/* Makes room for what the word is about to take. */
+bool aside_word_room(struct decode_context *context, const struct aside_word *word, size_t bytes);
+void aside_word_take(struct decode *decode, struct decode_domain *domain, struct aside_word *word,
+                     size_t bytes);
+
+#endif

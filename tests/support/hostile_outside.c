@@ -1,0 +1,124 @@
+#include "tests/support/hostile_writer.h"
+
+/* What streams beside the main one say, and what is put aside of it. */
+enum { FAR = 1000000000, TEMPLATES = 512, RATES = 256, APART = 10000000, STREAMS = 7 };
+
+static const struct hostile_field one_field[] = {{1, 1, 0}};
+static const struct hostile_field sampler_options[] = {{302, 2, 0}, {34, 2, 0}};
+
+/* A stream that stays the main one for ten seconds. */
+static void begin_main(struct hostile *h)
+{
+    for (uint32_t i = 0; i < 5; i++) {
+        struct wire_writer w = hostile_begin_sets(h, FORMAT_NETFLOW9, 1);
+        hostile_set_number(&w, i);
+        hostile_end_sets(h, &w, 1);
+        h->datagrams[h->count - 1].wait_ms = 500;
+    }
+}
+
+static struct wire_writer begin_outside(struct hostile *h, uint32_t stream)
+{
+    struct wire_writer w = hostile_begin_sets(h, FORMAT_NETFLOW9, 1);
+    hostile_set_number(&w, FAR + stream * APART);
+    return w;
+}
+
+static void put_templates(struct wire_writer *w, uint16_t from, uint16_t count)
+{
+    size_t set = hostile_begin_set(w, 0);
+    for (uint16_t i = 0; i < count && hostile_left(w) >= 8; i++)
+        hostile_put_template(w, (uint16_t)(from + i), one_field, 1);
+    hostile_end_set(w, set);
+}
+
+static void put_rates(struct wire_writer *w, uint16_t count)
+{
+    size_t set = hostile_begin_set(w, 1);
+    hostile_put_options_template(w, FORMAT_NETFLOW9, 60000, sampler_options, 2);
+    hostile_end_set(w, set);
+    set = hostile_begin_set(w, 60000);
+    for (uint16_t i = 0; i < count && hostile_left(w) >= 4; i++)
+        wire_put_u32(w, (uint32_t)i << 16 | 2);
+    hostile_end_set(w, set);
+}
+
+/* Each as much as a domain may have, and each seems to go on from the one before. */
+static void fill_aside(struct hostile *h, uint32_t streams)
+{
+    begin_main(h);
+    for (uint32_t stream = 0; stream < streams; stream++) {
+        struct wire_writer w = begin_outside(h, stream);
+        put_templates(&w, (uint16_t)(FIRST_ID + stream * TEMPLATES), TEMPLATES);
+        put_rates(&w, RATES);
+        hostile_end_sets(h, &w, 1);
+    }
+}
+
+/* Of a stream that has said as much as it may. */
+static void make_templates(struct hostile *h)
+{
+    fill_aside(h, STREAMS);
+    struct wire_writer w = begin_outside(h, STREAMS - 1);
+    hostile_set_number(&w, FAR + (STREAMS - 1) * APART + 1);
+    put_templates(&w, 10000, UINT16_MAX);
+    hostile_end_sets(h, &w, 1);
+}
+
+static void make_new_stream(struct hostile *h)
+{
+    fill_aside(h, STREAMS);
+    struct wire_writer w = begin_outside(h, STREAMS);
+    put_templates(&w, 10000, UINT16_MAX);
+    hostile_end_sets(h, &w, 1);
+}
+
+static void make_rates(struct hostile *h)
+{
+    fill_aside(h, STREAMS);
+    struct wire_writer w = begin_outside(h, STREAMS);
+    put_rates(&w, UINT16_MAX);
+    hostile_end_sets(h, &w, 1);
+}
+
+static void make_empty_sets(struct hostile *h)
+{
+    fill_aside(h, STREAMS);
+    struct wire_writer w = begin_outside(h, STREAMS);
+    for (uint16_t i = 0; hostile_left(&w) >= 4; i++)
+        hostile_end_set(&w, hostile_begin_set(&w, (uint16_t)(FIRST_ID + i)));
+    hostile_end_sets(h, &w, 1);
+}
+
+/* Each asks for a sampler and an interface that nobody told of. */
+static void make_records(struct hostile *h)
+{
+    static const uint8_t record[] = {9, 9, 9};
+    static const struct hostile_field fields[] = {{48, 1, 0}, {10, 1, 0}, {1, 1, 0}};
+    fill_aside(h, STREAMS);
+    struct wire_writer w = begin_outside(h, STREAMS);
+    hostile_define(&w, FORMAT_NETFLOW9, 61000, fields, 3);
+    hostile_fill_with(&w, 61000, record, sizeof(record));
+    hostile_end_sets(h, &w, 1);
+}
+
+/* The main stream is silent: what four streams in a row said stands now. */
+static void make_adoption(struct hostile *h)
+{
+    fill_aside(h, 4);
+    struct wire_writer w = begin_outside(h, 4);
+    hostile_end_sets(h, &w, 1);
+    h->datagrams[h->count - 1].wait_ms = 11000;
+}
+
+static const struct hostile_case cases[] = {
+    {FORMAT_NETFLOW9, "templates put aside, one stream's", make_templates, 0, 0},
+    {FORMAT_NETFLOW9, "templates put aside, a new stream's", make_new_stream, 0, 0},
+    {FORMAT_NETFLOW9, "templates put aside while memory is full", make_new_stream, 0, 1 << 18},
+    {FORMAT_NETFLOW9, "rates put aside", make_rates, 0, 0},
+    {FORMAT_NETFLOW9, "rates put aside while memory is full", make_rates, 0, 1 << 18},
+    {FORMAT_NETFLOW9, "empty sets, of templates put aside", make_empty_sets, 0, 0},
+    {FORMAT_NETFLOW9, "records, of rates put aside", make_records, 0, 0},
+    {FORMAT_NETFLOW9, "what was put aside stands", make_adoption, 4 * 8 * (TEMPLATES + RATES), 0},
+};
+const struct hostile_list hostile_outside = {cases, sizeof(cases) / sizeof(cases[0])};
