@@ -9,7 +9,6 @@
 /* A key stands out of a sweep whose volume is less than its own times the sketch's width. It takes
  * 4 MiB, of which nothing is touched until a count is full. */
 enum { SKETCH_WIDTH = 1 << 17, SKETCH_DEPTH = 4, CANDIDATES = 8, FORGET_AFTER_HALVINGS = 40 };
-enum { NEAR = 8 }; /* additions from when a row is in the cache until it is its turn */
 
 /* A score in whole numbers for the sketch: the urgent volume is 2^40. */
 static const double score_unit = 1099511627776.0;
@@ -370,39 +369,76 @@ static inline void prefetch_apart(const struct row_count *count, const struct ro
         __builtin_prefetch(&count->extra.spreads[row->position], 1);
 }
 
-static inline __attribute__((always_inline)) void
-add_batch(struct rows *rows, struct batches *batches, size_t table, const struct volume *volumes)
+static inline void add(struct rows *rows, struct rings *rings, size_t table, uint32_t place)
 {
-    struct batch *batch = &batches->of[table];
-    const size_t in_batch = batch->count;
-    table_prefetch_entries(rows->tables[table], batch->hashes, in_batch, batch->guesses);
-    for (size_t i = 0; i < in_batch; i++) {
-        const void *identity = batches_identity(batches, table, i);
-        const struct addition a = batch->additions[i];
-        const struct volume *volume = &volumes[a.volume];
-        struct row *row = batch->guesses[i];
-        if (i + NEAR < in_batch)
-            prefetch_apart(
-                &rows->counts[identity_count(batches_identity(batches, table, i + NEAR))],
-                batch->guesses[i + NEAR]);
-        if (row == NULL || table != ROWS_SHORT || !table_entry_has_16(row, identity))
-            row = row_for(rows, identity, a.at_ms, batch->hashes[i], row, volume);
-        if (row == NULL)
-            continue;
-        struct row_count *count = &rows->counts[identity_count(identity)];
-        fill(count, row, volume);
-        rank(rows, count, row);
-    }
-    batch->count = 0;
+    const struct ring *ring = &rings->of[table];
+    const void *identity = rings_identity(rings, table, place);
+    const struct addition *a = &ring->additions[place];
+    const struct volume *volume = &ring->volumes[a->volume];
+    struct row *row = ring->guesses[place];
+    if (row == NULL || table != ROWS_SHORT || !table_entry_has_16(row, identity))
+        row = row_for(rows, identity, a->at_ms, ring->hashes[place], row, volume);
+    if (row == NULL)
+        return;
+    struct row_count *count = &rows->counts[identity_count(identity)];
+    fill(count, row, volume);
+    rank(rows, count, row);
 }
 
-void rows_add(struct rows *rows, struct batches *batches, const struct volume *volumes)
+/* `count` of them, which lie together: a group, or the begin of one. */
+static inline void seek(const struct rows *rows, struct rings *rings, size_t table, uint32_t count)
+{
+    struct ring *ring = &rings->of[table];
+    const uint32_t place = ring->sought % RING;
+    table_prefetch_entries(rows->tables[table], &ring->hashes[place], count, &ring->guesses[place]);
+    ring->sought += count;
+}
+
+/* The oldest group, while what lies apart from the rows of the next is fetched. */
+static inline __attribute__((always_inline)) void add_group(struct rows *rows, struct rings *rings,
+                                                            size_t table)
+{
+    struct ring *ring = &rings->of[table];
+    const uint32_t oldest = ring->added % RING, next = (ring->added + GROUP) % RING;
+    for (uint32_t i = 0; i < GROUP; i++) {
+        const void *identity = rings_identity(rings, table, next + i);
+        prefetch_apart(&rows->counts[identity_count(identity)], ring->guesses[next + i]);
+        add(rows, rings, table, oldest + i);
+    }
+    ring->added += GROUP;
+}
+
+static inline __attribute__((always_inline)) void go_on(struct rows *rows, struct rings *rings,
+                                                        size_t table)
+{
+    struct ring *ring = &rings->of[table];
+    if (ring->taken - ring->sought == 2 * GROUP)
+        seek(rows, rings, table, GROUP);
+    if (ring->sought - ring->added == 3 * GROUP)
+        add_group(rows, rings, table);
+}
+
+void rows_go_on(struct rows *rows, struct rings *rings, size_t table)
 {
     rows->knows_left = false;
-    if (batches->of[ROWS_SHORT].count > 0)
-        add_batch(rows, batches, ROWS_SHORT, volumes);
-    if (batches->of[ROWS_LONG].count > 0)
-        add_batch(rows, batches, ROWS_LONG, volumes);
+    if (table == ROWS_SHORT)
+        go_on(rows, rings, ROWS_SHORT);
+    else
+        go_on(rows, rings, ROWS_LONG);
+}
+
+void rows_settle(struct rows *rows, struct rings *rings)
+{
+    for (size_t table = 0; table < ROWS_TABLES; table++) {
+        struct ring *ring = &rings->of[table];
+        rows->knows_left &= ring->taken == ring->added;
+        while (ring->sought < ring->taken)
+            seek(rows, rings, table,
+                 ring->taken - ring->sought < GROUP ? ring->taken - ring->sought : GROUP);
+        for (; ring->added < ring->taken; ring->added++)
+            add(rows, rings, table, ring->added % RING);
+        ring->taken = ring->sought = ring->added = 0; /* so that groups begin anew */
+    }
 }
 
 void rows_remember(struct rows *rows, const struct row *row)

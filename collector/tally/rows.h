@@ -109,42 +109,63 @@ static inline void rows_prefetch_removal(const struct rows *rows, const struct r
 enum status rows_init(struct rows *rows, const struct rows_options *options);
 void rows_done(struct rows *rows);
 
-/* Additions that wait together while their memory is fetched: those of short identities, and those
- * of long ones. */
-enum { BATCH = 64 };
+/*
+ * Additions wait while their memory is fetched, in a ring for each table. They go on in groups:
+ * when one is complete, of the group before it the rows are sought and fetched, of the one before
+ * that what lies apart from the rows, and the next is added. So memory always has some to fetch,
+ * and never more than it can at once.
+ */
+enum { GROUP = 8, RING = 8 * GROUP };
 struct addition {
     uint32_t at_ms;
     uint32_t volume; /* its place among the volumes: a record has one, and an addition a count */
 };
-struct batch {
-    size_t count;
-    struct addition additions[BATCH];
-    uint64_t hashes[BATCH];
-    void *guesses[BATCH]; /* rows_add's own */
+struct ring {
+    uint32_t taken, sought, added; /* how many so far; the first is at 0, and from RING on anew */
+    uint32_t volume;               /* the place for that of the record that comes now */
+    struct addition additions[RING];
+    uint64_t hashes[RING];
+    void *guesses[RING];
+    struct volume volumes[RING];
 };
-struct batches {
-    struct batch of[ROWS_TABLES];
-    uint8_t short_identities[BATCH][IDENTITY_SHORT];
-    struct identity long_identities[BATCH];
+struct rings {
+    struct ring of[ROWS_TABLES];
+    uint8_t short_identities[RING][IDENTITY_SHORT];
+    struct identity long_identities[RING];
 };
-static inline void *batches_identity(struct batches *batches, size_t table, size_t i)
+static inline void *rings_identity(struct rings *rings, size_t table, uint32_t place)
 {
-    return table == ROWS_SHORT ? (void *)batches->short_identities[i]
-                               : (void *)&batches->long_identities[i];
+    return table == ROWS_SHORT ? (void *)rings->short_identities[place]
+                               : (void *)&rings->long_identities[place];
 }
-/* Takes in the next place of a batch, which has its identity. True: it was the last. */
-static inline bool rows_enqueue(const struct rows *rows, size_t table, struct batches *batches,
-                                uint64_t hash, struct addition addition)
+/* The place of the next addition, for its identity. */
+static inline uint32_t ring_place(const struct ring *ring)
 {
-    struct batch *batch = &batches->of[table];
-    const size_t i = batch->count++;
-    batch->additions[i] = addition;
-    batch->hashes[i] = hash;
-    table_prefetch(rows->tables[table], hash);
-    return i + 1 == BATCH;
+    return ring->taken % RING;
 }
-/* Works off both batches. */
-void rows_add(struct rows *rows, struct batches *batches, const struct volume *volumes);
+/* The volume of the record that comes now, whose additions all refer to it. */
+static inline struct volume *ring_volume(struct ring *ring)
+{
+    return &ring->volumes[ring->volume];
+}
+static inline void ring_next_record(struct ring *ring)
+{
+    ring->volume = (ring->volume + 1) % RING;
+}
+/* Takes in an addition whose identity is at its place. True: a group is complete, and rows_go_on()
+ * is due. */
+static inline bool ring_take(struct ring *ring, const struct table *table, uint64_t hash,
+                             uint32_t at_ms)
+{
+    const uint32_t place = ring_place(ring);
+    ring->additions[place] = (struct addition){.at_ms = at_ms, .volume = ring->volume};
+    ring->hashes[place] = hash;
+    table_prefetch(table, hash);
+    return ++ring->taken % GROUP == 0;
+}
+void rows_go_on(struct rows *rows, struct rings *rings, size_t table);
+/* Adds all that waits. */
+void rows_settle(struct rows *rows, struct rings *rings);
 void rows_remove(struct rows *rows, struct row *row);
 /* Before its row leaves: a key is remembered by what it had, so that where its count is full it is
  * let in again at once, and stays. */

@@ -161,31 +161,18 @@ void tally_exporter_unheard(struct tally_exporter *exporter)
 
 void tally_settle(struct tally *tally)
 {
-    rows_add(&tally->rows, &tally->batches, tally->volumes);
-    tally->volume_count = 0;
+    rows_settle(&tally->rows, &tally->rings);
 }
 
-/* In the middle of a record, whose other counts may want its volume. */
-static __attribute__((noinline)) void settle_but_last_volume(struct tally *tally)
+/* An addition whose identity is at its place. */
+static inline void take(struct tally *tally, size_t table, uint64_t hash, uint32_t at_ms)
 {
-    struct volume kept = tally->volumes[tally->volume_count];
-    tally_settle(tally);
-    tally->volumes[0] = kept;
+    if (ring_take(&tally->rings.of[table], tally->rows.tables[table], hash, at_ms))
+        rows_go_on(&tally->rows, &tally->rings, table);
 }
 
-/* Takes in the next place of a batch, which has its identity; works the batches off when it was the
- * last. */
-static inline void enqueue(struct tally *tally, size_t table, uint64_t hash, uint32_t at_ms)
-{
-    struct addition addition = {.at_ms = at_ms, .volume = (uint32_t)tally->volume_count};
-    if (__builtin_expect(rows_enqueue(&tally->rows, table, &tally->batches, hash, addition), false))
-        settle_but_last_volume(tally);
-}
-
-static inline void *next_identity(struct tally *tally, size_t table)
-{
-    return batches_identity(&tally->batches, table, tally->batches.of[table].count);
-}
+/* A record is counted by none, by short keys, by long ones, or by both. */
+enum counted { COUNTED_SHORT = 1 << ROWS_SHORT, COUNTED_LONG = 1 << ROWS_LONG };
 
 /* One that has short keys. head: the low word without count and key. */
 static inline bool count_short(struct tally *tally, const struct filter *filter,
@@ -195,25 +182,50 @@ static inline bool count_short(struct tally *tally, const struct filter *filter,
     if (!filter_short_key(filter, flow, &words))
         return false;
     words.low |= head;
-    identity_put_words(next_identity(tally, ROWS_SHORT), words);
-    enqueue(tally, ROWS_SHORT, identity_hash_words(words, tally->rows.seed), at_ms);
+    identity_put_words(
+        rings_identity(&tally->rings, ROWS_SHORT, ring_place(&tally->rings.of[ROWS_SHORT])), words);
+    take(tally, ROWS_SHORT, identity_hash_words(words, tally->rows.seed), at_ms);
     return true;
 }
 
-/* Any key. */
-static __attribute__((noinline)) bool count_long(struct tally *tally, const struct filter *filter,
-                                                 struct filter_record record, uint64_t head,
-                                                 uint32_t at_ms)
+/* Any key. Gives what the record is counted by with it. */
+static __attribute__((noinline)) unsigned int count_long(struct tally *tally,
+                                                         const struct filter *filter,
+                                                         struct filter_record record, uint64_t head,
+                                                         uint32_t at_ms, unsigned int counted)
 {
+    struct rings *rings = &tally->rings;
     struct identity identity;
-    const uint64_t octets = htole64(head);
-    memcpy(&identity, &octets, IDENTITY_HEAD);
+    identity_put_words(&identity, (struct identity_words){.low = head}); /* zeros end a short one */
     if (!filter_key(filter, record, &identity.key))
-        return false;
+        return counted;
     size_t len = identity_len(&identity), table = len == IDENTITY_SHORT ? ROWS_SHORT : ROWS_LONG;
-    memcpy(next_identity(tally, table), &identity, len);
-    enqueue(tally, table, identity_hash(&identity, len, tally->rows.seed), at_ms);
-    return true;
+    if (table == ROWS_LONG && !(counted & COUNTED_LONG))
+        *ring_volume(&rings->of[ROWS_LONG]) = *ring_volume(&rings->of[ROWS_SHORT]);
+    memcpy(rings_identity(rings, table, ring_place(&rings->of[table])), &identity, len);
+    take(tally, table, identity_hash(&identity, len, tally->rows.seed), at_ms);
+    return counted | 1U << table;
+}
+
+/* By each count that wants it. The record's volume is where that of short keys has its place. */
+static inline unsigned int count(struct tally *tally, struct filter_record record, uint64_t head,
+                                 uint32_t at_ms)
+{
+    unsigned int counted = 0;
+    for (size_t i = 0; i < tally->filter_count; i++, head += (uint64_t)1 << WORD_COUNT) {
+        const struct filter *filter = tally->filters[i];
+        if (!filter_passes(filter, record))
+            continue;
+        if (count_short(tally, filter, record.flow, head, at_ms))
+            counted |= COUNTED_SHORT;
+        else
+            counted = count_long(tally, filter, record, head, at_ms, counted);
+    }
+    if (counted & COUNTED_SHORT)
+        ring_next_record(&tally->rings.of[ROWS_SHORT]);
+    if (counted & COUNTED_LONG)
+        ring_next_record(&tally->rings.of[ROWS_LONG]);
+    return counted;
 }
 
 /* Where several exporters see one packet, only the one on whose boundary it enters counts it. */
@@ -262,8 +274,6 @@ bool tally_add(struct tally *tally, struct tally_exporter *exporter, const struc
                uint64_t since_ms)
 {
     struct filter_record record = {.flow = flow, .exporter = &exporter->addr};
-    uint32_t at_ms = (uint32_t)since_ms; /* differences are all that is asked */
-    bool counted = false;
 
     tally->direction = DIRECTION_ANY;
     if (!(flow->has & (FLOW_BYTES | FLOW_PACKETS))) {
@@ -276,19 +286,11 @@ bool tally_add(struct tally *tally, struct tally_exporter *exporter, const struc
         return true;
     if (tally->asks_direction)
         record.direction = tally->direction = model_direction(tally->options.model, flow);
-    struct volume *volume = &tally->volumes[tally->volume_count];
+    struct volume *volume = ring_volume(&tally->rings.of[ROWS_SHORT]);
     volume_of(flow, volume);
     uint64_t head = identity_low((struct identity_head){.exporter = (uint16_t)exporter->index,
                                                         .duration_class = volume->duration_class});
-    for (size_t i = 0; i < tally->filter_count; i++, head += (uint64_t)1 << WORD_COUNT) {
-        const struct filter *filter = tally->filters[i];
-        if (filter_passes(filter, record))
-            counted |= count_short(tally, filter, flow, head, at_ms) ||
-                       count_long(tally, filter, record, head, at_ms);
-    }
-    tally->volume_count +=
-        counted && (tally->batches.of[ROWS_SHORT].count | tally->batches.of[ROWS_LONG].count) > 0;
-    tally->counters.uncounted += !counted;
+    tally->counters.uncounted += count(tally, record, head, (uint32_t)since_ms) == 0;
     return true;
 }
 

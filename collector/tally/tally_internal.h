@@ -18,9 +18,7 @@ struct tally {
     bool asks_direction;
     enum direction direction; /* of the record added last */
     uint64_t halved_ms;
-    struct batches batches;
-    struct volume volumes[2 * BATCH]; /* and behind their end that of the record being added */
-    size_t volume_count;
+    struct rings rings;
 };
 
 #endif
