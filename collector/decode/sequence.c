@@ -359,15 +359,18 @@ struct sequence_verdict sequence_judge(struct sequence *s, const struct sequence
     uint8_t at = goes_on ? s->current : stream_of(s, step->number, reach_of(s, step->tolerance));
     if (at == NONE) {
         at = begin_stream(s, step, now_ms, &verdict);
+        s->is_returned = false;
         s->streams[at].expected += step->units;
         s->streams[at].is_least = step->is_least;
     } else {
-        bool is_return = at != s->current;
-        if (is_return)
+        if (at != s->current)
             note_return(s, at, now_ms, &verdict);
+        s->is_returned = s->is_returned || at != s->current;
         go_on(s, &s->streams[at], step, &verdict);
-        if (is_return && verdict.kind != SEQUENCE_LATE)
+        if (s->is_returned && verdict.kind != SEQUENCE_LATE) {
             part_from(s, s->streams[at].serial);
+            s->is_returned = false;
+        }
     }
     s->current = at;
     if (at != s->former)

@@ -55,6 +55,7 @@ struct sequence {
     uint32_t serials;      /* of streams so far */
     bool known;
     bool is_contested; /* both bring a real part of it all */
+    bool is_returned;  /* to the current one, which has not gone on since */
     uint8_t next_gap;
     struct sequence_gap gaps[SEQUENCE_GAPS];
     uint32_t datagrams[2], records[2]; /* of all streams, as theirs */

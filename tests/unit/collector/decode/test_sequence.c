@@ -386,3 +386,31 @@ Test(sequence, no_more_comes_back_than_was_lost)
         }
     }
 }
+
+static uint32_t after(const struct bench *b, uint32_t number)
+{
+    return sequence_origin(&b->s, number, 32, b->now_ms).after;
+}
+
+/* Of a stream beside the main one datagrams are lost: which one goes on from it is known until it
+ * is heard again itself. */
+Test(sequence, one_that_lost_too_much_goes_on_from_its_own)
+{
+    struct bench b = {.now_ms = 5000};
+    for (uint32_t i = 0; i < 500; i++, b.now_ms += 10)
+        judge(&b, 90000000 + i);
+    judge(&b, 10);
+    const uint32_t old = sequence_origin(&b.s, 11, 32, b.now_ms).serial;
+    cr_expect_eq(after(&b, 11), 0);
+    cr_expect_eq(after(&b, 70000), old, "before it is judged");
+    cr_expect_eq(after(&b, 20000000), 0, "too far");
+    judge(&b, 70000);
+    const uint32_t new = sequence_origin(&b.s, 70001, 32, b.now_ms).serial;
+    cr_expect_neq(new, old);
+    cr_expect_eq(after(&b, 70001), old);
+    cr_expect_eq(after(&b, 900000), new, "the nearest");
+    judge(&b, 5);
+    cr_expect_eq(after(&b, 70001), old, "a late one says nothing");
+    judge(&b, 11);
+    cr_expect_eq(after(&b, 70001), 0);
+}
