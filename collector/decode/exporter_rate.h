@@ -9,8 +9,8 @@
  * long as it is steady; one that is not is heard where no other is.
  */
 
-/* Works out what is stale. Options may change at each record: so this is done where it is asked
- * for, not where they do. */
+/* Works out what is stale, when a domain that tells none asks: so at most once a datagram, as it
+ * would not ask after any options in it. */
 void exporter_rate_settle(struct decode_exporter *exporter, uint64_t now_ms);
 /* A domain told options: it may be steady by now, and the one that speaks may have gone. */
 void exporter_rate_heed(const struct decode_context *context);

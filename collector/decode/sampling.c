@@ -80,6 +80,21 @@ static __attribute__((noinline)) double rate_of_another(struct decode_context *c
     return rate;
 }
 
+/* It takes a walk over all samplers, which a datagram may ask for by a few octets: so only a few
+ * times. Where rates change more often than that, none holds. */
+static __attribute__((noinline)) void work_out_rate(struct decode_context *context,
+                                                    const struct samplers *samplers,
+                                                    double *ret_rate, bool *ret_stale)
+{
+    enum { WALKS_MAX = 16 };
+    *ret_stale = context->walks == WALKS_MAX;
+    *ret_rate = 0;
+    if (*ret_stale)
+        return;
+    context->walks++;
+    *ret_rate = sampling_of_samplers(samplers);
+}
+
 /* A stream beside the main one goes by what it said itself. False: it told no rate. */
 static bool takes_own_rate(struct decode_context *context, double *ret_rate)
 {
@@ -88,26 +103,37 @@ static bool takes_own_rate(struct decode_context *context, double *ret_rate)
     if (word == NULL)
         return false;
     if (word->rate_stale)
-        word->only_rate = sampling_of_samplers(&word->rates);
-    word->rate_stale = false;
+        work_out_rate(context, &word->rates, &word->only_rate, &word->rate_stale);
     context->samplers = &word->rates;
     *ret_rate = word->only_rate;
     return true;
 }
 
-void sampling_base(struct decode_context *context, struct flow_record *flow)
+/* Options may change at each record: so this is done where it is asked for, not where they do. Then
+ * a domain that tells rates itself asks for no other's. */
+static double rate_of_domain(struct decode_context *context)
 {
-    const struct decode_domain *domain = context->domain;
+    struct decode_domain *domain = context->domain;
+    double own_rate;
+    context->samplers = NULL;
+    if (context->is_outside && takes_own_rate(context, &own_rate))
+        return own_rate;
+    if (domain->samplers.count > 0) {
+        context->samplers = &domain->samplers;
+        if (domain->rate_stale)
+            work_out_rate(context, &domain->samplers, &domain->only_rate, &domain->rate_stale);
+        return domain->only_rate;
+    }
     if (domain->exporter->rate_stale)
         exporter_rate_settle(domain->exporter, context->now_ms);
-    const struct decode_source *source = context->source;
-    double rate = domain->only_rate;
+    return domain->exporter->speaks != NULL ? rate_of_another(context) : 0;
+}
 
-    context->samplers = domain->samplers.count > 0 ? &domain->samplers : NULL;
-    const bool is_by_own = context->is_outside && takes_own_rate(context, &rate);
-    /* Routers may tell of the samplers of all line cards in one domain of their own. */
-    if (!is_by_own && domain->samplers.count == 0)
-        rate = domain->exporter->speaks != NULL ? rate_of_another(context) : 0;
+void sampling_base(struct decode_context *context, struct flow_record *flow)
+{
+    const struct decode_source *source = context->source;
+    const double rate = rate_of_domain(context);
+
     if (source->sampling_override > 0) {
         set_rate(flow, source->sampling_override, SAMPLING_OVERRIDE);
         if (rate > 0 && ways_differ(rate, source->sampling_override))

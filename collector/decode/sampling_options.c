@@ -247,7 +247,8 @@ void sampling_read_options(struct decode_context *context, const struct decode_p
     if (boot_ms > 0)
         context->domain->boot_ms = boot_ms;
     timeout_read_options(context, plan, record);
-    exporter_rate_heed(context);
     for (size_t i = 0; i < count; i++)
         hear(context, &said[i]);
+    if (count > 0)
+        exporter_rate_heed(context);
 }

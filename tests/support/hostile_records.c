@@ -182,8 +182,8 @@ static void make_changing_samplers(struct hostile *h)
     make_samplers(h, false);
 }
 
-/* Samplers change while the exporter has as many domains as it may have, each with one. */
-static void make_samplers_of_domains(struct hostile *h)
+/* The exporter has as many domains as it may have, each with a sampler. */
+static void tell_in_domains(struct hostile *h)
 {
     for (uint32_t domain = 2; domain < 65; domain++) {
         struct wire_writer w = hostile_begin_sets(h, FORMAT_IPFIX, domain);
@@ -195,20 +195,55 @@ static void make_samplers_of_domains(struct hostile *h)
         hostile_end_set(&w, set);
         hostile_end_sets(h, &w, 1);
     }
+}
+
+static void make_samplers_of_domains(struct hostile *h)
+{
+    tell_in_domains(h);
     make_samplers(h, false);
 }
 
 /* Sets of one record each, and samplers that change between them. */
 static void make_samplers_and_data(struct hostile *h)
 {
-    struct wire_writer w = hostile_begin_sets(h, FORMAT_IPFIX, 1);
     tell_samplers(h, FORMAT_IPFIX, 302);
-    w = hostile_begin_sets(h, FORMAT_IPFIX, 1);
+    struct wire_writer w = hostile_begin_sets(h, FORMAT_IPFIX, 1);
     hostile_define(&w, FORMAT_IPFIX, FIRST_ID, (struct hostile_field[]){{4, 1, 0}}, 1);
     for (uint16_t i = 0; hostile_left(&w) >= 13; i++) {
         size_t set = hostile_begin_set(&w, FIRST_ID + 1);
         wire_put_u16(&w, (uint16_t)(1000 + i % 256));
         wire_put_u16(&w, (uint16_t)(2 + i));
+        hostile_end_set(&w, set);
+        set = hostile_begin_set(&w, FIRST_ID);
+        wire_put_u8(&w, 6);
+        hostile_end_set(&w, set);
+    }
+    hostile_end_sets(h, &w, 1);
+}
+
+static void make_samplers_and_data_of_domains(struct hostile *h)
+{
+    tell_in_domains(h);
+    make_samplers_and_data(h);
+}
+
+/* All samplers agree, but for the newest at each other set. */
+static void make_samplers_that_agree_and_data(struct hostile *h)
+{
+    struct wire_writer w = hostile_begin_sets(h, FORMAT_IPFIX, 1);
+    size_t set = hostile_begin_set(&w, 3);
+    hostile_put_options_template(&w, FORMAT_IPFIX, FIRST_ID + 1, sampler_options, 2);
+    hostile_end_set(&w, set);
+    set = hostile_begin_set(&w, FIRST_ID + 1);
+    for (uint16_t i = 0; i < 256; i++)
+        wire_put_u32(&w, (uint32_t)i << 16 | 100);
+    hostile_end_set(&w, set);
+    hostile_end_sets(h, &w, 1);
+    w = hostile_begin_sets(h, FORMAT_IPFIX, 1);
+    hostile_define(&w, FORMAT_IPFIX, FIRST_ID, (struct hostile_field[]){{4, 1, 0}}, 1);
+    for (uint32_t i = 0; hostile_left(&w) >= 13; i++) {
+        set = hostile_begin_set(&w, FIRST_ID + 1);
+        wire_put_u32(&w, 255U << 16 | (100 + i % 2));
         hostile_end_set(&w, set);
         set = hostile_begin_set(&w, FIRST_ID);
         wire_put_u8(&w, 6);
@@ -235,6 +270,10 @@ static const struct hostile_case cases[] = {
     {FORMAT_IPFIX, "options that always change", make_changing_samplers, 0, 0},
     {FORMAT_IPFIX, "options that change beside 63 domains", make_samplers_of_domains, 0, 0},
     {FORMAT_IPFIX, "options that change between sets", make_samplers_and_data, 0, 0},
+    {FORMAT_IPFIX, "options that change between sets beside 63 domains",
+     make_samplers_and_data_of_domains, 0, 0},
+    {FORMAT_IPFIX, "options between sets, of 256 that agree but for one",
+     make_samplers_that_agree_and_data, 0, 0},
     {FORMAT_IPFIX, "totals of flows that are always new", make_totals, 0, 0},
     {FORMAT_IPFIX, "totals of flows that push out others", make_totals_of_more, 0, 0},
 };

@@ -164,6 +164,44 @@ Test(sampling, options_that_come_late_serve_from_then_on)
     bench_done(&b);
 }
 
+static void put_octets(struct bench *b)
+{
+    set_start(b, 400);
+    PUT32(b, 1000);
+    set_end(b);
+}
+
+/* No router does that; it would be a cheap way to keep us busy. */
+Test(sampling, a_rate_that_changes_again_and_again_within_a_datagram_is_none)
+{
+    enum { CHANGES = 16 };
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){0});
+    ipfix_start(&b, 9);
+    set_start(&b, 2);
+    PUT16(&b, 400, 1, 1, 4);
+    set_end(&b);
+    set_start(&b, 3);
+    PUT16(&b, 300, 2, 1, 48, 4, 50, 4); /* of a sampler, which records do not name */
+    set_end(&b);
+    for (uint32_t i = 0; i <= CHANGES; i++) {
+        set_start(&b, 300);
+        PUT32(&b, 9, 100 + i);
+        set_end(&b);
+        put_octets(&b);
+    }
+    cr_assert_eq(ipfix_send(&b), DECODE_OK);
+    cr_assert_eq(b.flow_count, CHANGES + 1);
+    for (uint32_t i = 0; i < CHANGES / 2; i++)
+        cr_assert_eq(b.flows[i].sampling_rate, 100 + i);
+    cr_assert_eq(b.flows[CHANGES].sampling_source, SAMPLING_UNKNOWN);
+    ipfix_start(&b, 9);
+    put_octets(&b);
+    cr_assert_eq(ipfix_send(&b), DECODE_OK);
+    cr_assert_eq(b.flows[0].sampling_rate, 100 + CHANGES);
+    bench_done(&b);
+}
+
 Test(sampling, a_domain_that_is_forgotten_takes_its_rate_along)
 {
     static const struct way system = {
