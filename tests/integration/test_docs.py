@@ -118,7 +118,8 @@ class Written(suite.HouseTest):
         self.assertIn("```routeros", text_of("getting-started"))
 
     def test_bird_and_frr_take_what_is_written_for_them(self):
-        folder, path = self.folder(), os.environ["PATH"] + ":/usr/sbin:/usr/lib/frr"
+        # OpenBGPD has a bgpd too, in /usr/sbin.
+        folder, path = self.folder(), "/usr/lib/frr:" + os.environ["PATH"] + ":/usr/sbin"
         for language, args in (("bird", ["bird", "-p", "-c"]), ("frr", ["bgpd", "-C", "-f"])):
             with self.subTest(daemon=language):
                 program = shutil.which(args[0], path=path)
