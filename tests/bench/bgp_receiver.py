@@ -53,7 +53,7 @@ class Receiver(threading.Thread):
         self.port = self.listener.getsockname()[1]
         self.open = _open(local_as, router_id, hold_s)
         self.established, self.arrived_ms, self.failure = threading.Event(), {}, None
-        self.keepalive_s = hold_s / 3
+        self.hold_s = hold_s
         self.start()
 
     def _read(self, link, length):
@@ -65,11 +65,11 @@ class Receiver(threading.Thread):
             data += part
         return data
 
-    def _keep(self, link):
+    def _keep(self, link, its_hold_s):
         try:
             while True:
                 link.sendall(_message(KEEPALIVE))
-                time.sleep(self.keepalive_s)
+                time.sleep(min(self.hold_s, its_hold_s) / 3)
         except OSError:
             return
 
@@ -82,7 +82,7 @@ class Receiver(threading.Thread):
                 body = self._read(link, length - 19)
                 at_ms = time.time() * 1000
                 if kind == OPEN:
-                    threading.Thread(target=self._keep, args=(link,), daemon=True).start()
+                    threading.Thread(target=self._keep, args=(link, *struct.unpack_from("!H", body, 3)), daemon=True).start()
                 elif kind == KEEPALIVE:
                     self.established.set()
                 elif kind == NOTIFICATION:
