@@ -50,6 +50,7 @@ void exporter_rate_settle(struct decode_exporter *exporter, uint64_t now_ms)
         first = d;
     }
     exporter->is_relied_on = keeps != NULL;
+    exporter->is_proven = exporter->is_proven && keeps != NULL;
     exporter->other_rate = other;
     exporter->rate_stale = false;
     if (keeps != NULL) {
@@ -59,6 +60,11 @@ void exporter_rate_settle(struct decode_exporter *exporter, uint64_t now_ms)
     exporter->speaks = several && common <= 0 ? NULL : first;
     exporter->only_sampling = several ? NULL : first;
     exporter->only_rate = common > 0 ? common : 0;
+}
+
+bool exporter_rate_is_proven(const struct decode_exporter *exporter, uint64_t now_ms)
+{
+    return exporter->is_proven || (exporter->speaks != NULL && is_steady(exporter->speaks, now_ms));
 }
 
 void exporter_rate_heed(const struct decode_context *context)
@@ -73,13 +79,14 @@ void exporter_rate_forget(const struct decode_domain *domain)
     if (exporter->speaks != domain)
         return;
     exporter->speaks = exporter->only_sampling = NULL;
-    exporter->is_relied_on = false;
+    exporter->is_relied_on = exporter->is_proven = false;
 }
 
-void exporter_rate_restore(const struct decode_domain *domain, bool alone)
+void exporter_rate_restore(const struct decode_domain *domain, bool alone, bool proven)
 {
     struct decode_exporter *exporter = domain->exporter;
     exporter->speaks = domain;
     exporter->only_sampling = alone ? domain : NULL;
     exporter->is_relied_on = exporter->rate_stale = true;
+    exporter->is_proven = proven;
 }

@@ -12,10 +12,13 @@
 /* Works out what is stale, when a domain that tells none asks: so at most once a datagram, as it
  * would not ask after any options in it. */
 void exporter_rate_settle(struct decode_exporter *exporter, uint64_t now_ms);
+/* What speaks goes before the rate that the list of exporters has for those that never say: it is
+ * steady, or was while records relied on it, which a few forged datagrams are not. */
+bool exporter_rate_is_proven(const struct decode_exporter *exporter, uint64_t now_ms);
 /* A domain told options: it may be steady by now, and the one that speaks may have gone. */
 void exporter_rate_heed(const struct decode_context *context);
-/* One of a snapshot spoke for others, and was the only one with samplers. */
-void exporter_rate_restore(const struct decode_domain *domain, bool alone);
+/* One of a snapshot spoke for others; it was the only one with samplers, and was steady. */
+void exporter_rate_restore(const struct decode_domain *domain, bool alone, bool proven);
 /* A domain's samplers are forgotten. */
 void exporter_rate_forget(const struct decode_domain *domain);
 

@@ -58,23 +58,27 @@ double sampling_of_samplers(const struct samplers *samplers)
 }
 
 /* The records of a domain that tells no rate go by another's. Anybody can pretend to be such a
- * domain, so this changes no rate that stands: neither one of the list of exporters, nor one of a
- * domain that spoke before. */
+ * domain, so this changes no rate of a domain that spoke before, and one of the list of exporters
+ * only where the other domain goes on as nobody does by a few datagrams. */
 static __attribute__((noinline)) double rate_of_another(struct decode_context *context)
 {
     struct decode_exporter *exporter = context->domain->exporter;
     const double rate = exporter->only_rate, other = exporter->other_rate;
     const double listed = context->source->sampling_default;
+    const bool is_proven = exporter_rate_is_proven(exporter, context->now_ms);
     if (context->source->sampling_override > 0)
         return rate; /* to be compared */
-    if (listed > 0) {
+    if (listed > 0 && !is_proven) {
         if (rate > 0 && ways_differ(rate, listed))
             sampling_contradict(context, listed, SAMPLING_EXPORTER, rate, SAMPLING_OPTIONS);
         return 0;
     }
+    if (listed > 0 && rate > 0 && ways_differ(rate, listed))
+        sampling_contradict(context, rate, SAMPLING_OPTIONS, listed, SAMPLING_EXPORTER);
     if (other > 0)
         sampling_contradict(context, rate, SAMPLING_OPTIONS, other, SAMPLING_OPTIONS);
     exporter->is_relied_on = exporter->is_relied_on || context->domain->info.counts.records > 0;
+    exporter->is_proven = exporter->is_relied_on && is_proven;
     if (exporter->only_sampling != NULL)
         context->samplers = &exporter->only_sampling->samplers;
     return rate;

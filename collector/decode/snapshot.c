@@ -87,7 +87,7 @@ static void put_sampler(struct wire_writer *w, const struct snapshot_times *time
 }
 
 /* Whose word stands is not settled anew by who is heard first after a restart. */
-enum { FLAG_SEQUENCE = 1, FLAG_SPEAKS = 2, FLAG_SPEAKS_ALONE = 4 };
+enum { FLAG_SEQUENCE = 1, FLAG_SPEAKS = 2, FLAG_SPEAKS_ALONE = 4, FLAG_SPEAKS_PROVEN = 8 };
 
 static uint8_t flags_of(const struct decode_domain *domain)
 {
@@ -95,7 +95,8 @@ static uint8_t flags_of(const struct decode_domain *domain)
     const bool speaks = exporter->is_relied_on && exporter->speaks == domain;
     const bool is_known = domain->restored ? domain->saved_sequence_known : domain->sequence.known;
     return (uint8_t)((is_known ? FLAG_SEQUENCE : 0) | (speaks ? FLAG_SPEAKS : 0) |
-                     (speaks && exporter->only_sampling == domain ? FLAG_SPEAKS_ALONE : 0));
+                     (speaks && exporter->only_sampling == domain ? FLAG_SPEAKS_ALONE : 0) |
+                     (speaks && exporter->is_proven ? FLAG_SPEAKS_PROVEN : 0));
 }
 
 static void put_domain(struct wire_writer *w, const struct snapshot_times *times,
@@ -251,7 +252,8 @@ static bool enter(struct decode_context *context, const struct saved_domain *sav
     domain->boot_ms = saved->boot_ms;
     timeout_restore(&domain->timeouts, saved->active_timeout_ms, context->now_ms);
     if (saved->flags & FLAG_SPEAKS)
-        exporter_rate_restore(domain, saved->flags & FLAG_SPEAKS_ALONE);
+        exporter_rate_restore(domain, saved->flags & FLAG_SPEAKS_ALONE,
+                              saved->flags & FLAG_SPEAKS_PROVEN);
     return true;
 }
 

@@ -103,10 +103,11 @@ struct decode_exporter {
     struct decode_counts gone; /* of domains that were evicted */
     /* What domains that tell none themselves go by: the one that speaks for them (NULL: nobody),
      * its rate (0: none or several) and, where it was the only one with samplers, these. Once
-     * records rely on it, it stays that; then another domain's rate that differs (0: none). */
+     * records rely on it, it stays that; then another domain's rate that differs (0: none). Proven:
+     * it was steady while they did. */
     const struct decode_domain *speaks, *only_sampling;
     double only_rate, other_rate;
-    bool is_relied_on;
+    bool is_relied_on, is_proven;
     bool rate_stale;         /* some domain's is, and then all of these */
     uint64_t two_senders_ms; /* when evidence was last seen */
     bool two_senders_seen;

@@ -65,7 +65,7 @@ static uint64_t contradictions(const struct router *r)
     return decode_counters(r->b.decode)->sampling_contradictions;
 }
 
-Test(exporter_rate, of_the_list_of_exporters_is_changed_by_no_other_domain)
+Test(exporter_rate, of_the_list_of_exporters_is_changed_by_no_few_datagrams)
 {
     struct router r;
     begin(&r);
@@ -75,10 +75,30 @@ Test(exporter_rate, of_the_list_of_exporters_is_changed_by_no_other_domain)
     cr_assert_eq(ask(&r), RATE);
     cr_assert_eq(r.b.flows[0].sampling_source, SAMPLING_EXPORTER);
     cr_assert_eq(contradictions(&r), 1);
-    tell_steadily(&r, FORGED, WRONG);
+    tell_steadily(&r, OPTIONS, 512);
+    const uint64_t before = contradictions(&r);
+    cr_assert_eq(ask(&r), 512);
+    cr_assert_eq(r.b.flows[0].sampling_source, SAMPLING_OPTIONS);
+    cr_assert_eq(contradictions(&r), before + 1, "shown, as the operator wrote another");
+    tell(&r, FORGED, WRONG);
+    cr_assert_eq(ask(&r), 512);
+    r.b.now_ms += 2 * HOUR_MS;
+    cr_assert_eq(ask(&r), 512, "a domain that was proven is not forgotten for its silence");
+    tell(&r, DATA, 256);
+    cr_assert_eq(ask(&r), 256, "its own options come first");
+    bench_done(&r.b);
+}
+
+/* It spoke before the operator wrote the rate of those that never say any. */
+Test(exporter_rate, that_the_operator_writes_stands_against_one_that_was_never_proven)
+{
+    struct router r;
+    begin(&r);
+    tell(&r, FORGED, WRONG);
+    ask(&r);
+    cr_assert_eq(ask(&r), WRONG);
+    r.b.source.sampling_default = RATE;
     cr_assert_eq(ask(&r), RATE);
-    tell(&r, DATA, 512);
-    cr_assert_eq(ask(&r), 512, "its own options come first");
     bench_done(&r.b);
 }
 
@@ -145,30 +165,60 @@ Test(exporter_rate, of_a_domain_that_has_gone_gives_way)
     bench_done(&r.b);
 }
 
-Test(exporter_rate, that_records_rely_on_is_that_after_a_restart_of_ours_too)
+/* As it was before a restart of ours. */
+static void restart(struct router *r)
 {
     enum { ROOM = 1 << 14 };
     static uint8_t saved[ROOM];
-    struct router before, r;
+    struct router before = *r;
     size_t len, left_out;
-    begin(&before);
-    tell_steadily(&before, OPTIONS, RATE);
-    ask(&before);
-    ask(&before);
-    tell_steadily(&before, OTHER, WRONG);
-    cr_assert_eq(ask(&before), RATE);
-    const struct snapshot_times times = {.mono_ms = before.b.now_ms,
-                                         .wall_ms = EXPORT_SECONDS * UINT64_C(1000),
-                                         .max_age_ms = HOUR_MS};
+    const struct snapshot_times times = {
+        .mono_ms = r->b.now_ms, .wall_ms = EXPORT_SECONDS * UINT64_C(1000), .max_age_ms = HOUR_MS};
     cr_assert(snapshot_write(before.b.decode, &times, saved, ROOM, &len, &left_out));
-    begin(&r);
-    memcpy(r.sequences, before.sequences, sizeof(r.sequences));
-    r.b.now_ms = before.b.now_ms;
-    cr_assert_eq(snapshot_read(r.b.decode, &times, &(struct snapshot_filter){0}, saved, len),
+    begin(r);
+    memcpy(r->sequences, before.sequences, sizeof(r->sequences));
+    r->b.now_ms = before.b.now_ms;
+    r->b.source = before.b.source;
+    cr_assert_eq(snapshot_read(r->b.decode, &times, &(struct snapshot_filter){0}, saved, len),
                  STATUS_OK);
+    bench_done(&before.b);
+}
+
+Test(exporter_rate, that_records_rely_on_is_that_after_a_restart_of_ours_too)
+{
+    struct router r;
+    begin(&r);
+    tell_steadily(&r, OPTIONS, RATE);
+    ask(&r);
+    ask(&r);
+    tell_steadily(&r, OTHER, WRONG);
+    cr_assert_eq(ask(&r), RATE);
+    restart(&r);
     cr_assert_eq(ask(&r), RATE);
     tell(&r, OTHER, WRONG);
     cr_assert_eq(ask(&r), RATE);
-    bench_done(&before.b);
     bench_done(&r.b);
+}
+
+/* The operator writes a rate for routers that never say any, and restarts us. */
+static double after_listing(struct router *r)
+{
+    ask(r);
+    ask(r);
+    r->b.source.sampling_default = RATE;
+    restart(r);
+    const double rate = ask(r);
+    bench_done(&r->b);
+    return rate;
+}
+
+Test(exporter_rate, that_was_proven_is_so_after_a_restart_of_ours_too)
+{
+    struct router r;
+    begin(&r);
+    tell_steadily(&r, OPTIONS, 512);
+    cr_assert_eq(after_listing(&r), 512);
+    begin(&r);
+    tell(&r, FORGED, WRONG);
+    cr_assert_eq(after_listing(&r), RATE, "one forged datagram was no proof");
 }
