@@ -10,16 +10,17 @@ enum {
     BATCH = 64,       /* datagrams a system call */
     TURN_BATCHES = 4, /* then other handles of the loop have their turn */
     DATAGRAM_MAX = 65536,
-    /* Buffers a power of two apart, or nearly, would share a few sets of the cache: so each begins
-     * where a usual datagram in the one before ends. */
-    STRIDE = DATAGRAM_MAX + 1600
+    USUAL_MAX = 2048 /* octets: what most datagrams fit, whose MTU is 1500 */
 };
 
 struct in_udp_buffers {
     struct mmsghdr messages[BATCH];
-    struct iovec vectors[BATCH];
+    struct iovec vectors[BATCH][2];
     struct sockaddr_storage from[BATCH];
-    uint8_t *bytes; /* BATCH × STRIDE */
+    /* The first octets of all datagrams lie together, so that usual ones need few pages and share
+     * no sets of the cache. What a longer one has more comes behind room for its first octets. */
+    uint8_t *heads; /* BATCH × USUAL_MAX */
+    uint8_t *whole; /* BATCH × DATAGRAM_MAX */
 };
 
 struct in_udp_buffers *in_udp_buffers_new(void)
@@ -27,17 +28,21 @@ struct in_udp_buffers *in_udp_buffers_new(void)
     struct in_udp_buffers *b = calloc(1, sizeof(*b));
     if (b == NULL)
         return NULL;
-    b->bytes = malloc((size_t)BATCH * STRIDE);
-    if (b->bytes == NULL) {
-        free(b);
+    b->heads = malloc((size_t)BATCH * USUAL_MAX);
+    b->whole = malloc((size_t)BATCH * DATAGRAM_MAX);
+    if (b->heads == NULL || b->whole == NULL) {
+        in_udp_buffers_free(b);
         return NULL;
     }
     for (size_t i = 0; i < BATCH; i++) {
-        b->vectors[i] = (struct iovec){.iov_base = b->bytes + i * STRIDE, .iov_len = DATAGRAM_MAX};
+        b->vectors[i][0] =
+            (struct iovec){.iov_base = b->heads + i * USUAL_MAX, .iov_len = USUAL_MAX};
+        b->vectors[i][1] = (struct iovec){.iov_base = b->whole + i * DATAGRAM_MAX + USUAL_MAX,
+                                          .iov_len = DATAGRAM_MAX - USUAL_MAX};
         b->messages[i].msg_hdr = (struct msghdr){.msg_name = &b->from[i],
                                                  .msg_namelen = sizeof(b->from[i]),
-                                                 .msg_iov = &b->vectors[i],
-                                                 .msg_iovlen = 1};
+                                                 .msg_iov = b->vectors[i],
+                                                 .msg_iovlen = 2};
     }
     return b;
 }
@@ -46,8 +51,17 @@ void in_udp_buffers_free(struct in_udp_buffers *buffers)
 {
     if (buffers == NULL)
         return;
-    free(buffers->bytes);
+    free(buffers->heads);
+    free(buffers->whole);
     free(buffers);
+}
+
+static const uint8_t *bytes_of(const struct mmsghdr *message)
+{
+    const struct iovec *vectors = message->msg_hdr.msg_iov;
+    if (message->msg_len <= USUAL_MAX)
+        return vectors[0].iov_base;
+    return memcpy((uint8_t *)vectors[1].iov_base - USUAL_MAX, vectors[0].iov_base, USUAL_MAX);
 }
 
 static void give(struct in_udp *in, struct mmsghdr *message)
@@ -61,8 +75,7 @@ static void give(struct in_udp *in, struct mmsghdr *message)
         return;
     }
     in->datagrams++;
-    in->options.on_datagram(in->options.owner, in, &from.addr, head->msg_iov->iov_base,
-                            message->msg_len);
+    in->options.on_datagram(in->options.owner, in, &from.addr, bytes_of(message), message->msg_len);
 }
 
 /* One system call. Gives how many datagrams came. */
