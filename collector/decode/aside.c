@@ -207,12 +207,16 @@ static void exchange_rates(struct decode_context *context, struct aside_word *wo
     if (other != NULL && other->rates.count == 0) {
         other->rates = domain->samplers;
         other->has_all_rates = other->rate_stale = true;
+        other->boot_ms = domain->boot_ms;
+        other->timeouts = domain->timeouts;
         other->bytes += bytes;
     } else {
         samplers_clear(&domain->samplers);
         room_give(context->decode, domain, bytes);
     }
     domain->samplers = word->rates;
+    domain->boot_ms = word->boot_ms;
+    domain->timeouts = word->timeouts;
     domain->rates_by = context->serial;
     domain->rates_since_ms = context->now_ms;
     room_take(context->decode, domain, samplers_bytes(&domain->samplers));
@@ -227,11 +231,9 @@ static void adopt_word(struct decode_context *context, struct aside_word *word)
         chain_drop(&t->used);
         adopt_template(context, t);
     }
-    if (word->has_all_rates) {
-        domain->boot_ms = word->boot_ms;
-        domain->timeouts = word->timeouts;
+    if (word->has_all_rates)
         exchange_rates(context, word);
-    } else {
+    else {
         if (word->boot_ms > 0)
             domain->boot_ms = word->boot_ms;
         timeout_merge(&domain->timeouts, &word->timeouts, context->now_ms);

@@ -19,7 +19,7 @@ static uint8_t place_of(const struct aside *aside, uint32_t serial)
 
 static void add_to_line(struct aside *aside, uint8_t place)
 {
-    if (place != NONE && aside->line_len < ASIDE_LINE)
+    if (place != NONE)
         aside->line[aside->line_len++] = place;
 }
 
@@ -27,11 +27,14 @@ void aside_words_begin(struct decode_context *context)
 {
     const struct decode_domain *domain = context->domain;
     struct aside *aside = domain->aside;
+    const uint8_t own = place_of(aside, context->serial);
+    /* None may leave the line while a template of it is being read, so its own has a place. */
+    const uint8_t len_max = own != NONE ? ASIDE_LINE : ASIDE_LINE - 1;
     uint32_t serial = context->after;
     aside->line_len = 0;
     aside->needs_all = false;
-    add_to_line(aside, place_of(aside, context->serial));
-    while (serial != 0 && aside->line_len < ASIDE_LINE) {
+    add_to_line(aside, own);
+    while (serial != 0 && aside->line_len < len_max) {
         add_to_line(aside, place_of(aside, serial));
         serial = sequence_after(&domain->sequence, serial);
     }
@@ -244,10 +247,9 @@ static uint8_t free_place(struct decode_context *context, const struct aside *as
 
 static void put_first_in_line(struct aside *aside, uint8_t place)
 {
-    if (aside->line_len < ASIDE_LINE)
-        aside->line_len++;
-    memmove(aside->line + 1, aside->line, aside->line_len - 1U);
+    memmove(aside->line + 1, aside->line, aside->line_len);
     aside->line[0] = place;
+    aside->line_len++;
 }
 
 struct aside_word *aside_word_for(struct decode_context *context, uint32_t serial)
