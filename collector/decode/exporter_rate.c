@@ -3,37 +3,55 @@
 #include "collector/decode/sampling.h"
 #include "collector/decode/ways.h"
 
-/* Its numbers have gone on for a while, as they would not by a few datagrams that somebody forged,
- * and it is still there: options are told again more often than each hour. */
-static bool is_steady(const struct decode_domain *domain, uint64_t now_ms)
+/* It is still there: options are told again more often than each hour. */
+static bool is_there(const struct decode_domain *domain, uint64_t now_ms)
 {
     enum { SILENT_MS = 3600000 };
-    return domain->sequence.known && domain->sequence.main != SEQUENCE_STREAMS &&
-           (int64_t)now_ms - domain->info.last_ms <= SILENT_MS;
+    return (int64_t)now_ms - domain->info.last_ms <= SILENT_MS;
 }
 
-/* Works out each domain's rate; whether any that has one is steady. */
-static bool settle_domains(struct decode_exporter *exporter, uint64_t now_ms)
+/* And its numbers have gone on for a while, as they would not by a few datagrams that somebody
+ * forged. */
+static bool is_steady(const struct decode_domain *domain, uint64_t now_ms)
 {
+    return domain->sequence.known && domain->sequence.main != SEQUENCE_STREAMS &&
+           is_there(domain, now_ms);
+}
+
+/* One that was steady before a restart of ours need not be so again at once. */
+static bool may_stay(const struct decode_exporter *exporter, bool any_steady, uint64_t now_ms)
+{
+    const struct decode_domain *speaks = exporter->speaks;
+    return exporter->is_relied_on && speaks->samplers.count > 0 &&
+           (!any_steady || is_steady(speaks, now_ms) ||
+            (exporter->is_proven && is_there(speaks, now_ms)));
+}
+
+/* Works out the rates of domains that are still stale; whether any that has one is steady. */
+static bool settle_domains(struct decode_context *context)
+{
+    struct decode_exporter *exporter = context->domain->exporter;
     bool any_steady = false;
+    exporter->rate_stale = false;
     struct chain *head = &exporter->domains;
     for (struct chain *l = head->next; l != head; l = l->next) {
         struct decode_domain *d = CHAIN_OWNER(l, struct decode_domain, of_exporter);
         if (d->rate_stale)
-            d->only_rate = sampling_of_samplers(&d->samplers);
-        d->rate_stale = false;
-        any_steady = any_steady || (d->samplers.count > 0 && is_steady(d, now_ms));
+            sampling_work_out(context, &d->samplers, &d->only_rate, &d->rate_stale);
+        exporter->rate_stale = exporter->rate_stale || d->rate_stale;
+        any_steady = any_steady || (d->samplers.count > 0 && is_steady(d, context->now_ms));
     }
     return any_steady;
 }
 
-void exporter_rate_settle(struct decode_exporter *exporter, uint64_t now_ms)
+void exporter_rate_settle(struct decode_context *context)
 {
-    const bool any_steady = settle_domains(exporter, now_ms);
-    const struct decode_domain *first = NULL, *keeps = exporter->speaks;
-    if (!exporter->is_relied_on || keeps->samplers.count == 0 ||
-        (any_steady && !is_steady(keeps, now_ms)))
-        keeps = NULL;
+    struct decode_exporter *exporter = context->domain->exporter;
+    const uint64_t now_ms = context->now_ms;
+    const bool any_steady = settle_domains(context);
+    const struct decode_domain *first = NULL;
+    const struct decode_domain *keeps =
+        may_stay(exporter, any_steady, now_ms) ? exporter->speaks : NULL;
     double common = 0, other = 0;
     bool several = false;
     struct chain *head = &exporter->domains;
@@ -52,7 +70,6 @@ void exporter_rate_settle(struct decode_exporter *exporter, uint64_t now_ms)
     exporter->is_relied_on = keeps != NULL;
     exporter->is_proven = exporter->is_proven && keeps != NULL;
     exporter->other_rate = other;
-    exporter->rate_stale = false;
     if (keeps != NULL) {
         exporter->only_rate = keeps->only_rate;
         return;

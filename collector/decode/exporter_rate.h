@@ -11,7 +11,7 @@
 
 /* Works out what is stale, when a domain that tells none asks: so at most once a datagram, as it
  * would not ask after any options in it. */
-void exporter_rate_settle(struct decode_exporter *exporter, uint64_t now_ms);
+void exporter_rate_settle(struct decode_context *context);
 /* What speaks goes before the rate that the list of exporters has for those that never say: it is
  * steady, or was while records relied on it, which a few forged datagrams are not. */
 bool exporter_rate_is_proven(const struct decode_exporter *exporter, uint64_t now_ms);

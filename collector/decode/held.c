@@ -285,6 +285,7 @@ static void decode_all(struct decode_context *context, uint16_t id)
         drop(decode->held, set);
         decode->counters.held_decoded++;
         data_read_set(&then, &octets, id);
+        context->walks = then.walks; /* over samplers: all of the datagram's are counted */
     }
 }
 

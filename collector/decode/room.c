@@ -25,11 +25,37 @@ static uint8_t size_class_of(size_t bytes)
     return (uint8_t)(bytes == 0 ? 0 : 64 - __builtin_clzll(bytes));
 }
 
+static void push_holder(struct decode *decode, struct decode_exporter *exporter, uint8_t size_class)
+{
+    exporter->size_class = size_class;
+    chain_push(&decode->holders[exporter->trust][size_class], &exporter->of_size);
+    if (size_class > 0)
+        decode->may_hold[exporter->trust] |= UINT64_C(1) << (size_class - 1);
+}
+
 static void push(struct decode *decode, struct decode_exporter *exporter)
 {
-    exporter->size_class = size_class_of(exporter->bytes);
     chain_push(&decode->exporters_used[exporter->trust], &exporter->used);
-    chain_push(&decode->holders[exporter->trust][exporter->size_class], &exporter->of_size);
+    push_holder(decode, exporter, size_class_of(exporter->bytes));
+}
+
+/* The largest class of at most that size which somebody is in; NULL: none. A record may ask for
+ * room, so empty ones are not walked over. */
+static struct chain *holders_up_to(struct decode *decode, unsigned int trust,
+                                   unsigned int *size_class)
+{
+    uint64_t *may = &decode->may_hold[trust];
+    while (*size_class > 0) {
+        const uint64_t left = *may & (UINT64_MAX >> (64 - *size_class));
+        if (left == 0)
+            return NULL;
+        *size_class = 64 - (unsigned int)__builtin_clzll(left);
+        struct chain *head = &decode->holders[trust][*size_class];
+        if (head->next != head)
+            return head;
+        *may &= ~(UINT64_C(1) << (*size_class - 1));
+    }
+    return NULL;
 }
 
 void room_enter_exporter(struct decode *decode, struct decode_exporter *exporter,
@@ -95,9 +121,8 @@ static void refile(struct decode *decode, struct decode_exporter *exporter)
     uint8_t size_class = size_class_of(exporter->bytes);
     if (size_class == exporter->size_class)
         return;
-    exporter->size_class = size_class;
     chain_drop(&exporter->of_size);
-    chain_push(&decode->holders[exporter->trust][size_class], &exporter->of_size);
+    push_holder(decode, exporter, size_class);
 }
 
 void room_take(struct decode *decode, struct decode_domain *domain, size_t bytes)
@@ -122,6 +147,19 @@ static void evict(struct decode *decode, struct decode_domain *domain)
     decode->counters.evicted_domains++;
 }
 
+/* The one heard longest ago, but not the proven one whose rate others go by, which is heard seldom,
+ * as long as there is a third beside it and `keep`. */
+static struct decode_domain *first_to_go(const struct decode_exporter *exporter,
+                                         const struct decode_domain *keep)
+{
+    struct chain *oldest = exporter->domains.prev, *next = oldest->prev;
+    struct decode_domain *domain = CHAIN_OWNER(oldest, struct decode_domain, of_exporter);
+    if (domain != exporter->speaks || !exporter->is_proven || next == &exporter->domains)
+        return domain;
+    struct decode_domain *other = CHAIN_OWNER(next, struct decode_domain, of_exporter);
+    return other != keep ? other : domain;
+}
+
 /* What was put aside of the exporter's domain that told longest ago, but not of `keep`. */
 static bool drop_aside(struct decode *decode, struct decode_exporter *exporter,
                        const struct decode_domain *keep)
@@ -144,8 +182,7 @@ static bool drop_aside(struct decode *decode, struct decode_exporter *exporter,
 static bool gives_way(struct decode *decode, struct decode_exporter *exporter,
                       struct decode_domain *keep)
 {
-    struct decode_domain *oldest =
-        CHAIN_OWNER(exporter->domains.prev, struct decode_domain, of_exporter);
+    struct decode_domain *oldest = first_to_go(exporter, keep);
     if (drop_aside(decode, exporter, NULL))
         return true;
     if (oldest != keep) {
@@ -162,9 +199,10 @@ static bool gives_way(struct decode *decode, struct decode_exporter *exporter,
 
 static bool make_some(struct decode *decode, struct decode_domain *keep)
 {
+    struct chain *head;
     for (unsigned int trust = 0; trust <= keep->exporter->trust; trust++)
-        for (unsigned int c = SIZE_CLASSES - 1; c > 0; c--) {
-            struct chain *head = &decode->holders[trust][c];
+        for (unsigned int c = SIZE_CLASSES - 1; (head = holders_up_to(decode, trust, &c)) != NULL;
+             c--) {
             for (struct chain *l = head->prev; l != head; l = l->prev)
                 if (gives_way(decode, CHAIN_OWNER(l, struct decode_exporter, of_size), keep))
                     return true;
@@ -177,11 +215,12 @@ bool room_take_aside(struct decode *decode, struct decode_domain *keep)
     enum { ASKED_MAX = 8 };
     struct decode_exporter *own = keep->exporter;
     unsigned int asked = 0;
+    struct chain *head;
     if (drop_aside(decode, own, keep))
         return true;
     for (unsigned int trust = 0; trust <= own->trust; trust++)
-        for (unsigned int c = SIZE_CLASSES - 1; c > own->size_class; c--) {
-            struct chain *head = &decode->holders[trust][c];
+        for (unsigned int c = SIZE_CLASSES - 1;
+             (head = holders_up_to(decode, trust, &c)) != NULL && c > own->size_class; c--) {
             for (struct chain *l = head->prev; l != head && asked < ASKED_MAX; l = l->prev, asked++)
                 if (drop_aside(decode, CHAIN_OWNER(l, struct decode_exporter, of_size), keep))
                     return true;
@@ -237,12 +276,12 @@ void room_end(struct decode *decode, struct decode_domain *domain)
 {
     struct decode_exporter *exporter = domain->exporter;
     bool is_one_too_many = exporter->domain_count > decode->limits.domains_per_exporter;
-    struct chain *bare = &exporter->bare, *of_exporter = exporter->domains.prev;
+    struct chain *bare = &exporter->bare;
 
     if (is_one_too_many && bare->prev != bare)
         evict(decode, CHAIN_OWNER(bare->prev, struct decode_domain, bare_of_exporter));
     else if (is_one_too_many && holds_something(domain))
-        evict(decode, CHAIN_OWNER(of_exporter, struct decode_domain, of_exporter));
+        evict(decode, first_to_go(exporter, domain));
     else if (is_one_too_many) {
         evict(decode, domain);
         return;

@@ -84,11 +84,9 @@ static __attribute__((noinline)) double rate_of_another(struct decode_context *c
     return rate;
 }
 
-/* It takes a walk over all samplers, which a datagram may ask for by a few octets: so only a few
- * times. Where rates change more often than that, none holds. */
-static __attribute__((noinline)) void work_out_rate(struct decode_context *context,
-                                                    const struct samplers *samplers,
-                                                    double *ret_rate, bool *ret_stale)
+__attribute__((noinline)) void sampling_work_out(struct decode_context *context,
+                                                 const struct samplers *samplers, double *ret_rate,
+                                                 bool *ret_stale)
 {
     enum { WALKS_MAX = 16 };
     *ret_stale = context->walks == WALKS_MAX;
@@ -99,6 +97,13 @@ static __attribute__((noinline)) void work_out_rate(struct decode_context *conte
     *ret_rate = sampling_of_samplers(samplers);
 }
 
+void sampling_end(struct decode_context *context)
+{
+    struct decode_domain *domain = context->domain;
+    if (domain->rate_stale && domain->samplers.count > 0)
+        sampling_work_out(context, &domain->samplers, &domain->only_rate, &domain->rate_stale);
+}
+
 /* A stream beside the main one goes by what it said itself. False: it told no rate. */
 static bool takes_own_rate(struct decode_context *context, double *ret_rate)
 {
@@ -107,7 +112,7 @@ static bool takes_own_rate(struct decode_context *context, double *ret_rate)
     if (word == NULL)
         return false;
     if (word->rate_stale)
-        work_out_rate(context, &word->rates, &word->only_rate, &word->rate_stale);
+        sampling_work_out(context, &word->rates, &word->only_rate, &word->rate_stale);
     context->samplers = &word->rates;
     *ret_rate = word->only_rate;
     return true;
@@ -125,11 +130,13 @@ static double rate_of_domain(struct decode_context *context)
     if (domain->samplers.count > 0) {
         context->samplers = &domain->samplers;
         if (domain->rate_stale)
-            work_out_rate(context, &domain->samplers, &domain->only_rate, &domain->rate_stale);
+            sampling_work_out(context, &domain->samplers, &domain->only_rate, &domain->rate_stale);
         return domain->only_rate;
     }
+    if (domain->info.format == FORMAT_SFLOW5)
+        return 0; /* each sample tells its own */
     if (domain->exporter->rate_stale)
-        exporter_rate_settle(domain->exporter, context->now_ms);
+        exporter_rate_settle(context);
     return domain->exporter->speaks != NULL ? rate_of_another(context) : 0;
 }
 
@@ -168,7 +175,9 @@ void sampling_own(struct decode_context *context, struct flow_record *flow, doub
             sampling_contradict(context, flow->sampling_rate, SAMPLING_OVERRIDE, rate, source);
         return;
     }
-    if (flow->sampling_source == SAMPLING_OPTIONS && ways_differ(flow->sampling_rate, rate))
+    const bool is_its_own = context->samplers == &domain->samplers || context->has_own_rates;
+    if (flow->sampling_source == SAMPLING_OPTIONS && is_its_own &&
+        ways_differ(flow->sampling_rate, rate))
         sampling_contradict(context, rate, (uint8_t)source, flow->sampling_rate, SAMPLING_OPTIONS);
     set_rate(flow, rate, source);
 }

@@ -11,6 +11,12 @@
 
 /* What holds for records of this datagram that say nothing themselves. */
 void sampling_base(struct decode_context *context, struct flow_record *flow);
+/* After a datagram: works out the domain's rate, so that no record of another one pays for many. */
+void sampling_end(struct decode_context *context);
+/* The rate of samplers that have changed. It takes a walk over all, which a datagram may ask for by
+ * a few octets: so only a few times; then none holds, and they stay stale. */
+void sampling_work_out(struct decode_context *context, const struct samplers *samplers,
+                       double *ret_rate, bool *ret_stale);
 /* A rate found in the sample or header itself, after sampling_base(). */
 void sampling_own(struct decode_context *context, struct flow_record *flow, double rate,
                   enum sampling_source source);

@@ -12,9 +12,10 @@
  *   12 octets in all          16 Unix ms of writing       24 domains, each behind its length
  *   the last 8: XXH64 of all before them
  *
- * A domain: family 1, address 16, format 1, number 4 | ms since it was heard 8 | sequence known 1,
- * its next number 4 | Unix ms at which the exporter started 8 | its clock's zero 8 | active timeout
- * ms 4 | templates 2, each: ms since it was told 8, options 1, length 2, its definition as on the
+ * A domain: family 1, address 16, format 1, number 4 | ms since it was heard 8 | flags 1: 1 its
+ * sequence is known, 2 others go by its rate, 4 by its alone, 8 by one that was proven | its next
+ * number 4 | Unix ms at which the exporter started 8 | its clock's zero 8 | active timeout ms 4 |
+ * templates 2, each: ms since it was told 8, options 1, length 2, its definition as on the
  * wire | samplers 2, each: kind 1, id 4, rate (IEEE 754) 8, ms since it was told 8.
  *
  * What is read back serves at once, but on trial: it goes where the first header of its domain

@@ -282,8 +282,10 @@ bool state_enter(struct decode_context *context, const struct domain_id *id)
 
 void state_leave(struct decode_context *context)
 {
-    if (context->domain != NULL)
+    if (context->domain != NULL) {
+        sampling_end(context);
         room_end(context->decode, context->domain);
+    }
     context->domain = NULL;
 }
 

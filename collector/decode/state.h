@@ -122,6 +122,7 @@ struct decode {
     struct chain exporters_used[DECODE_TRUSTS], domains_used[DECODE_TRUSTS];
     struct chain bare[DECODE_TRUSTS];                  /* domains that hold nothing */
     struct chain holders[DECODE_TRUSTS][SIZE_CLASSES]; /* by doublings of what they hold */
+    uint64_t may_hold[DECODE_TRUSTS]; /* bits, of class 1 on: 0 where a class has nobody */
     struct held_pool *held;
     struct told *told; /* NULL until a record needs it */
     uint64_t secret;   /* odd: what ids are multiplied with, so that nobody chooses their places */

@@ -252,6 +252,69 @@ static void make_samplers_that_agree_and_data(struct hostile *h)
     hostile_end_sets(h, &w, 1);
 }
 
+/* Each held set of one record changes a rate that all others agree on. */
+static void make_options_that_waited(struct hostile *h)
+{
+    enum { WAITS = 400, SETS = 256 };
+    struct wire_writer w = hostile_begin_sets(h, FORMAT_IPFIX, 1);
+    size_t set = hostile_begin_set(&w, 3);
+    hostile_put_options_template(&w, FORMAT_IPFIX, FIRST_ID + 1, sampler_options, 2);
+    hostile_end_set(&w, set);
+    set = hostile_begin_set(&w, FIRST_ID + 1);
+    for (uint16_t i = 0; i < SETS; i++) {
+        wire_put_u16(&w, (uint16_t)(1000 + i));
+        wire_put_u16(&w, 1000);
+    }
+    hostile_end_set(&w, set);
+    hostile_end_sets(h, &w, 1);
+    w = hostile_begin_sets(h, FORMAT_IPFIX, 1);
+    for (uint16_t i = 0; i < SETS; i++) {
+        set = hostile_begin_set(&w, WAITS);
+        wire_put_u16(&w, 1000 + SETS - 1);
+        wire_put_u16(&w, i % 2 == 0 ? 2000 : 1000);
+        hostile_end_set(&w, set);
+    }
+    hostile_end_sets(h, &w, 1);
+    w = hostile_begin_sets(h, FORMAT_IPFIX, 1);
+    set = hostile_begin_set(&w, 3);
+    hostile_put_options_template(&w, FORMAT_IPFIX, WAITS, sampler_options, 2);
+    hostile_end_set(&w, set);
+    hostile_end_sets(h, &w, 1);
+}
+
+/* Each of many domains changes a rate, then one that tells none asks for another's. */
+static void make_changed_rates(struct hostile *h)
+{
+    enum { DOMAINS = 40 };
+    for (uint32_t d = 0; d < 2 * DOMAINS; d++) {
+        struct wire_writer w = hostile_begin_sets(h, FORMAT_IPFIX, 1 + d % DOMAINS);
+        size_t set;
+        if (d < DOMAINS) {
+            set = hostile_begin_set(&w, 3);
+            hostile_put_options_template(&w, FORMAT_IPFIX, FIRST_ID + 1, sampler_options, 2);
+            hostile_end_set(&w, set);
+        }
+        set = hostile_begin_set(&w, FIRST_ID + 1);
+        for (uint16_t i = 0; i < (d < DOMAINS ? 256 : 1); i++) {
+            wire_put_u16(&w, (uint16_t)(1255 - i));
+            wire_put_u16(&w, d < DOMAINS ? 1000 : 2000);
+        }
+        hostile_end_set(&w, set);
+        hostile_end_sets(h, &w, 1);
+    }
+    struct wire_writer w = hostile_begin_sets(h, FORMAT_IPFIX, 1 + DOMAINS);
+    size_t set = hostile_begin_set(&w, 2);
+    wire_put_u16(&w, FIRST_ID);
+    wire_put_u16(&w, 1);
+    wire_put_u16(&w, 1);
+    wire_put_u16(&w, 4);
+    hostile_end_set(&w, set);
+    set = hostile_begin_set(&w, FIRST_ID);
+    wire_put_u32(&w, 1000);
+    hostile_end_set(&w, set);
+    hostile_end_sets(h, &w, 1);
+}
+
 static const struct hostile_case cases[] = {
     {FORMAT_NETFLOW9, "records of one octet", make_octets, 0, 0},
     {FORMAT_NETFLOW9, "records of 256 fields of one octet", make_wide, 0, 0},
@@ -259,6 +322,8 @@ static const struct hostile_case cases[] = {
     {FORMAT_NETFLOW9, "records that 256 samplers of places are asked for", make_sampled_places, 0,
      0},
     {FORMAT_IPFIX, "records of one octet", make_protocols, 0, 0},
+    {FORMAT_IPFIX, "a record where many domains changed rates", make_changed_rates, 0, 0},
+    {FORMAT_IPFIX, "options that held sets are of", make_options_that_waited, 256 * 8, 0},
     {FORMAT_IPFIX, "records of one octet, reverse", make_reverse, 0, 0},
     {FORMAT_IPFIX, "records of one empty string", make_empty_strings, 0, 0},
     {FORMAT_IPFIX, "records of two times", make_times, 0, 0},

@@ -21,16 +21,20 @@ static void ignore_record(void *owner, const struct flow_record *flow)
 
 struct hostile_index {
     size_t at;
+    enum decode_trust trust;
     char name[64];
 };
 
 ParameterizedTestParameters(steps, the_dearest_datagrams_have_a_bound)
 {
-    static struct hostile_index cases[100];
+    static const enum decode_trust trusts[] = {DECODE_UNLISTED, DECODE_BY_ADDRESS};
+    static struct hostile_index cases[200];
     size_t count = 0;
-    for (; hostile_case_at(count) != NULL; count++) {
-        cases[count].at = count;
-        snprintf(cases[count].name, sizeof(cases[count].name), "%s", hostile_case_at(count)->name);
+    for (size_t i = 0; hostile_case_at(i / 2) != NULL; i++) {
+        struct hostile_index *of = &cases[count++];
+        of->at = i / 2;
+        of->trust = trusts[i % 2];
+        snprintf(of->name, sizeof(of->name), "%s", hostile_case_at(i / 2)->name);
     }
     return cr_make_param_array(struct hostile_index, cases, count);
 }
@@ -42,6 +46,7 @@ ParameterizedTest(struct hostile_index *index, steps, the_dearest_datagrams_have
     struct counted c;
     hostile_make(&hostile, which);
     counted_init(&c, hostile_decoder(which));
+    c.trust = index->trust;
     for (size_t i = 0; i < hostile.count; i++) {
         const struct hostile_datagram *d = &hostile.datagrams[i];
         c.now_ms += d->wait_ms;

@@ -197,6 +197,10 @@ Test(exporter_rate, that_records_rely_on_is_that_after_a_restart_of_ours_too)
     cr_assert_eq(ask(&r), RATE);
     tell(&r, OTHER, WRONG);
     cr_assert_eq(ask(&r), RATE);
+    tell_steadily(&r, FORGED, WRONG);
+    cr_assert_eq(ask(&r), RATE, "before it was heard again");
+    tell_steadily(&r, OPTIONS, RATE);
+    cr_assert_eq(ask(&r), RATE);
     bench_done(&r.b);
 }
 
@@ -221,4 +225,31 @@ Test(exporter_rate, that_was_proven_is_so_after_a_restart_of_ours_too)
     begin(&r);
     tell(&r, FORGED, WRONG);
     cr_assert_eq(after_listing(&r), RATE, "one forged datagram was no proof");
+}
+
+/* As each datagram says another observation domain, whose place is that of one that is heard
+ * seldom. */
+Test(exporter_rate, that_was_proven_is_pushed_out_by_no_flood_of_domains)
+{
+    struct router r;
+    begin(&r);
+    tell_steadily(&r, OPTIONS, RATE);
+    ask(&r);
+    cr_assert_eq(ask(&r), RATE);
+    for (uint32_t i = 0; i < 1000; i++) {
+        struct bench *b = &r.b;
+        b->sequence = 0;
+        v9_start(b, 1000 + i);
+        set_start(b, 1);
+        PUT16(b, 300, 4, 4, 1, 4, 34, 4);
+        set_end(b);
+        set_start(b, 300);
+        PUT32(b, 1, WRONG);
+        set_end(b);
+        bench_send(b);
+        if (i % 100 == 99)
+            cr_assert_eq(ask(&r), RATE, "%u", i);
+    }
+    cr_assert_gt(decode_counters(r.b.decode)->evicted_domains, 900);
+    bench_done(&r.b);
 }

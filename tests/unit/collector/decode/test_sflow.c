@@ -438,3 +438,30 @@ Test(sflow, every_cut_is_survived)
         cr_assert_neq(bench_feed(&b, b.bytes, cut), DECODE_OK, "%zu", cut);
     bench_done(&b);
 }
+
+/* A router may send NetFlow 9 beside, whose options speak of that alone. */
+Test(sflow, options_of_a_netflow_domain_do_not_contradict_samples)
+{
+    struct bench b;
+    bench_init(&b, &(struct decode_limits){0});
+    v9_start(&b, 7);
+    set_start(&b, 1);
+    PUT16(&b, 300, 4, 4, 1, 4, 34, 4);
+    set_end(&b);
+    set_start(&b, 300);
+    PUT32(&b, 1, 1000);
+    set_end(&b);
+    cr_assert_eq(bench_send(&b), DECODE_OK);
+    for (uint32_t i = 0; i < 10; i++) {
+        b.sequence = i;
+        start(&b, 1);
+        size_t at = sample_start(&b, 1);
+        PUT32(&b, i, 7, 2000, 2000 * i, 0, 11, 12, 1);
+        put_raw_header(&b, 1400);
+        sample_end(&b, at);
+        cr_assert_eq(bench_send(&b), DECODE_OK);
+        cr_assert_eq(b.flows[0].sampling_rate, 2000);
+    }
+    cr_assert_eq(decode_counters(b.decode)->sampling_contradictions, 0);
+    bench_done(&b);
+}
