@@ -73,11 +73,11 @@ static double variance_add(double a, double b)
 
 void delta_row_add(struct delta_row *row, const struct delta_row *other)
 {
-    double weight = (double)row->bytes + (double)other->bytes;
-    if (weight > 0)
-        row->duration_ms = (uint32_t)(((double)row->bytes * row->duration_ms +
-                                       (double)other->bytes * other->duration_ms) /
-                                      weight);
+    const double mine = (double)row->bytes + (double)row->packets;
+    const double its = (double)other->bytes + (double)other->packets;
+    if (mine + its > 0)
+        row->duration_ms =
+            (uint32_t)((mine * row->duration_ms + its * other->duration_ms) / (mine + its));
     else if (other->duration_ms > row->duration_ms)
         row->duration_ms = other->duration_ms;
     row->bytes = sat_add_u64(row->bytes, other->bytes);

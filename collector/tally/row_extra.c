@@ -46,10 +46,13 @@ static void add_weighted(struct row_extra *extra, struct row *row, float weighte
     *at = finite_sum(*at, weighted_ms);
 }
 
+/* Packets weigh too: some exporters tell no octets. */
 void row_extra_add(struct row_extra *extra, struct row *row, const struct volume *volume)
 {
     if (volume->duration_class > 0)
-        add_weighted(extra, row, (float)volume->duration_ms * (float)(int64_t)volume->bytes);
+        add_weighted(extra, row,
+                     (float)volume->duration_ms *
+                         ((float)(int64_t)volume->bytes + (float)(int64_t)volume->packets));
     if (volume->var_flows > 0)
         add_spread(extra, row, volume->var_bytes, volume->var_packets, volume->var_flows);
 }

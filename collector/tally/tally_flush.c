@@ -12,7 +12,18 @@ struct flushing {
     size_t given;
 };
 
-static void tell_extra(struct delta_row *out, const struct row *row, const struct row_extra *extra)
+/* Of the row's records, by their octets and packets: rounded, and sums that have an end, but none
+ * of its records lasted longer than the longest of its class. */
+static uint32_t mean_ms(const struct row *row, const struct row_extra *extra, uint8_t class)
+{
+    const double longest_ms = (double)((uint64_t)TALLY_TICK_MS << class);
+    const double weight = (double)row->bytes + (double)row->packets;
+    const double mean_ms = (double)extra->weighted_ms[row->position] / weight + 0.5;
+    return (uint32_t)(mean_ms < longest_ms ? mean_ms : longest_ms);
+}
+
+static void tell_extra(struct delta_row *out, const struct row *row, const struct row_extra *extra,
+                       uint8_t class)
 {
     if (row->has_spread) {
         const struct row_spread *spread = &extra->spreads[row->position];
@@ -20,9 +31,8 @@ static void tell_extra(struct delta_row *out, const struct row *row, const struc
         out->var_packets = (double)spread->packets;
         out->var_flows = (double)spread->flows;
     }
-    if (row->has_duration && row->bytes > 0)
-        out->duration_ms =
-            (uint32_t)((double)extra->weighted_ms[row->position] / (double)row->bytes + 0.5);
+    if (row->has_duration && (row->bytes > 0 || row->packets > 0))
+        out->duration_ms = mean_ms(row, extra, class);
     if (out->duration_ms <= TALLY_TICK_MS)
         out->duration_ms = 0; /* it lasted no longer than it may have waited here */
 }
@@ -42,7 +52,7 @@ static void give(struct flushing *flushing, struct row *row)
         .samples = row->samples,
         .age_ticks = (flushing->at_ms - row->first_ms) / TALLY_AGE_MS,
     };
-    tell_extra(&out, row, &tally->rows.counts[of.count].extra);
+    tell_extra(&out, row, &tally->rows.counts[of.count].extra, of.duration_class);
     out.key.len = of.key_len;
     memcpy(out.key.bytes, identity + IDENTITY_HEAD, out.key.len);
     flushing->on_row(flushing->owner, key_slot(tally->options.model->counts[of.count].id, &out.key),

@@ -98,3 +98,11 @@ Test(delta, row_duration_is_weighted_by_bytes)
     delta_row_add(&row, &empty);
     cr_assert_eq(row.duration_ms, 4000);
 }
+
+Test(delta, row_duration_is_weighted_by_packets_where_no_bytes_are_told)
+{
+    struct delta_row row = {.packets = 100, .duration_ms = 1000};
+    struct delta_row other = {.packets = 300, .duration_ms = 5000};
+    delta_row_add(&row, &other);
+    cr_assert_eq(row.duration_ms, 4000);
+}

@@ -164,6 +164,37 @@ Test(tally, what_may_have_come_earlier_counts_from_then_on)
     counting_done(&c);
 }
 
+/* Else they would seem to come in one instant. */
+Test(tally, packets_without_octets_last_as_long_as_they_did)
+{
+    struct counting c;
+    struct flow_record flow = flow_to(CUSTOMER, 0, 3000000);
+    flow.has = (flow.has & ~(uint32_t)FLOW_BYTES) | FLOW_DURATION;
+    flow.duration_ms = 60000;
+    counting_init(&c, BY_HOST);
+    counting_add(&c, &flow);
+    cr_assert_eq(counting_flush(&c, TALLY_FLUSH_TICK), 1);
+    cr_assert_eq(c.rows[0].packets, 3000000);
+    cr_assert_eq(c.rows[0].duration_ms, 60000);
+    counting_done(&c);
+}
+
+Test(tally, a_row_whose_sums_ended_lasts_no_longer_than_its_records)
+{
+    struct counting c;
+    struct flow_record flow = flow_to(CUSTOMER, UINT64_MAX / 2, UINT64_MAX / 2 / 100);
+    flow.has |= FLOW_DURATION;
+    flow.duration_ms = 3600000;
+    counting_init(&c, BY_HOST);
+    for (size_t i = 0; i < 1500; i++)
+        counting_add(&c, &flow);
+    cr_assert_eq(counting_flush(&c, TALLY_FLUSH_TICK), 1);
+    cr_assert_eq(c.rows[0].bytes, VOLUME_MAX);
+    cr_assert_geq(c.rows[0].duration_ms, 3600000);
+    cr_assert_lt(c.rows[0].duration_ms, 2 * 3600000);
+    counting_done(&c);
+}
+
 /* Who reads them would spread them into the future otherwise. */
 Test(tally, flows_no_longer_than_a_tick_have_no_duration)
 {
