@@ -58,7 +58,7 @@ static size_t count_routes(const struct speaker *speaker, size_t *ret_peers)
         const struct peer *peer = speaker->peers[i];
         if (peer == NULL)
             continue;
-        routes += peer->rib_out.announced[BGP_FLOW4] + peer->rib_out.announced[BGP_FLOW6];
+        routes += rib_out_announced_count(&peer->rib_out);
         peers += peer->established != NULL ? 1 : 0;
     }
     *ret_peers = peers;
@@ -116,12 +116,13 @@ static json_t *peers_status(const struct speaker *speaker)
             continue;
         const struct rib_out *out = &peer->rib_out;
         json_array_append_new(
-            list, json_pack("{s:s, s:s, s:I, s:I, s:I, s:s}", "peer", peer->settings.name, "state",
-                            fsm_state_name(peer_state(peer)), "routes_ipv4",
+            list, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "peer", peer->settings.name,
+                            "state", fsm_state_name(peer_state(peer)), "routes_ipv4",
                             (json_int_t)out->announced[BGP_FLOW4], "routes_ipv6",
-                            (json_int_t)out->announced[BGP_FLOW6], "wanted",
-                            (json_int_t)(out->wanted[BGP_FLOW4] + out->wanted[BGP_FLOW6]),
-                            "last_error", peer->last_error));
+                            (json_int_t)out->announced[BGP_FLOW6], "routes_ipv4_unicast",
+                            (json_int_t)out->announced[BGP_UNICAST4], "routes_ipv6_unicast",
+                            (json_int_t)out->announced[BGP_UNICAST6], "wanted",
+                            (json_int_t)rib_out_wanted_count(out), "last_error", peer->last_error));
     }
     return list;
 }

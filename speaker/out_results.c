@@ -194,7 +194,9 @@ static void add_peer_fields(struct command *c, const struct peer *peer)
     add_families(c, "families", peer_families(peer));
     add_number(c, "routes_ipv4", out->announced[BGP_FLOW4]);
     add_number(c, "routes_ipv6", out->announced[BGP_FLOW6]);
-    add_number(c, "wanted", out->wanted[BGP_FLOW4] + out->wanted[BGP_FLOW6]);
+    add_number(c, "routes_ipv4_unicast", out->announced[BGP_UNICAST4]);
+    add_number(c, "routes_ipv6_unicast", out->announced[BGP_UNICAST6]);
+    add_number(c, "wanted", rib_out_wanted_count(out));
     add_number(c, "pending", rib_out_pending(out));
     add_number(c, "refused", peer->refused);
     add_number(c, "flaps", peer->flaps);

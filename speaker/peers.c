@@ -73,6 +73,18 @@ static void on_notification(void *owner, struct peer *peer, const struct bgp_err
 /* --- the peers of a configuration ---------------------------------------------------------------
  */
 
+static unsigned int families_of(unsigned int configured)
+{
+    static const unsigned int bits[BGP_FAMILIES] = {[BGP_FLOW4] = FAMILY_FLOW4,
+                                                    [BGP_FLOW6] = FAMILY_FLOW6,
+                                                    [BGP_UNICAST4] = FAMILY_UNICAST4,
+                                                    [BGP_UNICAST6] = FAMILY_UNICAST6};
+    unsigned int families = 0;
+    for (enum bgp_family f = 0; f < BGP_FAMILIES; f++)
+        families |= (configured & bits[f]) != 0 ? 1U << f : 0;
+    return families;
+}
+
 static struct peer_settings settings_of(const struct speaker *speaker,
                                         const struct config_peer *config)
 {
@@ -84,8 +96,7 @@ static struct peer_settings settings_of(const struct speaker *speaker,
         .local_as = own->local_as,
         .remote_as = config->remote_as,
         .router_id = wire_u32(&id),
-        .families = ((config->families & FAMILY_FLOW4) != 0 ? 1U << BGP_FLOW4 : 0) |
-                    ((config->families & FAMILY_FLOW6) != 0 ? 1U << BGP_FLOW6 : 0),
+        .families = families_of(config->families),
         .connects = config->connect != CONNECT_PASSIVE,
         .accepts = config->connect != CONNECT_ACTIVE,
         .no_export = config->no_export,

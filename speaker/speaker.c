@@ -81,8 +81,7 @@ static bool all_withdrawn(const struct speaker *speaker)
     for (size_t i = 0; i < DESIRED_PEERS_MAX; i++) {
         const struct peer *peer = speaker->peers[i];
         if (peer != NULL && peer->established != NULL &&
-            (peer->rib_out.announced[BGP_FLOW4] + peer->rib_out.announced[BGP_FLOW6] > 0 ||
-             !session_can_write(peer->established)))
+            (rib_out_announced_count(&peer->rib_out) > 0 || !session_can_write(peer->established)))
             return false;
     }
     return true;

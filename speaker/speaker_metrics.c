@@ -130,12 +130,22 @@ void speaker_metrics_peer_new(const char *name)
     }
 }
 
+/* The name alone is Flowspec, which came first. */
+static const char *family_label(enum bgp_family family)
+{
+    static const char *const names[BGP_FAMILIES] = {[BGP_FLOW4] = "ipv4",
+                                                    [BGP_FLOW6] = "ipv6",
+                                                    [BGP_UNICAST4] = "ipv4-unicast",
+                                                    [BGP_UNICAST6] = "ipv6-unicast"};
+    return names[family];
+}
+
 void speaker_metrics_peer(const struct peer *peer)
 {
     const char *name = peer->settings.name;
     metric_set(metric_at(&peer_up, &name), peer->established != NULL ? 1 : 0);
     for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
-        const char *labels[] = {name, f == BGP_FLOW4 ? "ipv4" : "ipv6"};
+        const char *labels[] = {name, family_label(f)};
         metric_set(metric_at(&active_rules, labels), (double)peer->rib_out.announced[f]);
     }
 }
@@ -143,8 +153,8 @@ void speaker_metrics_peer(const struct peer *peer)
 void speaker_metrics_peer_gone(const char *name)
 {
     metric_drop(&peer_up, &name);
-    metric_drop(&active_rules, (const char *const[]){name, "ipv4"});
-    metric_drop(&active_rules, (const char *const[]){name, "ipv6"});
+    for (enum bgp_family f = 0; f < BGP_FAMILIES; f++)
+        metric_drop(&active_rules, (const char *const[]){name, family_label(f)});
 }
 
 void speaker_metrics_update(const char *peer, bool withdrawal, size_t route_count)

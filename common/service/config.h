@@ -159,7 +159,12 @@ struct config_speaker {
     enum config_shutdown shutdown;
 };
 
-enum config_family { FAMILY_FLOW4 = 1, FAMILY_FLOW6 = 2 }; /* bits */
+enum config_family {
+    FAMILY_FLOW4 = 1,
+    FAMILY_FLOW6 = 2,
+    FAMILY_UNICAST4 = 4,
+    FAMILY_UNICAST6 = 8
+}; /* bits */
 enum config_connect { CONNECT_ACTIVE, CONNECT_PASSIVE, CONNECT_BOTH };
 
 enum config_order { ORDER_OF_BASE, ORDER_RFC, ORDER_DRAFT6 };

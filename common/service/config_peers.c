@@ -42,7 +42,7 @@ static bool read_hold(struct config_read *r, const struct config_key *key,
 
 struct family_name {
     const char *name;
-    unsigned int bit; /* 0: not built yet */
+    unsigned int bit;
 };
 
 static bool read_bits(struct config_read *r, const struct config_key *key,
@@ -58,8 +58,6 @@ static bool read_bits(struct config_read *r, const struct config_key *key,
             f++;
         if (f->name == NULL)
             (void)config_wrong(r, key, n, want);
-        else if (f->bit == 0)
-            config_not_yet(r, n->pos, f->name);
         else if ((bits & f->bit) != 0)
             (void)config_wrong(r, key, n, "each family once");
         bits |= f->name == NULL ? 0 : f->bit;
@@ -73,8 +71,8 @@ static bool read_peer_families(struct config_read *r, const struct config_key *k
 {
     static const struct family_name names[] = {{"ipv4-flowspec", FAMILY_FLOW4},
                                                {"ipv6-flowspec", FAMILY_FLOW6},
-                                               {"ipv4-unicast", 0},
-                                               {"ipv6-unicast", 0},
+                                               {"ipv4-unicast", FAMILY_UNICAST4},
+                                               {"ipv6-unicast", FAMILY_UNICAST6},
                                                {NULL, 0}};
     return read_bits(r, key, node, names,
                      "a list of ipv4-flowspec, ipv6-flowspec, ipv4-unicast, ipv6-unicast",

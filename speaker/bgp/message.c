@@ -4,14 +4,38 @@
 
 enum { MARKER_LEN = 16, LENGTH_AT = 16, TYPE_AT = 18 };
 
+static const struct {
+    uint16_t afi;
+    uint8_t safi;
+    const char *name;
+} families[BGP_FAMILIES] = {
+    [BGP_FLOW4] = {BGP_AFI_IPV4, BGP_SAFI_FLOW, "ipv4-flowspec"},
+    [BGP_FLOW6] = {BGP_AFI_IPV6, BGP_SAFI_FLOW, "ipv6-flowspec"},
+    [BGP_UNICAST4] = {BGP_AFI_IPV4, BGP_SAFI_UNICAST, "ipv4-unicast"},
+    [BGP_UNICAST6] = {BGP_AFI_IPV6, BGP_SAFI_UNICAST, "ipv6-unicast"},
+};
+
 uint16_t message_afi(enum bgp_family family)
 {
-    return family == BGP_FLOW4 ? BGP_AFI_IPV4 : BGP_AFI_IPV6;
+    return families[family].afi;
+}
+
+uint8_t message_safi(enum bgp_family family)
+{
+    return families[family].safi;
+}
+
+enum bgp_family message_family(uint16_t afi, uint8_t safi)
+{
+    enum bgp_family f = 0;
+    while (f < BGP_FAMILIES && (families[f].afi != afi || families[f].safi != safi))
+        f++;
+    return f;
 }
 
 const char *message_family_name(enum bgp_family family)
 {
-    return family == BGP_FLOW4 ? "ipv4-flowspec" : "ipv6-flowspec";
+    return families[family].name;
 }
 
 struct bgp_error message_error(uint8_t code, uint8_t subcode, const void *data, size_t len)
@@ -203,11 +227,9 @@ enum status message_read_refresh(const struct bgp_message *message, enum bgp_fam
     uint16_t afi = wire_u16(&r);
     wire_skip(&r, 1);
     uint8_t safi = wire_u8(&r);
-    for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
-        if (!r.failed && safi == BGP_SAFI_FLOW && afi == message_afi(f)) {
-            *ret_family = f;
-            return STATUS_OK;
-        }
-    }
-    return STATUS_UNSUPPORTED;
+    enum bgp_family family = r.failed ? BGP_FAMILIES : message_family(afi, safi);
+    if (family == BGP_FAMILIES)
+        return STATUS_UNSUPPORTED;
+    *ret_family = family;
+    return STATUS_OK;
 }

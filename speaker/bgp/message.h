@@ -22,9 +22,12 @@ enum bgp_type {
 };
 
 /* What weir speaks of: a bit each in masks of families. */
-enum bgp_family { BGP_FLOW4, BGP_FLOW6, BGP_FAMILIES };
-enum { BGP_AFI_IPV4 = 1, BGP_AFI_IPV6 = 2, BGP_SAFI_FLOW = 133 };
+enum bgp_family { BGP_FLOW4, BGP_FLOW6, BGP_UNICAST4, BGP_UNICAST6, BGP_FAMILIES };
+enum { BGP_AFI_IPV4 = 1, BGP_AFI_IPV6 = 2, BGP_SAFI_UNICAST = 1, BGP_SAFI_FLOW = 133 };
 uint16_t message_afi(enum bgp_family family);
+uint8_t message_safi(enum bgp_family family);
+/* The family of these numbers; BGP_FAMILIES: none of ours. */
+enum bgp_family message_family(uint16_t afi, uint8_t safi);
 const char *message_family_name(enum bgp_family family); /* "ipv4-flowspec" */
 
 enum bgp_error_code {

@@ -33,7 +33,7 @@ enum status open_encode(const struct bgp_open *open, uint8_t *bytes, size_t room
         put_capability(&w, CAPABILITY_MP, 4);
         wire_put_u16(&w, message_afi(f));
         wire_put_u8(&w, 0);
-        wire_put_u8(&w, BGP_SAFI_FLOW);
+        wire_put_u8(&w, message_safi(f));
     }
     if (open->refresh)
         put_capability(&w, CAPABILITY_REFRESH, 0);
@@ -55,9 +55,9 @@ static void read_mp(struct wire_reader *value, struct bgp_open *open)
     uint16_t afi = wire_u16(value);
     wire_skip(value, 1);
     uint8_t safi = wire_u8(value);
-    for (enum bgp_family f = 0; f < BGP_FAMILIES; f++)
-        if (!value->failed && safi == BGP_SAFI_FLOW && afi == message_afi(f))
-            open->families |= 1U << f;
+    enum bgp_family family = value->failed ? BGP_FAMILIES : message_family(afi, safi);
+    if (family != BGP_FAMILIES)
+        open->families |= 1U << family;
 }
 
 /*

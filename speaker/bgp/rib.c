@@ -188,17 +188,38 @@ enum status rib_hold_nlri(struct rib *rib, enum bgp_family family, const uint8_t
     return pool_hold(&rib->nlri, (uint8_t)family, bytes, len, ret_id);
 }
 
-/* Stored behind each other; the kind of the item is how many of the first sort there are. */
-enum status rib_hold_attributes(struct rib *rib, const struct communities *communities,
-                                uint32_t *ret_id)
+/* Attributes as they are stored: how many of each kind there are, and then all behind each other:
+ *
+ *   extended, IPv6, standard, large (1 each) | octets of next hop (1) | NO_EXPORT (1) | values
+ */
+enum {
+    ATTRIBUTES_HEAD_LEN = 6,
+    ATTRIBUTES_MAX = ATTRIBUTES_HEAD_LEN + RIB_COMMUNITIES_MAX * COMMUNITY_LEN +
+                     RIB_COMMUNITIES6_MAX * COMMUNITY6_LEN +
+                     RIB_STANDARD_MAX * COMMUNITY_STANDARD_LEN +
+                     RIB_LARGE_MAX * COMMUNITY_LARGE_LEN + NEXT_HOP_LEN_MAX
+};
+
+enum status rib_hold_attributes(struct rib *rib, const struct communities *c, uint32_t *ret_id)
 {
-    uint8_t bytes[RIB_COMMUNITIES_MAX * COMMUNITY_LEN + RIB_COMMUNITIES6_MAX * COMMUNITY6_LEN];
+    uint8_t bytes[ATTRIBUTES_MAX];
     struct wire_writer w = wire_writer_of(bytes, sizeof(bytes));
-    if (communities->count > RIB_COMMUNITIES_MAX || communities->ipv6_count > RIB_COMMUNITIES6_MAX)
+    if (c->count > RIB_COMMUNITIES_MAX || c->ipv6_count > RIB_COMMUNITIES6_MAX ||
+        c->standard_count > RIB_STANDARD_MAX || c->large_count > RIB_LARGE_MAX ||
+        c->next_hop_len > NEXT_HOP_LEN_MAX)
         return STATUS_LIMIT;
-    wire_put_bytes(&w, communities->at, communities->count * COMMUNITY_LEN);
-    wire_put_bytes(&w, communities->ipv6, communities->ipv6_count * COMMUNITY6_LEN);
-    return pool_hold(&rib->attributes, (uint8_t)communities->count, bytes, w.len, ret_id);
+    wire_put_u8(&w, (uint8_t)c->count);
+    wire_put_u8(&w, (uint8_t)c->ipv6_count);
+    wire_put_u8(&w, (uint8_t)c->standard_count);
+    wire_put_u8(&w, (uint8_t)c->large_count);
+    wire_put_u8(&w, c->next_hop_len);
+    wire_put_u8(&w, c->exported);
+    wire_put_bytes(&w, c->at, c->count * COMMUNITY_LEN);
+    wire_put_bytes(&w, c->ipv6, c->ipv6_count * COMMUNITY6_LEN);
+    wire_put_bytes(&w, c->standard, c->standard_count * COMMUNITY_STANDARD_LEN);
+    wire_put_bytes(&w, c->large, c->large_count * COMMUNITY_LARGE_LEN);
+    wire_put_bytes(&w, c->next_hop, c->next_hop_len);
+    return pool_hold(&rib->attributes, 0, bytes, w.len, ret_id);
 }
 
 void rib_hold_nlri_again(struct rib *rib, uint32_t id)
@@ -243,9 +264,21 @@ struct rib_nlri rib_nlri(const struct rib *rib, uint32_t id)
 struct communities rib_attributes(const struct rib *rib, uint32_t id)
 {
     const struct item *item = pool_item(&rib->attributes, id);
-    size_t len = (size_t)item->kind * COMMUNITY_LEN;
-    return (struct communities){.at = (const uint8_t(*)[COMMUNITY_LEN])item->bytes,
-                                .count = item->kind,
-                                .ipv6 = (const uint8_t(*)[COMMUNITY6_LEN])(item->bytes + len),
-                                .ipv6_count = (item->len - len) / COMMUNITY6_LEN};
+    const uint8_t *head = item->bytes, *at = item->bytes + ATTRIBUTES_HEAD_LEN;
+    struct communities c = {.count = head[0],
+                            .ipv6_count = head[1],
+                            .standard_count = head[2],
+                            .large_count = head[3],
+                            .next_hop_len = head[4],
+                            .exported = head[5]};
+    c.at = (const uint8_t(*)[COMMUNITY_LEN])at;
+    at += c.count * COMMUNITY_LEN;
+    c.ipv6 = (const uint8_t(*)[COMMUNITY6_LEN])at;
+    at += c.ipv6_count * COMMUNITY6_LEN;
+    c.standard = (const uint8_t(*)[COMMUNITY_STANDARD_LEN])at;
+    at += c.standard_count * COMMUNITY_STANDARD_LEN;
+    c.large = (const uint8_t(*)[COMMUNITY_LARGE_LEN])at;
+    at += c.large_count * COMMUNITY_LARGE_LEN;
+    c.next_hop = at;
+    return c;
 }

@@ -15,7 +15,7 @@ struct rib;
 struct rib_nlri {
     enum bgp_family family;
     size_t len;
-    const uint8_t *bytes; /* with its length octets */
+    const uint8_t *bytes; /* with its length, as the wire has it */
 };
 
 struct rib *rib_new(size_t nlri_max); /* NULL: out of memory */
@@ -27,9 +27,13 @@ uint32_t rib_nlri_bound(const struct rib *rib);
 /* LIMIT: nlri_max are in use; NO_MEMORY. */
 enum status rib_hold_nlri(struct rib *rib, enum bgp_family family, const uint8_t *bytes, size_t len,
                           uint32_t *ret_id);
-/* A set of attributes is its extended communities: at most RIB_COMMUNITIES_MAX of attribute 16 and
- * RIB_COMMUNITIES6_MAX of attribute 25; LIMIT: more. */
-enum { RIB_COMMUNITIES_MAX = 64, RIB_COMMUNITIES6_MAX = 4 };
+/* LIMIT: more communities of a kind than these. */
+enum {
+    RIB_COMMUNITIES_MAX = 64,
+    RIB_COMMUNITIES6_MAX = 4,
+    RIB_STANDARD_MAX = 32,
+    RIB_LARGE_MAX = 16
+};
 enum status rib_hold_attributes(struct rib *rib, const struct communities *communities,
                                 uint32_t *ret_id);
 void rib_hold_nlri_again(struct rib *rib, uint32_t id);

@@ -138,9 +138,27 @@ static void set_announced(struct rib_out *out, uint32_t nlri, uint32_t attribute
     }
 }
 
+static size_t sum(const size_t counts[BGP_FAMILIES])
+{
+    size_t all = 0;
+    for (enum bgp_family f = 0; f < BGP_FAMILIES; f++)
+        all += counts[f];
+    return all;
+}
+
+size_t rib_out_wanted_count(const struct rib_out *out)
+{
+    return sum(out->wanted);
+}
+
+size_t rib_out_announced_count(const struct rib_out *out)
+{
+    return sum(out->announced);
+}
+
 size_t rib_out_room(const struct rib_out *out)
 {
-    size_t wanted = out->wanted[BGP_FLOW4] + out->wanted[BGP_FLOW6];
+    size_t wanted = rib_out_wanted_count(out);
     return wanted < out->max_routes ? out->max_routes - wanted : 0;
 }
 
@@ -368,7 +386,7 @@ static void end_of_rib(struct rib_out *out, uint8_t *bytes, size_t room,
                        struct rib_out_batch *batch)
 {
     struct update_builder builder;
-    batch->family = (out->end_of_rib_owed & 1U << BGP_FLOW4) != 0 ? BGP_FLOW4 : BGP_FLOW6;
+    batch->family = (enum bgp_family)__builtin_ctz(out->end_of_rib_owed);
     out->end_of_rib_owed &= ~(1U << batch->family);
     update_begin_unreach(&builder, bytes, room, batch->family);
     batch->kind = RIB_OUT_END;

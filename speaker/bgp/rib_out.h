@@ -60,6 +60,10 @@ uint32_t rib_out_wanted(const struct rib_out *out, uint32_t nlri);    /* 0: not 
 uint32_t rib_out_announced(const struct rib_out *out, uint32_t nlri); /* 0: peer has it not */
 size_t rib_out_pending(const struct rib_out *out); /* routes that wait for their turn */
 
+/* Routes of all families. */
+size_t rib_out_wanted_count(const struct rib_out *out);
+size_t rib_out_announced_count(const struct rib_out *out);
+
 /* A session is up: everything wanted of these families is sent, and then End-of-RIB. */
 void rib_out_up(struct rib_out *out, unsigned int families, uint64_t now_us);
 /* It is gone, and with it all that the peer had. */

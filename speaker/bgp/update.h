@@ -10,7 +10,8 @@
  *   update_begin_reach() or update_begin_unreach() → update_add() … → update_end()
  *
  * MP_REACH or MP_UNREACH is the first attribute (RFC 7606, 5.1). The NLRI come last in it, so what
- * follows is prepared first and its room kept.
+ * follows is prepared first and its room kept. IPv4 unicast has fields of its own in the message:
+ * NLRI behind all attributes, and withdrawn routes before them.
  */
 struct update_path {
     uint32_t local_as;
@@ -20,34 +21,40 @@ struct update_path {
     uint32_t local_preference;
 };
 
-/* Extended communities of one message: what a mitigation can hold. */
+/* Communities of one message: what a mitigation can hold. */
 enum {
     UPDATE_COMMUNITIES_MAX = 64,
     UPDATE_COMMUNITIES6_MAX = 4,
-    UPDATE_TAIL_MAX =
-        UPDATE_COMMUNITIES_MAX * COMMUNITY_LEN + UPDATE_COMMUNITIES6_MAX * COMMUNITY6_LEN + 64
+    UPDATE_STANDARD_MAX = 32,
+    UPDATE_LARGE_MAX = 16,
+    UPDATE_TAIL_MAX = UPDATE_COMMUNITIES_MAX * COMMUNITY_LEN +
+                      UPDATE_COMMUNITIES6_MAX * COMMUNITY6_LEN +
+                      (UPDATE_STANDARD_MAX + 1) * COMMUNITY_STANDARD_LEN +
+                      UPDATE_LARGE_MAX * COMMUNITY_LARGE_LEN + 80
 };
 
 struct update_builder {
     struct wire_writer w;
-    size_t message_at, attributes_at, mp_at;
+    size_t message_at;
+    size_t attributes_at, nlri_at; /* their lengths, which are filled in at the end; 0: none */
     size_t nlri_count;
-    uint8_t tail[UPDATE_TAIL_MAX]; /* attributes after MP_REACH */
+    uint8_t tail[UPDATE_TAIL_MAX]; /* what comes behind the NLRI */
     size_t tail_len;
 };
 
-/* room: of the buffer, at most the peer's largest message. LIMIT: too many communities. */
+/* room: of the buffer, at most the peer's largest message. LIMIT: too many communities; MALFORMED:
+ * unicast without a next hop of its family. */
 enum status update_begin_reach(struct update_builder *u, uint8_t *bytes, size_t room,
                                enum bgp_family family, const struct update_path *path,
                                const struct communities *communities);
 void update_begin_unreach(struct update_builder *u, uint8_t *bytes, size_t room,
                           enum bgp_family family);
-/* An NLRI with its length octets. LIMIT: not in this message; nothing was added. */
+/* An NLRI with its length. LIMIT: not in this message; nothing was added. */
 enum status update_add(struct update_builder *u, const uint8_t *nlri, size_t len);
 /* Whether one NLRI with these attributes has room in a message. */
 bool update_fits(enum bgp_family family, const struct update_path *path,
                  const struct communities *communities, const uint8_t *nlri, size_t len);
-/* Octets of the message. An MP_UNREACH without NLRI is the family's End-of-RIB (RFC 4724, 2). */
+/* Octets of the message. A withdrawal without NLRI is the family's End-of-RIB (RFC 4724, 2). */
 size_t update_end(struct update_builder *u);
 
 #endif

@@ -198,8 +198,6 @@ static const struct bad not_yet[] = {
     {PEER("gtsm_hops: 1"), 2, 53, "gtsm_hops: not available yet"},
     {PEER("multihop: 2"), 2, 53, "multihop: not available yet"},
     {PEER("device: vrf1"), 2, 53, "device: not available yet"},
-    {PEER("families: [ipv4-flowspec, ipv4-unicast]"), 2, 79, "ipv4-unicast: not available yet"},
-    {PEER("families: [ipv6-unicast]"), 2, 64, "ipv6-unicast: not available yet"},
     {"exporters: [{address: 192.0.2.1, sees: before}]\n", 1, 34, "sees: not available yet"},
     {SPEAKER PEERS "exporters: [{address: 192.0.2.1, peer: a}]\n", 3, 34,
      "peer: not available yet"},

@@ -140,12 +140,16 @@ Test(message, unknown_codes_have_a_text_too)
 
 Test(message, refresh_names_a_family_of_ours_or_none)
 {
-    static const uint8_t flow6[4] = {0, 2, 0, 133}, unicast[4] = {0, 1, 0, 1};
+    static const uint8_t flow6[4] = {0, 2, 0, 133}, unicast[4] = {0, 1, 0, 1},
+                         vpn[4] = {0, 1, 0, 128};
     struct bgp_message message = {.type = BGP_ROUTE_REFRESH, .body = flow6, .body_len = 4};
     enum bgp_family family;
     cr_assert_eq(message_read_refresh(&message, &family), STATUS_OK);
     cr_assert_eq(family, BGP_FLOW6);
     message.body = unicast;
+    cr_assert_eq(message_read_refresh(&message, &family), STATUS_OK);
+    cr_assert_eq(family, BGP_UNICAST4);
+    message.body = vpn;
     cr_assert_eq(message_read_refresh(&message, &family), STATUS_UNSUPPORTED);
     cr_assert_str_eq(message_family_name(BGP_FLOW4), "ipv4-flowspec");
 }

@@ -28,6 +28,17 @@ Test(open, is_written_as_the_rfc_draws_it)
         cr_assert_eq(open_encode(&ours, bytes, room, &len), STATUS_LIMIT);
 }
 
+Test(open, families_are_those_of_the_settings)
+{
+    static const uint8_t want[] = {1, 4, 0, 1, 0, 1, 1, 4, 0, 2, 0, 1};
+    struct bgp_open open = ours;
+    uint8_t bytes[128];
+    size_t len;
+    open.families = 1U << BGP_UNICAST4 | 1U << BGP_UNICAST6;
+    cr_assert_eq(open_encode(&open, bytes, sizeof(bytes), &len), STATUS_OK);
+    cr_assert_eq(memcmp(bytes + BGP_HEADER_LEN + 12, want, sizeof(want)), 0);
+}
+
 Test(open, is_read_back)
 {
     uint8_t bytes[128];
@@ -132,7 +143,20 @@ ParameterizedTestParameters(open, body_is_judged)
          0,
          100,
          3},
-        {"unicast only", {FIXED(4, 100, 90), 8, 2, 6, 1, 4, 0, 1, 0, 1}, 18, STATUS_OK, 0, 100, 0},
+        {"unicast only",
+         {FIXED(4, 100, 90), 8, 2, 6, 1, 4, 0, 1, 0, 1},
+         18,
+         STATUS_OK,
+         0,
+         100,
+         1U << BGP_UNICAST4},
+        {"a family of others",
+         {FIXED(4, 100, 90), 8, 2, 6, 1, 4, 0, 1, 0, 128},
+         18,
+         STATUS_OK,
+         0,
+         100,
+         0},
         {"4-octet AS", {FIXED(4, 100, 90), 8, 2, 6, 65, 4, 0, 1, 0, 5}, 18, STATUS_OK, 0, 65541, 0},
         {"4-octet AS 0",
          {FIXED(4, 100, 90), 8, 2, 6, 65, 4, 0, 0, 0, 0},

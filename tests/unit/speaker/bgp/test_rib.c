@@ -91,6 +91,44 @@ Test(rib, attributes_with_the_same_octets_in_other_sorts_differ)
     rib_free(rib);
 }
 
+Test(rib, attributes_of_unicast_are_kept_and_bounded)
+{
+    static const uint8_t standard[RIB_STANDARD_MAX + 1][4] = {{1, 2, 3, 4}};
+    static const uint8_t large[RIB_LARGE_MAX + 1][12] = {{5, 6, 7}};
+    static const uint8_t hop[16] = {1, [15] = 1};
+    struct rib *rib = rib_new(10);
+    uint32_t id, other;
+    struct communities c = {.standard = standard,
+                            .standard_count = RIB_STANDARD_MAX,
+                            .large = large,
+                            .large_count = RIB_LARGE_MAX,
+                            .next_hop = hop,
+                            .next_hop_len = 16,
+                            .exported = EXPORT_ANYWHERE};
+    cr_assert_eq(rib_hold_attributes(rib, &c, &id), STATUS_OK);
+    struct communities got = rib_attributes(rib, id);
+    cr_expect_eq(got.count + got.ipv6_count, 0);
+    cr_expect_eq(got.standard_count, RIB_STANDARD_MAX);
+    cr_expect_eq(got.large_count, RIB_LARGE_MAX);
+    cr_expect_eq(memcmp(got.standard, standard, sizeof(standard[0])), 0);
+    cr_expect_eq(memcmp(got.large, large, sizeof(large[0])), 0);
+    cr_expect_eq(got.next_hop_len, 16);
+    cr_expect_eq(memcmp(got.next_hop, hop, 16), 0);
+    cr_expect_eq(got.exported, EXPORT_ANYWHERE);
+    c.exported = EXPORT_NOT;
+    cr_assert_eq(rib_hold_attributes(rib, &c, &other), STATUS_OK);
+    cr_expect_neq(id, other, "NO_EXPORT is part of them");
+    c.large_count++;
+    cr_expect_eq(rib_hold_attributes(rib, &c, &other), STATUS_LIMIT);
+    c.large_count--;
+    c.standard_count++;
+    cr_expect_eq(rib_hold_attributes(rib, &c, &other), STATUS_LIMIT);
+    c.standard_count--;
+    c.next_hop_len++;
+    cr_expect_eq(rib_hold_attributes(rib, &c, &other), STATUS_LIMIT);
+    rib_free(rib);
+}
+
 Test(rib, many_values_are_found_again)
 {
     struct rib *rib = rib_new(5000);

@@ -194,6 +194,38 @@ Test(rib_out, end_of_rib_waits_for_the_desired_state_and_for_the_routes)
     world_free(w);
 }
 
+Test(rib_out, each_family_has_its_routes_and_its_end_of_rib)
+{
+    static const uint8_t host[] = {32, 198, 51, 100, 45}, hop[] = {192, 0, 2, 1};
+    struct world *w = world_new(0);
+    uint32_t nlri, attributes;
+    unsigned int ended = 0;
+    struct communities c = {.next_hop = hop, .next_hop_len = 4};
+    cr_assert_eq(rib_hold_nlri(w->rib, BGP_UNICAST4, host, sizeof(host), &nlri), STATUS_OK);
+    cr_assert_eq(rib_hold_attributes(w->rib, &c, &attributes), STATUS_OK);
+    rib_out_complete(&w->out);
+    rib_out_up(&w->out, (1U << BGP_FAMILIES) - 1, 0);
+    want(w, 0, w->discard);
+    cr_assert_eq(rib_out_want(&w->out, nlri, attributes), STATUS_OK);
+    cr_assert_eq(next(w), RIB_OUT_ANNOUNCE);
+    cr_assert_eq(next(w), RIB_OUT_ANNOUNCE);
+    cr_expect_eq(w->out.announced[BGP_FLOW4], 1);
+    cr_expect_eq(w->out.announced[BGP_UNICAST4], 1);
+    cr_expect_eq(rib_out_announced_count(&w->out), 2);
+    cr_expect_eq(rib_out_wanted_count(&w->out), 2);
+    cr_expect_eq(rib_out_room(&w->out), 98);
+    while (next(w) == RIB_OUT_END)
+        ended |= 1U << w->batch.family;
+    cr_expect_eq(ended, (1U << BGP_FAMILIES) - 1);
+    cr_assert_eq(rib_out_want(&w->out, nlri, 0), STATUS_OK);
+    cr_assert_eq(next(w), RIB_OUT_WITHDRAW);
+    cr_expect_eq(w->batch.family, BGP_UNICAST4);
+    cr_expect_eq(rib_out_announced_count(&w->out), 1);
+    rib_release_attributes(w->rib, attributes);
+    rib_release_nlri(w->rib, nlri);
+    world_free(w);
+}
+
 Test(rib_out, a_family_that_the_peer_lacks_is_not_sent)
 {
     struct world *w = world_new(0);
