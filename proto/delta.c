@@ -71,13 +71,17 @@ static double variance_add(double a, double b)
     return sum < DBL_MAX ? sum : DBL_MAX;
 }
 
+static double weight(const struct delta_row *row)
+{
+    return (double)row->bytes + (double)row->packets + (double)row->flows;
+}
+
 void delta_row_add(struct delta_row *row, const struct delta_row *other)
 {
-    const double mine = (double)row->bytes + (double)row->packets;
-    const double its = (double)other->bytes + (double)other->packets;
+    const double mine = weight(row), its = weight(other);
     if (mine + its > 0)
         row->duration_ms =
-            (uint32_t)((mine * row->duration_ms + its * other->duration_ms) / (mine + its));
+            (uint32_t)((mine * row->duration_ms + its * other->duration_ms) / (mine + its) + 0.5);
     else if (other->duration_ms > row->duration_ms)
         row->duration_ms = other->duration_ms;
     row->bytes = sat_add_u64(row->bytes, other->bytes);

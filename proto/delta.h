@@ -32,8 +32,8 @@ struct delta_row {
     uint64_t samples;               /* records or samples behind them */
     double var_bytes, var_packets;  /* variance of the scaled sums */
     double var_flows;               /* 0 too where an older build does not say it */
-    uint32_t duration_ms; /* of the flows, weighted by bytes and packets; 0: within the tick */
-    uint32_t age_ticks;   /* the row's first count is this many ticks before the interval's end */
+    uint32_t duration_ms;           /* a mean, by bytes, packets and flows; 0: within the tick */
+    uint32_t age_ticks; /* the row's first count is this many ticks before the interval's end */
     struct flow_key key;
 };
 
@@ -57,8 +57,8 @@ struct delta_batch {
 
 /*
  * Adds what `other` counted under the same count, key and exporter. Sums saturate; the duration is
- * weighted by bytes and packets; the age is the older one, so where the intervals differ the caller
- * first moves other's age to row's interval.
+ * weighted by bytes, packets and flows; the age is the older one, so where the intervals differ the
+ * caller first moves other's age to row's interval.
  */
 void delta_row_add(struct delta_row *row, const struct delta_row *other);
 

@@ -46,13 +46,15 @@ static void add_weighted(struct row_extra *extra, struct row *row, float weighte
     *at = finite_sum(*at, weighted_ms);
 }
 
-/* Packets weigh too: some exporters tell no octets. */
+/* Packets weigh too, as some exporters tell no octets; and flows, as some records tell of one that
+ * lasts, and of no packet since they told of it before. */
 void row_extra_add(struct row_extra *extra, struct row *row, const struct volume *volume)
 {
     if (volume->duration_class > 0)
         add_weighted(extra, row,
                      (float)volume->duration_ms *
-                         ((float)(int64_t)volume->bytes + (float)(int64_t)volume->packets));
+                         ((float)(int64_t)volume->bytes + (float)(int64_t)volume->packets +
+                          (float)(int64_t)volume->flows));
     if (volume->var_flows > 0)
         add_spread(extra, row, volume->var_bytes, volume->var_packets, volume->var_flows);
 }

@@ -16,7 +16,7 @@ struct row_spread {
 };
 struct row_extra {
     struct row_spread *spreads;
-    float *weighted_ms; /* sums of duration × octets and packets */
+    float *weighted_ms; /* sums of duration × octets, packets and flows */
 };
 
 /* False: out of memory; what is there stays. */

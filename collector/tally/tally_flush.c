@@ -12,18 +12,24 @@ struct flushing {
     size_t given;
 };
 
-/* Of the row's records, by their octets and packets: rounded, and sums that have an end, but none
- * of its records lasted longer than the longest of its class. */
-static uint32_t mean_ms(const struct row *row, const struct row_extra *extra, uint8_t class)
+/* Of the row's records, by what they weigh. Sums are rounded and have an end, so no mean leaves the
+ * bounds of the row's class; what was not admitted is of every class. */
+static uint32_t mean_ms(const struct row *row, const struct row_extra *extra,
+                        struct identity_head of)
 {
-    const double longest_ms = (double)((uint64_t)TALLY_TICK_MS << class);
-    const double weight = (double)row->bytes + (double)row->packets;
+    const bool is_other = of.key_len == 0;
+    const uint32_t least_ms = is_other ? 0 : ((uint32_t)TALLY_TICK_MS << of.duration_class) / 2 + 1;
+    const uint32_t most_ms =
+        is_other ? VOLUME_DURATION_MAX_MS : (uint32_t)TALLY_TICK_MS << of.duration_class;
+    const double weight = (double)row->bytes + (double)row->packets + (double)row->flows;
     const double mean_ms = (double)extra->weighted_ms[row->position] / weight + 0.5;
-    return (uint32_t)(mean_ms < longest_ms ? mean_ms : longest_ms);
+    if (mean_ms < least_ms)
+        return least_ms;
+    return mean_ms < most_ms ? (uint32_t)mean_ms : most_ms;
 }
 
 static void tell_extra(struct delta_row *out, const struct row *row, const struct row_extra *extra,
-                       uint8_t class)
+                       struct identity_head of)
 {
     if (row->has_spread) {
         const struct row_spread *spread = &extra->spreads[row->position];
@@ -31,8 +37,8 @@ static void tell_extra(struct delta_row *out, const struct row *row, const struc
         out->var_packets = (double)spread->packets;
         out->var_flows = (double)spread->flows;
     }
-    if (row->has_duration && (row->bytes > 0 || row->packets > 0))
-        out->duration_ms = mean_ms(row, extra, class);
+    if (row->has_duration)
+        out->duration_ms = mean_ms(row, extra, of);
     if (out->duration_ms <= TALLY_TICK_MS)
         out->duration_ms = 0; /* it lasted no longer than it may have waited here */
 }
@@ -52,7 +58,7 @@ static void give(struct flushing *flushing, struct row *row)
         .samples = row->samples,
         .age_ticks = (flushing->at_ms - row->first_ms) / TALLY_AGE_MS,
     };
-    tell_extra(&out, row, &tally->rows.counts[of.count].extra, of.duration_class);
+    tell_extra(&out, row, &tally->rows.counts[of.count].extra, of);
     out.key.len = of.key_len;
     memcpy(out.key.bytes, identity + IDENTITY_HEAD, out.key.len);
     flushing->on_row(flushing->owner, key_slot(tally->options.model->counts[of.count].id, &out.key),

@@ -4,8 +4,7 @@
 
 enum {
     PACKET_OCTETS_MAX = 65536,
-    PACKET_OCTETS_MIN = 20, /* an IPv4 header */
-    DURATION_MAX_MS = 3600000,
+    PACKET_OCTETS_MIN = 20,    /* an IPv4 header */
     PACKET_OCTETS_USUAL = 1500 /* where a record says octets but no packets */
 };
 
@@ -42,7 +41,7 @@ static uint64_t octets_of(uint64_t packets, uint64_t octets_a_packet)
 
 enum tally_reason volume_judge(const struct flow_record *flow, const struct config_exporter *config)
 {
-    if (flow->has & FLOW_DURATION && flow->duration_ms > DURATION_MAX_MS)
+    if (flow->has & FLOW_DURATION && flow->duration_ms > VOLUME_DURATION_MAX_MS)
         return TALLY_LONG_DURATION;
     if (flow->has & FLOW_BYTES && flow->has & FLOW_PACKETS) {
         /* Octets in no packet are those of one at most. */

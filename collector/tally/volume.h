@@ -6,6 +6,7 @@
 /* What a record adds to a row: its volume, scaled, and how sure that is. No amount is above
  * VOLUME_MAX, so that two of them never make more than 64 bits hold. */
 #define VOLUME_MAX ((uint64_t)INT64_MAX)
+enum { VOLUME_DURATION_MAX_MS = 3600000 }; /* a record of a longer one is not plausible */
 struct volume {
     uint64_t bytes, packets, flows;
     uint32_t duration_ms;

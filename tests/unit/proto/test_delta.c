@@ -106,3 +106,20 @@ Test(delta, row_duration_is_weighted_by_packets_where_no_bytes_are_told)
     delta_row_add(&row, &other);
     cr_assert_eq(row.duration_ms, 4000);
 }
+
+Test(delta, row_duration_is_weighted_by_flows_where_no_volume_is_told)
+{
+    struct delta_row row = {.flows = 1, .duration_ms = 1000};
+    struct delta_row other = {.flows = 3, .duration_ms = 5000};
+    delta_row_add(&row, &other);
+    cr_assert_eq(row.duration_ms, 4000);
+}
+
+/* Each time less, it would end in none. */
+Test(delta, row_duration_is_rounded)
+{
+    struct delta_row row = {.bytes = 1, .duration_ms = 1000};
+    const struct delta_row other = {.bytes = 3, .duration_ms = 1001};
+    delta_row_add(&row, &other);
+    cr_assert_eq(row.duration_ms, 1001);
+}

@@ -76,28 +76,6 @@ Test(tally, sums_saturate)
     counting_done(&c);
 }
 
-Test(tally, durations_keep_apart_by_powers_of_two)
-{
-    struct counting c;
-    static const uint32_t durations_ms[] = {0, 100, 101, 200, 201, 60000};
-    counting_init(&c, BY_HOST);
-    for (size_t i = 0; i < 6; i++) {
-        struct flow_record flow = flow_to(CUSTOMER, 1000, 1);
-        flow.has |= FLOW_DURATION;
-        flow.duration_ms = durations_ms[i];
-        counting_add(&c, &flow);
-    }
-    cr_assert_eq(counting_flush(&c, TALLY_FLUSH_TICK), 4);
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < c.given; i++) {
-        bytes += c.rows[i].bytes;
-        if (c.rows[i].duration_ms > 100 && c.rows[i].duration_ms < 200)
-            cr_assert_eq(c.rows[i].duration_ms, 151, "101 and 200, weighted by octets");
-    }
-    cr_assert_eq(bytes, 6000);
-    counting_done(&c);
-}
-
 Test(tally, a_row_that_stays_keeps_its_age)
 {
     struct counting c;
@@ -161,51 +139,6 @@ Test(tally, what_may_have_come_earlier_counts_from_then_on)
     tally_add(c.tally, exporter, &flow, c.now_ms);
     cr_assert_eq(counting_flush(&c, TALLY_FLUSH_URGENT), 1);
     cr_assert_eq(c.rows[0].age_ticks * TALLY_AGE_MS, 3000);
-    counting_done(&c);
-}
-
-/* Else they would seem to come in one instant. */
-Test(tally, packets_without_octets_last_as_long_as_they_did)
-{
-    struct counting c;
-    struct flow_record flow = flow_to(CUSTOMER, 0, 3000000);
-    flow.has = (flow.has & ~(uint32_t)FLOW_BYTES) | FLOW_DURATION;
-    flow.duration_ms = 60000;
-    counting_init(&c, BY_HOST);
-    counting_add(&c, &flow);
-    cr_assert_eq(counting_flush(&c, TALLY_FLUSH_TICK), 1);
-    cr_assert_eq(c.rows[0].packets, 3000000);
-    cr_assert_eq(c.rows[0].duration_ms, 60000);
-    counting_done(&c);
-}
-
-Test(tally, a_row_whose_sums_ended_lasts_no_longer_than_its_records)
-{
-    struct counting c;
-    struct flow_record flow = flow_to(CUSTOMER, UINT64_MAX / 2, UINT64_MAX / 2 / 100);
-    flow.has |= FLOW_DURATION;
-    flow.duration_ms = 3600000;
-    counting_init(&c, BY_HOST);
-    for (size_t i = 0; i < 1500; i++)
-        counting_add(&c, &flow);
-    cr_assert_eq(counting_flush(&c, TALLY_FLUSH_TICK), 1);
-    cr_assert_eq(c.rows[0].bytes, VOLUME_MAX);
-    cr_assert_geq(c.rows[0].duration_ms, 3600000);
-    cr_assert_lt(c.rows[0].duration_ms, 2 * 3600000);
-    counting_done(&c);
-}
-
-/* Who reads them would spread them into the future otherwise. */
-Test(tally, flows_no_longer_than_a_tick_have_no_duration)
-{
-    struct counting c;
-    struct flow_record flow = flow_to(CUSTOMER, 1000, 1);
-    flow.has |= FLOW_DURATION;
-    flow.duration_ms = TALLY_TICK_MS;
-    counting_init(&c, BY_HOST);
-    counting_add(&c, &flow);
-    cr_assert_eq(counting_flush(&c, TALLY_FLUSH_TICK), 1);
-    cr_assert_eq(c.rows[0].duration_ms, 0);
     counting_done(&c);
 }
 
