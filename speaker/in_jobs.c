@@ -15,9 +15,6 @@
 
 enum { LEADER_EVERY_MS = 1000, OWED_EVERY_MS = 5000 };
 
-/* The desired state comes in one reply: 100,000 mitigations of 4 KiB, and some room. */
-#define REPLY_MAX_BYTES (512UL << 20)
-
 void in_jobs_complain(struct in_jobs *in, const char *what, const char *id, enum status status)
 {
     uint64_t suppressed;
@@ -52,7 +49,7 @@ static void take_job(struct in_jobs *in, const struct stream_entry *entry)
     if (job.epoch > in->speaker->epoch)
         in->speaker->epoch = job.epoch;
     speaker_metrics_job("taken");
-    in_desired_ask(in, job.mitigation);
+    (void)in_desired_ask(in, job.mitigation, false);
 }
 
 static void on_entry(void *owner, const struct stream_entry *entry)
@@ -80,7 +77,7 @@ static void on_gap(void *owner, size_t stream)
     log_warn("entries of a stream were missed, the whole state is read", "stream=%s",
              in->keys[stream]);
     speaker_metrics_job("gap");
-    in_desired_read(in);
+    in_walk_start(in);
 }
 
 static enum status connection_options(struct in_jobs *in, struct redis_options *ret_options,
@@ -97,7 +94,6 @@ static enum status connection_options(struct in_jobs *in, struct redis_options *
                                           .address = config->redis.state.address,
                                           .user = ret_credentials->user,
                                           .password = ret_credentials->password,
-                                          .reply_max_bytes = REPLY_MAX_BYTES,
                                           .clock = in->speaker->clock,
                                           .owner = in};
     return status;
@@ -146,7 +142,7 @@ static void on_leader(void *owner, enum status status, const struct redis_reply 
         desired_contact(in->speaker->desired, (int64_t)speaker_now_ms(in->speaker));
     (void)redis_to_u64(&reply->items[1], &epoch);
     if (epoch < in->speaker->epoch && !in->is_older)
-        in_desired_read(in);
+        in_walk_start(in);
 }
 
 static void on_up(void *owner)
@@ -157,7 +153,7 @@ static void on_up(void *owner)
              log_value(address, sizeof address, in->speaker->config->redis.state.address));
     in->was_read = false;
     in->leader_at = 0;
-    in_desired_read(in);
+    in_walk_start(in);
 }
 
 static void on_down(void *owner, enum status why)
@@ -175,8 +171,8 @@ void in_jobs_tick(struct in_jobs *in, uint64_t now_ms)
         return;
     if (in->speaker->journal_failed && in->read_at > now_ms + OWED_EVERY_MS)
         in->read_at = now_ms + OWED_EVERY_MS; /* the reading also mends the journal */
-    if (now_ms >= in->read_at || in->read_again)
-        in_desired_read(in);
+    if (now_ms >= in->read_at)
+        in_walk_start(in);
     if (now_ms >= in->leader_at) {
         char lease[KEY_NAME_MAX], epoch[KEY_NAME_MAX];
         in->leader_at = now_ms + LEADER_EVERY_MS;

@@ -7,7 +7,7 @@
 
 /*
  * What the state server wants of us. The hashes rule: on each connect and every minute the whole
- * desired state is read in one script and compared with what is known. The streams only wake us:
+ * desired state is read, page by page, and compared with what is known. The streams only wake us:
  * an entry of weir:jobs makes us read the hash it names, an entry of weir:stops holds or frees at
  * once. While the server answers and policy has a leader, leases run.
  */

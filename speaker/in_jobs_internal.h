@@ -6,18 +6,35 @@
 #include "common/redis/scripts.h"
 #include "speaker/in_jobs.h"
 
-/* What in_jobs.c (streams, contact), in_desired.c (hashes) and in_stops.c (holds) share. */
+/* What in_jobs.c (streams, contact), in_desired.c (one hash), in_walk.c (all of them) and
+ * in_stops.c (holds) share. */
 enum { STREAM_JOBS = 0, STREAM_STOPS = 1 };
+
+/* A reading of the whole desired state: page after page of the active set, then the hash of each
+ * that stands here and was in none of them. */
+struct walk {
+    bool running, again; /* again: another one is due when this is over */
+    bool in_rest;        /* past the pages */
+    bool owed;           /* the journal may not have what is known already */
+    struct desired_place after;
+    size_t page;        /* mitigations asked for at once: as many as take a short turn */
+    int64_t began_ms;   /* monotonic */
+    size_t rest_cursor; /* of desired_next() */
+    size_t rest_asked;  /* whose hash has not come yet */
+    size_t read, changed;
+    uint64_t failures; /* of the journal, when it began */
+};
 
 struct in_jobs {
     struct speaker *speaker;
     struct redis *redis;
     struct stream_reader *reader; /* from the first reading of the desired state on */
     char keys[2][KEY_NAME_MAX];
-    struct mitigation *scratch;         /* it is large */
-    bool reading, read_again, was_read; /* was_read: since the connection came up */
-    bool is_older;                      /* the state server, than what this speaker has seen */
-    uint64_t read_at, leader_at;        /* monotonic ms: the next */
+    struct mitigation *scratch; /* it is large */
+    struct walk walk;
+    bool was_read;               /* the whole state, since the connection came up */
+    bool is_older;               /* the state server, than what this speaker has seen */
+    uint64_t read_at, leader_at; /* monotonic ms: the next */
     struct log_limiter unreadable;
     size_t closing;
     void (*on_closed)(void *owner);
@@ -33,8 +50,17 @@ static inline const char *in_jobs_prefix(const struct in_jobs *in)
 void in_jobs_complain(struct in_jobs *in, const char *what, const char *id, enum status status);
 void in_jobs_start_reader(struct in_jobs *in, const struct desired_answer *answer);
 
-void in_desired_read(struct in_jobs *in);                /* all of it */
-void in_desired_ask(struct in_jobs *in, const char *id); /* one hash */
+/* Takes what the hash has in its field pb; NULL: the hash is gone. owed: the journal may not have
+ * what is known already. */
+enum status in_desired_apply(struct in_jobs *in, const char *id, const struct redis_reply *pb,
+                             bool owed);
+/* Reads one hash. of_walk: in_walk_rest_answered() follows; false: it was not asked for. */
+bool in_desired_ask(struct in_jobs *in, const char *id, bool of_walk);
+
+/* Reads all of it, from now on; soon: after a moment, because something could not be read. */
+void in_walk_start(struct in_jobs *in);
+void in_walk_soon(struct in_jobs *in);
+void in_walk_rest_answered(struct in_jobs *in, enum status status);
 
 /* The hash weir:hold as it is now; an entry of weir:stops. is_lost: that a hold is not there means
  * nothing, because the server's data was lost. */

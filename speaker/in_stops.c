@@ -78,5 +78,5 @@ void in_stops_take(struct in_jobs *in, const struct stream_entry *entry)
     holds_end(&speaker->holds, HOLD_STOPS, &hold.scope, entry->id_ms);
     holds_end(&speaker->holds, HOLD_SOCKET, &hold.scope, entry->id_ms);
     speaker_holds_changed(speaker);
-    in_desired_read(in);
+    in_walk_start(in);
 }

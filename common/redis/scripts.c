@@ -170,14 +170,17 @@ enum status script_resign(struct redis *redis, const char *prefix, const char *n
 
 /* --- desired --- */
 
-enum status script_desired(struct redis *redis, const char *prefix, redis_on_reply on_reply,
+enum status script_desired(struct redis *redis, const char *prefix,
+                           const struct desired_place *after, size_t most, redis_on_reply on_reply,
                            void *owner)
 {
     static const enum key_id ids[] = {KEY_HOLD, KEY_JOBS, KEY_STOPS, KEY_MITIGATIONS_ACTIVE,
                                       KEY_EPOCH_POLICY};
     enum { KEYS = sizeof ids / sizeof ids[0] };
-    char names[KEYS][KEY_NAME_MAX], hash[KEY_NAME_MAX];
+    char names[KEYS][KEY_NAME_MAX], hash[KEY_NAME_MAX], number[NUMBER_MAX];
     struct redis_arg keys[KEYS];
+    if (most == 0 || most > DESIRED_PAGE_MAX)
+        return STATUS_RANGE;
     for (size_t i = 0; i < KEYS; i++) {
         if (key_name(names[i], prefix, ids[i]) == NULL)
             return STATUS_RANGE;
@@ -185,29 +188,52 @@ enum status script_desired(struct redis *redis, const char *prefix, redis_on_rep
     }
     if (key_name(hash, prefix, KEY_MITIGATION, "") == NULL)
         return STATUS_RANGE;
-    struct redis_arg args[] = {arg(hash)};
-    return script_run(redis, SCRIPT_desired, keys, KEYS, args, 1, on_reply, owner);
+    snprintf(number, sizeof number, "%zu", most);
+    struct redis_arg args[] = {arg(hash), arg(number), arg(after->score), arg(after->id)};
+    return script_run(redis, SCRIPT_desired, keys, KEYS, args, 4, on_reply, owner);
+}
+
+/* Where the next page begins: nothing, or score and id. */
+static bool read_place(const struct redis_reply *reply, struct desired_answer *ret_answer)
+{
+    if (reply->type != REDIS_ARRAY)
+        return false;
+    ret_answer->more = reply->count > 0;
+    ret_answer->next = (struct desired_place){0};
+    if (reply->count == 0)
+        return true;
+    if (reply->count != 2 || reply->items[0].type != REDIS_STRING ||
+        reply->items[1].type != REDIS_STRING || reply->items[0].len >= DESIRED_SCORE_MAX ||
+        reply->items[1].len >= DESIRED_ID_MAX || reply->items[1].len == 0)
+        return false;
+    memcpy(ret_answer->next.score, reply->items[0].bytes, reply->items[0].len);
+    memcpy(ret_answer->next.id, reply->items[1].bytes, reply->items[1].len);
+    return true;
+}
+
+static bool is_mitigation(const struct redis_reply *pair)
+{
+    return pair->type == REDIS_ARRAY && (pair->count == 1 || pair->count == 2) &&
+           pair->items[0].type == REDIS_STRING &&
+           (pair->count == 1 || pair->items[1].type == REDIS_STRING);
 }
 
 bool script_desired_answer(const struct redis_reply *reply, struct desired_answer *ret_answer)
 {
     struct desired_answer answer;
-    if (reply == NULL || reply->type != REDIS_ARRAY || reply->count != 6)
+    if (reply == NULL || reply->type != REDIS_ARRAY || reply->count != 7)
         return false;
     const struct redis_reply *at = reply->items;
     if (!redis_to_u64(&at[0], &answer.now_ms) || !redis_to_u64(&at[1], &answer.epoch) ||
         !text_of(&at[2], &answer.jobs_last_id) || !text_of(&at[3], &answer.stops_last_id) ||
-        at[4].type != REDIS_ARRAY || at[5].type != REDIS_ARRAY)
+        at[4].type != REDIS_ARRAY || at[5].type != REDIS_ARRAY || !read_place(&at[6], &answer))
         return false;
     answer.hold = &at[4];
     answer.mitigations = at[5].items;
     answer.mitigation_count = at[5].count;
-    for (size_t i = 0; i < answer.mitigation_count; i++) {
-        const struct redis_reply *pair = &answer.mitigations[i];
-        if (pair->type != REDIS_ARRAY || pair->count != 2 || pair->items[0].type != REDIS_STRING ||
-            pair->items[1].type != REDIS_ARRAY)
+    for (size_t i = 0; i < answer.mitigation_count; i++)
+        if (!is_mitigation(&answer.mitigations[i]))
             return false;
-    }
     *ret_answer = answer;
     return true;
 }
@@ -216,6 +242,7 @@ const struct redis_reply *desired_mitigation(const struct desired_answer *answer
                                              const char **ret_id)
 {
     assert(i < answer->mitigation_count);
-    *ret_id = answer->mitigations[i].items[0].bytes;
-    return &answer->mitigations[i].items[1];
+    const struct redis_reply *pair = &answer->mitigations[i];
+    *ret_id = pair->items[0].bytes;
+    return pair->count == 2 ? &pair->items[1] : NULL;
 }

@@ -12,8 +12,8 @@
  *   resign   give the lease up
  *   write    compare epoch (FENCED), refuse announcements under hold (HELD) and revisions that are
  *            not new (EXISTS), then hash, active set, job, alarm log and audit together
- *   desired  what must stand, in one reading: hold, last ids of jobs and stops, every active
- *            mitigation
+ *   desired  what must stand, a page at a time: hold, last ids of jobs and stops, and the next
+ *            mitigations of the active set
  *   top      one writer's part of the heaviest keys of a count, replaced at once
  *   cap      the oldest entries of a stream go until it keeps to its bytes (stream_cap.h)
  *
@@ -101,17 +101,27 @@ bool script_write_answer(const struct redis_reply *reply, struct write_answer *r
 
 /* --- desired --- */
 
+/* A page blocks the server for some 4 us a mitigation. */
+enum { DESIRED_PAGE_MAX = 500, DESIRED_SCORE_MAX = 32, DESIRED_ID_MAX = 128 };
+struct desired_place { /* zeroed: the first page */
+    char score[DESIRED_SCORE_MAX], id[DESIRED_ID_MAX];
+};
 struct desired_answer {
     uint64_t now_ms, epoch;
-    const char *jobs_last_id, *stops_last_id; /* read the streams from here on; "0-0" for none */
+    const char *jobs_last_id, *stops_last_id; /* read the streams from the first page's on; "0-0"
+                                                 for none */
     const struct redis_reply *hold;           /* scope, why, …: redis_field() */
     size_t mitigation_count;
     const struct redis_reply *mitigations;
+    bool more; /* another page begins after `next` */
+    struct desired_place next;
 };
-enum status script_desired(struct redis *redis, const char *prefix, redis_on_reply on_reply,
+/* At most `most` mitigations after that place. RANGE: `most` is none, or above the maximum. */
+enum status script_desired(struct redis *redis, const char *prefix,
+                           const struct desired_place *after, size_t most, redis_on_reply on_reply,
                            void *owner);
 bool script_desired_answer(const struct redis_reply *reply, struct desired_answer *ret_answer);
-/* The i-th's hash for redis_field(), and its id; without fields where the hash is gone. */
+/* The i-th's field pb, and its id; NULL where the hash is gone. */
 const struct redis_reply *desired_mitigation(const struct desired_answer *answer, size_t i,
                                              const char **ret_id);
 

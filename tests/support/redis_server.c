@@ -204,6 +204,16 @@ const char *redis_server_cli(struct redis_server *server, const char *command)
     return text;
 }
 
+void redis_server_eval(struct redis_server *server, const char *script)
+{
+    redisContext *context = connect_to(server);
+    redisReply *reply = context->err == 0 ? redisCommand(context, "EVAL %s 0", script) : NULL;
+    if (reply == NULL || reply->type == REDIS_REPLY_ERROR)
+        fail(reply == NULL ? script : reply->str);
+    freeReplyObject(reply);
+    redisFree(context);
+}
+
 void redis_server_fill(struct redis_server *server, const char *stream, int entries, int bytes)
 {
     static const char script[] =

@@ -34,6 +34,8 @@ void redis_server_done(struct redis_server *server); /* kills, removes the folde
 /* A command by a connection of its own; its answer as one line of text, as redis-cli shows it. */
 const char *redis_server_cli(struct redis_server *server, const char *command);
 
+/* A script without keys; an error ends the test. */
+void redis_server_eval(struct redis_server *server, const char *script);
 /* Entries of one field "junk" with so many bytes into a stream, as somebody else may write them. */
 void redis_server_fill(struct redis_server *server, const char *stream, int entries, int bytes);
 

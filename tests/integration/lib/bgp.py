@@ -47,7 +47,7 @@ def destination(version, nlri):
 
 
 def changes(body):
-    """("announce" or "withdraw", destination) of an UPDATE."""
+    """("announce" or "withdraw", destination) of an UPDATE; ("end", None) of an End-of-RIB (RFC 4724, 2)."""
     at = 2 + struct.unpack("!H", body[:2])[0]
     attributes = body[at + 2:]
     while len(attributes) >= 3:
@@ -60,6 +60,8 @@ def changes(body):
             continue
         version = FAMILIES[struct.unpack("!H", value[:2])[0]]
         rest = value[5 + value[3]:] if kind == MP_REACH else value[3:]
+        if kind == MP_UNREACH and not rest:
+            yield "end", None
         for nlri in nlris(rest):
             yield "announce" if kind == MP_REACH else "withdraw", destination(version, nlri)
 
@@ -70,6 +72,7 @@ class Recorder:
 
     def __init__(self, address, port=0):
         self.events, self.sessions, self.routes, self.lock = [], 0, {}, threading.Lock()
+        self.ends_of_rib = []  # how many destinations were held then
         self.listener = socket.create_server((address, port))
         self.address, self.port = self.listener.getsockname()[:2]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -94,6 +97,8 @@ class Recorder:
                 self.routes[session] = set()
             elif what == "down":
                 self.routes.pop(session, None)
+            elif what == "end":
+                self.ends_of_rib.append(len(self.routes[session]))
             elif what == "announce":
                 self.routes[session].add(host)
             else:
