@@ -1,33 +1,10 @@
-#include "speaker/bgp/rib.h"
+#include "speaker/bgp/rib_internal.h"
 
 #include "common/base/hash.h"
-#include "common/base/table.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* One interned value; chained with those of the same hash. */
-struct item {
-    uint8_t *bytes;
-    uint64_t hash;
-    size_t len;
-    uint32_t refs, next; /* next: of the same hash while in use, of the free ones else */
-    uint8_t kind;
-    bool guarding; /* of attributes */
-};
-
-struct pool {
-    struct item *items; /* items[0] is never used */
-    uint32_t bound, room, free_first;
-    size_t count, max;
-    struct table *by_hash; /* hash → number of the first item of it */
-    uint64_t seed;
-};
-
-struct rib {
-    struct pool nlri, attributes;
-};
 
 static bool pool_init(struct pool *pool, size_t max)
 {
@@ -71,12 +48,12 @@ static enum status pool_take(struct pool *pool, uint32_t *ret_id)
         return STATUS_OK;
     }
     if (pool->bound >= pool->room) {
-        uint32_t room = pool->room == 0 ? 64 : pool->room * 2;
+        size_t room = rib_more_room(pool->room, 0);
         struct item *items = realloc(pool->items, room * sizeof(*items));
         if (items == NULL)
             return STATUS_NO_MEMORY;
         pool->items = items;
-        pool->room = room;
+        pool->room = (uint32_t)room;
     }
     *ret_id = pool->bound++;
     pool->items[*ret_id] = (struct item){0};
@@ -155,6 +132,7 @@ static const struct item *pool_item(const struct pool *pool, uint32_t id)
 
 struct rib *rib_new(size_t nlri_max)
 {
+    assert(nlri_max <= RIB_NLRI_MAX);
     struct rib *rib = calloc(1, sizeof(*rib));
     if (rib == NULL || !pool_init(&rib->nlri, nlri_max) || !pool_init(&rib->attributes, nlri_max)) {
         rib_free(rib);
@@ -169,6 +147,7 @@ void rib_free(struct rib *rib)
         return;
     pool_done(&rib->nlri);
     pool_done(&rib->attributes);
+    rib_routes_done(rib);
     free(rib);
 }
 

@@ -4,11 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The lowest bits say in which of the queues it is. */
-enum { FLAG_RESEND = 1 << RIB_OUT_QUEUES };
-
-/* How far ahead an announcement looks for others of equal attributes to share its message. */
-enum { WINDOW = 256 };
+/* How many routes that are not due, or are of another family, a message passes over in search of
+ * others that may share it: so many, and more for each that it found. */
+enum { PASSED_MAX = 256, PASSED_A_ROUTE = 32 };
 
 /* Messages may go this much ahead of an even pace, so that a tick of the owner is enough. */
 enum { BURST_US = 100000 };
@@ -33,74 +31,58 @@ void rib_out_done(struct rib_out *out)
         (void)rib_out_want(out, id, 0);
     free(out->entries);
     for (size_t q = 0; q < RIB_OUT_QUEUES; q++)
-        free(out->queues[q].ids);
+        bits_done(&out->queues[q].nlri);
+    bits_done(&out->resend);
     *out = (struct rib_out){0};
 }
 
-static bool grow_ids(struct rib_out_queue *queue, size_t room)
-{
-    uint32_t *ids = realloc(queue->ids, room * sizeof(*ids));
-    if (ids == NULL)
-        return false;
-    queue->ids = ids;
-    queue->room = room;
-    return true;
-}
-
-/* A number stands at most once in each queue, so queues as long as the entries never overflow. */
+/* By an eighth more, in steps of what the sets of bits take. */
 static enum status make_room(struct rib_out *out, uint32_t nlri)
 {
     if (nlri < out->entry_room)
         return STATUS_OK;
-    size_t room = out->entry_room == 0 ? 64 : out->entry_room;
-    while (room <= nlri)
-        room *= 2;
+    size_t room = (nlri + nlri / 8 + BITS_STEP) / BITS_STEP * BITS_STEP;
     struct rib_out_entry *entries = realloc(out->entries, room * sizeof(*entries));
     if (entries == NULL)
         return STATUS_NO_MEMORY;
     out->entries = entries;
-    for (size_t q = 0; q < RIB_OUT_QUEUES; q++)
-        if (!grow_ids(&out->queues[q], room))
-            return STATUS_NO_MEMORY;
+    enum status status = bits_grow(&out->resend, room);
+    for (size_t q = 0; q < RIB_OUT_QUEUES && status == STATUS_OK; q++)
+        status = bits_grow(&out->queues[q].nlri, room);
+    if (status != STATUS_OK)
+        return status;
     memset(entries + out->entry_room, 0, (room - out->entry_room) * sizeof(*entries));
     out->entry_room = room;
     return STATUS_OK;
 }
 
-static void push(struct rib_out *out, enum rib_out_order order, uint32_t nlri)
+static uint32_t attributes_of(const struct rib_out *out, uint32_t nlri, uint8_t number)
 {
-    struct rib_out_queue *queue = &out->queues[order];
-    struct rib_out_entry *entry = &out->entries[nlri];
-    uint8_t flag = (uint8_t)(1U << order);
-    if ((entry->flags & flag) != 0)
-        return;
-    assert(queue->count < queue->room);
-    entry->flags |= flag;
-    queue->ids[queue->count++] = nlri;
+    struct rib_route route = {.nlri = nlri, .number = number};
+    return number != 0 ? rib_route_attributes(out->rib, route) : 0;
 }
 
-static bool must_withdraw(const struct rib_out_entry *entry)
+static bool must_announce(const struct rib_out *out, uint32_t nlri)
 {
-    return entry->wanted == 0 && entry->announced != 0;
-}
-
-static bool must_announce(const struct rib_out_entry *entry)
-{
+    const struct rib_out_entry *entry = &out->entries[nlri];
     return entry->wanted != 0 &&
-           (entry->wanted != entry->announced || (entry->flags & FLAG_RESEND) != 0);
+           (entry->wanted != entry->announced || bits_has(&out->resend, nlri));
 }
 
-/* The queue that it belongs to now; RIB_OUT_QUEUES: nothing is due. One that stands in another
- * queue, too, leaves that one when its turn comes there. */
-static enum rib_out_order order_of(const struct rib_out *out, const struct rib_out_entry *entry)
+/* The queue that it belongs to now; RIB_OUT_QUEUES: nothing is due. */
+static enum rib_out_order order_of(const struct rib_out *out, uint32_t nlri)
 {
-    if (must_withdraw(entry))
-        return rib_is_guarding(out->rib, entry->announced) ? RIB_OUT_GUARDING_WITHDRAWALS
-                                                           : RIB_OUT_WITHDRAWALS;
-    if (must_announce(entry))
-        return rib_is_guarding(out->rib, entry->wanted) ? RIB_OUT_GUARDING_ANNOUNCEMENTS
-                                                        : RIB_OUT_ANNOUNCEMENTS;
-    return RIB_OUT_QUEUES;
+    const struct rib_out_entry *entry = &out->entries[nlri];
+    if (entry->wanted == 0 && entry->announced != 0)
+        return rib_is_guarding(out->rib, attributes_of(out, nlri, entry->announced))
+                   ? RIB_OUT_GUARDING_WITHDRAWALS
+                   : RIB_OUT_WITHDRAWALS;
+    if (!must_announce(out, nlri) || !out->up ||
+        (out->families >> rib_nlri(out->rib, nlri).family & 1) == 0)
+        return RIB_OUT_QUEUES;
+    return rib_is_guarding(out->rib, attributes_of(out, nlri, entry->wanted))
+               ? RIB_OUT_GUARDING_ANNOUNCEMENTS
+               : RIB_OUT_ANNOUNCEMENTS;
 }
 
 static bool withdraws(enum rib_out_order order)
@@ -108,34 +90,31 @@ static bool withdraws(enum rib_out_order order)
     return order <= RIB_OUT_GUARDING_WITHDRAWALS;
 }
 
+/* Into its queue, and out of any other. The NLRI is held by somebody. */
 static void enqueue(struct rib_out *out, uint32_t nlri)
 {
-    enum rib_out_order order = order_of(out, &out->entries[nlri]);
-    if (order == RIB_OUT_QUEUES)
-        return;
-    enum bgp_family family = rib_nlri(out->rib, nlri).family;
-    if (withdraws(order) || (out->up && (out->families >> family & 1) != 0))
-        push(out, order, nlri);
+    enum rib_out_order order = order_of(out, nlri);
+    for (enum rib_out_order q = 0; q < RIB_OUT_QUEUES; q++) {
+        if (q == order)
+            bits_set(&out->queues[q].nlri, nlri);
+        else if (out->queues[q].nlri.count > 0)
+            bits_unset(&out->queues[q].nlri, nlri);
+    }
 }
 
-static void set_announced(struct rib_out *out, uint32_t nlri, uint32_t attributes)
+/* The NLRI may be nobody's afterwards. */
+static void set_announced(struct rib_out *out, uint32_t nlri, uint8_t number)
 {
     struct rib_out_entry *entry = &out->entries[nlri];
+    struct rib_route before = {.nlri = nlri, .number = entry->announced};
     enum bgp_family family = rib_nlri(out->rib, nlri).family;
-    uint32_t before = entry->announced;
-    if (attributes != 0)
-        rib_hold_attributes_again(out->rib, attributes);
-    entry->announced = attributes;
-    if (before == 0 && attributes != 0) {
-        rib_hold_nlri_again(out->rib, nlri);
-        out->announced[family]++;
-    }
-    if (before != 0)
-        rib_release_attributes(out->rib, before);
-    if (before != 0 && attributes == 0) {
-        out->announced[family]--;
-        rib_release_nlri(out->rib, nlri);
-    }
+    if (number != 0)
+        rib_hold_route_again(out->rib, (struct rib_route){.nlri = nlri, .number = number});
+    entry->announced = number;
+    out->announced[family] += number != 0 ? 1 : 0;
+    out->announced[family] -= before.number != 0 ? 1 : 0;
+    if (before.number != 0)
+        rib_release_route(out->rib, before);
 }
 
 static size_t sum(const size_t counts[BGP_FAMILIES])
@@ -162,50 +141,60 @@ size_t rib_out_room(const struct rib_out *out)
     return wanted < out->max_routes ? out->max_routes - wanted : 0;
 }
 
+/* Makes the number wanted, whose hold becomes the entry's. The NLRI may be nobody's afterwards. */
+static void set_wanted(struct rib_out *out, uint32_t nlri, uint8_t number)
+{
+    struct rib_out_entry *entry = &out->entries[nlri];
+    struct rib_route before = {.nlri = nlri, .number = entry->wanted};
+    enum bgp_family family = rib_nlri(out->rib, nlri).family;
+    entry->wanted = number;
+    out->wanted[family] += number != 0 ? 1 : 0;
+    out->wanted[family] -= before.number != 0 ? 1 : 0;
+    enqueue(out, nlri);
+    if (before.number != 0)
+        rib_release_route(out->rib, before);
+}
+
 enum status rib_out_want(struct rib_out *out, uint32_t nlri, uint32_t attributes)
 {
     uint32_t before = rib_out_wanted(out, nlri);
+    uint8_t number = 0;
     if (before == attributes)
         return STATUS_OK;
     enum status status = make_room(out, nlri);
-    if (status != STATUS_OK)
-        return status;
-    enum bgp_family family = rib_nlri(out->rib, nlri).family;
-    if (before == 0) {
-        if (rib_out_room(out) == 0)
-            return STATUS_LIMIT;
-        rib_hold_nlri_again(out->rib, nlri);
-        out->wanted[family]++;
-    }
-    if (attributes != 0)
-        rib_hold_attributes_again(out->rib, attributes);
-    out->entries[nlri].wanted = attributes;
-    enqueue(out, nlri);
-    if (before != 0)
-        rib_release_attributes(out->rib, before);
-    if (attributes == 0) {
-        out->wanted[family]--;
-        rib_release_nlri(out->rib, nlri);
-    }
-    return STATUS_OK;
+    if (status == STATUS_OK && before == 0 && rib_out_room(out) == 0)
+        status = STATUS_LIMIT;
+    if (status == STATUS_OK && attributes != 0)
+        status = rib_hold_route(out->rib, nlri, attributes, &number);
+    if (status == STATUS_OK)
+        set_wanted(out, nlri, number);
+    return status;
 }
 
 uint32_t rib_out_wanted(const struct rib_out *out, uint32_t nlri)
 {
-    return nlri < out->entry_room ? out->entries[nlri].wanted : 0;
+    return nlri < out->entry_room ? attributes_of(out, nlri, out->entries[nlri].wanted) : 0;
 }
 
 uint32_t rib_out_announced(const struct rib_out *out, uint32_t nlri)
 {
-    return nlri < out->entry_room ? out->entries[nlri].announced : 0;
+    return nlri < out->entry_room ? attributes_of(out, nlri, out->entries[nlri].announced) : 0;
 }
 
 size_t rib_out_pending(const struct rib_out *out)
 {
     size_t count = 0;
     for (size_t q = 0; q < RIB_OUT_QUEUES; q++)
-        count += out->queues[q].count;
+        count += out->queues[q].nlri.count;
     return count;
+}
+
+size_t rib_out_bytes(const struct rib_out *out)
+{
+    size_t bytes = out->entry_room * sizeof(*out->entries) + bits_bytes(&out->resend);
+    for (size_t q = 0; q < RIB_OUT_QUEUES; q++)
+        bytes += bits_bytes(&out->queues[q].nlri);
+    return bytes;
 }
 
 void rib_out_up(struct rib_out *out, unsigned int families, uint64_t now_us)
@@ -216,7 +205,8 @@ void rib_out_up(struct rib_out *out, unsigned int families, uint64_t now_us)
     out->end_of_rib_owed = families;
     out->paced_until_us = now_us;
     for (uint32_t id = 1; id < out->entry_room; id++)
-        enqueue(out, id);
+        if (out->entries[id].wanted != 0)
+            enqueue(out, id);
 }
 
 void rib_out_down(struct rib_out *out)
@@ -225,12 +215,11 @@ void rib_out_down(struct rib_out *out)
     out->families = 0;
     out->end_of_rib_owed = 0;
     for (size_t q = 0; q < RIB_OUT_QUEUES; q++)
-        out->queues[q].count = 0;
-    for (uint32_t id = 1; id < out->entry_room; id++) {
-        out->entries[id].flags = 0;
+        bits_clear(&out->queues[q].nlri);
+    bits_clear(&out->resend);
+    for (uint32_t id = 1; id < out->entry_room; id++)
         if (out->entries[id].announced != 0)
             set_announced(out, id, 0);
-    }
 }
 
 void rib_out_refresh(struct rib_out *out, enum bgp_family family)
@@ -239,7 +228,7 @@ void rib_out_refresh(struct rib_out *out, enum bgp_family family)
         struct rib_out_entry *entry = &out->entries[id];
         if (entry->announced == 0 || entry->wanted == 0 || rib_nlri(out->rib, id).family != family)
             continue;
-        entry->flags |= FLAG_RESEND;
+        bits_set(&out->resend, id);
         enqueue(out, id);
     }
 }
@@ -249,10 +238,8 @@ void rib_out_complete(struct rib_out *out)
     out->complete = true;
 }
 
-/*
- * Moves what shares the first due entry's family and, for announcements, its attributes into the
- * message; what does not fit or differs keeps its place in the queue.
- */
+/* One message: what shares the first due entry's family and, for announcements, its attributes.
+ * What does not fit or differs keeps its place. */
 struct drain {
     struct rib_out *out;
     const struct update_path *path;
@@ -260,108 +247,111 @@ struct drain {
     size_t room;
     struct rib_out_batch *batch;
     struct update_builder builder;
-    enum rib_out_order order;
-    bool begun, stop, unfit;
-    uint32_t attributes;
+    bool full;
 };
 
-static bool due(const struct drain *d, uint32_t nlri)
+static bool goes_on(const struct drain *d, size_t passed)
 {
-    return order_of(d->out, &d->out->entries[nlri]) == d->order;
+    return !d->full && passed < PASSED_MAX + PASSED_A_ROUTE * d->batch->count;
 }
 
-static void add(struct drain *d, uint32_t nlri)
+static enum status begin(struct drain *d, enum rib_out_order order, uint32_t nlri)
 {
+    enum bgp_family family = rib_nlri(d->out->rib, nlri).family;
+    d->batch->family = family;
+    d->batch->kind = withdraws(order) ? RIB_OUT_WITHDRAW : RIB_OUT_ANNOUNCE;
+    if (withdraws(order)) {
+        update_begin_unreach(&d->builder, d->bytes, d->room, family);
+        return STATUS_OK;
+    }
+    struct communities communities = rib_attributes(d->out->rib, rib_out_wanted(d->out, nlri));
+    return update_begin_reach(&d->builder, d->bytes, d->room, family, d->path, &communities);
+}
+
+/* Into the message, out of its queue; it counts as sent. */
+static enum status add(struct drain *d, uint32_t nlri)
+{
+    struct rib_nlri value = rib_nlri(d->out->rib, nlri);
+    enum status status = update_add(&d->builder, value.bytes, value.len);
+    if (status != STATUS_OK) {
+        d->full = true;
+        return status;
+    }
+    rib_hold_nlri_again(d->out->rib, nlri);
     d->batch->nlri[d->batch->count++] = nlri;
-    d->stop = d->batch->count == RIB_OUT_BATCH_MAX;
+    d->full = d->batch->count == RIB_OUT_BATCH_MAX;
+    bits_unset(&d->out->resend, nlri);
+    set_announced(d->out, nlri, d->out->entries[nlri].wanted);
+    enqueue(d->out, nlri);
+    return STATUS_OK;
 }
 
-/* The first entry sets what the message is about. One that fits into no message leaves the queue.
- */
-static void begin(struct drain *d, uint32_t nlri)
+/* It fits into no message: nobody wants it any more. */
+static void hand_back(struct drain *d, uint32_t nlri)
 {
-    struct rib_nlri value = rib_nlri(d->out->rib, nlri);
-    enum status status = STATUS_OK;
-    d->begun = true;
-    d->batch->family = value.family;
-    d->attributes = d->out->entries[nlri].wanted;
-    if (withdraws(d->order)) {
-        update_begin_unreach(&d->builder, d->bytes, d->room, value.family);
-    } else {
-        struct communities communities = rib_attributes(d->out->rib, d->attributes);
-        status =
-            update_begin_reach(&d->builder, d->bytes, d->room, value.family, d->path, &communities);
-    }
-    if (status == STATUS_OK)
-        status = update_add(&d->builder, value.bytes, value.len);
-    add(d, nlri);
-    d->unfit = status != STATUS_OK;
-    d->stop = d->stop || d->unfit;
+    rib_hold_nlri_again(d->out->rib, nlri);
+    d->batch->nlri[d->batch->count++] = nlri;
+    d->batch->kind = RIB_OUT_UNFIT;
+    (void)rib_out_want(d->out, nlri, 0);
 }
 
-/* True when the entry leaves the queue. */
-static bool take(struct drain *d, uint32_t nlri)
-{
-    if (!due(d, nlri))
-        return true;
-    if (!d->begun) {
-        begin(d, nlri);
-        return true;
-    }
-    struct rib_nlri value = rib_nlri(d->out->rib, nlri);
-    if (value.family != d->batch->family || d->out->entries[nlri].wanted != d->attributes)
-        return false;
-    if (update_add(&d->builder, value.bytes, value.len) != STATUS_OK) {
-        d->stop = true;
-        return false;
-    }
-    add(d, nlri);
-    return true;
-}
-
-/* True when the queue is empty now. */
-static bool take_from(struct drain *d, enum rib_out_order order)
+static void take_withdrawals(struct drain *d, enum rib_out_order order)
 {
     struct rib_out_queue *queue = &d->out->queues[order];
-    d->order = order;
-    size_t kept = 0, at = 0;
-    for (; at < queue->count && !d->stop && kept < WINDOW; at++) {
-        uint32_t nlri = queue->ids[at];
-        if (take(d, nlri))
-            d->out->entries[nlri].flags &= (uint8_t) ~(1U << order);
-        else
-            queue->ids[kept++] = nlri;
+    uint32_t at = queue->at;
+    for (size_t todo = queue->nlri.count, passed = 0; todo > 0 && goes_on(d, passed); todo--) {
+        at = bits_next(&queue->nlri, at);
+        if (d->batch->kind == RIB_OUT_NONE)
+            (void)begin(d, order, at);
+        if (rib_nlri(d->out->rib, at).family != d->batch->family)
+            passed++;
+        else if (add(d, at) == STATUS_OK)
+            queue->at = at + 1;
+        at++;
     }
-    if (kept != at)
-        memmove(queue->ids + kept, queue->ids + at, (queue->count - at) * sizeof(queue->ids[0]));
-    queue->count -= at - kept;
-    return queue->count == 0;
 }
 
-/* Two queues, the second when nothing is left in the first: what both hold may share a message.
- * False: neither held anything that is due. */
-static bool drain(struct drain *d, enum rib_out_order first)
+/* The first that is due, and those after it in the ring of its attributes. */
+static void take_announcements(struct drain *d, enum rib_out_order order)
 {
     struct rib_out *out = d->out;
-    if (take_from(d, first) && !d->stop)
-        (void)take_from(d, first + 1);
-    if (!d->begun)
-        return false;
-    for (size_t i = 0; i < d->batch->count; i++)
-        rib_hold_nlri_again(out->rib, d->batch->nlri[i]);
-    if (d->unfit) {
-        d->batch->kind = RIB_OUT_UNFIT;
-        (void)rib_out_want(out, d->batch->nlri[0], 0);
-        return true;
+    struct rib_out_queue *queue = &out->queues[order];
+    uint32_t nlri = bits_next(&queue->nlri, queue->at);
+    struct rib_route first = {.nlri = nlri, .number = out->entries[nlri].wanted}, at = first;
+    queue->at = nlri + 1;
+    if (begin(d, order, nlri) != STATUS_OK || add(d, nlri) != STATUS_OK) {
+        hand_back(d, nlri);
+        return;
     }
-    d->batch->kind = withdraws(first) ? RIB_OUT_WITHDRAW : RIB_OUT_ANNOUNCE;
-    d->batch->len = update_end(&d->builder);
-    for (size_t i = 0; i < d->batch->count; i++) {
-        struct rib_out_entry *entry = &out->entries[d->batch->nlri[i]];
-        entry->flags &= (uint8_t)~FLAG_RESEND;
-        set_announced(out, d->batch->nlri[i], entry->wanted);
+    for (size_t passed = 0; goes_on(d, passed) && queue->nlri.count > 0;) {
+        at = rib_route_after(out->rib, at);
+        if (at.nlri == first.nlri)
+            return;
+        if (!bits_has(&queue->nlri, at.nlri) || out->entries[at.nlri].wanted != at.number ||
+            rib_nlri(out->rib, at.nlri).family != d->batch->family)
+            passed++;
+        else
+            (void)add(d, at.nlri);
     }
-    return true;
+}
+
+static bool is_waiting(const struct rib_out *out, enum rib_out_order order)
+{
+    return out->queues[order].nlri.count > 0;
+}
+
+/* Both queues of withdrawals, the second when nothing is left in the first: what both hold may
+ * share a message. False: neither held anything. */
+static bool withdraw(struct drain *d)
+{
+    if (is_waiting(d->out, RIB_OUT_WITHDRAWALS))
+        take_withdrawals(d, RIB_OUT_WITHDRAWALS);
+    if (!is_waiting(d->out, RIB_OUT_WITHDRAWALS) && !d->full &&
+        is_waiting(d->out, RIB_OUT_GUARDING_WITHDRAWALS))
+        take_withdrawals(d, RIB_OUT_GUARDING_WITHDRAWALS);
+    /* Without a route it would be End-of-RIB; and what was announced in this session fits. */
+    assert(d->batch->kind == RIB_OUT_NONE || d->batch->count > 0);
+    return d->batch->kind != RIB_OUT_NONE;
 }
 
 /* Announcements keep to the pace; withdrawals never wait for it. */
@@ -400,20 +390,22 @@ void rib_out_next(struct rib_out *out, const struct update_path *path, uint64_t 
     ret_batch->kind = RIB_OUT_NONE;
     ret_batch->count = 0;
     ret_batch->len = 0;
-    if (!out->up || drain(&d, RIB_OUT_WITHDRAWALS))
+    if (!out->up)
         return;
-    bool announces = out->queues[RIB_OUT_GUARDING_ANNOUNCEMENTS].count > 0 ||
-                     out->queues[RIB_OUT_ANNOUNCEMENTS].count > 0;
-    if (announces && !may_go(out, now_us, &ret_batch->at_us)) {
-        ret_batch->kind = RIB_OUT_WAIT;
-        return;
+    if (!withdraw(&d)) {
+        enum rib_out_order order = is_waiting(out, RIB_OUT_GUARDING_ANNOUNCEMENTS)
+                                       ? RIB_OUT_GUARDING_ANNOUNCEMENTS
+                                       : RIB_OUT_ANNOUNCEMENTS;
+        if (is_waiting(out, order) && !may_go(out, now_us, &ret_batch->at_us))
+            ret_batch->kind = RIB_OUT_WAIT;
+        else if (is_waiting(out, order))
+            take_announcements(&d, order);
     }
-    if (drain(&d, RIB_OUT_GUARDING_ANNOUNCEMENTS)) {
-        if (ret_batch->kind == RIB_OUT_ANNOUNCE)
-            spend(out, now_us);
-        return;
-    }
-    if (out->complete && out->end_of_rib_owed != 0)
+    if (ret_batch->kind == RIB_OUT_ANNOUNCE)
+        spend(out, now_us);
+    if (ret_batch->kind == RIB_OUT_ANNOUNCE || ret_batch->kind == RIB_OUT_WITHDRAW)
+        ret_batch->len = update_end(&d.builder);
+    else if (ret_batch->kind == RIB_OUT_NONE && out->complete && out->end_of_rib_owed != 0)
         end_of_rib(out, bytes, room, ret_batch);
 }
 

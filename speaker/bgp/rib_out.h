@@ -1,6 +1,7 @@
 #ifndef SPEAKER_BGP_RIB_OUT_H
 #define SPEAKER_BGP_RIB_OUT_H
 
+#include "speaker/bgp/bits.h"
 #include "speaker/bgp/rib.h"
 #include "speaker/bgp/update.h"
 
@@ -12,16 +13,20 @@
  *
  *   rib_out_init() → rib_out_want() …  rib_out_up() → rib_out_next() until NONE … rib_out_down()
  *
+ * It costs two octets and five bits for each number of an NLRI (and a quarter more while it grows);
+ * nothing but rib_out_up(), rib_out_down() and rib_out_refresh() walks over all of them.
+ *
  * Time is monotonic and comes in as a parameter.
  */
 struct rib_out_entry {
-    uint32_t wanted, announced; /* numbers of attributes; 0: none */
-    uint8_t flags;
+    uint8_t wanted, announced; /* numbers among the routes of the NLRI; 0: none */
 };
 
+/* What waits for its turn, in the order of the numbers: one after the other, round and round, so
+ * that whatever changes all the time keeps nobody from his turn. */
 struct rib_out_queue {
-    uint32_t *ids;
-    size_t count, room;
+    struct bits nlri;
+    uint32_t at; /* the turn is with the first from here on */
 };
 
 /* In the order in which they go out. */
@@ -37,7 +42,8 @@ struct rib_out {
     struct rib *rib;               /* lent */
     struct rib_out_entry *entries; /* by number of NLRI */
     size_t entry_room;
-    struct rib_out_queue queues[RIB_OUT_QUEUES];
+    struct rib_out_queue queues[RIB_OUT_QUEUES]; /* an NLRI is in one at most */
+    struct bits resend;                          /* announced, and to be announced again */
     size_t wanted[BGP_FAMILIES], announced[BGP_FAMILIES];
     size_t max_routes;
     uint32_t updates_per_second;  /* 0: as fast as the session takes them */
@@ -53,12 +59,13 @@ void rib_out_done(struct rib_out *out);
 void rib_out_set_limits(struct rib_out *out, size_t max_routes, uint32_t updates_per_second);
 
 /* The peer must have this NLRI with these attributes; attributes 0: must not have it. LIMIT: over
- * max_routes, nothing changed. */
+ * max_routes, NO_MEMORY: nothing changed. */
 enum status rib_out_want(struct rib_out *out, uint32_t nlri, uint32_t attributes);
 size_t rib_out_room(const struct rib_out *out); /* NLRI more that may be wanted */
 uint32_t rib_out_wanted(const struct rib_out *out, uint32_t nlri);    /* 0: not wanted */
 uint32_t rib_out_announced(const struct rib_out *out, uint32_t nlri); /* 0: peer has it not */
 size_t rib_out_pending(const struct rib_out *out); /* routes that wait for their turn */
+size_t rib_out_bytes(const struct rib_out *out);   /* of memory */
 
 /* Routes of all families. */
 size_t rib_out_wanted_count(const struct rib_out *out);

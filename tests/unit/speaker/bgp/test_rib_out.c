@@ -310,10 +310,13 @@ Test(rib_out, what_fits_no_message_is_handed_back_and_the_rest_goes)
     rib_out_up(&w->out, both, 0);
     cr_assert_eq(rib_out_want(&w->out, id, w->discard), STATUS_OK);
     want(w, 0, w->discard);
-    cr_assert_eq(next(w), RIB_OUT_UNFIT);
-    cr_assert_eq(w->batch.nlri[0], id);
     cr_assert_eq(next(w), RIB_OUT_ANNOUNCE);
     cr_assert_eq(w->count, 1);
+    cr_assert_eq(w->batch.nlri[0], w->nlri[0]);
+    cr_assert_eq(next(w), RIB_OUT_UNFIT);
+    cr_assert_eq(w->batch.nlri[0], id);
+    cr_assert_eq(rib_out_wanted(&w->out, id), 0);
+    cr_assert_eq(next(w), RIB_OUT_NONE);
     rib_release_nlri(w->rib, id);
     world_free(w);
 }
