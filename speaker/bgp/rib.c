@@ -243,7 +243,8 @@ struct rib_nlri rib_nlri(const struct rib *rib, uint32_t id)
 struct communities rib_attributes(const struct rib *rib, uint32_t id)
 {
     const struct item *item = pool_item(&rib->attributes, id);
-    const uint8_t *head = item->bytes, *at = item->bytes + ATTRIBUTES_HEAD_LEN;
+    const uint8_t *head = item->bytes;
+    uint8_t *at = item->bytes + ATTRIBUTES_HEAD_LEN;
     struct communities c = {.count = head[0],
                             .ipv6_count = head[1],
                             .standard_count = head[2],
