@@ -324,8 +324,11 @@ void desired_set_missing(struct desired *d, const char *id, int64_t confirmed_ms
 void desired_set_over(struct desired *d, const char *id)
 {
     struct standing *s = table_find(d->by_id, id, strlen(id));
-    if (s != NULL)
-        s->over = !desired_stands(s);
+    if (s == NULL)
+        return;
+    s->over = !desired_stands(s);
+    if (s->over)
+        settle_forget_unsaid(d, s, ALL_PEERS);
 }
 
 void desired_contact(struct desired *d, int64_t now_ms)
@@ -364,6 +367,7 @@ int64_t desired_contact_ms(const struct desired *d)
 static void forget(struct desired *d, struct standing *s)
 {
     d->options.ops.forgotten(d->options.ops.owner, s->id);
+    settle_forget_unsaid(d, s, ALL_PEERS);
     claims_drop(d, s);
     free(s->peers);
     table_remove_entry(d->by_id, s);
@@ -397,6 +401,7 @@ void desired_set_peers(struct desired *d, const char *const names[DESIRED_PEERS_
         struct standing *s;
         while (other && (s = table_next(d->by_id, &cursor)) != NULL) {
             s->reported[peer] = 0;
+            settle_forget_unsaid(d, s, desired_bit(peer));
             s->over_budget &= ~desired_bit(peer);
             claims_forget_peer(s, peer);
         }

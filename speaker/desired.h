@@ -53,6 +53,7 @@ struct standing {
     size_t peer_count;          /* 0: all peers */
     uint64_t targets, allowed;  /* bits of peers: meant; and not refused by guard, profile, dry */
     uint64_t held, over_budget; /* bits of peers */
+    uint64_t unsaid;            /* bits of peers where a report found no room */
     uint8_t state, end;         /* enum mitigation_state, enum desired_end */
     uint8_t family;             /* ADDR_IPV4, ADDR_IPV6 */
     bool dry_run, missing;      /* missing: the state server has lost it */
@@ -81,7 +82,8 @@ struct desired_ops {
     size_t (*room)(void *owner, size_t peer); /* how many routes more it may be sent */
     enum status (*want)(void *owner, size_t peer, uint32_t nlri, uint32_t attributes);
     uint32_t (*announced)(void *owner, size_t peer, uint32_t nlri); /* attributes; 0: none */
-    void (*report)(void *owner, const struct standing *s, size_t peer, enum result_kind kind,
+    /* False: it could not be kept, and is said again by desired_report_unsaid(). */
+    bool (*report)(void *owner, const struct standing *s, size_t peer, enum result_kind kind,
                    const char *why);
     /* Ended here, by time; or forgotten, when what was kept of it may go from the journal. */
     void (*ended)(void *owner, const struct standing *s);
@@ -141,8 +143,9 @@ void desired_unfit(struct desired *desired, size_t peer, uint32_t nlri);
 /* The session fell, and all its routes with it (rib_out_down comes first). */
 void desired_peer_down(struct desired *desired, size_t peer, const char *why);
 
-/* Says of every mitigation and peer how it stands: what was said before may not have arrived. */
-void desired_report_again(struct desired *desired);
+/* What found no room when it was reported: says how it stands now, of some at a call. */
+void desired_report_unsaid(struct desired *desired);
+size_t desired_unsaid_count(const struct desired *desired); /* mitigations with such */
 
 size_t desired_count(const struct desired *desired);
 size_t desired_standing_count(const struct desired *desired); /* those that must stand */

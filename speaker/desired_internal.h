@@ -10,6 +10,8 @@ struct desired {
     struct table *by_id;      /* struct standing */
     struct claim **claims;    /* by number of NLRI: the first of those that want it */
     size_t claim_room, parts; /* parts: claims that are one */
+    size_t unsaid;            /* mitigations with bits in `unsaid` */
+    size_t unsaid_cursor;
     char names[DESIRED_PEERS_MAX][NAME_MAX_LEN + 1]; /* "": no peer of this number */
     int64_t contact_ms;                              /* monotonic, of the last contact */
     uint64_t contact_clock_ms;                       /* runs only while contact lasts */
@@ -53,6 +55,8 @@ void settle(struct desired *d, struct standing *s, uint64_t peers);
 /* Tries again where it was refused, which may have been for want of room; what it was allowed
  * stays so until desired_rejudge. */
 void settle_refused(struct desired *d, struct standing *s);
+/* Nothing waits to be said of it at these peers. */
+void settle_forget_unsaid(struct desired *d, struct standing *s, uint64_t peers);
 /* Everybody's claims of one NLRI. */
 void settle_nlri(struct desired *d, uint32_t nlri);
 

@@ -10,6 +10,23 @@ static void set_bit(uint64_t *bits, size_t peer, bool on)
     *bits = on ? *bits | desired_bit(peer) : *bits & ~desired_bit(peer);
 }
 
+enum {
+    /* Something was reported, and is to be said anew, whatever it is now. */
+    REPORT_AGAIN = RESULT_KIND_COUNT + 1,
+    /* Of desired_report_unsaid(): mitigations that a call looks at, and of which it says something.
+     */
+    UNSAID_LOOKED_AT_MAX = 4096,
+    UNSAID_SAID_MAX = 256,
+};
+
+void settle_forget_unsaid(struct desired *d, struct standing *s, uint64_t peers)
+{
+    if (s->unsaid == 0)
+        return;
+    s->unsaid &= ~peers;
+    d->unsaid -= s->unsaid == 0 ? 1 : 0;
+}
+
 /* Once a revision, peer and kind. */
 static void report(struct desired *d, struct standing *s, size_t peer, enum result_kind kind,
                    const char *why)
@@ -17,7 +34,11 @@ static void report(struct desired *d, struct standing *s, size_t peer, enum resu
     if (s->over || s->reported[peer] == kind + 1)
         return;
     s->reported[peer] = (uint8_t)(kind + 1);
-    d->options.ops.report(d->options.ops.owner, s, peer, kind, why);
+    settle_forget_unsaid(d, s, desired_bit(peer));
+    if (!d->options.ops.report(d->options.ops.owner, s, peer, kind, why)) {
+        d->unsaid += s->unsaid == 0 ? 1 : 0;
+        s->unsaid |= desired_bit(peer);
+    }
     if (kind == RESULT_SENT)
         s->deployed = true;
 }
@@ -328,13 +349,28 @@ void desired_holds_changed(struct desired *d)
     }
 }
 
-void desired_report_again(struct desired *d)
+void desired_report_unsaid(struct desired *d)
 {
-    size_t cursor = 0;
-    struct standing *s;
-    while ((s = table_next(d->by_id, &cursor)) != NULL) {
-        memset(s->reported, 0, sizeof(s->reported));
-        settle_judge(d, s, ALL_PEERS);
-        settle(d, s, ALL_PEERS);
+    size_t said = 0;
+    for (size_t i = 0; i < UNSAID_LOOKED_AT_MAX && said < UNSAID_SAID_MAX && d->unsaid > 0; i++) {
+        struct standing *s = table_next(d->by_id, &d->unsaid_cursor);
+        if (s == NULL) {
+            d->unsaid_cursor = 0;
+            continue;
+        }
+        uint64_t peers = s->unsaid;
+        if (peers == 0)
+            continue;
+        settle_forget_unsaid(d, s, peers);
+        for (uint64_t todo = peers; todo != 0; todo &= todo - 1)
+            s->reported[__builtin_ctzll(todo)] = REPORT_AGAIN;
+        settle_judge(d, s, peers);
+        settle(d, s, peers);
+        said++;
     }
+}
+
+size_t desired_unsaid_count(const struct desired *d)
+{
+    return d->unsaid;
 }

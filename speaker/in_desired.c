@@ -66,18 +66,19 @@ struct asked {
 
 static void on_hash(void *owner, enum status status, const struct redis_reply *reply)
 {
-    static const struct redis_reply no_pb = {.type = REDIS_STRING, .bytes = ""};
+    static const struct redis_reply unreadable = {.type = REDIS_STRING, .bytes = ""};
     struct asked *asked = owner;
     struct in_jobs *in = asked->in;
-    const struct redis_reply *pb = NULL;
-    if (status != STATUS_OK) {
+    if (reply == NULL) {
         in_walk_soon(in);
     } else {
-        if (reply->type != REDIS_ARRAY || reply->count > 0)
-            pb = redis_field(reply, "pb");
-        if (pb == NULL && reply->count > 0)
-            pb = &no_pb; /* there is a hash, which nobody can read */
+        /* A key that is no hash, or a hash without the field, is there, and nobody can read it. */
+        const struct redis_reply *pb = status == STATUS_OK ? redis_field(reply, "pb") : NULL;
+        bool is_gone = status == STATUS_OK && reply->type == REDIS_ARRAY && reply->count == 0;
+        if (pb == NULL && !is_gone)
+            pb = &unreadable;
         (void)in_desired_apply(in, asked->id, pb, asked->owed);
+        status = STATUS_OK;
     }
     if (asked->of_walk)
         in_walk_rest_answered(in, status);

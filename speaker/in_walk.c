@@ -1,6 +1,5 @@
 #include "speaker/in_jobs_internal.h"
 
-#include "speaker/out_results.h"
 #include "speaker/store.h"
 
 #include <inttypes.h>
@@ -49,10 +48,7 @@ static void finish(struct in_jobs *in)
     if (walk->changed > 0)
         log_info("desired state read", "mitigations=%zu changed=%zu standing=%zu", walk->read,
                  walk->changed, desired_standing_count(speaker->desired));
-    if (out_results_lost(speaker->out_results)) {
-        out_results_clear_lost(speaker->out_results);
-        desired_report_again(speaker->desired);
-    }
+    in->was_read = true;
     speaker_complete(speaker);
     store_put_state(speaker);
     if (walk->owed)
@@ -197,7 +193,6 @@ static void on_page(void *owner, enum status status, const struct redis_reply *r
         ask_page(in);
         return;
     }
-    in->was_read = true;
     look_at_the_rest(in);
 }
 

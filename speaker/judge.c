@@ -264,12 +264,16 @@ static uint32_t announced(void *owner, size_t number, uint32_t nlri)
     return peer == NULL ? 0 : rib_out_announced(&peer->rib_out, nlri);
 }
 
-static void report(void *owner, const struct standing *s, size_t number, enum result_kind kind,
+static bool report(void *owner, const struct standing *s, size_t number, enum result_kind kind,
                    const char *why)
 {
     struct speaker *speaker = owner;
     if (peer_at(speaker, number) == NULL)
-        return;
+        return true;
+    bool kept = out_results_report(speaker->out_results, s, speaker->peers[number]->settings.name,
+                                   kind, why);
+    if (!kept)
+        return false; /* counted and logged when it is said */
     speaker_metrics_result(kind, why);
     if (kind == RESULT_SENT && !s->deployed) {
         uint64_t now_ms = speaker_time(speaker).redis_ms;
@@ -282,7 +286,7 @@ static void report(void *owner, const struct standing *s, size_t number, enum re
         log_warn("route refused", "mitigation=%s peer=%s reason=%s", s->id,
                  speaker->peers[number]->settings.name, log_value(text, sizeof(text), why));
     }
-    out_results_report(speaker->out_results, s, speaker->peers[number]->settings.name, kind, why);
+    return true;
 }
 
 static void ended(void *owner, const struct standing *s)

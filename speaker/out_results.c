@@ -2,6 +2,8 @@
 
 #include "common/base/log.h"
 #include "common/redis/keys.h"
+#include "speaker/in_jobs.h"
+#include "speaker/results_queue.h"
 #include "speaker/speaker_metrics.h"
 
 #include <inttypes.h>
@@ -13,6 +15,9 @@ enum {
     PEER_EVERY_MS = 5000,
     ARGS_MAX = 64,
     ARG_BYTES_MAX = 8192, /* of all values of one command */
+    /* Results on their way at once: some 150 KB, and no command of others waits behind more. */
+    FLYING_MAX = 256,
+    REFUSED_WAIT_MS = 1000, /* after a result that the server refused */
 };
 
 struct out_results {
@@ -20,7 +25,8 @@ struct out_results {
     struct redis *redis;
     uint64_t changed; /* bits of peers */
     uint64_t peers_at;
-    bool lost;
+    struct results_queue *queue;
+    uint64_t results_at;      /* monotonic ms: none is told before */
     struct job_result result; /* scratch */
 };
 
@@ -69,12 +75,19 @@ enum status out_results_new(struct out_results **ret_out, struct speaker *speake
     if (out == NULL)
         return STATUS_NO_MEMORY;
     out->speaker = speaker;
+    out->queue = results_queue_new(RESULTS_QUEUE_MAX, out);
+    if (out->queue == NULL) {
+        free(out);
+        return STATUS_NO_MEMORY;
+    }
     *ret_out = out;
     return STATUS_OK;
 }
 
 void out_results_free(struct out_results *out)
 {
+    if (out != NULL)
+        results_queue_free(out->queue);
     free(out);
 }
 
@@ -93,24 +106,26 @@ static const char *key(const struct out_results *out, char ret_name[KEY_NAME_MAX
 /* --- results ------------------------------------------------------------------------------------
  */
 
-static void lose(struct out_results *out)
-{
-    out->lost = true;
-    speaker_metrics_result_lost();
-}
+static void tell_more(struct out_results *out);
 
 static void on_result_written(void *owner, enum status status, const struct redis_reply *reply)
 {
-    struct out_results *out = owner;
-    if (status == STATUS_OK)
-        return;
-    lose(out);
-    if (reply != NULL)
-        log_warn("a result was not taken", "error=\"%.100s\"", reply->bytes);
+    struct waiting_result *waiting = owner;
+    struct out_results *out = waiting->owner;
+    results_queue_told(out->queue, waiting, status == STATUS_OK);
+    if (status != STATUS_OK) {
+        speaker_metrics_result_lost();
+        if (reply != NULL && out->results_at <= speaker_now_ms(out->speaker))
+            log_warn("results are not taken, and told again", "error=\"%.100s\"", reply->bytes);
+        out->results_at = speaker_now_ms(out->speaker) + REFUSED_WAIT_MS;
+    } else if (results_queue_on_their_way(out->queue) <= FLYING_MAX / 2) {
+        tell_more(out);
+    }
 }
 
-static enum status write_result(struct out_results *out, const struct job_result *result)
+static enum status write_result(struct out_results *out, struct waiting_result *waiting)
 {
+    const struct job_result *result = &waiting->result;
     char name[KEY_NAME_MAX], max[16];
     struct command c = {0};
     struct text pb;
@@ -130,11 +145,38 @@ static enum status write_result(struct out_results *out, const struct job_result
     if (status == STATUS_OK && c.failed)
         status = STATUS_LIMIT;
     if (status == STATUS_OK)
-        status = redis_command(out->redis, c.args, c.count, on_result_written, out);
+        status = redis_command(out->redis, c.args, c.count, on_result_written, waiting);
     return status;
 }
 
-void out_results_report(struct out_results *out, const struct standing *s, const char *peer,
+/* What policy has ended while this speaker was away is not told. */
+static bool is_wanted(const struct out_results *out, const struct job_result *result)
+{
+    const struct standing *s = desired_find(out->speaker->desired, result->mitigation);
+    return s == NULL || !s->over || desired_stands(s);
+}
+
+/* Before the desired state has been read nobody knows what policy has ended meanwhile. */
+static void tell_more(struct out_results *out)
+{
+    if (out->redis == NULL || !in_jobs_is_up(out->speaker->in_jobs) ||
+        speaker_now_ms(out->speaker) < out->results_at)
+        return;
+    while (results_queue_on_their_way(out->queue) < FLYING_MAX) {
+        struct waiting_result *waiting = results_queue_next(out->queue);
+        if (waiting == NULL)
+            return;
+        if (!is_wanted(out, &waiting->result)) {
+            results_queue_told(out->queue, waiting, true);
+        } else if (write_result(out, waiting) != STATUS_OK) {
+            speaker_metrics_result_lost();
+            results_queue_told(out->queue, waiting, false);
+            return;
+        }
+    }
+}
+
+bool out_results_report(struct out_results *out, const struct standing *s, const char *peer,
                         enum result_kind kind, const char *why)
 {
     struct job_result *r = &out->result;
@@ -150,18 +192,20 @@ void out_results_report(struct out_results *out, const struct standing *s, const
     r->at_ms = now.redis_ms;
     if (kind == RESULT_SENT && s->crossed_ms != 0 && now.redis_ms > s->crossed_ms)
         r->since_crossed_us = (now.redis_ms - s->crossed_ms) * 1000;
-    if (out->redis == NULL || !redis_is_up(out->redis) || write_result(out, r) != STATUS_OK)
-        lose(out);
+    if (results_queue_put(out->queue, r) != STATUS_OK)
+        return false;
+    tell_more(out);
+    return true;
 }
 
-bool out_results_lost(const struct out_results *out)
+static void tick_results(struct out_results *out)
 {
-    return out->lost;
-}
-
-void out_results_clear_lost(struct out_results *out)
-{
-    out->lost = false;
+    struct desired *desired = out->speaker->desired;
+    tell_more(out);
+    if (results_queue_count(out->queue) <= RESULTS_QUEUE_MAX / 2)
+        desired_report_unsaid(desired);
+    speaker_metrics_results_waiting(results_queue_count(out->queue) +
+                                    desired_unsaid_count(desired));
 }
 
 /* --- peers --------------------------------------------------------------------------------------
@@ -236,6 +280,7 @@ void out_results_peer_gone(struct out_results *out, const char *name)
 
 void out_results_tick(struct out_results *out, uint64_t now_ms)
 {
+    tick_results(out);
     if (out->redis == NULL || !redis_is_up(out->redis))
         return;
     bool all = now_ms >= out->peers_at;

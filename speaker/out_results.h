@@ -7,7 +7,7 @@
 
 /*
  * What people and policy are told: an entry in weir:results for each change of a mitigation at a
- * peer, and the hash weir:peer:<speaker>:<name> with
+ * peer (of several that wait for the server the last), and the hash weir:peer:<speaker>:<name> with
  *
  *   peer, speaker, address, remote_as, remote_id, state, since, families, routes_ipv4, routes_ipv6,
  *   wanted, pending, refused, flaps, updates_sent, routes_announced, routes_withdrawn, updates_in,
@@ -20,11 +20,9 @@ void out_results_free(struct out_results *out);
 /* The connection; NULL: none (yet, or no more). Lent. */
 void out_results_use(struct out_results *out, struct redis *redis);
 
-void out_results_report(struct out_results *out, const struct standing *s, const char *peer,
+/* False: there is no room for it; it is asked for again when there is (desired_report_unsaid). */
+bool out_results_report(struct out_results *out, const struct standing *s, const char *peer,
                         enum result_kind kind, const char *why);
-/* Results were said while nobody heard. */
-bool out_results_lost(const struct out_results *out);
-void out_results_clear_lost(struct out_results *out);
 
 void out_results_peer_changed(struct out_results *out, const struct peer *peer);
 void out_results_peer_gone(struct out_results *out, const char *name);

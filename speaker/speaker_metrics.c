@@ -72,6 +72,12 @@ static struct metric_family results_lost = {.name = "weir_speaker_results_lost_t
                                             .help = "results that the state server did not take; "
                                                     "they are said again when it does",
                                             .type = METRIC_COUNTER};
+static struct metric_family results_waiting = {
+    .name = "weir_speaker_results_waiting",
+    .help =
+        "results that were not told yet: those in the queue, and mitigations that found no room "
+        "in it",
+    .type = METRIC_GAUGE};
 static struct metric_family journal_errors = {.name = "weir_speaker_journal_errors_total",
                                               .help = "writes that the journal's disk refused",
                                               .type = METRIC_COUNTER};
@@ -96,10 +102,10 @@ static const char *const end_names[] = {"until", "lease", "orphan"};
 void speaker_metrics_declare(void)
 {
     struct metric_family *const all[] = {
-        &peer_up, &active_rules,  &deployed,     &time_to_mitigate, &updates,
-        &routes,  &notifications, &results,      &refused,          &ended,
-        &jobs,    &strangers,     &results_lost, &journal_errors,   &standing,
-        &missing, &dry_run};
+        &peer_up,  &active_rules,  &deployed,     &time_to_mitigate, &updates,
+        &routes,   &notifications, &results,      &refused,          &ended,
+        &jobs,     &strangers,     &results_lost, &results_waiting,  &journal_errors,
+        &standing, &missing,       &dry_run};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         metrics_declare(all[i]);
     /* From 0 on: of a series that begins at 1, Prometheus does not see the first step. */
@@ -210,6 +216,11 @@ void speaker_metrics_stranger(void)
 void speaker_metrics_result_lost(void)
 {
     metric_add(metric_of(&results_lost), 1);
+}
+
+void speaker_metrics_results_waiting(size_t number)
+{
+    metric_set(metric_of(&results_waiting), (double)number);
 }
 
 void speaker_metrics_journal_failed(void)

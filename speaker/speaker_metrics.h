@@ -17,6 +17,7 @@ void speaker_metrics_deployed(uint64_t since_crossed_us); /* 0: not known */
 void speaker_metrics_job(const char *outcome);
 void speaker_metrics_stranger(void);
 void speaker_metrics_result_lost(void);
+void speaker_metrics_results_waiting(size_t number);
 void speaker_metrics_journal_failed(void);
 void speaker_metrics_dry_run(bool is_dry);
 void speaker_metrics_standing(size_t count, size_t missing);

@@ -6,7 +6,7 @@
 --      3 score and 4 id of the last one of the page before ("" and "" for the first page)
 -- Gives {TIME in ms, epoch ("0" for none), last id of jobs, last id of stops ("0-0" for none),
 --        hold as [scope, why …], [[id, pb] …], [] or [score, id] where there is more}. An id whose hash is gone has no
--- pb, one without that field an empty one.
+-- pb, one without that field, or a key of another type, an empty one.
 local PAGE_BYTES = 1048576 -- of pb: a page ends with what passes it
 local ID_MAX = 127
 
@@ -64,8 +64,10 @@ local found = redis.call('ZRANGE', KEYS[4], first, first + ARGV[2] - 1, 'WITHSCO
 local mitigations, following, len = {}, {}, 0
 for i = 1, #found, 2 do
     local key = ARGV[1] .. found[i]
-    local pb = redis.call('HGET', key, 'pb')
-    if pb then
+    local pb = redis.pcall('HGET', key, 'pb')
+    if type(pb) == 'table' then -- no hash: nobody can read it, and the others are read all the same
+        mitigations[#mitigations + 1] = {found[i], ''}
+    elseif pb then
         len = len + #pb
         mitigations[#mitigations + 1] = {found[i], pb}
     elseif redis.call('EXISTS', key) == 1 then

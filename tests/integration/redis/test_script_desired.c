@@ -104,6 +104,18 @@ Test(script_desired, a_page_shows_all_that_must_stand)
     cr_assert_str_eq(desired().jobs_last_id, "9-2", "a trimmed stream keeps its id");
 }
 
+Test(script_desired, what_is_gone_and_what_nobody_can_read_is_told_apart_and_stops_nothing)
+{
+    cli("ZADD weir:mitigations:active 1 text 2 bare 3 gone 4 good");
+    cli("SET weir:mitigation:text x");
+    cli("HSET weir:mitigation:bare revision 1");
+    cli("HSET weir:mitigation:good pb x");
+    struct desired_result result = desired();
+    cr_assert_eq(result.mitigations, 4);
+    cr_assert_eq(result.found, 3, "all but the one that is gone");
+    cr_assert_str_eq(result.last_id, "good");
+}
+
 /* How many a walk over all pages finds; each is given once. */
 static size_t walk(size_t most, size_t *ret_pages)
 {

@@ -5,6 +5,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
 from lib import bgp  # noqa: E402
+from lib.waits import now_ms  # noqa: E402, F401
 
 
 class Sink:

@@ -6,22 +6,47 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from case import Case  # noqa: E402
-from daemons import wait_for  # noqa: E402
-from sinks import Sink  # noqa: E402
+from daemons import stays, wait_for  # noqa: E402
+from sinks import Sink, now_ms  # noqa: E402
 
 # {i} is the number of the copy.
-MANY = "match destination 2001:db8:100::{i}/128 protocol =udp then discard"
+MANY = "match destination 2001:db8:100:%d::{i}/128 protocol =udp then discard"
+CHUNK = 1000
+COUNT = int(os.environ.get("WEIR_TEST_ROUTES", "3000"))  # on each of four peers
+# A second where nothing else runs and no sanitizer does; here only far less than a person would wait for.
+LIMIT_MS = 15000
 
 
 class Many(Case):
+    def write(self, count):
+        """Before the speaker starts."""
+        w = self.world
+        w.state.up()
+        w.telemetry.up()
+        w.state.cli("CONFIG", "SET", "appendfsync", "no")
+        for chunk in range(count // CHUNK):
+            w.announce(f"m{chunk}", MANY % chunk, copies=CHUNK)
+        w.write_config()
+
+    def results(self):
+        """How many mitigations were said last to be so, as {(peer, result): number}."""
+        last, counts = {}, {}
+        lines = [line.strip() for line in self.world.state.cli("XRANGE", "weir:results", "-", "+").splitlines()]
+        fields = {}
+        for name, value in zip(lines, lines[1:]):
+            if name in ("peer", "mitigation", "result"):
+                fields[name] = value
+            if name == "at":
+                last[fields["peer"], fields["mitigation"]] = fields["result"]
+        for (peer, _), result in last.items():
+            counts[peer, result] = counts.get((peer, result), 0) + 1
+        return counts
+
     def test_the_desired_state_is_read_in_pages_and_end_of_rib_comes_after_the_last(self):
         w, count = self.world, 3000
         sink = w.peer(Sink, "sink", own_as=Sink.OWN_AS)
-        w.state.up()
-        w.telemetry.up()
-        w.announce("m", MANY, copies=count)
+        self.write(count)
         w.state.cli("CONFIG", "RESETSTAT")
-        w.write_config()
         w.start_speaker()
         wait_for("all routes", lambda: len(sink.held) == count, 60)
         wait_for("End-of-RIB of both families", lambda: len(sink.ends_of_rib) == 2)
@@ -31,12 +56,42 @@ class Many(Case):
         calls = sum(int(line.split("calls=")[1].split(",")[0]) for line in scripts if line.startswith(("cmdstat_eval:", "cmdstat_evalsha:")))
         self.assertGreaterEqual(calls, count // 500)
         # What vanished without a word is told apart from what was never there.
-        w.state.cli("DEL", "weir:mitigation:m-17")
-        w.state.cli("ZREM", "weir:mitigations:active", "m-17", "m-18")
+        w.state.cli("DEL", "weir:mitigation:m0-17")
+        w.state.cli("ZREM", "weir:mitigations:active", "m0-17", "m0-18")
         w.speaker.kill()
         w.start_speaker()
         wait_for("both stand", lambda: len(sink.held) == count, 60)
         wait_for("one is missing", lambda: w.command(command="status")["missing"] == 1)
+
+    def test_the_way_out_takes_all_routes_away_and_everybody_hears_of_it_in_the_end(self):
+        """More results than the queue holds, and nobody there to hear them."""
+        w, count = self.world, COUNT
+        sinks = [w.peer(Sink, f"sink{i}", own_as=Sink.OWN_AS) for i in range(4)]
+        self.write(count)
+        w.start_speaker()
+        wait_for("all routes", lambda: all(len(sink.held) == count for sink in sinks), 120)
+        sent = {(sink.name, "sent"): count for sink in sinks}
+        wait_for("all results", lambda: self.results() == sent, 60)
+        w.state.kill()
+        w.telemetry.kill()
+        began = now_ms()
+        answer = w.command(command="withdraw-all", who="test", why="trial")
+        self.assertTrue(answer["ok"] and answer["survives_restart"])
+        wait_for("no route", lambda: not any(sink.held for sink in sinks), 60)
+        took_ms = max(sink.recorder.events[-1][0] for sink in sinks) - began
+        print(f"{4 * count} routes were gone after {took_ms} ms")
+        self.assertLess(took_ms, LIMIT_MS)
+        w.speaker.kill()
+        w.start_speaker()
+        wait_for("sessions", lambda: all(sink.established() for sink in sinks))
+        stays("the hold, over a restart", lambda: not any(sink.held for sink in sinks), 1)
+        w.state.up()
+        held = {(sink.name, "held"): count for sink in sinks}
+        wait_for("what became of them, of all", lambda: self.results() == held, 120)
+        self.assertEqual(w.command(command="resume", scope="all")["ended"], 1)
+        wait_for("all routes again", lambda: all(len(sink.held) == count for sink in sinks), 120)
+        wait_for("all results again", lambda: self.results() == sent, 60)
+        wait_for("none waits", lambda: "weir_speaker_results_waiting 0" in w.metrics())
 
 
 if __name__ == "__main__":

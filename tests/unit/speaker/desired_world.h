@@ -28,6 +28,7 @@ struct world {
     char refuse[ID_TEXT_MAX]; /* the judge says no to this id */
     char hold[ID_TEXT_MAX];   /* and this one is held */
     struct world_split splits[PEERS];
+    bool deaf;            /* no report finds room */
     size_t judged;        /* how often the judge was asked */
     char why[REASON_MAX]; /* of the last report */
     char log[4096];       /* "m-1@p0:sent m-1@p0:withdrawn …" */
@@ -92,15 +93,18 @@ static inline uint32_t announced(void *owner, size_t peer, uint32_t nlri)
     return peer < PEERS ? rib_out_announced(&w->out[peer], nlri) : 0;
 }
 
-static inline void report(void *owner, const struct standing *s, size_t peer, enum result_kind kind,
+static inline bool report(void *owner, const struct standing *s, size_t peer, enum result_kind kind,
                           const char *why)
 {
     struct world *w = owner;
     size_t len = strlen(w->log);
+    if (w->deaf)
+        return false;
     snprintf(w->log + len, sizeof(w->log) - len, "%s@p%zu:%s ", s->id, peer,
              result_kind_name(kind));
     cr_assert_not_null(why);
     snprintf(w->why, sizeof(w->why), "%s", why);
+    return true;
 }
 
 static inline void ended(void *owner, const struct standing *s)

@@ -36,21 +36,47 @@ Test(desired, older_words_are_ignored)
 Test(desired, what_policy_has_ended_too_is_not_answered_again)
 {
     struct world *w = world_new();
+    w->deaf = true;
     apply(w, mitigation(w, "m-1", 1, 1), STATUS_OK);
     apply(w, mitigation(w, "m-2", 2, 1), STATUS_OK);
     struct mitigation *m = mitigation(w, "m-1", 1, 2);
     m->state = MITIGATION_WITHDRAWING;
     apply(w, m, STATUS_OK);
-    w->log[0] = '\0';
-    desired_report_again(w->desired);
-    cr_assert(strstr(w->log, "m-1@p0:withdrawn") != NULL, "policy may be waiting");
-    w->log[0] = '\0';
+    cr_assert_eq(desired_unsaid_count(w->desired), 2);
     desired_set_over(w->desired, "m-1");
     desired_set_over(w->desired, "m-2"); /* which stands, so it is not */
-    desired_report_again(w->desired);
+    cr_assert_eq(desired_unsaid_count(w->desired), 1);
+    w->deaf = false;
+    desired_report_unsaid(w->desired);
     expect_log(w, "m-2@p0:sent m-2@p1:sent ");
     apply(w, mitigation(w, "m-1", 1, 3), STATUS_OK);
     expect_log(w, "m-1@p0:sent m-1@p1:sent ");
+    world_free(w);
+}
+
+Test(desired, what_found_no_room_is_said_when_there_is_and_only_as_it_stands_then)
+{
+    struct world *w = world_new();
+    snprintf(w->refuse, sizeof(w->refuse), "m-3");
+    w->deaf = true;
+    for (uint64_t revision = 1; revision <= 2; revision++) {
+        apply(w, mitigation(w, "m-1", 1, revision), STATUS_OK);
+        apply(w, mitigation(w, "m-3", 3, revision), STATUS_OK);
+    }
+    struct mitigation *m = mitigation(w, "m-1", 1, 3);
+    m->state = MITIGATION_WITHDRAWING;
+    apply(w, m, STATUS_OK);
+    desired_report_unsaid(w->desired);
+    cr_assert_eq(desired_unsaid_count(w->desired), 2, "there is no room yet");
+    w->deaf = false;
+    desired_report_unsaid(w->desired);
+    cr_assert_eq(desired_unsaid_count(w->desired), 0);
+    cr_assert(strstr(w->log, "m-1@p0:withdrawn m-1@p1:withdrawn ") != NULL, "%s", w->log);
+    cr_assert(strstr(w->log, "m-3@p0:refused m-3@p1:refused ") != NULL, "%s", w->log);
+    cr_assert(strstr(w->log, "sent") == NULL, "%s", w->log);
+    w->log[0] = '\0';
+    desired_report_unsaid(w->desired);
+    expect_log(w, "");
     world_free(w);
 }
 
