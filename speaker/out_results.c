@@ -1,6 +1,7 @@
 #include "speaker/out_results.h"
 
 #include "common/base/log.h"
+#include "common/base/text.h"
 #include "common/redis/keys.h"
 #include "speaker/in_jobs.h"
 #include "speaker/results_queue.h"
@@ -185,7 +186,7 @@ bool out_results_report(struct out_results *out, const struct standing *s, const
     (void)snprintf(r->speaker, sizeof(r->speaker), "%s", out->speaker->config->speaker.name);
     (void)snprintf(r->peer, sizeof(r->peer), "%s", peer);
     (void)snprintf(r->mitigation, sizeof(r->mitigation), "%s", s->id);
-    (void)snprintf(r->reason, sizeof(r->reason), "%s", why);
+    text_copy(r->reason, sizeof(r->reason), why);
     r->revision = s->revision;
     r->kind = (uint8_t)kind;
     r->verb = desired_stands(s) ? JOB_ANNOUNCE : JOB_WITHDRAW;

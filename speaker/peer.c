@@ -206,11 +206,11 @@ void peer_start(struct peer *peer)
     peer_tick(peer, now_ms(peer));
 }
 
-void peer_stop(struct peer *peer, uint8_t cease_subcode)
+void peer_stop(struct peer *peer, uint8_t cease_subcode, const char *text)
 {
     peer->running = false;
-    session_stop(&peer->out, cease_subcode);
-    session_stop(&peer->in, cease_subcode);
+    session_stop(&peer->out, cease_subcode, text);
+    session_stop(&peer->in, cease_subcode, text);
 }
 
 void peer_done(struct peer *peer)
@@ -225,7 +225,7 @@ void peer_set(struct peer *peer, const struct peer_settings *settings)
     bool keeps = peer_settings_keep_session(&peer->settings, settings);
     bool was_running = peer->running;
     if (!keeps)
-        peer_stop(peer, BGP_CEASE_CONFIGURATION);
+        peer_stop(peer, BGP_CEASE_CONFIGURATION, NULL);
     peer->settings = *settings;
     rib_out_set_limits(&peer->rib_out, settings->max_routes, settings->updates_per_second);
     if (keeps)

@@ -65,14 +65,15 @@ struct peer {
     uint64_t established_at; /* monotonic ms */
     uint64_t since_ms;       /* wall: of the last change of state */
     uint64_t flaps, updates_sent, routes_announced, routes_withdrawn, refused;
-    char last_error[160];
+    char last_error[SESSION_WHY_MAX];
 };
 
 void peer_init(struct peer *peer, const struct peer_settings *settings,
                const struct peer_options *options);
 void peer_start(struct peer *peer);
-/* Both sessions end with a Cease of this subcode; peer_start() begins anew. */
-void peer_stop(struct peer *peer, uint8_t cease_subcode);
+/* Both sessions end with a Cease of this subcode, and a text for the people there or NULL;
+ * peer_start() begins anew. */
+void peer_stop(struct peer *peer, uint8_t cease_subcode, const char *text);
 /* After peer_stop(). */
 void peer_done(struct peer *peer);
 /* Restarts the session where it must. */

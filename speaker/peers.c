@@ -35,7 +35,7 @@ static void on_up(void *owner, struct peer *peer)
 static void on_down(void *owner, struct peer *peer, const char *why)
 {
     struct speaker *speaker = owner;
-    char text[200];
+    char text[SESSION_WHY_MAX + 8];
     if (!speaker->stopping)
         log_warn("peer down", "peer=%s reason=%s", peer->settings.name,
                  log_value(text, sizeof(text), why));
@@ -63,11 +63,13 @@ static void on_notification(void *owner, struct peer *peer, const struct bgp_err
                             bool sent)
 {
     const struct speaker *speaker = owner;
+    char words[NOTIFICATION_WORDS_MAX];
     speaker_metrics_notification(peer->settings.name, error, sent);
+    notification_format(error, words);
     if (!speaker->stopping)
         log_warn(sent ? "notification sent" : "notification received",
                  "peer=%s code=%u subcode=%u text=\"%s\"", peer->settings.name, error->code,
-                 error->subcode, message_error_text(error->code, error->subcode));
+                 error->subcode, words);
 }
 
 /* --- the peers of a configuration ---------------------------------------------------------------
@@ -144,7 +146,7 @@ static void remove_peer(struct speaker *speaker, size_t number)
 {
     struct peer *peer = speaker->peers[number];
     log_info("peer removed", "peer=%s", peer->settings.name);
-    peer_stop(peer, BGP_CEASE_DECONFIGURED);
+    peer_stop(peer, BGP_CEASE_DECONFIGURED, NULL);
     speaker_metrics_peer_gone(peer->settings.name);
     out_results_peer_gone(speaker->out_results, peer->settings.name);
     free_peer(speaker, number);
@@ -214,11 +216,11 @@ void peers_apply(struct speaker *speaker)
     }
 }
 
-void peers_stop(struct speaker *speaker, uint8_t cease_subcode)
+void peers_stop(struct speaker *speaker, uint8_t cease_subcode, const char *text)
 {
     for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
         if (speaker->peers[i] != NULL)
-            peer_stop(speaker->peers[i], cease_subcode);
+            peer_stop(speaker->peers[i], cease_subcode, text);
 }
 
 void peers_free(struct speaker *speaker)

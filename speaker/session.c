@@ -63,9 +63,16 @@ static void on_conn_written(void *owner)
         s->options.events.on_written(s->options.events.owner);
 }
 
+static void set_why_of(struct session *s, const char *what, const struct bgp_error *error)
+{
+    char words[NOTIFICATION_WORDS_MAX];
+    notification_format(error, words);
+    set_why(s, what, words);
+}
+
 static void refuse(struct session *s, enum fsm_event event)
 {
-    set_why(s, "sent: ", message_error_text(s->error.code, s->error.subcode));
+    set_why_of(s, "sent: ", &s->error);
     drive(s, event);
 }
 
@@ -107,7 +114,7 @@ static void take_notification(struct session *s, const struct bgp_message *messa
 {
     struct bgp_error error;
     message_read_notification(message, &error);
-    set_why(s, "received: ", message_error_text(error.code, error.subcode));
+    set_why_of(s, "received: ", &error);
     s->options.events.on_notification(s->options.events.owner, &error, false);
     bool version = error.code == BGP_ERROR_OPEN && error.subcode == BGP_OPEN_VERSION;
     drive(s, version ? FSM_EV_VERSION_REFUSED : FSM_EV_NOTIFICATION);
@@ -316,18 +323,16 @@ void session_accept(struct session *s, struct conn *conn)
     drive(s, FSM_EV_TCP_UP);
 }
 
-void session_stop(struct session *s, uint8_t cease_subcode)
+void session_stop(struct session *s, uint8_t cease_subcode, const char *text)
 {
-    s->error = message_error(BGP_ERROR_CEASE, cease_subcode, NULL, 0);
-    set_why(s, "sent: ", message_error_text(BGP_ERROR_CEASE, cease_subcode));
-    drive(s, FSM_EV_STOP);
+    s->error = notification_cease(cease_subcode, text);
+    refuse(s, FSM_EV_STOP);
 }
 
 void session_collide(struct session *s)
 {
     s->error = message_error(BGP_ERROR_CEASE, BGP_CEASE_COLLISION, NULL, 0);
-    set_why(s, "sent: ", message_error_text(BGP_ERROR_CEASE, BGP_CEASE_COLLISION));
-    drive(s, FSM_EV_COLLISION);
+    refuse(s, FSM_EV_COLLISION);
 }
 
 void session_tick(struct session *s, uint64_t now)

@@ -3,6 +3,7 @@
 
 #include "common/base/clock.h"
 #include "speaker/bgp/fsm.h"
+#include "speaker/bgp/notification.h"
 #include "speaker/bgp/open.h"
 #include "speaker/conn.h"
 
@@ -40,6 +41,9 @@ struct session_options {
     struct session_events events;
 };
 
+/* What a NOTIFICATION says, and which way it went. */
+enum { SESSION_WHY_MAX = NOTIFICATION_WORDS_MAX + 16 };
+
 struct session_counters {
     uint64_t updates_in, tolerated_in, messages_in, messages_out;
 };
@@ -52,9 +56,9 @@ struct session {
     struct bgp_negotiated negotiated; /* likewise */
     /* Monotonic ms; 0: off. */
     uint64_t retry_at, hold_at, keepalive_at, stuck_since;
-    struct bgp_error error;  /* what DO_NOTIFY tells */
-    enum bgp_family refresh; /* what DO_REFRESH sends again; BGP_FAMILIES: nothing */
-    char why[160];           /* the last end of a connection, in words */
+    struct bgp_error error;    /* what DO_NOTIFY tells */
+    enum bgp_family refresh;   /* what DO_REFRESH sends again; BGP_FAMILIES: nothing */
+    char why[SESSION_WHY_MAX]; /* the last end of a connection, in words */
     struct session_counters counters;
     uint32_t random, attempts; /* attempts: to connect, in vain, since it was established */
 };
@@ -62,8 +66,8 @@ struct session {
 void session_init(struct session *s, const struct session_options *options);
 void session_start(struct session *s); /* outgoing: connects; else waits for session_accept() */
 void session_accept(struct session *s, struct conn *conn);
-/* Ends it with this error as the last word; no penalty. */
-void session_stop(struct session *s, uint8_t cease_subcode);
+/* Ends it with a Cease as the last word; no penalty. text: for the people there, or NULL. */
+void session_stop(struct session *s, uint8_t cease_subcode, const char *text);
 /* The other session of the peer stays. */
 void session_collide(struct session *s);
 void session_tick(struct session *s, uint64_t now_ms);

@@ -260,7 +260,10 @@ static void on_tick_closed(uv_handle_t *handle)
 
 static void stop_peers_now(struct speaker *speaker)
 {
-    peers_stop(speaker, speaker->withdrawing ? BGP_CEASE_SHUTDOWN : BGP_CEASE_RESET);
+    if (speaker->withdrawing)
+        peers_stop(speaker, BGP_CEASE_SHUTDOWN, "weir ends, its routes are withdrawn");
+    else
+        peers_stop(speaker, BGP_CEASE_RESET, "weir restarts");
     speaker->withdrawing = false;
     out_results_tick(speaker->out_results, speaker_now_ms(speaker));
     store_put_state(speaker);

@@ -72,7 +72,7 @@ void speaker_holds_changed(struct speaker *speaker);
 
 /* peers.c: the peers of a configuration. */
 void peers_apply(struct speaker *speaker);
-void peers_stop(struct speaker *speaker, uint8_t cease_subcode);
+void peers_stop(struct speaker *speaker, uint8_t cease_subcode, const char *text);
 void peers_free(struct speaker *speaker);
 /* The platforms that a peer is in, as names. */
 size_t peers_platforms(const struct speaker *speaker, const struct peer *peer,

@@ -171,6 +171,20 @@ size_t text_utf8_len(const char *s, uint32_t *ret_code_point)
     return 0;
 }
 
+void text_copy(char *ret_text, size_t room, const char *s)
+{
+    size_t len = strlen(s);
+
+    if (len >= room) {
+        len = room - 1;
+        /* Octets that go on a character may not be the first that is left out. */
+        while (len > 0 && ((uint8_t)s[len] & 0xc0) == 0x80)
+            len--;
+    }
+    memcpy(ret_text, s, len);
+    ret_text[len] = '\0';
+}
+
 void text_add_json_string(struct text *t, const char *s)
 {
     static const char short_from[] = "\"\\\b\f\n\r\t";

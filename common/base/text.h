@@ -56,6 +56,9 @@ void text_add_hex(struct text *t, const uint8_t *bytes, size_t len);
 void text_add_json_string(struct text *t,
                           const char *s); /* quoted; controls escaped, invalid UTF-8 replaced */
 
+/* As much as room takes, and never half a character. */
+void text_copy(char *ret_text, size_t room, const char *s);
+
 /* Octets of the valid UTF-8 sequence at s (1 to 4, and 1 for the final NUL), or 0. */
 size_t text_utf8_len(const char *s, uint32_t *ret_code_point);
 

@@ -41,7 +41,7 @@ const char *message_family_name(enum bgp_family family)
 struct bgp_error message_error(uint8_t code, uint8_t subcode, const void *data, size_t len)
 {
     struct bgp_error error = {.code = code, .subcode = subcode};
-    error.data_len = (uint8_t)(len < BGP_ERROR_DATA_MAX ? len : BGP_ERROR_DATA_MAX);
+    error.data_len = (uint16_t)(len < BGP_ERROR_DATA_MAX ? len : BGP_ERROR_DATA_MAX);
     if (error.data_len > 0)
         memcpy(error.data, data, error.data_len);
     return error;
@@ -92,6 +92,7 @@ static const struct error_text error_texts[] = {
     {6, 8, "cease: out of resources"},
     {6, 9, "cease: hard reset"},
     {7, 0, "route refresh error"},
+    {8, 0, "send hold timer expired"},
 };
 
 const char *message_error_text(uint8_t code, uint8_t subcode)

@@ -36,7 +36,8 @@ enum bgp_error_code {
     BGP_ERROR_UPDATE = 3,
     BGP_ERROR_HOLD = 4,
     BGP_ERROR_FSM = 5,
-    BGP_ERROR_CEASE = 6
+    BGP_ERROR_CEASE = 6,
+    BGP_ERROR_SEND_HOLD = 8 /* RFC 9687 */
 };
 enum {
     BGP_HEADER_NOT_SYNCHRONIZED = 1,
@@ -55,14 +56,17 @@ enum {
     BGP_CEASE_RESET = 4,
     BGP_CEASE_REJECTED = 5,
     BGP_CEASE_CONFIGURATION = 6,
-    BGP_CEASE_COLLISION = 7
+    BGP_CEASE_COLLISION = 7,
+    BGP_CEASE_RESOURCES = 8,
+    BGP_CEASE_HARD_RESET = 9
 };
 
-/* What we tell the peer before we leave it; data is what the RFC asks for, cut at this size. */
-enum { BGP_ERROR_DATA_MAX = 32 };
+/* What we tell the peer before we leave it, or it tells us; data is cut at this size, which has room
+ * for a hard reset with the longest text (notification.h). */
+enum { BGP_ERROR_DATA_MAX = 2 + 1 + 255 };
 struct bgp_error {
     uint8_t code, subcode;
-    uint8_t data_len;
+    uint16_t data_len;
     uint8_t data[BGP_ERROR_DATA_MAX];
 };
 struct bgp_error message_error(uint8_t code, uint8_t subcode, const void *data, size_t len);

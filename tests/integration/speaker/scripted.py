@@ -133,6 +133,7 @@ class Scripted:
         if self.mistake.first == "our identifier":
             self.mistake.first = open_message(router_id=socket.inet_aton(speaker))
         self.said, self.count, self.listener, self.updates, self.kinds = None, 0, None, [], []
+        self.last_words, self.opens = None, []
 
     def up(self):
         family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
@@ -169,6 +170,10 @@ class Scripted:
                 self.kinds.append(kind)
                 if kind == 2:
                     self.updates.append(body)
+                if kind == 1:
+                    self.opens.append(body)
+                if kind == 3:
+                    self.last_words = body
                 if kind == 3 and self.said is None:
                     self.said = (body[0], body[1])
                 if kind == 1 and (self.mistake.first is None or silent or self.mistake.after_open or self.name in ODD):

@@ -243,6 +243,23 @@ Test(text, json_strings_of_any_bytes_are_read_by_a_json_library)
     }
 }
 
+Test(text, a_copy_has_whole_characters_only)
+{
+    char copy[5];
+    text_copy(copy, sizeof(copy), "abcd");
+    cr_assert_str_eq(copy, "abcd");
+    text_copy(copy, sizeof(copy), "abcde");
+    cr_assert_str_eq(copy, "abcd");
+    text_copy(copy, sizeof(copy), "abc\xc3\xa9");
+    cr_assert_str_eq(copy, "abc");
+    text_copy(copy, sizeof(copy), "ab\xc3\xa9");
+    cr_assert_str_eq(copy, "ab\xc3\xa9");
+    text_copy(copy, 1, "a");
+    cr_assert_str_eq(copy, "");
+    text_copy(copy, sizeof(copy), "\x80\x80\x80\x80\x80");
+    cr_assert_str_eq(copy, "", "nothing but ends of characters");
+}
+
 Test(text, sums_and_products_saturate)
 {
     cr_assert_eq(sat_add_u64(1, 2), 3);
