@@ -1,5 +1,7 @@
 #include "speaker/peer.h"
 
+#include "common/base/text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,12 @@ enum {
     PENALTIES_FREE = 3,
     /* A directly connected neighbour is one hop away (RFC 4271, 5.1.3 and 8.2.1). */
     EBGP_TTL = 1,
+    /* End-of-RIB goes at the latest this long after a session came up, also where the state server
+     * has not told what must stand: without it, a peer may keep for ever what nobody wants. */
+    END_OF_RIB_MS = 120000,
+    /* A connection that comes while a session stands this long is that of a peer that restarted;
+     * before, it may be the other one of a collision. */
+    SETTLED_MS = 5000,
 };
 
 static uint64_t now_ms(const struct peer *peer)
@@ -28,7 +36,15 @@ bool peer_settings_keep_session(const struct peer_settings *a, const struct peer
            a->router_id == b->router_id && a->families == b->families &&
            a->connects == b->connects && a->accepts == b->accepts && a->no_export == b->no_export &&
            a->hold_s == b->hold_s && a->local_preference == b->local_preference &&
-           a->connect_retry_ms == b->connect_retry_ms;
+           a->connect_retry_ms == b->connect_retry_ms && a->restart_s == b->restart_s;
+}
+
+/* What a peer keeps of the old session is of use to the new one. */
+static bool same_neighbours(const struct peer_settings *a, const struct peer_settings *b)
+{
+    return addr_equal(&a->remote.addr, &b->remote.addr) && a->remote_as == b->remote_as &&
+           a->local_as == b->local_as && a->router_id == b->router_id &&
+           addr_equal(&a->local_address, &b->local_address) && b->restart_s != 0;
 }
 
 static bool is_ibgp(const struct peer *peer)
@@ -61,7 +77,8 @@ static void on_up(struct peer *peer, struct session *s)
     struct session *other = other_of(peer, s);
     peer->established = s;
     peer->established_at = now_ms(peer);
-    peer->last_error[0] = '\0';
+    peer->last_error[0] = peer->last_word[0] = '\0';
+    peer->notified = false;
     peer->path = (struct update_path){.local_as = peer->settings.local_as,
                                       .ibgp = is_ibgp(peer),
                                       .as4 = s->negotiated.as4,
@@ -72,11 +89,25 @@ static void on_up(struct peer *peer, struct session *s)
     if (other->state == FSM_CONNECT || other->state == FSM_ACTIVE)
         session_collide(other);
     rib_out_up(&peer->rib_out, s->negotiated.families, clock_mono_us(&peer->options.clock));
+    uint64_t wait_ms = peer->settings.restart_s * UINT64_C(1000);
+    peer->end_of_rib_at = peer->established_at + (wait_ms != 0 ? wait_ms : END_OF_RIB_MS);
     peer->options.events.on_up(peer->options.events.owner, peer);
+}
+
+/* Once the peer has all its routes and End-of-RIB, this is an ordinary speaker. */
+static void note_end_of_rib(struct peer *peer)
+{
+    if (peer->end_of_rib_at == 0 || peer->rib_out.end_of_rib_owed != 0)
+        return;
+    peer->end_of_rib_at = 0;
+    peer->restarted = false;
+    peer->out.options.open.graceful.restarted = peer->in.options.open.graceful.restarted = false;
 }
 
 static void on_down(struct peer *peer, struct session *s)
 {
+    note_end_of_rib(peer);
+    peer->end_of_rib_at = 0;
     peer->established = NULL;
     peer->flaps++;
     if (now_ms(peer) - peer->established_at >= STABLE_MS)
@@ -85,12 +116,26 @@ static void on_down(struct peer *peer, struct session *s)
     peer->options.events.on_down(peer->options.events.owner, peer, s->why);
 }
 
+/* That nobody answers says less than why the last session ended. */
+static void note_error(struct peer *peer, const char *why)
+{
+    bool notified = peer->notified;
+    peer->notified = false;
+    if (notified)
+        text_copy(peer->last_word, sizeof(peer->last_word), why);
+    if (notified || peer->last_word[0] == '\0')
+        text_copy(peer->last_error, sizeof(peer->last_error), why);
+    else
+        (void)snprintf(peer->last_error, sizeof(peer->last_error), "%.100s; before: %s", why,
+                       peer->last_word);
+}
+
 static void on_state(struct peer *peer, const char *why, bool penalty)
 {
     uint64_t wait_ms = peer->settings.connect_retry_ms;
     /* What befalls the session that is not needed is no error of the peer. */
     if (why[0] != '\0' && peer->established == NULL)
-        (void)snprintf(peer->last_error, sizeof(peer->last_error), "%s", why);
+        note_error(peer, why);
     if (penalty) {
         /* The first fall is most likely a restart of the peer. */
         if (peer->penalties == 0)
@@ -109,6 +154,7 @@ static void on_state(struct peer *peer, const char *why, bool penalty)
 
 static void on_notification(struct peer *peer, const struct bgp_error *error, bool sent)
 {
+    peer->notified = true;
     peer->options.events.on_notification(peer->options.events.owner, peer, error, sent);
 }
 
@@ -172,7 +218,12 @@ static void init_sessions(struct peer *peer)
                  .hold_s = (uint16_t)settings->hold_s,
                  .families = settings->families,
                  .as4 = true,
-                 .refresh = true},
+                 .refresh = true,
+                 .graceful = {.offered = settings->restart_s != 0,
+                              .restarted = peer->restarted,
+                              .over_notification = true,
+                              .restart_s = settings->restart_s,
+                              .families = settings->families}},
         .events = {.on_open = out_on_open,
                    .on_up = out_on_up,
                    .on_down = out_on_down,
@@ -193,7 +244,8 @@ static void init_sessions(struct peer *peer)
 void peer_init(struct peer *peer, const struct peer_settings *settings,
                const struct peer_options *options)
 {
-    *peer = (struct peer){.settings = *settings, .options = *options};
+    *peer =
+        (struct peer){.settings = *settings, .options = *options, .restarted = options->restarted};
     peer->since_ms = clock_wall_ms(&options->clock);
     rib_out_init(&peer->rib_out, options->rib, settings->max_routes, settings->updates_per_second);
     init_sessions(peer);
@@ -213,6 +265,13 @@ void peer_stop(struct peer *peer, uint8_t cease_subcode, const char *text)
     session_stop(&peer->in, cease_subcode, text);
 }
 
+void peer_pause(struct peer *peer, uint8_t cease_subcode, const char *text)
+{
+    peer->running = false;
+    session_pause(&peer->out, cease_subcode, text);
+    session_pause(&peer->in, cease_subcode, text);
+}
+
 void peer_done(struct peer *peer)
 {
     rib_out_done(&peer->rib_out);
@@ -224,7 +283,9 @@ void peer_set(struct peer *peer, const struct peer_settings *settings)
 {
     bool keeps = peer_settings_keep_session(&peer->settings, settings);
     bool was_running = peer->running;
-    if (!keeps)
+    if (!keeps && same_neighbours(&peer->settings, settings))
+        peer_pause(peer, BGP_CEASE_CONFIGURATION, NULL);
+    else if (!keeps)
         peer_stop(peer, BGP_CEASE_CONFIGURATION, NULL);
     peer->settings = *settings;
     rib_out_set_limits(&peer->rib_out, settings->max_routes, settings->updates_per_second);
@@ -243,6 +304,9 @@ void peer_accept(struct peer *peer, struct conn *conn)
         conn_abort(conn);
         return;
     }
+    const struct session *s = peer->established;
+    if (s != NULL && s->negotiated.graceful && now_ms(peer) - peer->established_at >= SETTLED_MS)
+        session_outdated(peer->established);
     session_accept(&peer->in, conn);
 }
 
@@ -255,6 +319,9 @@ void peer_tick(struct peer *peer, uint64_t now)
 {
     session_tick(&peer->out, now);
     session_tick(&peer->in, now);
+    if (peer->end_of_rib_at != 0 && now >= peer->end_of_rib_at)
+        rib_out_complete(&peer->rib_out);
+    note_end_of_rib(peer);
     if (peer->running && peer->settings.connects && peer->out.state == FSM_IDLE &&
         peer->established == NULL && !in_is_busy(peer) && now >= peer->start_at)
         session_start(&peer->out);

@@ -18,6 +18,7 @@ struct peer_settings {
     unsigned int families; /* bits 1 << enum bgp_family */
     bool connects, accepts, no_export;
     uint32_t hold_s, local_preference;
+    uint16_t restart_s; /* graceful restart; 0: none */
     uint64_t connect_retry_ms;
     /* A change of those above needs a new session, of these below not. */
     const struct router_profile *profile;
@@ -41,7 +42,8 @@ struct peer_options {
     struct conns *conns; /* lent, as rib and clock */
     struct rib *rib;
     struct clock clock;
-    size_t number; /* of desired */
+    size_t number;  /* of desired */
+    bool restarted; /* this process goes on where an earlier one ended */
     struct peer_events events;
 };
 
@@ -50,6 +52,9 @@ struct peer_sent {
     uint32_t *ids;
     size_t count, room;
 };
+
+/* Why there is no session: an attempt that failed, and what ended the session before it. */
+enum { PEER_ERROR_MAX = SESSION_WHY_MAX + 128 };
 
 struct peer {
     struct peer_settings settings;
@@ -60,12 +65,16 @@ struct peer {
     struct update_path path;
     struct peer_sent sent;
     bool running;
+    bool restarted;          /* and the peer has not had all its routes again */
+    uint64_t end_of_rib_at;  /* monotonic ms: it is sent then, whatever is missing; 0: not owed */
     uint32_t penalties;      /* falls in a row */
     uint64_t start_at;       /* monotonic ms: not before */
     uint64_t established_at; /* monotonic ms */
     uint64_t since_ms;       /* wall: of the last change of state */
     uint64_t flaps, updates_sent, routes_announced, routes_withdrawn, refused;
-    char last_error[SESSION_WHY_MAX];
+    char last_word[SESSION_WHY_MAX]; /* the NOTIFICATION that ended the last session */
+    bool notified;                   /* and one has just come or gone */
+    char last_error[PEER_ERROR_MAX];
 };
 
 void peer_init(struct peer *peer, const struct peer_settings *settings,
@@ -74,6 +83,8 @@ void peer_start(struct peer *peer);
 /* Both sessions end with a Cease of this subcode, and a text for the people there or NULL;
  * peer_start() begins anew. */
 void peer_stop(struct peer *peer, uint8_t cease_subcode, const char *text);
+/* Likewise; a peer that has agreed to graceful restart keeps the routes for its time. */
+void peer_pause(struct peer *peer, uint8_t cease_subcode, const char *text);
 /* After peer_stop(). */
 void peer_done(struct peer *peer);
 /* Restarts the session where it must. */

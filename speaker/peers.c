@@ -87,6 +87,17 @@ static unsigned int families_of(unsigned int configured)
     return families;
 }
 
+/* What a peer keeps while this speaker is away must not outlive the shortest lease: nobody is there
+ * to end it. */
+static uint16_t restart_s(const struct config *config, const struct config_peer *peer)
+{
+    uint64_t ms = peer->graceful_restart_ms;
+    for (size_t i = 0; i < config->method_count; i++)
+        if (config->methods[i].lease_ms < ms)
+            ms = config->methods[i].lease_ms;
+    return (uint16_t)(ms / 1000);
+}
+
 static struct peer_settings settings_of(const struct speaker *speaker,
                                         const struct config_peer *config)
 {
@@ -103,6 +114,7 @@ static struct peer_settings settings_of(const struct speaker *speaker,
         .accepts = config->connect != CONNECT_ACTIVE,
         .no_export = config->no_export,
         .hold_s = (uint32_t)(config->hold_ms / 1000),
+        .restart_s = restart_s(speaker->config, config),
         .local_preference = config->local_preference,
         .connect_retry_ms = config->connect_retry_ms,
         .profile = model_profile(speaker->model, config->profile.value),
@@ -167,6 +179,7 @@ static void add_peer(struct speaker *speaker, const struct peer_settings *settin
                                    .rib = speaker->rib,
                                    .clock = speaker->clock,
                                    .number = number,
+                                   .restarted = speaker->restarted,
                                    .events = {.on_up = on_up,
                                               .on_down = on_down,
                                               .on_changed = on_changed,
@@ -216,11 +229,14 @@ void peers_apply(struct speaker *speaker)
     }
 }
 
-void peers_stop(struct speaker *speaker, uint8_t cease_subcode, const char *text)
+void peers_stop(struct speaker *speaker, bool keep)
 {
-    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
-        if (speaker->peers[i] != NULL)
-            peer_stop(speaker->peers[i], cease_subcode, text);
+    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++) {
+        if (speaker->peers[i] != NULL && keep)
+            peer_pause(speaker->peers[i], BGP_CEASE_RESET, "weir restarts");
+        else if (speaker->peers[i] != NULL)
+            peer_stop(speaker->peers[i], BGP_CEASE_SHUTDOWN, "weir ends, its routes are withdrawn");
+    }
 }
 
 void peers_free(struct speaker *speaker)

@@ -326,7 +326,27 @@ void session_accept(struct session *s, struct conn *conn)
 void session_stop(struct session *s, uint8_t cease_subcode, const char *text)
 {
     s->error = notification_cease(cease_subcode, text);
+    if (s->state == FSM_ESTABLISHED && s->negotiated.over_notification)
+        s->error = notification_harden(&s->error);
     refuse(s, FSM_EV_STOP);
+}
+
+void session_pause(struct session *s, uint8_t cease_subcode, const char *text)
+{
+    bool kept = s->state == FSM_ESTABLISHED && s->negotiated.graceful;
+    s->error = notification_cease(cease_subcode, text);
+    if (!kept || s->negotiated.over_notification) {
+        refuse(s, FSM_EV_STOP);
+        return;
+    }
+    set_why_of(s, "left without a word: ", &s->error);
+    drive(s, FSM_EV_LEAVE);
+}
+
+void session_outdated(struct session *s)
+{
+    set_why(s, "connection: ", "the peer has begun anew");
+    drive(s, FSM_EV_LEAVE);
 }
 
 void session_collide(struct session *s)
@@ -352,8 +372,9 @@ void session_tick(struct session *s, uint64_t now)
     if (stuck_ms < STUCK_MIN_MS)
         stuck_ms = STUCK_MIN_MS;
     if (s->stuck_since != 0 && now >= s->stuck_since + stuck_ms) {
-        set_why(s, "connection: ", "the peer takes no bytes");
-        drive(s, FSM_EV_TCP_DOWN);
+        s->error = message_error(BGP_ERROR_SEND_HOLD, 0, NULL, 0);
+        set_why(s, "connection: ", "the peer takes no bytes: send hold timer expired");
+        drive(s, FSM_EV_SEND_HOLD_EXPIRED);
     }
 }
 

@@ -42,7 +42,7 @@ struct session_options {
 };
 
 /* What a NOTIFICATION says, and which way it went. */
-enum { SESSION_WHY_MAX = NOTIFICATION_WORDS_MAX + 16 };
+enum { SESSION_WHY_MAX = NOTIFICATION_WORDS_MAX + 24 };
 
 struct session_counters {
     uint64_t updates_in, tolerated_in, messages_in, messages_out;
@@ -66,8 +66,14 @@ struct session {
 void session_init(struct session *s, const struct session_options *options);
 void session_start(struct session *s); /* outgoing: connects; else waits for session_accept() */
 void session_accept(struct session *s, struct conn *conn);
-/* Ends it with a Cease as the last word; no penalty. text: for the people there, or NULL. */
+/* Ends it with a Cease as the last word, and with it its routes at the peer; no penalty. text: for
+ * the people there, or NULL. */
 void session_stop(struct session *s, uint8_t cease_subcode, const char *text);
+/* Likewise, but the routes stay for the restart time where the peer has agreed to that: silently
+ * where a NOTIFICATION would end them (RFC 4724), with the Cease where it does not (RFC 8538). */
+void session_pause(struct session *s, uint8_t cease_subcode, const char *text);
+/* The peer has begun anew (RFC 4724, 5): this connection is nothing any more. */
+void session_outdated(struct session *s);
 /* The other session of the peer stays. */
 void session_collide(struct session *s);
 void session_tick(struct session *s, uint64_t now_ms);

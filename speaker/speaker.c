@@ -200,6 +200,7 @@ static enum status start(void *self, struct process *process)
         return status;
     out_results_use(speaker->out_results, in_jobs_redis(speaker->in_jobs));
     peers_apply(speaker);
+    speaker->restarted = false;
     (void)uv_timer_init(speaker->loop, &speaker->tick);
     speaker->tick.data = speaker;
     (void)uv_timer_start(&speaker->tick, on_tick, TICK_MS, TICK_MS);
@@ -260,10 +261,7 @@ static void on_tick_closed(uv_handle_t *handle)
 
 static void stop_peers_now(struct speaker *speaker)
 {
-    if (speaker->withdrawing)
-        peers_stop(speaker, BGP_CEASE_SHUTDOWN, "weir ends, its routes are withdrawn");
-    else
-        peers_stop(speaker, BGP_CEASE_RESET, "weir restarts");
+    peers_stop(speaker, !speaker->withdrawing);
     speaker->withdrawing = false;
     out_results_tick(speaker->out_results, speaker_now_ms(speaker));
     store_put_state(speaker);
@@ -286,9 +284,9 @@ static void stop_peers_now(struct speaker *speaker)
 }
 
 /*
- * keep: sessions end with a Cease that says "reset", so that peers take us back at once; the routes
- * are gone at peers without graceful restart until this speaker is back. withdraw: routes go first,
- * and the Cease says "shutdown".
+ * keep: peers with graceful restart keep the routes until this speaker is back, or its time is
+ * over; at others they are gone until then, and the Cease says "reset", so that they take us back
+ * at once. withdraw: routes go first, and the Cease says "shutdown".
  */
 static void stop(void *self)
 {

@@ -53,6 +53,7 @@ struct speaker {
     uv_timer_t tick;
     uv_fs_t sync;
     bool syncing, complete, journal_failed;
+    bool restarted; /* the journal is of an earlier process; until the first peers are made */
     bool stopping, withdrawing, ended;
     uint64_t second_at, saved_at, stop_at, compact_at; /* monotonic ms */
     uint64_t journal_failures;                         /* writes that the disk did not take */
@@ -72,7 +73,8 @@ void speaker_holds_changed(struct speaker *speaker);
 
 /* peers.c: the peers of a configuration. */
 void peers_apply(struct speaker *speaker);
-void peers_stop(struct speaker *speaker, uint8_t cease_subcode, const char *text);
+/* keep: peers that have agreed to graceful restart keep the routes for its time. */
+void peers_stop(struct speaker *speaker, bool keep);
 void peers_free(struct speaker *speaker);
 /* The platforms that a peer is in, as names. */
 size_t peers_platforms(const struct speaker *speaker, const struct peer *peer,

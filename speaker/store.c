@@ -430,6 +430,7 @@ enum status store_open(struct speaker *speaker)
         speaker->timebase.redis_ms += speaker->timebase.redis_ms != 0 ? age_ms : 0;
         speaker->timebase.mono_ms = now_ms;
     }
+    speaker->restarted = loading.has_state;
     desired_set_contact(speaker->desired, now_ms - (int64_t)silence_ms);
     apply_all(&loading);
     if (journal_is_suspect(speaker->journal))

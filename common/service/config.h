@@ -190,7 +190,7 @@ struct config_peer {
     struct config_text profile;   /* name of a router profile */
     unsigned int families;        /* FAMILY_* */
     enum config_connect connect;
-    uint64_t hold_ms, connect_retry_ms;
+    uint64_t hold_ms, connect_retry_ms, graceful_restart_ms;
     uint32_t updates_per_second, max_routes;
     bool no_export;
     uint32_t local_preference;

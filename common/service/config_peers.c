@@ -15,7 +15,8 @@ static const struct config_range pace_range = {1, 100 * 1000, "a number from 1 t
 static const struct config_range routes_range = {1, 1000 * 1000, "a number from 1 to 1000000"};
 static const struct config_range any_u32 = {0, UINT32_MAX, "a number from 0 to 4294967295"};
 static const struct config_range retry_range = {100, 3600 * 1000, "a duration from 100ms to 1h"};
-static const struct config_range restart_range = {0, 4095 * 1000, "a duration from 0s to 4095s"};
+/* Longer than this, nobody should trust routes whose speaker is gone. */
+static const struct config_range restart_range = {0, 120 * 1000, "a duration from 0s to 120s"};
 static const struct config_range hop_range = {1, 254, "none or a number from 1 to 254"};
 static const struct config_range rate_range = {8, 1000 * 1000 * 1000000000ULL,
                                                "a rate with its unit"};
@@ -110,8 +111,10 @@ static const struct config_key peer_keys[] = {
     {"connect", read_choice, AT(connect), &connects, "active",
      "who connects; passive needs speaker.listen", 0},
     {"timers", read_section, 0, &timer_section, "{}", "of the session", 0},
-    {"graceful_restart", read_duration, 0, &restart_range, "0s",
-     "how long its routes outlive the session", CONFIG_LATER},
+    {"graceful_restart", read_duration, AT(graceful_restart_ms), &restart_range, "120s",
+     "how long it keeps the routes of a speaker that is gone, at most the shortest lease of a "
+     "method; 0s: not at all",
+     0},
     {"password_file", read_path, 0, NULL, NULL, "holds the TCP MD5 password", CONFIG_LATER},
     {"gtsm_hops", read_u16, 0, &hop_range, "none", "accepts no packet from farther away",
      CONFIG_LATER},

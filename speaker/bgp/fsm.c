@@ -44,6 +44,8 @@ static const struct fsm_step steps[FSM_STATES][FSM_EVENTS] =
                 [FSM_EV_UPDATE] = TO(IDLE, 0),
                 [FSM_EV_UPDATE_ERROR] = TO(IDLE, 0),
                 [FSM_EV_REFRESH] = TO(IDLE, 0),
+                [FSM_EV_LEAVE] = TO(IDLE, 0),
+                [FSM_EV_SEND_HOLD_EXPIRED] = TO(IDLE, 0),
             },
         [FSM_CONNECT] =
             {
@@ -66,6 +68,8 @@ static const struct fsm_step steps[FSM_STATES][FSM_EVENTS] =
                 [FSM_EV_UPDATE] = TO(IDLE, LEAVE_DAMPED),
                 [FSM_EV_UPDATE_ERROR] = TO(IDLE, LEAVE_DAMPED),
                 [FSM_EV_REFRESH] = TO(IDLE, LEAVE_DAMPED),
+                [FSM_EV_LEAVE] = TO(IDLE, LEAVE),
+                [FSM_EV_SEND_HOLD_EXPIRED] = TO(IDLE, LEAVE_DAMPED),
             },
         [FSM_ACTIVE] =
             {
@@ -87,6 +91,8 @@ static const struct fsm_step steps[FSM_STATES][FSM_EVENTS] =
                 [FSM_EV_UPDATE] = TO(IDLE, LEAVE_DAMPED),
                 [FSM_EV_UPDATE_ERROR] = TO(IDLE, LEAVE_DAMPED),
                 [FSM_EV_REFRESH] = TO(IDLE, LEAVE_DAMPED),
+                [FSM_EV_LEAVE] = TO(IDLE, LEAVE),
+                [FSM_EV_SEND_HOLD_EXPIRED] = TO(IDLE, LEAVE_DAMPED),
             },
         [FSM_OPENSENT] =
             {
@@ -109,6 +115,8 @@ static const struct fsm_step steps[FSM_STATES][FSM_EVENTS] =
                 [FSM_EV_UPDATE] = TO(IDLE, UNEXPECTED),
                 [FSM_EV_UPDATE_ERROR] = TO(IDLE, UNEXPECTED),
                 [FSM_EV_REFRESH] = TO(IDLE, UNEXPECTED),
+                [FSM_EV_LEAVE] = TO(IDLE, LEAVE),
+                [FSM_EV_SEND_HOLD_EXPIRED] = TO(IDLE, UNEXPECTED),
             },
         [FSM_OPENCONFIRM] =
             {
@@ -131,6 +139,8 @@ static const struct fsm_step steps[FSM_STATES][FSM_EVENTS] =
                 [FSM_EV_UPDATE] = TO(IDLE, UNEXPECTED),
                 [FSM_EV_UPDATE_ERROR] = TO(IDLE, UNEXPECTED),
                 [FSM_EV_REFRESH] = TO(IDLE, UNEXPECTED),
+                [FSM_EV_LEAVE] = TO(IDLE, LEAVE),
+                [FSM_EV_SEND_HOLD_EXPIRED] = TO(IDLE, LEAVE_TELLING_DAMPED),
             },
         [FSM_ESTABLISHED] =
             {
@@ -153,6 +163,8 @@ static const struct fsm_step steps[FSM_STATES][FSM_EVENTS] =
                 [FSM_EV_UPDATE] = TO(ESTABLISHED, FSM_DO_START_HOLD),
                 [FSM_EV_UPDATE_ERROR] = TO(IDLE, FSM_DO_DOWN | LEAVE_TELLING_DAMPED),
                 [FSM_EV_REFRESH] = TO(ESTABLISHED, FSM_DO_START_HOLD | FSM_DO_REFRESH),
+                [FSM_EV_LEAVE] = TO(IDLE, FSM_DO_DOWN | LEAVE),
+                [FSM_EV_SEND_HOLD_EXPIRED] = TO(IDLE, FSM_DO_DOWN | LEAVE_TELLING_DAMPED),
             },
 };
 
@@ -172,11 +184,12 @@ const char *fsm_state_name(enum fsm_state state)
 const char *fsm_event_name(enum fsm_event event)
 {
     static const char *const names[FSM_EVENTS] = {
-        "start",           "start-passive", "stop",
-        "retry-expired",   "hold-expired",  "keepalive-due",
-        "tcp-up",          "tcp-down",      "open",
-        "header-error",    "open-error",    "collision",
-        "version-refused", "notification",  "keepalive",
-        "update",          "update-error",  "refresh"};
+        "start",           "start-passive",    "stop",
+        "retry-expired",   "hold-expired",     "keepalive-due",
+        "tcp-up",          "tcp-down",         "open",
+        "header-error",    "open-error",       "collision",
+        "version-refused", "notification",     "keepalive",
+        "update",          "update-error",     "refresh",
+        "leave",           "send-hold-expired"};
     return names[event];
 }

@@ -36,6 +36,8 @@ enum fsm_event {
     FSM_EV_UPDATE,          /* a good one, or one that only its sender loses by (27) */
     FSM_EV_UPDATE_ERROR,    /* (28) */
     FSM_EV_REFRESH,         /* ROUTE-REFRESH (RFC 2918) */
+    FSM_EV_LEAVE,           /* stop without a word, so that routes are kept (RFC 4724, 4.1 and 5) */
+    FSM_EV_SEND_HOLD_EXPIRED, /* (29, RFC 9687) */
     FSM_EVENTS
 };
 

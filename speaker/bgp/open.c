@@ -5,7 +5,12 @@ enum {
     PARAMETER_EXTENDED = 255, /* RFC 9072: lengths of two octets follow */
     CAPABILITY_MP = 1,
     CAPABILITY_REFRESH = 2,
+    CAPABILITY_GRACEFUL = 64,
     CAPABILITY_AS4 = 65,
+    GRACEFUL_RESTARTED = 0x8000, /* beside the restart time */
+    GRACEFUL_OVER_NOTIFICATION = 0x4000,
+    GRACEFUL_FORWARDING = 0x80, /* of a family */
+    GRACEFUL_FAMILY_LEN = 4,
     HOLD_MIN_S = 3,
     FIRST_RETRY_MS = 250, /* of attempts to connect */
 };
@@ -14,6 +19,25 @@ static void put_capability(struct wire_writer *w, uint8_t code, uint8_t len)
 {
     wire_put_u8(w, code);
     wire_put_u8(w, len);
+}
+
+/* What we announce is forwarded by the peer itself, so its state is always preserved. */
+static void put_graceful(struct wire_writer *w, const struct bgp_graceful *g)
+{
+    unsigned int count = 0;
+    for (enum bgp_family f = 0; f < BGP_FAMILIES; f++)
+        count += g->families >> f & 1;
+    put_capability(w, CAPABILITY_GRACEFUL, (uint8_t)(2 + count * GRACEFUL_FAMILY_LEN));
+    wire_put_u16(w, (uint16_t)((g->restarted ? GRACEFUL_RESTARTED : 0) |
+                               (g->over_notification ? GRACEFUL_OVER_NOTIFICATION : 0) |
+                               (g->restart_s & GRACEFUL_RESTART_MAX_S)));
+    for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
+        if ((g->families >> f & 1) == 0)
+            continue;
+        wire_put_u16(w, message_afi(f));
+        wire_put_u8(w, message_safi(f));
+        wire_put_u8(w, GRACEFUL_FORWARDING);
+    }
 }
 
 enum status open_encode(const struct bgp_open *open, uint8_t *bytes, size_t room, size_t *ret_len)
@@ -37,6 +61,8 @@ enum status open_encode(const struct bgp_open *open, uint8_t *bytes, size_t room
     }
     if (open->refresh)
         put_capability(&w, CAPABILITY_REFRESH, 0);
+    if (open->graceful.offered)
+        put_graceful(&w, &open->graceful);
     if (open->as4) {
         put_capability(&w, CAPABILITY_AS4, 4);
         wire_put_u32(&w, open->as);
@@ -50,14 +76,36 @@ enum status open_encode(const struct bgp_open *open, uint8_t *bytes, size_t room
     return STATUS_OK;
 }
 
+static unsigned int family_bit(uint16_t afi, uint8_t safi)
+{
+    enum bgp_family family = message_family(afi, safi);
+    return family == BGP_FAMILIES ? 0 : 1U << family;
+}
+
+/* Of several, the last counts (RFC 4724, 3). */
+static void read_graceful(struct wire_reader *value, struct bgp_graceful *ret_graceful)
+{
+    uint16_t head = wire_u16(value);
+    struct bgp_graceful g = {.offered = true,
+                             .restarted = (head & GRACEFUL_RESTARTED) != 0,
+                             .over_notification = (head & GRACEFUL_OVER_NOTIFICATION) != 0,
+                             .restart_s = head & GRACEFUL_RESTART_MAX_S};
+    while (value->left > 0) {
+        uint16_t afi = wire_u16(value);
+        g.families |= family_bit(afi, wire_u8(value));
+        wire_skip(value, 1);
+    }
+    if (!value->failed)
+        *ret_graceful = g;
+}
+
 static void read_mp(struct wire_reader *value, struct bgp_open *open)
 {
     uint16_t afi = wire_u16(value);
     wire_skip(value, 1);
     uint8_t safi = wire_u8(value);
-    enum bgp_family family = value->failed ? BGP_FAMILIES : message_family(afi, safi);
-    if (family != BGP_FAMILIES)
-        open->families |= 1U << family;
+    if (!value->failed)
+        open->families |= family_bit(afi, safi);
 }
 
 /*
@@ -76,6 +124,8 @@ static bool read_capabilities(struct wire_reader *r, struct bgp_open *open, bool
             read_mp(&value, open);
         if (code == CAPABILITY_REFRESH && len == 0)
             open->refresh = true;
+        if (code == CAPABILITY_GRACEFUL && len >= 2)
+            read_graceful(&value, &open->graceful);
         if (code == CAPABILITY_AS4 && len == 4) {
             uint32_t as = wire_u32(&value);
             *ret_as4_is_zero = as == 0;
@@ -169,9 +219,12 @@ struct bgp_negotiated open_negotiate(const struct bgp_open *local, const struct 
         .families = local->families & remote->families,
         .as4 = local->as4 && remote->as4,
         .refresh = local->refresh && remote->refresh,
+        .graceful = local->graceful.offered && remote->graceful.offered,
         .hold_ms = hold_s * 1000U,
         .keepalive_ms = hold_s * 1000U / 3,
     };
+    n.over_notification =
+        n.graceful && local->graceful.over_notification && remote->graceful.over_notification;
     return n;
 }
 

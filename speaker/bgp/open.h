@@ -7,12 +7,23 @@
  * The OPEN message and what two of them agree on. Read one with open_decode, judge it with
  * open_judge against what is configured, then open_negotiate.
  */
+/* Capability 64 (RFC 4724, with the bit N of RFC 8538). */
+struct bgp_graceful {
+    bool offered;
+    bool restarted;         /* R: it has just done so, and waits for nobody */
+    bool over_notification; /* N: only a hard reset ends it (notification.h) */
+    uint16_t restart_s;     /* at most GRACEFUL_RESTART_MAX_S */
+    unsigned int families;  /* that are listed */
+};
+enum { GRACEFUL_RESTART_MAX_S = 4095 };
+
 struct bgp_open {
     uint32_t as; /* the real one, from the 4-octet capability where there is one */
     uint32_t router_id;
     uint16_t hold_s;
     unsigned int families; /* bits 1 << enum bgp_family */
     bool as4, refresh;     /* capabilities 65 (RFC 6793) and 2 (RFC 2918) */
+    struct bgp_graceful graceful;
 };
 
 enum status open_encode(const struct bgp_open *open, uint8_t *bytes, size_t room, size_t *ret_len);
@@ -28,6 +39,8 @@ enum status open_judge(const struct bgp_open *remote, uint32_t remote_as,
 struct bgp_negotiated {
     unsigned int families;
     bool as4, refresh;
+    bool graceful;                  /* the peer keeps our routes when a session falls */
+    bool over_notification;         /* also when one of us says NOTIFICATION */
     uint32_t hold_ms, keepalive_ms; /* both 0: no timers (RFC 4271, 4.2) */
 };
 struct bgp_negotiated open_negotiate(const struct bgp_open *local, const struct bgp_open *remote);

@@ -139,11 +139,18 @@ class Peer(Program):
 class GoBgp(Peer):
     profile = "gobgp"
 
+    keeps = ""  # "RFC 4724": routes over a restart of the speaker; "RFC 8538": over a NOTIFICATION as well
+
     def up(self):
         self.api = getattr(self, "api", None) or free_port(self.address)
         dial = f"passive-mode = false\nremote-port = {self.dials_port}" if self.dials_port else "passive-mode = true"
-        families = "".join(f'[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = "{f}"\n'
+        keep = "[neighbors.afi-safis.mp-graceful-restart.config]\nenabled = true\n" if self.keeps else ""
+        families = "".join(f'[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = "{f}"\n{keep}'
                            for f in ("ipv4-flowspec", "ipv6-flowspec"))
+        graceful = ""
+        if self.keeps:
+            graceful = (f"[neighbors.graceful-restart.config]\nenabled = true\nrestart-time = 120\n"
+                        f"notification-enabled = {str(self.keeps == 'RFC 8538').lower()}\n")
         multihop = ""
         if self.own_as != self.speaker_as:
             multihop = "[neighbors.ebgp-multihop.config]\nenabled = true\nmultihop-ttl = 8\n"
@@ -164,7 +171,7 @@ connect-retry = 1
 hold-time = 30
 keepalive-interval = 10
 idle-hold-time-after-reset = 1
-{families}""")
+{graceful}{families}""")
         self.start("gobgpd", "-t", "toml", "-f", path, "--api-hosts", f"{self.address}:{self.api}", "--pprof-disable")
         wait_for("gobgpd answers", lambda: self.cli("global"))
 
@@ -223,6 +230,7 @@ protocol bgp spk {{
 
 class Frr(Peer):
     profile = "frr"
+    keeps = False
 
     def up(self):
         self.vty = os.path.join(self.folder, f"{self.name}.vty")
@@ -243,6 +251,7 @@ router bgp {self.own_as}
  neighbor {self.speaker} update-source {self.address}
  neighbor {self.speaker} timers 10 30
  neighbor {self.speaker} timers connect 1
+ {'bgp graceful-restart' if self.keeps else '!'}
  {dial}
  {multihop}
 {families}""")
@@ -252,8 +261,9 @@ router bgp {self.own_as}
                    os.path.join(self.vty, "zserv.api"))
         wait_for("frr answers", lambda: "FRRouting" in self.cli("show version"))
 
-    def cli(self, command):
-        return run("vtysh", "--vty_socket", self.vty, "-d", "bgpd", "-c", command)
+    def cli(self, *commands):
+        each = [part for command in commands for part in ("-c", command)]
+        return run("vtysh", "--vty_socket", self.vty, "-d", "bgpd", *each)
 
     def established(self):
         return "BGP state = Established" in self.cli(f"show bgp neighbors {self.speaker}")

@@ -133,7 +133,7 @@ class Scripted:
         if self.mistake.first == "our identifier":
             self.mistake.first = open_message(router_id=socket.inet_aton(speaker))
         self.said, self.count, self.listener, self.updates, self.kinds = None, 0, None, [], []
-        self.last_words, self.opens = None, []
+        self.last_words, self.opens, self.connection, self.closed = None, [], None, False
 
     def up(self):
         family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
@@ -147,12 +147,14 @@ class Scripted:
             except OSError:
                 return
             self.count += 1
+            self.connection, self.closed = connection, False
             with connection:
                 connection.settimeout(15)
                 try:
                     self.talk(connection)
                 except OSError:
                     pass
+            self.closed = True
 
     def talk(self, connection):
         silent = self.mistake.then == b""

@@ -45,7 +45,8 @@ class World:
         return (f"  - {{name: {peer.name}, address: \"{peer.address}\", port: {peer.port}, remote_as: {peer.own_as}, "
                 f"local_address: \"{peer.local}\", profile: {getattr(peer, 'use_profile', peer.profile)}, "
                 f"families: [ipv4-flowspec, ipv6-flowspec], connect: {peer.connect}, "
-                f"timers: {{hold: 30s, connect_retry: {getattr(peer, 'retry', '1s')}}}, updates_per_second: 1000, graceful_restart: 0s{extra}}}\n")
+                f"timers: {{hold: 30s, connect_retry: {getattr(peer, 'retry', '1s')}}}, updates_per_second: 1000, "
+                f"graceful_restart: {getattr(peer, 'graceful_restart', '0s')}{extra}}}\n")
 
     def write_config(self):
         with open(self.config, "w", encoding="utf-8") as out:

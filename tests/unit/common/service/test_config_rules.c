@@ -27,6 +27,7 @@ static const struct bad bad_peers[] = {
     {SPEAKER "peers: [{name: a, remote_as: 1}]\n", 2, 9, "a peer without \"address\""},
     {SPEAKER "peers: [{name: a, address: 192.0.2.1}]\n", 2, 9, "a peer without \"remote_as\""},
     {PEER("port: 0"), 2, 59, "port: \"0\", expected a port from 1 to 65535"},
+    {PEER("graceful_restart: 121s"), 2, 71, "expected a duration from 0s to 120s"},
     {PEER("connect: passive"), 2, 62, "expected speaker.listen to say where"},
     {PEER("connect: both"), 2, 62, "expected speaker.listen to say where"},
     {PEER("connect: never"), 2, 62, "expected active, passive or both"},
@@ -193,7 +194,6 @@ static const struct bad not_yet[] = {
     {"speaker: {adapter_socket: {enabled: true}}\n", 1, 37, "adapter_socket: not available yet"},
     {"redis: {state: {sentinels: [\"a:1\"]}}\n", 1, 17, "sentinels: not available yet"},
     {"redis: {state: {master: weir}}\n", 1, 17, "master: not available yet"},
-    {PEER("graceful_restart: 120s"), 2, 53, "graceful_restart: not available yet"},
     {PEER("password_file: /x"), 2, 53, "password_file: not available yet"},
     {PEER("gtsm_hops: 1"), 2, 53, "gtsm_hops: not available yet"},
     {PEER("multihop: 2"), 2, 53, "multihop: not available yet"},
@@ -237,9 +237,6 @@ Test(config_rules, inner_keys_of_what_is_not_built_yet_are_judged_in_the_same_ru
          "t.yaml:1:1: test_rule: not available yet\n"
          "t.yaml:1:19: ipv4: \"192.0.2.1/31\", expected an address or a prefix such as "
          "198.51.100.0/24, no bits set behind its length\n"},
-        {PEER("graceful_restart: 120"),
-         "t.yaml:2:53: graceful_restart: not available yet\n"
-         "t.yaml:2:71: graceful_restart: \"120\", expected a duration from 0s to 4095s\n"},
         {"methods:\n"
          "  - name: b\n"
          "    blackhole: {ipv4: {next_hop: \"100::1\"}, ipv6: {next_hop: 192.0.2.1, x: 1}, y: 1,\n"

@@ -15,20 +15,22 @@ static const char letters[] = "dnuxcrsoOkKhUfp";
 static const char *const state_codes[FSM_STATES] = {"I", "C", "A", "S", "F", "E"};
 
 static const char *const want[FSM_STATES][FSM_EVENTS] = {
-    [FSM_IDLE] = {"C:cr", "A:", "I:", "I:", "I:", "I:", "I:x",
-                  "I:", "I:", "I:", "I:", "I:", "I:", "I:", "I:", "I:", "I:", "I:"},
-    [FSM_CONNECT] = {"C:", "C:", "I:x", "C:xcr", "I:xp", "I:xp", "S:soO", "A:xr", "I:xp", "I:xp",
-                     "I:xp", "I:x", "I:xp", "I:xp", "I:xp", "I:xp", "I:xp", "I:xp"},
-    [FSM_ACTIVE] = {"A:", "A:", "I:x", "C:cr", "I:xp", "I:xp", "S:soO", "I:xp", "I:xp", "I:xp",
-                    "I:xp", "I:x", "I:xp", "I:xp", "I:xp", "I:xp", "I:xp", "I:xp"},
-    [FSM_OPENSENT] = {"S:", "S:", "I:nx", "I:uxp", "I:nxp", "I:uxp", "S:", "A:xr", "F:kKh", "I:nxp",
-                      "I:nxp", "I:nx", "I:x", "I:xp", "I:uxp", "I:uxp", "I:uxp", "I:uxp"},
-    [FSM_OPENCONFIRM] = {"F:", "F:", "I:nx", "I:uxp", "I:nxp", "F:kK", "F:", "I:xp", "I:uxp",
-                         "I:nxp", "I:nxp", "I:nx", "I:x", "I:xp", "E:hU", "I:uxp", "I:uxp",
-                         "I:uxp"},
-    [FSM_ESTABLISHED] = {"E:", "E:", "I:dnx", "I:duxp", "I:dnxp", "E:kK", "E:", "I:dxp", "I:duxp",
-                         "I:dnxp", "I:dnxp", "I:dnx", "I:dxp", "I:dxp", "E:h", "E:h", "I:dnxp",
-                         "E:hf"},
+    [FSM_IDLE] = {"C:cr", "A:", "I:", "I:", "I:", "I:", "I:x", "I:", "I:", "I:",
+                  "I:",   "I:", "I:", "I:", "I:", "I:", "I:",  "I:", "I:", "I:"},
+    [FSM_CONNECT] = {"C:",   "C:",   "I:x",  "C:xcr", "I:xp", "I:xp", "S:soO",
+                     "A:xr", "I:xp", "I:xp", "I:xp",  "I:x",  "I:xp", "I:xp",
+                     "I:xp", "I:xp", "I:xp", "I:xp",  "I:x",  "I:xp"},
+    [FSM_ACTIVE] = {"A:",   "A:",  "I:x",  "C:cr", "I:xp", "I:xp", "S:soO", "I:xp", "I:xp", "I:xp",
+                    "I:xp", "I:x", "I:xp", "I:xp", "I:xp", "I:xp", "I:xp",  "I:xp", "I:x",  "I:xp"},
+    [FSM_OPENSENT] = {"S:",    "S:",    "I:nx",  "I:uxp", "I:nxp", "I:uxp", "S:",
+                      "A:xr",  "F:kKh", "I:nxp", "I:nxp", "I:nx",  "I:x",   "I:xp",
+                      "I:uxp", "I:uxp", "I:uxp", "I:uxp", "I:x",   "I:uxp"},
+    [FSM_OPENCONFIRM] = {"F:",   "F:",    "I:nx",  "I:uxp", "I:nxp", "F:kK", "F:",
+                         "I:xp", "I:uxp", "I:nxp", "I:nxp", "I:nx",  "I:x",  "I:xp",
+                         "E:hU", "I:uxp", "I:uxp", "I:uxp", "I:x",   "I:nxp"},
+    [FSM_ESTABLISHED] = {"E:",    "E:",     "I:dnx",  "I:duxp", "I:dnxp", "E:kK",  "E:",
+                         "I:dxp", "I:duxp", "I:dnxp", "I:dnxp", "I:dnx",  "I:dxp", "I:dxp",
+                         "E:h",   "E:h",    "I:dnxp", "E:hf",   "I:dx",   "I:dnxp"},
 };
 
 static unsigned int actions_of(const char *text)
@@ -78,6 +80,17 @@ Test(fsm, a_notification_is_never_answered_with_one)
         unsigned int told = FSM_DO_NOTIFY | FSM_DO_NOTIFY_UNEXPECTED;
         cr_expect_eq(fsm_next((enum fsm_state)state, FSM_EV_NOTIFICATION).actions & told, 0U);
         cr_expect_eq(fsm_next((enum fsm_state)state, FSM_EV_VERSION_REFUSED).actions & told, 0U);
+    }
+}
+
+/* A peer that keeps routes over a restart drops them at the first NOTIFICATION (RFC 4724, 5). */
+Test(fsm, who_leaves_says_nothing)
+{
+    for (int state = FSM_CONNECT; state < FSM_STATES; state++) {
+        struct fsm_step step = fsm_next((enum fsm_state)state, FSM_EV_LEAVE);
+        cr_expect_eq(step.actions & (FSM_DO_NOTIFY | FSM_DO_NOTIFY_UNEXPECTED), 0U);
+        cr_expect_neq(step.actions & FSM_DO_CLOSE, 0U);
+        cr_expect_eq(step.next, FSM_IDLE);
     }
 }
 

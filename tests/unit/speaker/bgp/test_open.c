@@ -270,3 +270,89 @@ Test(open, attempts_are_quick_at_first_and_as_configured_later)
     cr_assert_eq(open_retry_ms(100, 0, 0), 100, "never slower than the configuration");
     cr_assert_eq(open_retry_ms(5000, 0, 62), 188, "with jitter");
 }
+
+static struct bgp_open with_graceful(uint16_t restart_s, bool restarted)
+{
+    struct bgp_open open = ours;
+    open.graceful = (struct bgp_graceful){.offered = true,
+                                          .restarted = restarted,
+                                          .over_notification = true,
+                                          .restart_s = restart_s,
+                                          .families = open.families};
+    return open;
+}
+
+Test(open, graceful_restart_is_written_as_the_rfc_draws_it_and_read_back)
+{
+    static const uint8_t want[] = {64, 10, 0xc0, 120, 0, 1, 133, 0x80, 0, 2, 133, 0x80};
+    struct bgp_open open = with_graceful(120, true), again;
+    uint8_t bytes[128];
+    size_t len;
+    struct bgp_message message;
+    struct bgp_error error;
+    cr_assert_eq(open_encode(&open, bytes, sizeof(bytes), &len), STATUS_OK);
+    cr_assert_not_null(memmem(bytes, len, want, sizeof(want)));
+    cr_assert_eq(message_next(bytes, len, &message, &error), STATUS_OK);
+    cr_assert_eq(open_decode(&message, &again, &error), STATUS_OK);
+    cr_assert(again.graceful.offered && again.graceful.restarted);
+    cr_assert(again.graceful.over_notification);
+    cr_assert_eq(again.graceful.restart_s, 120);
+    cr_assert_eq(again.graceful.families, open.families);
+    open = with_graceful(GRACEFUL_RESTART_MAX_S, false);
+    cr_assert_eq(open_encode(&open, bytes, sizeof(bytes), &len), STATUS_OK);
+    cr_assert_eq(message_next(bytes, len, &message, &error), STATUS_OK);
+    cr_assert_eq(open_decode(&message, &again, &error), STATUS_OK);
+    cr_assert_eq(again.graceful.restart_s, GRACEFUL_RESTART_MAX_S);
+    cr_assert_not(again.graceful.restarted);
+}
+
+struct graceful_case {
+    char name[48];
+    uint8_t capabilities[24], len;
+    struct bgp_graceful want;
+};
+
+ParameterizedTestParameters(open, graceful_restart_is_judged)
+{
+    static struct graceful_case cases[] = {
+        {"none", {2, 0}, 2, {0}},
+        {"too short", {64, 1, 0}, 3, {0}},
+        {"no family", {64, 2, 0x80, 120}, 4, {true, true, false, 120, 0}},
+        {"reserved bits", {64, 2, 0x3f, 0xff}, 4, {true, false, false, 4095, 0}},
+        {"a family of others", {64, 6, 0, 1, 0, 1, 1, 0x80}, 8, {true, false, false, 1, 0}},
+        {"ours", {64, 6, 0, 1, 0, 2, 133, 0}, 8, {true, false, false, 1, 1U << BGP_FLOW6}},
+        {"half a family", {64, 5, 0, 1, 0, 2, 133}, 7, {0}},
+        {"the last of two counts", {64, 2, 0xc0, 9, 64, 2, 0, 7}, 8, {true, false, false, 7, 0}},
+        {"the last is broken", {64, 2, 0x40, 9, 64, 1, 0}, 7, {true, false, true, 9, 0}},
+    };
+    return cr_make_param_array(struct graceful_case, cases, sizeof(cases) / sizeof(cases[0]));
+}
+
+ParameterizedTest(struct graceful_case *c, open, graceful_restart_is_judged)
+{
+    uint8_t body[64] = {FIXED(4, 100, 90), (uint8_t)(c->len + 2), 2, c->len};
+    memcpy(body + 12, c->capabilities, c->len);
+    struct bgp_message message = {.type = BGP_OPEN, .body = body, .body_len = 12U + c->len};
+    struct bgp_open open;
+    struct bgp_error error;
+    cr_assert_eq(open_decode(&message, &open, &error), STATUS_OK);
+    cr_expect_eq(open.graceful.offered, c->want.offered, "%s", c->name);
+    cr_expect_eq(open.graceful.restarted, c->want.restarted, "%s", c->name);
+    cr_expect_eq(open.graceful.over_notification, c->want.over_notification, "%s", c->name);
+    cr_expect_eq(open.graceful.restart_s, c->want.restart_s, "%s", c->name);
+    cr_expect_eq(open.graceful.families, c->want.families, "%s", c->name);
+}
+
+Test(open, routes_are_kept_where_both_say_so)
+{
+    struct bgp_open local = with_graceful(120, false), remote = with_graceful(60, false);
+    cr_assert(open_negotiate(&local, &remote).graceful);
+    cr_assert(open_negotiate(&local, &remote).over_notification);
+    remote.graceful.over_notification = false;
+    cr_assert(open_negotiate(&local, &remote).graceful);
+    cr_assert_not(open_negotiate(&local, &remote).over_notification);
+    remote.graceful.over_notification = true;
+    local.graceful.offered = false;
+    cr_assert_not(open_negotiate(&local, &remote).graceful);
+    cr_assert_not(open_negotiate(&local, &remote).over_notification);
+}
