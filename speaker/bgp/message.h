@@ -61,8 +61,8 @@ enum {
     BGP_CEASE_HARD_RESET = 9
 };
 
-/* What we tell the peer before we leave it, or it tells us; data is cut at this size, which has room
- * for a hard reset with the longest text (notification.h). */
+/* What we tell the peer before we leave it, or it tells us; data is cut at this size, which has
+ * room for a hard reset with the longest text (notification.h). */
 enum { BGP_ERROR_DATA_MAX = 2 + 1 + 255 };
 struct bgp_error {
     uint8_t code, subcode;

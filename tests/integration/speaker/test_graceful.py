@@ -252,7 +252,7 @@ class Octets(Case):
 
     def test_end_of_rib_comes_in_the_end_without_the_state_server(self):
         w = self.world
-        peer = self.peer("waits", restart="3s")
+        peer = self.peer("waits", restart="6s")
         w.up()
         w.announce("m-1", RULE4)
         wait_for("End-of-RIB", lambda: len(self.end_of_rib(peer)) == 2)
