@@ -162,7 +162,7 @@ class RuleFormsTest(suite.HouseTest):
         self.house = house.House(work, house.config(work, [f"127.0.0.1:{free_port()}"], peers=peers))
         self.addCleanup(lambda: self.assertEqual(self.house.sanitizer_complaints(), []))
         self.addCleanup(self.peers.stop)
-        self.capture = dissect.Capture(self.folder(), [peer.port for peer in self.peers.daemons.values()])
+        self.capture = dissect.Capture(self.folder(), [(peer.address, peer.port) for peer in self.peers.daemons.values()])
         self.addCleanup(self.capture.end)
         self.peers.start()
         self.addCleanup(self.house.stop)
@@ -257,29 +257,36 @@ class RuleFormsTest(suite.HouseTest):
         for name, peer in self.peers.daemons.items():
             sent = [rule for case in self.cases for rule in case.rules_at(name)]
             due = sorted(rule.nlri.hex() for rule in sent)
-            mine = [update for update in updates if update.port == peer.port]
+            mine = [update for update in updates if update.host == peer.address]
             with self.subTest("wire", peer=name):
                 again = [rule.nlri.hex() for rule in self.replaced if name != "frr"]
-                self.assertEqual(sorted(octets.hex() for update in mine for octets, _ in update.reach), sorted(due + again))
-                self.assertEqual(sorted(octets.hex() for update in mine for octets, _ in update.unreach), due)
+                self.assertEqual(sorted(octets.hex() for update in mine for octets in update.reach), sorted(due + again))
+                self.assertEqual(sorted(octets.hex() for update in mine for octets in update.unreach), due)
             rules = {rule.nlri: rule for rule in sent}
-            for update in mine:
-                for octets, nlri in update.reach:
-                    with self.subTest("wire", peer=name, rule=rules[octets].text):
-                        self.check_announcement(update, nlri, rules[octets], ibgp=name == "gobgp")
+            singles = [(update, *single) for update in mine for single in update.singles()]
+            shown = dissect.shown(self.capture.file.parent, [message for _, _, message in singles])
+            for (update, octets, _), one in zip(singles, shown, strict=True):
+                with self.subTest("wire", peer=name, rule=rules[octets].text):
+                    self.assertEqual(one.attributes, update.attributes)
+                    self.assertEqual([found for found, _ in one.nlris], [octets])
+                    if update.reach:
+                        self.check_announcement(one, rules[octets], ibgp=name == "gobgp")
+                    else:
+                        self.assertEqual(one.attributes, [(15, FLAGS[15])])
+                if update.reach:
                     rules.update({rule.nlri: rule for rule in self.replaced if rule.nlri == octets})
 
-    def check_announcement(self, update, nlri, rule, ibgp):
+    def check_announcement(self, one, rule, ibgp):
         """Attributes in the order of RFC 7606 with their flags, and what tshark finds in the rule and its actions."""
         order = [14, 1, 2, *([5] if ibgp else []), 8, *([16] if rule.communities else []), *([25] if rule.communities6 else [])]
-        self.assertEqual(update.attributes, [(kind, FLAGS[kind]) for kind in order])
-        self.assertEqual((update.afi, update.next_hop), (1 if rule.family == 4 else 2, b"\0"), "the next hop has no octets")
+        self.assertEqual(one.attributes, [(kind, FLAGS[kind]) for kind in order])
+        self.assertEqual((one.afi, one.next_hop), (1 if rule.family == 4 else 2, b"\0"), "the next hop has no octets")
         if (expected := dissect.dissected_of(rule)) is not None:
-            self.assertEqual(dissect.components(nlri, update.afi), expected)
-            self.assertFalse(update.malformed)
-        self.assertEqual([octets for octets, _, _ in update.communities], rule.communities)
-        self.assertEqual(update.communities6, rule.communities6)
-        for octets, shown, values in update.communities:
+            self.assertEqual(dissect.components(one.nlris[0][1], one.afi), expected)
+            self.assertFalse(one.malformed)
+        self.assertEqual([octets for octets, _, _ in one.communities], rule.communities)
+        self.assertEqual(one.communities6, rule.communities6)
+        for octets, shown, values in one.communities:
             name, expected = dissect.community_of(octets)
             self.assertTrue(shown.startswith(name), shown)
             self.assertEqual({field: values[field] for field in expected}, expected, shown)

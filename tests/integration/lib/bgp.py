@@ -26,14 +26,49 @@ def open_message(router_id=b"\x0a\x00\x00\x01"):
                    + capabilities)
 
 
-def nlris(data):
-    """Each Flowspec NLRI without its length (RFC 8955, 4.1)."""
+def messages(octets):
+    """Each message of a stream, with its header; an end inside of one is an error."""
+    while octets:
+        if octets[:16] != MARKER or not 19 <= (length := int.from_bytes(octets[16:18], "big")) <= len(octets):
+            raise ValueError(f"no BGP message: {octets[:32].hex()} … of {len(octets)} octets")
+        yield octets[:length]
+        octets = octets[length:]
+
+
+def attributes(body):
+    """Each path attribute of an UPDATE without its header: (type, flags, octets)."""
+    at = 2 + struct.unpack("!H", body[:2])[0]
+    rest = body[at + 2:at + 2 + struct.unpack("!H", body[at:at + 2])[0]]
+    while rest:
+        flags, kind = rest[:2]
+        head = 4 if flags & 0x10 else 3
+        length = int.from_bytes(rest[2:head], "big")
+        if len(rest) < head + length:
+            raise ValueError(f"attribute {kind} is longer than the message: {body.hex()}")
+        yield kind, flags, rest[head:head + length]
+        rest = rest[head + length:]
+
+
+def whole_nlris(data):
+    """Each Flowspec NLRI as its length and what that covers (RFC 8955, 4.1)."""
     while data:
         length, head = data[0], 1
         if length >= 0xf0:
             length, head = struct.unpack("!H", data[:2])[0] & 0xfff, 2
-        yield data[head:head + length]
+        if len(data) < head + length:
+            raise ValueError(f"an NLRI is longer than what holds it: {data.hex()}")
+        yield data[:head], data[head:head + length]
         data = data[head + length:]
+
+
+def nlris(data):
+    return (nlri for _, nlri in whole_nlris(data))
+
+
+def multiprotocol(kind, value):
+    """Of MP_REACH or MP_UNREACH: (AFI, next hop, octets before the NLRI, octets of the NLRI)."""
+    head = 5 + value[3] if kind == MP_REACH else 3
+    return struct.unpack("!H", value[:2])[0], value[4:head - 1] if kind == MP_REACH else None, value[:head], value[head:]
 
 
 def destination(version, nlri):
@@ -48,22 +83,14 @@ def destination(version, nlri):
 
 def changes(body):
     """("announce" or "withdraw", destination) of an UPDATE; ("end", None) of an End-of-RIB (RFC 4724, 2)."""
-    at = 2 + struct.unpack("!H", body[:2])[0]
-    attributes = body[at + 2:]
-    while len(attributes) >= 3:
-        flags, kind = attributes[:2]
-        wide = flags & 0x10
-        length = struct.unpack("!H", attributes[2:4])[0] if wide else attributes[2]
-        head = 4 if wide else 3
-        value, attributes = attributes[head:head + length], attributes[head + length:]
+    for kind, _, value in attributes(body):
         if kind not in (MP_REACH, MP_UNREACH):
             continue
-        version = FAMILIES[struct.unpack("!H", value[:2])[0]]
-        rest = value[5 + value[3]:] if kind == MP_REACH else value[3:]
+        afi, _, _, rest = multiprotocol(kind, value)
         if kind == MP_UNREACH and not rest:
             yield "end", None
         for nlri in nlris(rest):
-            yield "announce" if kind == MP_REACH else "withdraw", destination(version, nlri)
+            yield "announce" if kind == MP_REACH else "withdraw", destination(FAMILIES[afi], nlri)
 
 
 class Recorder:
