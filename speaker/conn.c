@@ -1,6 +1,6 @@
 #include "speaker/conn.h"
 
-#include <netinet/ip.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,12 +48,13 @@ void conn_abort(struct conn *conn)
     uv_close((uv_handle_t *)&conn->linger, on_handle_closed);
 }
 
-static struct conn *new_conn(struct conns *conns)
+/* A socket is made at once where the family is known. */
+static struct conn *new_conn(struct conns *conns, unsigned int family)
 {
     struct conn *conn = calloc(1, sizeof(*conn));
     if (conn == NULL)
         return NULL;
-    if (uv_tcp_init(conns->loop, &conn->tcp) != 0) {
+    if (uv_tcp_init_ex(conns->loop, &conn->tcp, family) != 0) {
         free(conn);
         return NULL;
     }
@@ -225,15 +226,11 @@ void conn_close(struct conn *conn)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-static void set_options(struct conn *conn, int ttl)
+static int fd_of(const struct conn *conn)
 {
-    uv_os_fd_t fd;
-    (void)uv_tcp_nodelay(&conn->tcp, 1);
-    if (ttl == 0 || uv_fileno((uv_handle_t *)&conn->tcp, &fd) != 0)
-        return;
-    /* Of the two only the socket's own family takes; the other call fails and means nothing. */
-    (void)setsockopt(fd, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
-    (void)setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &ttl, sizeof(ttl));
+    uv_os_fd_t fd = -1;
+    (void)uv_fileno((const uv_handle_t *)&conn->tcp, &fd);
+    return fd;
 }
 
 static void on_connected(uv_connect_t *connect, int error)
@@ -252,25 +249,35 @@ static void on_connected(uv_connect_t *connect, int error)
 }
 
 enum status conn_connect(struct conn **ret_conn, struct conns *conns,
-                         const struct conn_options *options)
+                         const struct conn_options *options, char ret_why[SOCKET_WHY_MAX])
 {
     struct sockaddr_storage remote, local;
-    struct conn *conn = new_conn(conns);
-    if (conn == NULL)
+    const char *device = options->socket->device;
+    bool is6 = options->remote.addr.family == ADDR_IPV6;
+    struct conn *conn = new_conn(conns, is6 ? AF_INET6 : AF_INET);
+    if (conn == NULL) {
+        (void)snprintf(ret_why, SOCKET_WHY_MAX, "no socket");
         return STATUS_NO_MEMORY;
+    }
     conn->events = options->events;
-    (void)endpoint_to_sockaddr(&options->remote, &remote);
+    socket_address(&options->remote, device, &remote);
     struct ip_endpoint from = {.addr = options->local};
     if (from.addr.family == ADDR_NONE)
         from.addr.family = options->remote.addr.family; /* the address of all zeros */
-    (void)endpoint_to_sockaddr(&from, &local);
+    socket_address(&from, device, &local);
+    enum status status =
+        socket_options_connect(fd_of(conn), &options->remote.addr, options->socket, ret_why);
+    if (status != STATUS_OK) {
+        conn_abort(conn);
+        return status;
+    }
+    (void)uv_tcp_nodelay(&conn->tcp, 1);
     int error = uv_tcp_bind(&conn->tcp, (const struct sockaddr *)&local, 0);
-    if (error == 0) {
-        set_options(conn, options->ttl);
+    if (error == 0)
         error = uv_tcp_connect(&conn->connect, &conn->tcp, (const struct sockaddr *)&remote,
                                on_connected);
-    }
     if (error != 0) {
+        (void)snprintf(ret_why, SOCKET_WHY_MAX, "%s", uv_strerror(error));
         conn_abort(conn);
         return STATUS_IO;
     }
@@ -283,7 +290,7 @@ enum status conn_accept(struct conn **ret_conn, struct conns *conns, uv_stream_t
 {
     struct sockaddr_storage remote;
     int len = sizeof(remote);
-    struct conn *conn = new_conn(conns);
+    struct conn *conn = new_conn(conns, AF_UNSPEC);
     if (conn == NULL)
         return STATUS_NO_MEMORY;
     if (uv_accept(listener, (uv_stream_t *)&conn->tcp) != 0 ||
@@ -296,10 +303,23 @@ enum status conn_accept(struct conn **ret_conn, struct conns *conns, uv_stream_t
     return STATUS_OK;
 }
 
-void conn_adopt(struct conn *conn, int ttl, const struct conn_events *events)
+enum status conn_prepare(struct conn *conn, const struct socket_options *options,
+                         char ret_why[SOCKET_WHY_MAX])
+{
+    struct sockaddr_storage own;
+    int len = sizeof(own);
+    (void)uv_tcp_nodelay(&conn->tcp, 1);
+    if (uv_tcp_getsockname(&conn->tcp, (struct sockaddr *)&own, &len) != 0) {
+        (void)snprintf(ret_why, SOCKET_WHY_MAX, "the connection is gone already");
+        return STATUS_IO;
+    }
+    uint8_t family = own.ss_family == AF_INET6 ? ADDR_IPV6 : ADDR_IPV4;
+    return socket_options_accepted(fd_of(conn), family, options, ret_why);
+}
+
+void conn_adopt(struct conn *conn, const struct conn_events *events)
 {
     conn->events = *events;
     conn->up = true;
-    set_options(conn, ttl);
     (void)start_reading(conn);
 }

@@ -3,6 +3,7 @@
 
 #include "common/base/addr.h"
 #include "common/base/status.h"
+#include "speaker/socket_options.h"
 
 #include <stdbool.h>
 #include <uv.h>
@@ -39,17 +40,21 @@ struct conn_events {
 
 struct conn_options {
     struct ip_endpoint remote;
-    struct ip_addr local; /* family 0: the kernel's choice */
-    int ttl;              /* 0: the kernel's choice */
+    struct ip_addr local;                /* family 0: the kernel's choice */
+    const struct socket_options *socket; /* lent for the call */
     struct conn_events events;
 };
 
+/* Where no attempt can even begin, ret_why says it. */
 enum status conn_connect(struct conn **ret_conn, struct conns *conns,
-                         const struct conn_options *options);
+                         const struct conn_options *options, char ret_why[SOCKET_WHY_MAX]);
 /* Takes a waiting connection off a listening handle; it hears nothing until conn_adopt(). */
 enum status conn_accept(struct conn **ret_conn, struct conns *conns, uv_stream_t *listener,
                         struct ip_endpoint *ret_remote);
-void conn_adopt(struct conn *conn, int ttl, const struct conn_events *events);
+/* Once it is known whose it is. REFUSED: it is not to be taken, and ret_why says why. */
+enum status conn_prepare(struct conn *conn, const struct socket_options *options,
+                         char ret_why[SOCKET_WHY_MAX]);
+void conn_adopt(struct conn *conn, const struct conn_events *events);
 
 /* LIMIT: the buffer is full and nothing was queued. Between conn_cork() and conn_uncork() bytes are
  * gathered, so that many messages cost one call of the kernel. */

@@ -5,86 +5,191 @@
 #include "speaker/speaker_metrics.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A burst of strangers must not leave a peer outside: what finds no place here is tried again by
  * the other side, seconds later. */
-enum { BACKLOG = 1024 };
+enum { BACKLOG = 1024, SAY_EVERY_MS = 60000 };
+
+/* Who connects from there must sign with this. */
+struct expected {
+    struct ip_prefix from;
+    struct socket_password password;
+};
+
+struct listener {
+    uv_tcp_t tcp;
+    struct listeners *all;
+    struct ip_endpoint at;
+    char device[SOCKET_DEVICE_MAX]; /* "": all that no other listener has */
+    struct expected expected[DESIRED_PEERS_MAX];
+    size_t expected_count;
+    bool listens, closing;
+    struct listener *next;
+};
 
 struct listeners {
     struct speaker *speaker;
-    struct log_limiter strangers;
-    size_t count, open;
+    struct log_limiter strangers, failures;
+    struct listener *first;
+    size_t open; /* handles */
+    bool ended;
     void (*on_closed)(void *owner);
-    uv_tcp_t sockets[];
 };
 
-static void turn_away(struct listeners *listeners, const struct ip_endpoint *remote)
+/* --- who comes ----------------------------------------------------------------------------------
+ */
+
+static void turn_away(struct listeners *listeners, const struct ip_endpoint *remote,
+                      const struct peer *peer, const char *why)
 {
     uint64_t suppressed, source = hash_seeded(&remote->addr, sizeof(remote->addr), 0);
-    speaker_metrics_stranger();
-    if (log_limiter_allow(&listeners->strangers, source, speaker_now_ms(listeners->speaker),
-                          &suppressed)) {
-        char text[ENDPOINT_TEXT_MAX];
-        log_warn("connection from no peer", "from=%s suppressed=%" PRIu64,
-                 endpoint_format(remote, text), suppressed);
+    char text[ENDPOINT_TEXT_MAX];
+    if (!log_limiter_allow(&listeners->strangers, source, speaker_now_ms(listeners->speaker),
+                           &suppressed))
+        return;
+    endpoint_format(remote, text);
+    if (peer == NULL)
+        log_warn("connection from no peer", "from=%s suppressed=%" PRIu64, text, suppressed);
+    else
+        log_warn("connection of a peer refused",
+                 "peer=%s from=%s reason=\"%s\" suppressed=%" PRIu64, peer->settings.name, text,
+                 why, suppressed);
+}
+
+static bool expects(const struct listener *listener, const struct peer *peer)
+{
+    for (size_t i = 0; i < listener->expected_count; i++)
+        if (addr_equal(&listener->expected[i].from.addr, &peer->settings.remote.addr))
+            return socket_password_equal(&listener->expected[i].password,
+                                         &peer->settings.socket.password);
+    return peer->settings.socket.password.len == 0;
+}
+
+/* Who it is for; NULL: for nobody, which is counted. */
+static struct peer *peer_of(struct listener *listener, struct conn *conn,
+                            const struct ip_endpoint *remote)
+{
+    struct speaker *speaker = listener->all->speaker;
+    struct peer *peer = speaker_peer_by_addr(speaker, &remote->addr, listener->device);
+    char why[SOCKET_WHY_MAX];
+    if (peer == NULL) {
+        speaker_metrics_stranger();
+        turn_away(listener->all, remote, NULL, "");
+        return NULL;
     }
+    if (!expects(listener, peer)) {
+        speaker_metrics_connection_refused(CONNECTION_UNSIGNED);
+        turn_away(listener->all, remote, peer, "its password is not set at the listening socket");
+        return NULL;
+    }
+    enum status status = conn_prepare(conn, &peer->settings.socket, why);
+    if (status == STATUS_OK)
+        return peer;
+    speaker_metrics_connection_refused(status == STATUS_REFUSED ? CONNECTION_TOO_FAR
+                                                                : CONNECTION_BROKEN);
+    turn_away(listener->all, remote, peer, why);
+    return NULL;
 }
 
 static void on_connection(uv_stream_t *socket, int error)
 {
-    struct listeners *listeners = socket->data;
+    struct listener *listener = socket->data;
     struct ip_endpoint remote;
     struct conn *conn;
-    if (error != 0 || conn_accept(&conn, &listeners->speaker->conns, socket, &remote) != STATUS_OK)
+    if (error != 0 ||
+        conn_accept(&conn, &listener->all->speaker->conns, socket, &remote) != STATUS_OK)
         return;
-    struct peer *peer = speaker_peer_by_addr(listeners->speaker, &remote.addr);
-    if (peer == NULL) {
-        turn_away(listeners, &remote);
+    struct peer *peer = peer_of(listener, conn, &remote);
+    if (peer == NULL)
         conn_abort(conn);
-        return;
-    }
-    peer_accept(peer, conn);
+    else if (!peer_accept(peer, conn))
+        speaker_metrics_connection_refused(CONNECTION_NOT_NOW);
 }
 
-static int open_one(struct listeners *listeners, const struct ip_endpoint *endpoint)
+/* --- passwords ----------------------------------------------------------------------------------
+ */
+
+static int fd_of(const struct listener *listener)
 {
-    struct sockaddr_storage addr;
-    uv_tcp_t *socket = &listeners->sockets[listeners->count];
-    unsigned int flags = endpoint->addr.family == ADDR_IPV6 ? UV_TCP_IPV6ONLY : 0;
-    (void)endpoint_to_sockaddr(endpoint, &addr);
-    int error = uv_tcp_init(listeners->speaker->loop, socket);
-    if (error != 0)
-        return error;
-    socket->data = listeners;
-    listeners->count++;
-    listeners->open++;
-    error = uv_tcp_bind(socket, (const struct sockaddr *)&addr, flags);
-    return error != 0 ? error : uv_listen((uv_stream_t *)socket, BACKLOG, on_connection);
+    uv_os_fd_t fd = -1;
+    (void)uv_fileno((const uv_handle_t *)&listener->tcp, &fd);
+    return fd;
 }
 
-enum status listeners_open(struct speaker *speaker)
+static bool comes_by(const struct peer *peer, const struct listener *listener)
 {
-    const struct config_speaker *config = &speaker->config->speaker;
-    struct listeners *listeners =
-        calloc(1, sizeof(*listeners) + config->listen_count * sizeof(listeners->sockets[0]));
-    if (listeners == NULL)
-        return STATUS_NO_MEMORY;
-    listeners->speaker = speaker;
-    log_limiter_init(&listeners->strangers, 60000);
-    speaker->listeners = listeners;
-    for (size_t i = 0; i < config->listen_count; i++) {
-        char text[ENDPOINT_TEXT_MAX];
-        int error = open_one(listeners, &config->listen[i]);
-        if (error != 0) {
-            log_error("cannot listen for peers", "address=%s error=\"%s\"",
-                      endpoint_format(&config->listen[i], text), uv_strerror(error));
-            return STATUS_IO;
-        }
-        log_info("listening for peers", "address=%s", endpoint_format(&config->listen[i], text));
-    }
-    return STATUS_OK;
+    return peer->settings.accepts &&
+           peer->settings.remote.addr.family == listener->at.addr.family &&
+           strcmp(peer->settings.socket.device, listener->device) == 0;
 }
+
+static struct expected *find(struct expected *at, size_t count, const struct ip_prefix *from)
+{
+    for (size_t i = 0; i < count; i++)
+        if (prefix_equal(&at[i].from, from))
+            return &at[i];
+    return NULL;
+}
+
+/* The first peer of an address has it, as it has the connections. */
+static size_t collect_expected(const struct listener *listener, struct expected *ret_expected)
+{
+    const struct speaker *speaker = listener->all->speaker;
+    size_t count = 0;
+    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++) {
+        const struct peer *peer = speaker->peers[i];
+        if (peer == NULL || !comes_by(peer, listener))
+            continue;
+        struct ip_prefix from = {.addr = peer->settings.remote.addr};
+        from.len = from.addr.family == ADDR_IPV6 ? 128 : 32;
+        if (peer->settings.socket.password.len > 0 && find(ret_expected, count, &from) == NULL)
+            ret_expected[count++] =
+                (struct expected){.from = from, .password = peer->settings.socket.password};
+    }
+    return count;
+}
+
+static bool tell(const struct listener *listener, const struct expected *expected)
+{
+    struct listeners *all = listener->all;
+    char why[SOCKET_WHY_MAX], text[PREFIX_TEXT_MAX];
+    uint64_t suppressed, source = hash_seeded(&expected->from, sizeof(expected->from), 0);
+    if (socket_options_expect(fd_of(listener), &expected->from, &expected->password, why) ==
+        STATUS_OK)
+        return true;
+    if (log_limiter_allow(&all->failures, source, speaker_now_ms(all->speaker), &suppressed))
+        log_error("a password cannot be set at a listening socket", "from=%s reason=\"%s\"",
+                  prefix_format(&expected->from, text), why);
+    return false;
+}
+
+/* One that the kernel did not take stays out of the list, so that nobody gets in without it. */
+static void update_expected(struct listener *listener)
+{
+    struct expected wanted[DESIRED_PEERS_MAX];
+    size_t count = collect_expected(listener, wanted), kept = 0;
+    for (size_t i = 0; i < listener->expected_count; i++) {
+        struct expected gone = {.from = listener->expected[i].from};
+        if (find(wanted, count, &gone.from) == NULL)
+            (void)tell(listener, &gone);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct expected *had =
+            find(listener->expected, listener->expected_count, &wanted[i].from);
+        bool same = had != NULL && socket_password_equal(&had->password, &wanted[i].password);
+        if (same || tell(listener, &wanted[i]))
+            wanted[kept++] = wanted[i];
+    }
+    memcpy(listener->expected, wanted, kept * sizeof(wanted[0]));
+    listener->expected_count = kept;
+    explicit_bzero(wanted, sizeof(wanted));
+}
+
+/* --- sockets ------------------------------------------------------------------------------------
+ */
 
 static void finish(struct listeners *listeners)
 {
@@ -97,9 +202,159 @@ static void finish(struct listeners *listeners)
 
 static void on_socket_closed(uv_handle_t *handle)
 {
-    struct listeners *listeners = handle->data;
-    if (--listeners->open == 0)
+    struct listener *listener = handle->data;
+    struct listeners *listeners = listener->all;
+    explicit_bzero(listener->expected, sizeof(listener->expected));
+    free(listener);
+    if (--listeners->open == 0 && listeners->ended)
         finish(listeners);
+}
+
+static void close_one(struct listener *listener)
+{
+    struct listener **at = &listener->all->first;
+    while (*at != listener)
+        at = &(*at)->next;
+    *at = listener->next;
+    uv_close((uv_handle_t *)&listener->tcp, on_socket_closed);
+}
+
+static struct listener *new_listener(struct listeners *listeners, const struct ip_endpoint *at,
+                                     const char *device)
+{
+    struct listener *listener = calloc(1, sizeof(*listener));
+    unsigned int family = at->addr.family == ADDR_IPV6 ? AF_INET6 : AF_INET;
+    if (listener == NULL)
+        return NULL;
+    if (uv_tcp_init_ex(listeners->speaker->loop, &listener->tcp, family) != 0) {
+        free(listener);
+        return NULL;
+    }
+    listener->tcp.data = listener;
+    listener->all = listeners;
+    listener->at = *at;
+    memcpy(listener->device, device, strlen(device) + 1);
+    listener->next = listeners->first;
+    listeners->first = listener;
+    listeners->open++;
+    return listener;
+}
+
+/* Those of the same address and port, of whatever device. */
+static void share(const struct listeners *listeners, const struct ip_endpoint *at, bool shares)
+{
+    for (const struct listener *l = listeners->first; l != NULL; l = l->next)
+        if (addr_equal(&l->at.addr, &at->addr) && l->at.port == at->port)
+            socket_options_share(fd_of(l), shares);
+}
+
+static enum status listen_at(struct listener *listener, char ret_why[SOCKET_WHY_MAX])
+{
+    struct sockaddr_storage addr;
+    unsigned int flags = listener->at.addr.family == ADDR_IPV6 ? UV_TCP_IPV6ONLY : 0;
+    enum status status =
+        socket_options_listen(fd_of(listener), listener->at.addr.family, listener->device, ret_why);
+    if (status != STATUS_OK)
+        return status;
+    socket_address(&listener->at, listener->device, &addr);
+    update_expected(listener);
+    int error = uv_tcp_bind(&listener->tcp, (const struct sockaddr *)&addr, flags);
+    if (error == 0)
+        error = uv_listen((uv_stream_t *)&listener->tcp, BACKLOG, on_connection);
+    if (error == 0)
+        return STATUS_OK;
+    (void)snprintf(ret_why, SOCKET_WHY_MAX, "%s", uv_strerror(error));
+    return STATUS_IO;
+}
+
+static enum status open_one(struct listeners *listeners, const struct ip_endpoint *at,
+                            const char *device)
+{
+    char text[ENDPOINT_TEXT_MAX], why[SOCKET_WHY_MAX] = "no memory, or no socket";
+    struct listener *listener = new_listener(listeners, at, device);
+    endpoint_format(at, text);
+    /* The kernel gives a connection to the socket of the device that it came by. */
+    share(listeners, at, device[0] != '\0');
+    enum status status = listener != NULL ? listen_at(listener, why) : STATUS_NO_MEMORY;
+    share(listeners, at, false);
+    if (status == STATUS_OK) {
+        log_info("listening for peers", "address=%s device=%s", text,
+                 device[0] != '\0' ? device : "any");
+        return STATUS_OK;
+    }
+    uint64_t suppressed, source = hash_seeded(device, strlen(device), at->port);
+    if (log_limiter_allow(&listeners->failures, source, speaker_now_ms(listeners->speaker),
+                          &suppressed))
+        log_error("cannot listen for peers", "address=%s device=%s error=\"%s\"", text,
+                  device[0] != '\0' ? device : "any", why);
+    if (listener != NULL)
+        close_one(listener);
+    return status;
+}
+
+static struct listener *listener_of(const struct listeners *listeners, const struct ip_endpoint *at,
+                                    const char *device)
+{
+    for (struct listener *l = listeners->first; l != NULL; l = l->next)
+        if (addr_equal(&l->at.addr, &at->addr) && l->at.port == at->port &&
+            strcmp(l->device, device) == 0)
+            return l;
+    return NULL;
+}
+
+static bool is_needed(const struct listener *listener)
+{
+    const struct speaker *speaker = listener->all->speaker;
+    bool needed = listener->device[0] == '\0';
+    for (size_t i = 0; i < DESIRED_PEERS_MAX && !needed; i++)
+        needed = speaker->peers[i] != NULL && comes_by(speaker->peers[i], listener);
+    return needed;
+}
+
+/* One that a device keeps from listening is tried again the next time. */
+static void open_for(struct listeners *listeners, const struct peer *peer)
+{
+    const struct config_speaker *config = &listeners->speaker->config->speaker;
+    const char *device = peer->settings.socket.device;
+    for (size_t i = 0; i < config->listen_count; i++)
+        if (config->listen[i].addr.family == peer->settings.remote.addr.family &&
+            listener_of(listeners, &config->listen[i], device) == NULL)
+            (void)open_one(listeners, &config->listen[i], device);
+}
+
+enum status listeners_open(struct speaker *speaker)
+{
+    struct listeners *listeners = calloc(1, sizeof(*listeners));
+    if (listeners == NULL)
+        return STATUS_NO_MEMORY;
+    listeners->speaker = speaker;
+    log_limiter_init(&listeners->strangers, SAY_EVERY_MS);
+    log_limiter_init(&listeners->failures, SAY_EVERY_MS);
+    speaker->listeners = listeners;
+    return STATUS_OK;
+}
+
+enum status listeners_update(struct speaker *speaker)
+{
+    struct listeners *listeners = speaker->listeners;
+    const struct config_speaker *config = &speaker->config->speaker;
+    for (struct listener *l = listeners->first, *next; l != NULL; l = next) {
+        next = l->next;
+        if (is_needed(l))
+            update_expected(l);
+        else
+            close_one(l);
+    }
+    for (size_t i = 0; i < config->listen_count; i++)
+        if (listener_of(listeners, &config->listen[i], "") == NULL &&
+            open_one(listeners, &config->listen[i], "") != STATUS_OK)
+            return STATUS_IO;
+    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++) {
+        const struct peer *peer = speaker->peers[i];
+        if (peer != NULL && peer->settings.accepts && peer->settings.socket.device[0] != '\0')
+            open_for(listeners, peer);
+    }
+    return STATUS_OK;
 }
 
 void listeners_close(struct speaker *speaker, void (*on_closed)(void *owner))
@@ -110,9 +365,9 @@ void listeners_close(struct speaker *speaker, void (*on_closed)(void *owner))
         return;
     }
     listeners->on_closed = on_closed;
-    if (listeners->count == 0)
+    listeners->ended = true;
+    if (listeners->open == 0)
         finish(listeners);
-    else
-        for (size_t i = 0, count = listeners->count; i < count; i++)
-            uv_close((uv_handle_t *)&listeners->sockets[i], on_socket_closed);
+    while (speaker->listeners != NULL && listeners->first != NULL)
+        close_one(listeners->first);
 }

@@ -13,8 +13,6 @@ enum {
     WAIT_MAX_MS = 120000,
     /* Below this many falls in a row, a connection from the peer is taken at any time. */
     PENALTIES_FREE = 3,
-    /* A directly connected neighbour is one hop away (RFC 4271, 5.1.3 and 8.2.1). */
-    EBGP_TTL = 1,
     /* End-of-RIB goes at the latest this long after a session came up, also where the state server
      * has not told what must stand: without it, a peer may keep for ever what nobody wants. */
     END_OF_RIB_MS = 120000,
@@ -32,10 +30,11 @@ bool peer_settings_keep_session(const struct peer_settings *a, const struct peer
 {
     return strcmp(a->name, b->name) == 0 && addr_equal(&a->remote.addr, &b->remote.addr) &&
            a->remote.port == b->remote.port && addr_equal(&a->local_address, &b->local_address) &&
-           a->local_as == b->local_as && a->remote_as == b->remote_as &&
-           a->router_id == b->router_id && a->families == b->families &&
-           a->connects == b->connects && a->accepts == b->accepts && a->no_export == b->no_export &&
-           a->hold_s == b->hold_s && a->local_preference == b->local_preference &&
+           socket_options_equal(&a->socket, &b->socket) && a->local_as == b->local_as &&
+           a->remote_as == b->remote_as && a->router_id == b->router_id &&
+           a->families == b->families && a->connects == b->connects && a->accepts == b->accepts &&
+           a->no_export == b->no_export && a->hold_s == b->hold_s &&
+           a->local_preference == b->local_preference &&
            a->connect_retry_ms == b->connect_retry_ms && a->restart_s == b->restart_s;
 }
 
@@ -210,7 +209,7 @@ static void init_sessions(struct peer *peer)
         .outgoing = true,
         .remote = settings->remote,
         .local = settings->local_address,
-        .ttl = is_ibgp(peer) ? 0 : EBGP_TTL,
+        .socket = settings->socket,
         .remote_as = settings->remote_as,
         .connect_retry_ms = settings->connect_retry_ms,
         .open = {.as = settings->local_as,
@@ -297,17 +296,17 @@ void peer_set(struct peer *peer, const struct peer_settings *settings)
         peer_start(peer);
 }
 
-void peer_accept(struct peer *peer, struct conn *conn)
+bool peer_accept(struct peer *peer, struct conn *conn)
 {
     bool damped = peer->penalties >= PENALTIES_FREE && now_ms(peer) < peer->start_at;
     if (!peer->running || !peer->settings.accepts || damped) {
         conn_abort(conn);
-        return;
+        return false;
     }
     const struct session *s = peer->established;
     if (s != NULL && s->negotiated.graceful && now_ms(peer) - peer->established_at >= SETTLED_MS)
         session_outdated(peer->established);
-    session_accept(&peer->in, conn);
+    return session_accept(&peer->in, conn);
 }
 
 static bool in_is_busy(const struct peer *peer)

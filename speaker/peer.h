@@ -14,6 +14,7 @@ struct peer_settings {
     char name[NAME_MAX_LEN + 1];
     struct ip_endpoint remote;
     struct ip_addr local_address;
+    struct socket_options socket;
     uint32_t local_as, remote_as, router_id;
     unsigned int families; /* bits 1 << enum bgp_family */
     bool connects, accepts, no_export;
@@ -90,8 +91,8 @@ void peer_done(struct peer *peer);
 /* Restarts the session where it must. */
 void peer_set(struct peer *peer, const struct peer_settings *settings);
 
-/* A connection that came from its address; the peer takes it or turns it away. */
-void peer_accept(struct peer *peer, struct conn *conn);
+/* A connection that came from its address; false: the peer has turned it away. */
+bool peer_accept(struct peer *peer, struct conn *conn);
 void peer_tick(struct peer *peer, uint64_t now_ms);
 
 enum fsm_state peer_state(const struct peer *peer);

@@ -98,6 +98,28 @@ static uint16_t restart_s(const struct config *config, const struct config_peer 
     return (uint16_t)(ms / 1000);
 }
 
+enum {
+    /* A directly connected neighbour is one hop away (RFC 4271, 5.1.3 and 8.2.1). */
+    EBGP_TTL = 1,
+    TTL_MOST = 255,
+};
+
+static struct socket_options socket_of(const struct speaker *speaker,
+                                       const struct config_peer *config)
+{
+    struct socket_options options = {0};
+    bool ibgp = config->remote_as == speaker->config->speaker.local_as;
+    if (config->gtsm_hops != 0) {
+        options.ttl = TTL_MOST;
+        options.ttl_least = (uint8_t)(TTL_MOST + 1 - config->gtsm_hops);
+    } else if (!ibgp) {
+        options.ttl = config->multihop != 0 ? (uint8_t)config->multihop : EBGP_TTL;
+    }
+    if (config->device != NULL)
+        (void)snprintf(options.device, sizeof(options.device), "%s", config->device);
+    return options;
+}
+
 static struct peer_settings settings_of(const struct speaker *speaker,
                                         const struct config_peer *config)
 {
@@ -106,6 +128,7 @@ static struct peer_settings settings_of(const struct speaker *speaker,
     struct peer_settings s = {
         .remote = {.addr = config->address, .port = config->port},
         .local_address = config->local_address,
+        .socket = socket_of(speaker, config),
         .local_as = own->local_as,
         .remote_as = config->remote_as,
         .router_id = wire_u32(&id),
@@ -220,6 +243,10 @@ void peers_apply(struct speaker *speaker)
             add_peer(speaker, &settings);
     }
     tell_desired(speaker);
+}
+
+void peers_start(struct speaker *speaker)
+{
     for (size_t i = 0; i < DESIRED_PEERS_MAX; i++) {
         struct peer *peer = speaker->peers[i];
         if (peer != NULL && !peer->running)

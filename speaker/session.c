@@ -186,12 +186,13 @@ static bool do_connect(struct session *s)
 {
     struct conn_options options = {.remote = s->options.remote,
                                    .local = s->options.local,
-                                   .ttl = s->options.ttl,
+                                   .socket = &s->options.socket,
                                    .events = conn_events_of(s)};
-    if (conn_connect(&s->conn, s->options.conns, &options) == STATUS_OK)
+    char why[SOCKET_WHY_MAX];
+    if (conn_connect(&s->conn, s->options.conns, &options, why) == STATUS_OK)
         return true;
     s->conn = NULL;
-    set_why(s, "connect: ", "no socket, or not from the local address");
+    set_why(s, "connect: ", why);
     return false;
 }
 
@@ -309,18 +310,19 @@ void session_start(struct session *s)
     drive(s, s->options.outgoing ? FSM_EV_START : FSM_EV_START_PASSIVE);
 }
 
-void session_accept(struct session *s, struct conn *conn)
+bool session_accept(struct session *s, struct conn *conn)
 {
     struct conn_events events = conn_events_of(s);
     if (s->state == FSM_IDLE)
         drive(s, FSM_EV_START_PASSIVE);
     if (s->state != FSM_ACTIVE || s->conn != NULL) {
         conn_abort(conn);
-        return;
+        return false;
     }
     s->conn = conn;
-    conn_adopt(conn, s->options.ttl, &events);
+    conn_adopt(conn, &events);
     drive(s, FSM_EV_TCP_UP);
+    return true;
 }
 
 void session_stop(struct session *s, uint8_t cease_subcode, const char *text)

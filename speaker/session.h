@@ -34,7 +34,7 @@ struct session_options {
     bool outgoing;
     struct ip_endpoint remote; /* of outgoing ones */
     struct ip_addr local;
-    int ttl;
+    struct socket_options socket;
     uint32_t remote_as;
     uint64_t connect_retry_ms;
     struct bgp_open open; /* ours */
@@ -65,7 +65,8 @@ struct session {
 
 void session_init(struct session *s, const struct session_options *options);
 void session_start(struct session *s); /* outgoing: connects; else waits for session_accept() */
-void session_accept(struct session *s, struct conn *conn);
+/* False: it has one already, and this one is closed. */
+bool session_accept(struct session *s, struct conn *conn);
 /* Ends it with a Cease as the last word, and with it its routes at the peer; no penalty. text: for
  * the people there, or NULL. */
 void session_stop(struct session *s, uint8_t cease_subcode, const char *text);

@@ -42,11 +42,15 @@ struct desired_time speaker_time(const struct speaker *speaker)
     return now;
 }
 
-struct peer *speaker_peer_by_addr(const struct speaker *speaker, const struct ip_addr *addr)
+struct peer *speaker_peer_by_addr(const struct speaker *speaker, const struct ip_addr *addr,
+                                  const char *device)
 {
-    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
-        if (speaker->peers[i] != NULL && addr_equal(&speaker->peers[i]->settings.remote.addr, addr))
-            return speaker->peers[i];
+    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++) {
+        struct peer *peer = speaker->peers[i];
+        if (peer != NULL && addr_equal(&peer->settings.remote.addr, addr) &&
+            strcmp(peer->settings.socket.device, device) == 0)
+            return peer;
+    }
     return NULL;
 }
 
@@ -109,6 +113,7 @@ static void every_second(struct speaker *speaker, uint64_t now_ms)
     for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
         if (speaker->peers[i] != NULL)
             speaker_metrics_peer(speaker->peers[i]);
+    (void)listeners_update(speaker);
     store_tick(speaker);
     if (now_ms >= speaker->saved_at + SAVE_EVERY_MS)
         store_put_state(speaker);
@@ -200,6 +205,10 @@ static enum status start(void *self, struct process *process)
         return status;
     out_results_use(speaker->out_results, in_jobs_redis(speaker->in_jobs));
     peers_apply(speaker);
+    status = listeners_update(speaker);
+    if (status != STATUS_OK)
+        return status;
+    peers_start(speaker);
     speaker->restarted = false;
     (void)uv_timer_init(speaker->loop, &speaker->tick);
     speaker->tick.data = speaker;
@@ -219,6 +228,8 @@ static void reload(void *self, const struct config *config)
         return;
     }
     peers_apply(speaker);
+    (void)listeners_update(speaker);
+    peers_start(speaker);
     model_free(old);
     presence_set_config(speaker);
     speaker_flush(speaker);

@@ -63,7 +63,8 @@ struct speaker {
 
 struct desired_time speaker_time(const struct speaker *speaker);
 uint64_t speaker_now_ms(const struct speaker *speaker); /* monotonic */
-struct peer *speaker_peer_by_addr(const struct speaker *speaker, const struct ip_addr *addr);
+struct peer *speaker_peer_by_addr(const struct speaker *speaker, const struct ip_addr *addr,
+                                  const char *device);
 /* The whole desired state is known: End-of-RIB may go. */
 void speaker_complete(struct speaker *speaker);
 /* Sends what is due to every peer. */
@@ -71,8 +72,9 @@ void speaker_flush(struct speaker *speaker);
 /* A hold came or went. */
 void speaker_holds_changed(struct speaker *speaker);
 
-/* peers.c: the peers of a configuration. */
+/* peers.c: the peers of a configuration; those that are new begin with peers_start(). */
 void peers_apply(struct speaker *speaker);
+void peers_start(struct speaker *speaker);
 /* keep: peers that have agreed to graceful restart keep the routes for its time. */
 void peers_stop(struct speaker *speaker, bool keep);
 void peers_free(struct speaker *speaker);

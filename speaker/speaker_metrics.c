@@ -68,6 +68,16 @@ static struct metric_family jobs = {.name = "weir_speaker_jobs_total",
 static struct metric_family strangers = {.name = "weir_speaker_strangers_total",
                                          .help = "connections from addresses that are no peer",
                                          .type = METRIC_COUNTER};
+static const char *const connection_refusals[CONNECTION_REFUSALS] = {"not-now", "too-far",
+                                                                     "unsigned", "broken"};
+static struct metric_family connections_refused = {
+    .name = "weir_speaker_connections_refused_total",
+    .help = "connections of peers that were turned away: one that has a session, is not to connect "
+            "or flaps (not-now), gtsm_hops (too-far), a password that could not be set (unsigned), "
+            "or the connection was gone (broken)",
+    .type = METRIC_COUNTER,
+    .labels = {"reason"},
+    .series_max = CONNECTION_REFUSALS};
 static struct metric_family results_lost = {.name = "weir_speaker_results_lost_total",
                                             .help = "results that the state server did not take; "
                                                     "they are said again when it does",
@@ -101,11 +111,25 @@ static const char *const end_names[] = {"until", "lease", "orphan"};
 
 void speaker_metrics_declare(void)
 {
-    struct metric_family *const all[] = {
-        &peer_up,  &active_rules,  &deployed,     &time_to_mitigate, &updates,
-        &routes,   &notifications, &results,      &refused,          &ended,
-        &jobs,     &strangers,     &results_lost, &results_waiting,  &journal_errors,
-        &standing, &missing,       &dry_run};
+    struct metric_family *const all[] = {&peer_up,
+                                         &active_rules,
+                                         &deployed,
+                                         &time_to_mitigate,
+                                         &updates,
+                                         &routes,
+                                         &notifications,
+                                         &results,
+                                         &refused,
+                                         &ended,
+                                         &jobs,
+                                         &strangers,
+                                         &results_lost,
+                                         &results_waiting,
+                                         &journal_errors,
+                                         &standing,
+                                         &missing,
+                                         &dry_run,
+                                         &connections_refused};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         metrics_declare(all[i]);
     /* From 0 on: of a series that begins at 1, Prometheus does not see the first step. */
@@ -113,6 +137,8 @@ void speaker_metrics_declare(void)
         (void)metric_at(&refused, &refusal_reasons[i]);
     for (size_t i = 0; i < sizeof(end_names) / sizeof(end_names[0]); i++)
         (void)metric_at(&ended, &end_names[i]);
+    for (size_t i = 0; i < CONNECTION_REFUSALS; i++)
+        (void)metric_at(&connections_refused, &connection_refusals[i]);
     for (int i = 0; i < RESULT_KIND_COUNT; i++)
         (void)metric_at(&results, (const char *const[]){result_kind_name((enum result_kind)i)});
 }
@@ -211,6 +237,11 @@ void speaker_metrics_job(const char *outcome)
 void speaker_metrics_stranger(void)
 {
     metric_add(metric_of(&strangers), 1);
+}
+
+void speaker_metrics_connection_refused(enum connection_refusal why)
+{
+    count(&connections_refused, connection_refusals[why]);
 }
 
 void speaker_metrics_result_lost(void)

@@ -16,6 +16,15 @@ void speaker_metrics_ended(enum desired_end end);
 void speaker_metrics_deployed(uint64_t since_crossed_us); /* 0: not known */
 void speaker_metrics_job(const char *outcome);
 void speaker_metrics_stranger(void);
+/* A connection of a peer that was turned away. */
+enum connection_refusal {
+    CONNECTION_NOT_NOW,  /* it has a session, is not to connect, or flaps */
+    CONNECTION_TOO_FAR,  /* gtsm_hops */
+    CONNECTION_UNSIGNED, /* its password could not be set */
+    CONNECTION_BROKEN,   /* gone, or the kernel refused an option */
+    CONNECTION_REFUSALS
+};
+void speaker_metrics_connection_refused(enum connection_refusal why);
 void speaker_metrics_result_lost(void);
 void speaker_metrics_results_waiting(size_t number);
 void speaker_metrics_journal_failed(void);

@@ -194,6 +194,8 @@ struct config_peer {
     uint32_t updates_per_second, max_routes;
     bool no_export;
     uint32_t local_preference;
+    uint16_t multihop, gtsm_hops; /* 0: none */
+    const char *device;           /* NULL: none */
     struct config_pos pos;
 };
 

@@ -263,6 +263,15 @@ static void forget_own_profiles(struct config_read *r)
     }
 }
 
+static bool is_same_session(const struct config_peer *a, const struct config_peer *b)
+{
+    const char *device = a->device != NULL ? a->device : "";
+    return a->address.family != ADDR_NONE && a->port == b->port &&
+           addr_equal(&a->address, &b->address) &&
+           addr_equal(&a->local_address, &b->local_address) &&
+           strcmp(device, b->device != NULL ? b->device : "") == 0;
+}
+
 static void check_sessions(struct config_read *r)
 {
     const struct config *c = r->config;
@@ -290,10 +299,13 @@ static void check_sessions(struct config_read *r)
             config_error(r->errors, pos_of_key(n, "connect"),
                          "connect: a session that the peer opens, expected speaker.listen to say "
                          "where");
+        if (shown && peer->multihop != 0 && peer->remote_as == c->speaker.local_as)
+            config_error(r->errors, pos_of_key(n, "multihop"),
+                         "multihop: %u hops to an eBGP neighbour, expected none: remote_as is the "
+                         "speaker's local_as, and iBGP may be any number of hops away",
+                         peer->multihop);
         for (size_t j = 0; j < i; j++)
-            if (peer->address.family != ADDR_NONE && peer->port == c->peers[j].port &&
-                addr_equal(&peer->address, &c->peers[j].address) &&
-                addr_equal(&peer->local_address, &c->peers[j].local_address)) {
+            if (is_same_session(peer, &c->peers[j])) {
                 config_error(r->errors, n->pos,
                              "a peer with address and port of another, expected each once; it "
                              "stands in line %u already",

@@ -18,6 +18,7 @@ static const struct config_range retry_range = {100, 3600 * 1000, "a duration fr
 /* Longer than this, nobody should trust routes whose speaker is gone. */
 static const struct config_range restart_range = {0, 120 * 1000, "a duration from 0s to 120s"};
 static const struct config_range hop_range = {1, 254, "none or a number from 1 to 254"};
+enum { DEVICE_LEN_MAX = 15 }; /* of the kernel: IFNAMSIZ with its end */
 static const struct config_range rate_range = {8, 1000 * 1000 * 1000000000ULL,
                                                "a rate with its unit"};
 
@@ -39,6 +40,41 @@ static bool read_hold(struct config_read *r, const struct config_key *key,
         return config_wrong(r, key, node, range.what);
     memcpy(ret_value, &ms, sizeof(ms));
     return true;
+}
+
+static bool is_none(const struct config_node *node)
+{
+    return node->kind == NODE_SCALAR && strcmp(node->text, "none") == 0;
+}
+
+static bool read_hops(struct config_read *r, const struct config_key *key,
+                      const struct config_node *node, void *ret_value)
+{
+    static const uint16_t none;
+    if (!is_none(node))
+        return read_u16(r, key, node, ret_value);
+    memcpy(ret_value, &none, sizeof(none));
+    return true;
+}
+
+/* What the kernel lets an interface be called. */
+static bool read_device(struct config_read *r, const struct config_key *key,
+                        const struct config_node *node, void *ret_value)
+{
+    static const char *const none;
+    if (is_none(node)) {
+        memcpy(ret_value, &none, sizeof(none));
+        return true;
+    }
+    size_t len = node->kind == NODE_SCALAR ? strlen(node->text) : 0;
+    bool named = len > 0 && len <= DEVICE_LEN_MAX && strcmp(node->text, ".") != 0 &&
+                 strcmp(node->text, "..") != 0;
+    for (size_t i = 0; i < len; i++)
+        named = named && node->text[i] > ' ' && node->text[i] <= '~' &&
+                strchr("/:", node->text[i]) == NULL;
+    if (!named)
+        return config_wrong(r, key, node, "none or the name of an interface or a VRF");
+    return read_plain(r, key, node, ret_value);
 }
 
 struct family_name {
@@ -116,10 +152,12 @@ static const struct config_key peer_keys[] = {
      "method; 0s: not at all",
      0},
     {"password_file", read_path, 0, NULL, NULL, "holds the TCP MD5 password", CONFIG_LATER},
-    {"gtsm_hops", read_u16, 0, &hop_range, "none", "accepts no packet from farther away",
-     CONFIG_LATER},
-    {"multihop", read_u16, 0, &hop_range, "none", "hops to an eBGP neighbour", CONFIG_LATER},
-    {"device", read_plain, 0, NULL, "none", "the VRF", CONFIG_LATER},
+    {"gtsm_hops", read_hops, AT(gtsm_hops), &hop_range, "none",
+     "sends with TTL 255 and accepts nothing from farther away (RFC 5082); both sides must", 0},
+    {"multihop", read_hops, AT(multihop), &hop_range, "none",
+     "hops to an eBGP neighbour; none: it is directly connected", 0},
+    {"device", read_device, AT(device), NULL, "none",
+     "the VRF of the session, or the interface of a link-local address", 0},
     {"updates_per_second", read_u32, AT(updates_per_second), &pace_range, "100",
      "updates that it is sent a second", 0},
     {"max_routes", read_u32, AT(max_routes), &routes_range, "200", "routes that it is sent", 0},
@@ -128,9 +166,22 @@ static const struct config_key peer_keys[] = {
 };
 #undef AT
 
+static bool is_link_local(const struct ip_addr *addr)
+{
+    return addr->family == ADDR_IPV6 && addr->octets[0] == 0xfe && (addr->octets[1] & 0xc0) == 0x80;
+}
+
 static void finish_peer(struct config_read *r, const struct config_node *node, void *value)
 {
     const struct config_peer *peer = value;
+    if (peer->gtsm_hops != 0 && peer->multihop != 0)
+        config_error(r->errors, node_child(node, "multihop")->pos,
+                     "multihop: with gtsm_hops, which says the hops itself, expected one of the "
+                     "two");
+    if (is_link_local(&peer->address) && peer->device == NULL && node_child(node, "device") == NULL)
+        config_error(r->errors, node_child(node, "address")->pos,
+                     "address: a link-local address, expected \"device\" to say on which "
+                     "interface");
     if (peer->local_address.family != ADDR_NONE && peer->address.family != ADDR_NONE &&
         peer->local_address.family != peer->address.family)
         config_error(r->errors, node_child(node, "local_address")->pos,

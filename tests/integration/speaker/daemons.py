@@ -62,15 +62,15 @@ def accepts(address, port):
 
 
 class Program:
-    """A child process with its output in a file; ended by its own id only."""
+    """A child process with its output in a file; ended by its own id only. `inside`: what it is run by."""
 
     def __init__(self, name, folder):
-        self.name, self.folder, self.process = name, folder, None
+        self.name, self.folder, self.process, self.inside = name, folder, None, ()
         self.log = os.path.join(folder, f"{name}.log")
 
     def start(self, *command, env=None):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen([*self.inside, *command], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                             start_new_session=True, env=env)
 
     def running(self):
@@ -128,6 +128,8 @@ class Peer(Program):
         self.address, self.speaker, self.speaker_as, self.own_as = address, speaker, speaker_as, own_as
         self.port = free_port(address)
         self.dials_port = dials_port
+        self.router_id = address if "." in address else f"10.9.9.{random.randint(2, 250)}"
+        self.password, self.gtsm = None, False
 
     def file(self, suffix, text):
         path = os.path.join(self.folder, f"{self.name}.{suffix}")
@@ -142,7 +144,7 @@ class GoBgp(Peer):
     keeps = ""  # "RFC 4724": routes over a restart of the speaker; "RFC 8538": over a NOTIFICATION as well
 
     def up(self):
-        self.api = getattr(self, "api", None) or free_port(self.address)
+        self.api = getattr(self, "api", None) or free_port(self.api_host())
         dial = f"passive-mode = false\nremote-port = {self.dials_port}" if self.dials_port else "passive-mode = true"
         keep = "[neighbors.afi-safis.mp-graceful-restart.config]\nenabled = true\n" if self.keeps else ""
         families = "".join(f'[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = "{f}"\n{keep}'
@@ -152,17 +154,21 @@ class GoBgp(Peer):
             graceful = (f"[neighbors.graceful-restart.config]\nenabled = true\nrestart-time = 120\n"
                         f"notification-enabled = {str(self.keeps == 'RFC 8538').lower()}\n")
         multihop = ""
-        if self.own_as != self.speaker_as:
+        if self.gtsm:
+            multihop = "[neighbors.ttl-security.config]\nenabled = true\nttl-min = 255\n"
+        elif self.own_as != self.speaker_as:
             multihop = "[neighbors.ebgp-multihop.config]\nenabled = true\nmultihop-ttl = 8\n"
+        password = f'auth-password = "{self.password}"' if self.password else ""
         path = self.file("toml", f"""[global.config]
 as = {self.own_as}
-router-id = "{self.address}"
+router-id = "{self.router_id}"
 port = {self.port}
 local-address-list = ["{self.address}"]
 [[neighbors]]
 [neighbors.config]
 neighbor-address = "{self.speaker}"
 peer-as = {self.speaker_as}
+{password}
 [neighbors.transport.config]
 local-address = "{self.address}"
 {dial}
@@ -172,11 +178,14 @@ hold-time = 30
 keepalive-interval = 10
 idle-hold-time-after-reset = 1
 {graceful}{families}""")
-        self.start("gobgpd", "-t", "toml", "-f", path, "--api-hosts", f"{self.address}:{self.api}", "--pprof-disable")
+        self.start("gobgpd", "-t", "toml", "-f", path, "--api-hosts", f"{self.api_host()}:{self.api}", "--pprof-disable")
         wait_for("gobgpd answers", lambda: self.cli("global"))
 
+    def api_host(self):
+        return self.address if "." in self.address else "127.0.0.1"
+
     def cli(self, *args):
-        return run("gobgp", "-u", self.address, "-p", str(self.api), *args)
+        return run("gobgp", "-u", self.api_host(), "-p", str(self.api), *args)
 
     def established(self):
         return "ESTABLISHED" in self.cli("neighbor", self.speaker)
@@ -194,15 +203,19 @@ class Bird(Peer):
         neighbor = f"neighbor {self.speaker} as {self.speaker_as}; passive on;"
         if self.dials_port:
             neighbor = f"neighbor {self.speaker} port {self.dials_port} as {self.speaker_as};"
+        if self.password:
+            neighbor += f' password "{self.password}";'
+        if self.gtsm:
+            neighbor += " ttl security on;"
         path = self.file("conf", f"""log stderr all;
-router id {self.address};
+router id {self.router_id};
 flow4 table fs4;
 flow6 table fs6;
 protocol device {{}}
 protocol bgp spk {{
   local {self.address} port {self.port} as {self.own_as};
   {neighbor}
-  multihop 8;
+  {getattr(self, "hops", "multihop 1" if self.gtsm else "multihop 8")};
   strict bind on; hold time 30; connect delay time 1; connect retry time 1; error wait time 1,2;
   flow4 {{ table fs4; import all; export none; validate off; }};
   flow6 {{ table fs6; import all; export none; validate off; }};
@@ -240,11 +253,14 @@ class Frr(Peer):
                 shutil.chown(path, "frr", "frr")
         dial = f"neighbor {self.speaker} port {self.dials_port}" if self.dials_port else f"neighbor {self.speaker} passive"
         multihop = f"neighbor {self.speaker} ebgp-multihop 8" if self.own_as != self.speaker_as else "!"
+        if self.gtsm:
+            multihop = f"neighbor {self.speaker} ttl-security hops 1"
+        password = f"neighbor {self.speaker} password {self.password}" if self.password else "!"
         families = "".join(f" address-family {f} flowspec\n  neighbor {self.speaker} activate\n exit-address-family\n"
                            for f in ("ipv4", "ipv6"))
         path = self.file("conf", f"""hostname frr
 router bgp {self.own_as}
- bgp router-id {self.address}
+ bgp router-id {self.router_id}
  no bgp default ipv4-unicast
  no bgp ebgp-requires-policy
  neighbor {self.speaker} remote-as {self.speaker_as}
@@ -254,6 +270,7 @@ router bgp {self.own_as}
  {'bgp graceful-restart' if self.keeps else '!'}
  {dial}
  {multihop}
+ {password}
 {families}""")
         os.chmod(path, 0o644)
         self.start("/usr/lib/frr/bgpd", "-Z", "-n", "-S", "-p", str(self.port), "-l", self.address, "-P", "0", "-f",

@@ -105,14 +105,16 @@ static void on_none_left(void *owner)
 static void near_connect(struct near *near, uv_loop_t *loop, const struct ip_endpoint *to)
 {
     near->conns = (struct conns){.loop = loop, .on_none_left = on_none_left, .owner = near};
+    static const struct socket_options one_hop = {.ttl = 1};
+    char why_not[SOCKET_WHY_MAX];
     struct conn_options options = {.remote = *to,
-                                   .ttl = 1,
+                                   .socket = &one_hop,
                                    .events = {.on_up = on_up,
                                               .on_bytes = on_bytes,
                                               .on_written = on_written,
                                               .on_down = on_down,
                                               .owner = near}};
-    cr_assert_eq(conn_connect(&near->conn, &near->conns, &options), STATUS_OK);
+    cr_assert_eq(conn_connect(&near->conn, &near->conns, &options, why_not), STATUS_OK);
 }
 
 Test(conn, a_peer_that_does_not_read_costs_a_bounded_buffer_and_hears_the_last_word_later)

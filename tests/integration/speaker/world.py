@@ -27,7 +27,7 @@ class World:
         self.speaker = Program("speaker", self.folder)
         self.socket = os.path.join(self.folder, "speaker.sock")
         self.config = os.path.join(self.folder, "weir.yaml")
-        self.more_config = ""
+        self.more_config, self.more_listen = "", []
         self.peers, self.settings = [], {"shutdown": "keep", "dry_run": "false"}
 
     # --- parts ---
@@ -64,7 +64,7 @@ speaker:
   name: sp1
   router_id: {self.address}
   local_as: {LOCAL_AS}
-  listen: ["{self.address}:{self.bgp_port}"]
+  listen: [{', '.join(f'"{at}"' for at in [f'{self.address}:{self.bgp_port}', *self.more_listen])}]
   metrics_port: {self.metrics_port}
   shutdown: {self.settings['shutdown']}
 peers:
