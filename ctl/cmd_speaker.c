@@ -2,61 +2,11 @@
 #include "ctl/request.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
+#include "ctl/speaker_dump.h"
+#include "ctl/speaker_socket.h"
 #include "proto/scope.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-/* A line of JSON each way over the speaker's own socket: it needs neither Redis nor policy. */
-enum { ANSWER_MAX = 1 << 20, ANSWER_WAIT_S = 5 };
-
-/* The answer's object; NULL, and why. */
-static json_t *ask(const char *path, const char *line, struct text *why)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct timeval limit = {.tv_sec = ANSWER_WAIT_S};
-    struct text answer;
-    json_t *object = NULL;
-    text_init(&answer, ANSWER_MAX);
-    if (strlen(path) >= sizeof address.sun_path) {
-        text_addf(why, "the path is longer than %zu octets", sizeof address.sun_path - 1);
-        return NULL;
-    }
-    (void)strcpy(address.sun_path, path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool good = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0 &&
-                setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0 &&
-                connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
-                send(fd, line, strlen(line), MSG_NOSIGNAL) == (ssize_t)strlen(line);
-    while (good && memchr(text_str(&answer), '\n', answer.len) == NULL) {
-        char part[4096];
-        ssize_t n = recv(fd, part, sizeof part, 0);
-        if (n == 0)
-            errno = ECONNRESET;
-        good = n > 0;
-        text_add_bytes(&answer, part, n > 0 ? (size_t)n : 0);
-        if (good && answer.failed) {
-            errno = EMSGSIZE;
-            good = false;
-        }
-    }
-    if (!good)
-        text_addf(why, "%s", errno == EAGAIN ? "no answer within 5 s" : strerror(errno));
-    else if ((object = json_loads(text_str(&answer), 0, NULL)) == NULL || !json_is_object(object))
-        text_add(why, "an answer that is no JSON object");
-    if (fd >= 0)
-        (void)close(fd);
-    text_done(&answer);
-    if (why->len > 0) {
-        json_decref(object);
-        object = NULL;
-    }
-    return object;
-}
 
 /* {"command": …, "scope": …, "who": …, "why": …} */
 static char *command_line(const char *command, const struct scope *scope, const char *reason)
@@ -141,7 +91,7 @@ static bool ask_all(const struct command_context *context, const struct command_
         const char *path = sockets->items[i];
         struct text why;
         text_init(&why, 0);
-        json_t *answer = ask(path, line, &why), *object = json_object();
+        json_t *answer = speaker_ask(path, line, &why), *object = json_object();
         bool reached = answer != NULL, done = show_truth(answer, "ok");
         (void)json_object_set_new(object, "socket", show_json_text(path));
         (void)json_object_set_new(object, "reached", json_boolean(reached));
@@ -167,6 +117,15 @@ static bool ask_all(const struct command_context *context, const struct command_
     return good;
 }
 
+static bool tell_all(const struct command_context *context, const struct command_values *sockets,
+                     const char *command, const struct scope *scope, const char *reason)
+{
+    char *line = command_line(command, scope, reason);
+    bool good = line != NULL && ask_all(context, sockets, command, line);
+    free(line);
+    return good;
+}
+
 int speaker_run(const struct command_context *context, int argc, char **argv)
 {
     struct command_values sockets = {0};
@@ -182,23 +141,26 @@ int speaker_run(const struct command_context *context, int argc, char **argv)
                                              COMMAND_VALUE("--reason", reason)};
     if (!command_options(context, &argc, argv, options, sizeof options / sizeof options[0]))
         return EXIT_USAGE;
-    const char *command = argc == 2 ? argv[1] : "";
-    bool is_status = strcmp(command, "status") == 0;
-    if (!is_status && strcmp(command, "withdraw-all") != 0 && strcmp(command, "resume") != 0)
-        return command_usage_error(context, "needs one of withdraw-all, resume, status");
+    const char *command = argc >= 2 ? argv[1] : "";
+    bool is_status = strcmp(command, "status") == 0, is_dump = strcmp(command, "dump") == 0;
+    if (!is_status && !is_dump && strcmp(command, "withdraw-all") != 0 &&
+        strcmp(command, "resume") != 0)
+        return command_usage_error(context, "needs one of withdraw-all, resume, status, dump");
+    if (argc != (is_dump ? 3 : 2))
+        return command_usage_error(context, is_dump ? "dump needs one FILE, or -"
+                                                    : "takes one command alone");
     if (!request_scope(context, values, &scope))
         return EXIT_USAGE;
-    if (is_status && (scope.kind != SCOPE_ALL || reason != NULL))
-        return command_usage_error(context, "status takes no scope and no reason");
+    if ((is_status || is_dump) && (scope.kind != SCOPE_ALL || reason != NULL))
+        return command_usage_error(context, "%s takes no scope and no reason", command);
     if (sockets.count == 0) {
         config = session_config(context, false);
         if (config == NULL)
             return command_failed(context, "so give --socket PATH, as speaker.socket says");
         sockets.items[sockets.count++] = config->speaker.socket;
     }
-    char *line = command_line(command, is_status ? NULL : &scope, reason);
-    bool good = line != NULL && ask_all(context, &sockets, command, line);
-    free(line);
+    bool good = is_dump ? speaker_dump(context, &sockets, argv[2])
+                        : tell_all(context, &sockets, command, is_status ? NULL : &scope, reason);
     config_free(config);
     return good ? EXIT_DONE : EXIT_FAILED;
 }

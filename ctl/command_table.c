@@ -126,8 +126,9 @@ static const struct command commands[] = {
      "                     of 40 those of attribute 25\n"
      "  --names            the names that values may have\n",
      rule_run},
-    {"speaker", "withdraw-all|resume|status [SCOPE] [--socket PATH]… [--reason TEXT]",
+    {"speaker", "withdraw-all|resume|status [SCOPE] [--socket PATH]… [--reason TEXT] | dump FILE|-",
      "talk to a speaker directly: works with everything else down",
+     "dump: what each peer was sent and has, as an MRT file (RFC 6396) for bgpdump and others.\n\n"
      "  --socket PATH   the speaker's socket; may be given several times (speaker.socket of the\n"
      "                  configuration)\n" SCOPES "  --reason TEXT   shown while the hold stands\n\n"
      "Exit status 1, and its name, when one was not reached.\n",

@@ -1,6 +1,7 @@
 #include "speaker/control_commands.h"
 
 #include "common/base/log.h"
+#include "speaker/dump.h"
 #include "speaker/in_jobs.h"
 #include "speaker/store.h"
 
@@ -160,7 +161,9 @@ static json_t *run(struct speaker *speaker, const json_t *command)
         return resume(speaker, command);
     if (strcmp(name, "status") == 0)
         return status_of(speaker);
-    return refusal("command: expected withdraw-all, resume or status");
+    if (strcmp(name, "dump") == 0)
+        return dump_slice(speaker, command);
+    return refusal("command: expected withdraw-all, resume, status or dump");
 }
 
 void control_command(struct speaker *speaker, const char *line, size_t len, struct text *answer)
