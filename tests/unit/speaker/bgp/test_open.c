@@ -319,7 +319,7 @@ ParameterizedTestParameters(open, graceful_restart_is_judged)
         {"too short", {64, 1, 0}, 3, {0}},
         {"no family", {64, 2, 0x80, 120}, 4, {true, true, false, 120, 0}},
         {"reserved bits", {64, 2, 0x3f, 0xff}, 4, {true, false, false, 4095, 0}},
-        {"a family of others", {64, 6, 0, 1, 0, 1, 1, 0x80}, 8, {true, false, false, 1, 0}},
+        {"a family of others", {64, 6, 0, 1, 0, 1, 4, 0x80}, 8, {true, false, false, 1, 0}},
         {"ours", {64, 6, 0, 1, 0, 2, 133, 0}, 8, {true, false, false, 1, 1U << BGP_FLOW6}},
         {"half a family", {64, 5, 0, 1, 0, 2, 133}, 7, {0}},
         {"the last of two counts", {64, 2, 0xc0, 9, 64, 2, 0, 7}, 8, {true, false, false, 7, 0}},
