@@ -1,6 +1,7 @@
 #include "speaker/in_jobs_internal.h"
 
 #include "speaker/store.h"
+#include "speaker/turns.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,33 +63,63 @@ struct asked {
     struct in_jobs *in;
     char id[ID_TEXT_MAX];
     bool owed, of_walk;
+    uint64_t at_us; /* monotonic */
 };
 
-static void on_hash(void *owner, enum status status, const struct redis_reply *reply)
+static void take(struct asked *asked, const struct redis_reply *pb)
 {
-    static const struct redis_reply unreadable = {.type = REDIS_STRING, .bytes = ""};
-    struct asked *asked = owner;
+    if (in_desired_apply(asked->in, asked->id, pb, asked->owed) == STATUS_OK && !asked->of_walk)
+        turns_job(asked->in->speaker, asked->at_us);
+}
+
+static void answered(struct asked *asked, enum status status)
+{
     struct in_jobs *in = asked->in;
-    if (reply == NULL) {
+    in->asked--;
+    if (status != STATUS_OK)
         in_walk_soon(in);
-    } else {
-        /* A key that is no hash, or a hash without the field, is there, and nobody can read it. */
-        const struct redis_reply *pb = status == STATUS_OK ? redis_field(reply, "pb") : NULL;
-        bool is_gone = status == STATUS_OK && reply->type == REDIS_ARRAY && reply->count == 0;
-        if (pb == NULL && !is_gone)
-            pb = &unreadable;
-        (void)in_desired_apply(in, asked->id, pb, asked->owed);
-        status = STATUS_OK;
-    }
     if (asked->of_walk)
         in_walk_rest_answered(in, status);
     free(asked);
-    speaker_flush(in->speaker);
+}
+
+/* A key that is no hash, or a hash without the field, is there, and nobody can read it. */
+static void on_exists(void *owner, enum status status, const struct redis_reply *reply)
+{
+    static const struct redis_reply unreadable = {.type = REDIS_STRING, .bytes = ""};
+    struct asked *asked = owner;
+    if (reply != NULL) {
+        bool is_gone = status == STATUS_OK && reply->type == REDIS_INTEGER && reply->integer == 0;
+        take(asked, is_gone ? NULL : &unreadable);
+        status = STATUS_OK;
+    }
+    answered(asked, status);
+}
+
+static enum status ask(struct asked *asked, const char *format, redis_on_reply on_reply)
+{
+    char name[KEY_NAME_MAX];
+    struct in_jobs *in = asked->in;
+    if (key_name(name, in_jobs_prefix(in), KEY_MITIGATION, asked->id) == NULL)
+        return STATUS_LIMIT;
+    return redis_commandf(in->redis, on_reply, asked, format, name);
+}
+
+static void on_pb(void *owner, enum status status, const struct redis_reply *reply)
+{
+    struct asked *asked = owner;
+    if (status == STATUS_OK && reply->type == REDIS_STRING) {
+        take(asked, reply);
+    } else if (reply != NULL) {
+        status = ask(asked, "EXISTS %s", on_exists);
+        if (status == STATUS_OK)
+            return;
+    }
+    answered(asked, status);
 }
 
 bool in_desired_ask(struct in_jobs *in, const char *id, bool of_walk)
 {
-    char name[KEY_NAME_MAX];
     struct asked *asked = calloc(1, sizeof(*asked));
     if (asked == NULL) {
         in_walk_soon(in);
@@ -97,13 +128,14 @@ bool in_desired_ask(struct in_jobs *in, const char *id, bool of_walk)
     asked->in = in;
     asked->owed = in->speaker->journal_failed;
     asked->of_walk = of_walk;
+    asked->at_us = clock_mono_us(&in->speaker->clock);
     (void)snprintf(asked->id, sizeof(asked->id), "%s", id);
-    if (key_name(name, in_jobs_prefix(in), KEY_MITIGATION, id) == NULL ||
-        redis_commandf(in->redis, on_hash, asked, "HGETALL %s", name) != STATUS_OK) {
+    if (ask(asked, "HGET %s pb", on_pb) != STATUS_OK) {
         /* Too much at once, or no connection: the whole reading that follows brings it. */
         in_walk_soon(in);
         free(asked);
         return false;
     }
+    in->asked++;
     return true;
 }

@@ -223,6 +223,11 @@ bool in_jobs_is_up(const struct in_jobs *in)
     return in != NULL && in->was_read && redis_is_up(in->redis);
 }
 
+bool in_jobs_is_asking(const struct in_jobs *in)
+{
+    return in != NULL && in->asked > 0;
+}
+
 struct redis *in_jobs_redis(struct in_jobs *in)
 {
     return in->redis;

@@ -16,7 +16,8 @@ void in_jobs_tick(struct in_jobs *in, uint64_t now_ms);
 /* State Redis time, or 0 while it was never connected. */
 uint64_t in_jobs_now_ms(const struct in_jobs *in);
 bool in_jobs_is_up(const struct in_jobs *in);
-struct redis *in_jobs_redis(struct in_jobs *in); /* for results; lent */
+bool in_jobs_is_asking(const struct in_jobs *in); /* hashes are still to come; NULL is fine */
+struct redis *in_jobs_redis(struct in_jobs *in);  /* for results; lent */
 void in_jobs_close(struct in_jobs *in, void (*on_closed)(void *owner), void *owner);
 
 #endif

@@ -36,6 +36,7 @@ struct in_jobs {
     bool is_older;               /* the state server, than what this speaker has seen */
     uint64_t read_at, leader_at; /* monotonic ms: the next */
     struct log_limiter unreadable;
+    size_t asked; /* hashes that were asked for and have not come */
     size_t closing;
     void (*on_closed)(void *owner);
     void *owner;

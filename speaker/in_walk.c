@@ -56,7 +56,6 @@ static void finish(struct in_jobs *in)
     if (walk->owed && speaker->journal_failures == walk->failures)
         store_caught_up(speaker);
     end(in, RECONCILE_EVERY_MS);
-    speaker_flush(speaker);
 }
 
 /* --- what was in no page ------------------------------------------------------------------------
@@ -157,7 +156,6 @@ static void take_page(struct in_jobs *in, const struct desired_answer *answer)
             walk->changed++;
     }
     walk->read += answer->mitigation_count;
-    speaker_flush(in->speaker);
 }
 
 static void fit_page(struct walk *walk, uint64_t took_us)

@@ -4,6 +4,7 @@
 #include "speaker/speaker.h"
 #include "speaker/speaker_metrics.h"
 #include "speaker/store.h"
+#include "speaker/turns.h"
 
 #include "common/base/log.h"
 
@@ -255,6 +256,8 @@ static enum status want(void *owner, size_t number, uint32_t nlri, uint32_t attr
     if (before != attributes && ((before != 0 && rib_is_guarding(speaker->rib, before)) ||
                                  (attributes != 0 && rib_is_guarding(speaker->rib, attributes))))
         accepting_note(speaker, number);
+    if (before != attributes)
+        turns_due(speaker, number);
     return rib_out_want(out, nlri, attributes);
 }
 

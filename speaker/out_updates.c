@@ -26,16 +26,6 @@ static void remember(struct peer *peer, struct rib_out_batch *batch)
         sent->ids[sent->count++] = batch->nlri[i];
 }
 
-static void report_sent(struct speaker *speaker, struct peer *peer)
-{
-    struct peer_sent *sent = &peer->sent;
-    for (size_t i = 0; i < sent->count; i++) {
-        desired_sent(speaker->desired, peer->options.number, sent->ids[i]);
-        rib_release_nlri(speaker->rib, sent->ids[i]);
-    }
-    sent->count = 0;
-}
-
 void out_updates_forget(struct speaker *speaker, struct peer *peer)
 {
     for (size_t i = 0; i < peer->sent.count; i++)
@@ -81,18 +71,26 @@ static bool fill(struct speaker *speaker, struct peer *peer, uint64_t now_us)
     return more;
 }
 
-void out_updates_drain(struct speaker *speaker, struct peer *peer)
+bool out_updates_send(struct speaker *speaker, struct peer *peer)
 {
-    uint64_t now_us = clock_mono_us(&speaker->clock), before = peer->updates_sent;
-    bool more = true;
-    while (more && peer->established != NULL && session_can_write(peer->established)) {
-        report_sent(speaker, peer);
-        more = fill(speaker, peer, now_us);
+    if (peer->established == NULL || !session_can_write(peer->established))
+        return false;
+    /* What went before is with the kernel, and is reported before more is remembered. */
+    out_updates_report(speaker, peer);
+    bool more = fill(speaker, peer, clock_mono_us(&speaker->clock));
+    return more && peer->established != NULL && session_can_write(peer->established);
+}
+
+void out_updates_report(struct speaker *speaker, struct peer *peer)
+{
+    struct peer_sent *sent = &peer->sent;
+    if (sent->count == 0 || peer->established == NULL || !session_can_write(peer->established))
+        return;
+    for (size_t i = 0; i < sent->count; i++) {
+        desired_sent(speaker->desired, peer->options.number, sent->ids[i]);
+        rib_release_nlri(speaker->rib, sent->ids[i]);
     }
-    if (peer->established != NULL && session_can_write(peer->established))
-        report_sent(speaker, peer);
-    if (peer->updates_sent != before) {
-        speaker_metrics_peer(peer);
-        out_results_peer_changed(speaker->out_results, peer);
-    }
+    sent->count = 0;
+    speaker_metrics_peer(peer);
+    out_results_peer_changed(speaker->out_results, peer);
 }

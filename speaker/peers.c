@@ -3,6 +3,7 @@
 #include "speaker/out_updates.h"
 #include "speaker/speaker.h"
 #include "speaker/speaker_metrics.h"
+#include "speaker/turns.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,7 @@ static void on_up(void *owner, struct peer *peer)
     if (speaker->complete)
         rib_out_complete(&peer->rib_out);
     desired_rejudge(speaker->desired, peer->options.number);
-    out_updates_drain(speaker, peer);
+    turns_due(speaker, peer->options.number);
 }
 
 static void on_down(void *owner, struct peer *peer, const char *why)
@@ -56,7 +57,7 @@ static void on_changed(void *owner, struct peer *peer)
 
 static void on_writable(void *owner, struct peer *peer)
 {
-    out_updates_drain(owner, peer);
+    turns_due(owner, peer->options.number);
 }
 
 static void on_notification(void *owner, struct peer *peer, const struct bgp_error *error,

@@ -2,16 +2,15 @@
 
 #include "common/base/log.h"
 #include "common/redis/redis_metrics.h"
-#include "speaker/accepting.h"
 #include "speaker/control.h"
 #include "speaker/in_jobs.h"
 #include "speaker/listeners.h"
 #include "speaker/out_results.h"
-#include "speaker/out_updates.h"
 #include "speaker/parts.h"
 #include "speaker/presence.h"
 #include "speaker/speaker_metrics.h"
 #include "speaker/store.h"
+#include "speaker/turns.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,10 +55,7 @@ struct peer *speaker_peer_by_addr(const struct speaker *speaker, const struct ip
 
 void speaker_flush(struct speaker *speaker)
 {
-    accepting_apply(speaker);
-    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
-        if (speaker->peers[i] != NULL)
-            out_updates_drain(speaker, speaker->peers[i]);
+    turns_flush(speaker);
 }
 
 void speaker_complete(struct speaker *speaker)
@@ -68,6 +64,7 @@ void speaker_complete(struct speaker *speaker)
     for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
         if (speaker->peers[i] != NULL)
             rib_out_complete(&speaker->peers[i]->rib_out);
+    turns_all_due(speaker);
 }
 
 void speaker_holds_changed(struct speaker *speaker)
@@ -138,7 +135,7 @@ static void on_tick(uv_timer_t *timer)
         speaker->second_at = now_ms + SECOND_MS;
         every_second(speaker, now_ms);
     }
-    speaker_flush(speaker);
+    turns_all_due(speaker); /* for those whose pace says so */
     out_results_tick(speaker->out_results, now_ms);
 }
 
@@ -199,6 +196,8 @@ static enum status start(void *self, struct process *process)
         status = use_config(speaker, process_config(process));
     if (status == STATUS_OK)
         status = store_open(speaker);
+    if (status == STATUS_OK)
+        status = turns_open(speaker);
     if (status == STATUS_OK)
         status = open_doors(speaker);
     if (status != STATUS_OK)
@@ -277,10 +276,11 @@ static void stop_peers_now(struct speaker *speaker)
     out_results_tick(speaker->out_results, speaker_now_ms(speaker));
     store_put_state(speaker);
     /* The timer, the sockets, the journal's thread if it is busy, and what is behind each name. */
-    speaker->closing = 6 + (speaker->syncing ? 1 : 0);
+    speaker->closing = 7 + (speaker->syncing ? 1 : 0);
     speaker->ended = true;
     (void)uv_timer_stop(&speaker->tick);
     uv_close((uv_handle_t *)&speaker->tick, on_tick_closed);
+    turns_close(speaker, speaker_part_closed);
     listeners_close(speaker, speaker_part_closed);
     control_close(speaker, speaker_part_closed);
     presence_close(speaker, speaker_part_closed);

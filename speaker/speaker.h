@@ -18,6 +18,7 @@ struct control;
 struct listeners;
 struct parts_scratch;
 struct presence;
+struct turns;
 
 enum { BOOT_ID_LEN = 36 };
 
@@ -49,6 +50,7 @@ struct speaker {
     struct out_results *out_results;
     struct control *control;
     struct presence *presence;
+    struct turns *turns;
     struct parts_scratch *parts_scratch; /* of the judge */
     uv_timer_t tick;
     uv_fs_t sync;
@@ -67,7 +69,7 @@ struct peer *speaker_peer_by_addr(const struct speaker *speaker, const struct ip
                                   const char *device);
 /* The whole desired state is known: End-of-RIB may go. */
 void speaker_complete(struct speaker *speaker);
-/* Sends what is due to every peer. */
+/* Sends what is due to every peer now; what changes otherwise goes at the end of the turn. */
 void speaker_flush(struct speaker *speaker);
 /* A hold came or went. */
 void speaker_holds_changed(struct speaker *speaker);

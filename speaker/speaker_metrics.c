@@ -25,6 +25,12 @@ static struct metric_family time_to_mitigate = {
     .help = "threshold crossed to the first UPDATE written",
     .type = METRIC_HISTOGRAM,
     .buckets = {0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300}};
+static struct metric_family job_written = {
+    .name = "weir_speaker_job_seconds",
+    .help = "entry of the job stream read to its UPDATEs written, to all peers that took them",
+    .type = METRIC_HISTOGRAM,
+    .buckets = {0.0002, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5,
+                1, 2, 5}};
 static struct metric_family updates = {.name = "weir_speaker_updates_sent_total",
                                        .help = "UPDATE messages written",
                                        .type = METRIC_COUNTER,
@@ -129,7 +135,8 @@ void speaker_metrics_declare(void)
                                          &standing,
                                          &missing,
                                          &dry_run,
-                                         &connections_refused};
+                                         &connections_refused,
+                                         &job_written};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         metrics_declare(all[i]);
     /* From 0 on: of a series that begins at 1, Prometheus does not see the first step. */
@@ -146,6 +153,11 @@ void speaker_metrics_declare(void)
 static void count(struct metric_family *family, const char *label)
 {
     metric_add(metric_at(family, &label), 1);
+}
+
+void speaker_metrics_job_written(uint64_t took_us)
+{
+    metric_observe(metric_of(&job_written), (double)took_us / 1e6);
 }
 
 void speaker_metrics_peer_new(const char *name)

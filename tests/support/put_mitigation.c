@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /*
  * Does what policy does when it announces or withdraws, so that a speaker can be tested alone:
@@ -15,15 +16,18 @@
  *
  * NAME: peer (may repeat), dry_run, until_in_ms, lease_ms, job (announce, withdraw, none), method,
  * alarm, crossed_ago_ms, copies (as many mitigations, ID-0, ID-1, …, with {i} in the rule replaced
- * by the number). Prints the last job's id.
+ * by the number, {a} by 10.0.0.0 and the number), gap_us (between two of them). Prints the last
+ * job's id.
  */
+enum { AHEAD = 64 };
+
 struct put {
     struct redis *redis;
     uv_loop_t loop;
     struct mitigation m;
     const char *job; /* verb, or NULL */
     const char *id, *rule;
-    uint64_t until_in_ms, crossed_ago_ms, epoch, copies, copy;
+    uint64_t until_in_ms, crossed_ago_ms, epoch, copies, copy, written, gap_us;
     struct write_field fields[2][64];
     size_t counts[2];
     char texts[2][64][RULE_TEXT_MAX];
@@ -84,17 +88,23 @@ static void read_rule(struct mitigation *m, const char *text)
 /* The copy's own id and rule. */
 static void number_copy(struct put *p)
 {
-    char text[RULE_TEXT_MAX];
-    const char *at = strstr(p->rule, "{i}");
+    char text[RULE_TEXT_MAX], number[32];
+    const char *at = strstr(p->rule, "{i}"), *as_address = strstr(p->rule, "{a}");
+    uint64_t n = p->copy;
     if (p->copies > 0)
-        snprintf(p->m.id, sizeof(p->m.id), "%s-%" PRIu64, p->id, p->copy);
+        snprintf(p->m.id, sizeof(p->m.id), "%s-%" PRIu64, p->id, n);
     else
         snprintf(p->m.id, sizeof(p->m.id), "%s", p->id);
+    snprintf(number, sizeof(number), "%" PRIu64, n);
+    if (as_address != NULL) {
+        snprintf(number, sizeof(number), "10.%d.%d.%d", (int)(n >> 16 & 255), (int)(n >> 8 & 255),
+                 (int)(n & 255));
+        at = as_address;
+    }
     if (at == NULL)
         snprintf(text, sizeof(text), "%s", p->rule);
     else
-        snprintf(text, sizeof(text), "%.*s%" PRIu64 "%s", (int)(at - p->rule), p->rule, p->copy,
-                 at + 3);
+        snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - p->rule), p->rule, number, at + 3);
     read_rule(&p->m, text);
 }
 
@@ -110,10 +120,14 @@ static void on_written(void *owner, enum status status, const struct redis_reply
         finish(p, 1);
         return;
     }
-    if (++p->copy < p->copies) {
+    p->written++;
+    if (p->copy < p->copies) {
+        if (p->gap_us > 0)
+            usleep((useconds_t)p->gap_us);
         write_it(p, answer.now_ms);
-        return;
     }
+    if (p->written < p->copies)
+        return;
     printf("%s\n", answer.job_id);
     finish(p, 0);
 }
@@ -161,6 +175,7 @@ static void write_it(struct put *p, uint64_t now_ms)
                             .job = {p->fields[1], p->counts[1]}};
     if (script_write(p->redis, "weir:", &set, on_written, p) != STATUS_OK)
         die("write", "not sent");
+    p->copy++;
     text_done(&pb);
     text_done(&job_pb);
 }
@@ -176,6 +191,9 @@ static void on_lead(void *owner, enum status status, const struct redis_reply *r
     }
     p->epoch = answer.epoch;
     write_it(p, answer.now_ms);
+    /* Some are always on their way, where nothing is said of a gap between them. */
+    while (p->gap_us == 0 && p->copy < p->copies && p->copy < AHEAD)
+        write_it(p, answer.now_ms);
 }
 
 static void on_up(void *owner)
@@ -210,6 +228,8 @@ static void read_option(struct put *p, const char *arg)
         snprintf(m->alarm, sizeof(m->alarm), "%s", value);
     else if (strncmp(arg, "copies=", 7) == 0)
         p->copies = strtoull(value, NULL, 10);
+    else if (strncmp(arg, "gap_us=", 7) == 0)
+        p->gap_us = strtoull(value, NULL, 10);
     else if (strncmp(arg, "job=", 4) == 0)
         p->job = strcmp(value, "none") == 0 ? NULL : value;
     else

@@ -128,10 +128,10 @@ Test(accepting, a_rule_that_cuts_goes_behind_the_one_it_needs_and_leaves_with_it
     struct world *w = world_new();
     apply(w, "m-cut", cut, MITIGATION_ANNOUNCING);
     rib_out_up(&w->peer.rib_out, 1U << BGP_FLOW4, 0);
-    speaker_flush(&w->speaker);
+    accepting_apply(&w->speaker);
     cr_assert_eq(w->peer.refused, 1);
     apply(w, "m-accept", accept_rule, MITIGATION_ANNOUNCING);
-    speaker_flush(&w->speaker);
+    accepting_apply(&w->speaker);
     rib_out_down(&w->peer.rib_out);
     rib_out_up(&w->peer.rib_out, 1U << BGP_FLOW4, 0);
     expect(w, RIB_OUT_ANNOUNCE, 1, accept_rule[0]);
@@ -139,7 +139,7 @@ Test(accepting, a_rule_that_cuts_goes_behind_the_one_it_needs_and_leaves_with_it
     expect_end(w);
 
     apply(w, "m-accept", accept_rule, MITIGATION_WITHDRAWING);
-    speaker_flush(&w->speaker);
+    accepting_apply(&w->speaker);
     expect(w, RIB_OUT_WITHDRAW, 2, cut[0]);
     expect_end(w);
     world_free(w);
@@ -151,7 +151,7 @@ Test(accepting, only_a_rule_that_accepts_has_others_judged_anew)
     uint8_t other[] = {6, 1, 32, 198, 51, 100, 77};
     apply(w, "m-other", other, MITIGATION_ANNOUNCING);
     cr_assert_eq(w->speaker.accepting_changed, 1, "no community: it accepts");
-    speaker_flush(&w->speaker);
+    accepting_apply(&w->speaker);
     cr_assert_eq(w->speaker.accepting_changed, 0);
     apply(w, "m-cut", cut, MITIGATION_ANNOUNCING);
     cr_assert_eq(w->speaker.accepting_changed, 0);
@@ -190,7 +190,7 @@ Test(accepting, a_rule_that_no_message_holds_lets_none_out)
         apply_long(w, "m-accept", nlri, len, MITIGATION_ANNOUNCING);
         apply(w, "m-cut", cut, MITIGATION_ANNOUNCING);
         rib_out_up(&w->peer.rib_out, 1U << BGP_FLOW4, 0);
-        speaker_flush(&w->speaker);
+        accepting_apply(&w->speaker);
         cr_expect_eq(w->peer.refused, 2 - cases[i].messages, "%u", (unsigned)w->peer.refused);
         if (cases[i].messages == 2) {
             expect(w, RIB_OUT_ANNOUNCE, 1, nlri[0]);
