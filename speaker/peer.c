@@ -184,6 +184,12 @@ static void either_on_refresh(void *owner, enum bgp_family family)
     peer->options.events.on_writable(peer->options.events.owner, peer);
 }
 
+static void either_on_tolerated(void *owner, unsigned int mistakes)
+{
+    struct peer *peer = owner;
+    peer->options.events.on_tolerated(peer->options.events.owner, peer, mistakes);
+}
+
 static void either_on_written(void *owner)
 {
     struct peer *peer = owner;
@@ -229,6 +235,7 @@ static void init_sessions(struct peer *peer)
                    .on_refresh = either_on_refresh,
                    .on_written = either_on_written,
                    .on_state = either_on_state,
+                   .on_tolerated = either_on_tolerated,
                    .on_notification = either_on_notification,
                    .owner = peer},
     };

@@ -34,6 +34,7 @@ struct peer_events {
     void (*on_down)(void *owner, struct peer *peer, const char *why);
     void (*on_changed)(void *owner, struct peer *peer); /* what people are shown */
     void (*on_writable)(void *owner, struct peer *peer);
+    void (*on_tolerated)(void *owner, struct peer *peer, unsigned int mistakes);
     void (*on_notification)(void *owner, struct peer *peer, const struct bgp_error *error,
                             bool sent);
     void *owner;

@@ -60,6 +60,12 @@ static void on_writable(void *owner, struct peer *peer)
     turns_due(owner, peer->options.number);
 }
 
+static void on_tolerated(void *owner, struct peer *peer, unsigned int mistakes)
+{
+    (void)owner;
+    speaker_metrics_tolerated(peer->settings.name, mistakes);
+}
+
 static void on_notification(void *owner, struct peer *peer, const struct bgp_error *error,
                             bool sent)
 {
@@ -208,6 +214,7 @@ static void add_peer(struct speaker *speaker, const struct peer_settings *settin
                                               .on_down = on_down,
                                               .on_changed = on_changed,
                                               .on_writable = on_writable,
+                                              .on_tolerated = on_tolerated,
                                               .on_notification = on_notification,
                                               .owner = speaker}};
     peer_init(peer, settings, &options);

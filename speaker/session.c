@@ -97,16 +97,19 @@ static void take_open(struct session *s, const struct bgp_message *message)
 static void take_update(struct session *s, const struct bgp_message *message)
 {
     struct received_update update;
+    const struct received_session agreed = {.ibgp = s->options.open.as == s->options.remote_as,
+                                            .as4 = s->negotiated.as4};
     if (s->state != FSM_ESTABLISHED) {
         drive(s, FSM_EV_UPDATE);
         return;
     }
     s->counters.updates_in++;
-    if (received_check(message, &update, &s->error) != STATUS_OK) {
+    if (received_check(message, &agreed, &update, &s->error) != STATUS_OK) {
         refuse(s, FSM_EV_UPDATE_ERROR);
         return;
     }
-    s->counters.tolerated_in += update.tolerated ? 1 : 0;
+    if (update.mistakes != 0)
+        s->options.events.on_tolerated(s->options.events.owner, update.mistakes);
     drive(s, FSM_EV_UPDATE);
 }
 
@@ -262,6 +265,24 @@ static void start_timers(struct session *s, unsigned int actions)
         s->hold_at = hold == 0 ? 0 : now + hold;
 }
 
+/* What came unexpected (RFC 6608, 3); 0: no message. */
+static uint8_t message_type_of(enum fsm_event event)
+{
+    switch (event) {
+    case FSM_EV_OPEN:
+        return BGP_OPEN;
+    case FSM_EV_UPDATE:
+    case FSM_EV_UPDATE_ERROR:
+        return BGP_UPDATE;
+    case FSM_EV_KEEPALIVE:
+        return BGP_KEEPALIVE;
+    case FSM_EV_REFRESH:
+        return BGP_ROUTE_REFRESH;
+    default:
+        return 0;
+    }
+}
+
 /* One step of the machine: the new state first, then the actions in the order of their bits. */
 static void drive(struct session *s, enum fsm_event event)
 {
@@ -276,7 +297,9 @@ static void drive(struct session *s, enum fsm_event event)
     if ((actions & FSM_DO_NOTIFY) != 0)
         do_notify(s, &s->error);
     if ((actions & FSM_DO_NOTIFY_UNEXPECTED) != 0) {
-        s->error = message_error(BGP_ERROR_FSM, (uint8_t)(before - FSM_OPENSENT + 1), NULL, 0);
+        uint8_t type = message_type_of(event);
+        s->error = message_error(BGP_ERROR_FSM, (uint8_t)(before - FSM_OPENSENT + 1), &type,
+                                 type != 0 ? 1 : 0);
         set_why(s, "unexpected: ", fsm_event_name(event));
         do_notify(s, &s->error);
     }

@@ -23,6 +23,8 @@ struct session_events {
     void (*on_written)(void *owner);
     /* Any change of state; why: of the end of a connection, else "". */
     void (*on_state)(void *owner, const char *why, bool penalty);
+    /* An UPDATE had mistakes (bits of received.h) that the session goes on with. */
+    void (*on_tolerated)(void *owner, unsigned int mistakes);
     /* A NOTIFICATION came or went. */
     void (*on_notification)(void *owner, const struct bgp_error *error, bool sent);
     void *owner;
@@ -45,7 +47,7 @@ struct session_options {
 enum { SESSION_WHY_MAX = NOTIFICATION_WORDS_MAX + 24 };
 
 struct session_counters {
-    uint64_t updates_in, tolerated_in, messages_in, messages_out;
+    uint64_t updates_in, messages_in, messages_out;
 };
 
 struct session {

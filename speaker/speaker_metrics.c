@@ -1,6 +1,7 @@
 #include "speaker/speaker_metrics.h"
 
 #include "common/base/metrics.h"
+#include "speaker/bgp/received.h"
 
 #include <string.h>
 
@@ -51,6 +52,12 @@ static struct metric_family notifications = {.name = "weir_speaker_notifications
                                              .type = METRIC_COUNTER,
                                              .labels = {"peer", "direction", "code"},
                                              .series_max = 2 * NOTIFICATION_CODES * PEERS};
+static struct metric_family tolerated = {
+    .name = "weir_speaker_updates_tolerated_total",
+    .help = "UPDATEs of the peer with a mistake that costs their sender routes and not the session",
+    .type = METRIC_COUNTER,
+    .labels = {"peer", "mistake"},
+    .series_max = RECEIVED_MISTAKES * PEERS};
 static struct metric_family results = {.name = "weir_speaker_results_total",
                                        .help = "what peers were sent or refused",
                                        .type = METRIC_COUNTER,
@@ -136,7 +143,8 @@ void speaker_metrics_declare(void)
                                          &missing,
                                          &dry_run,
                                          &connections_refused,
-                                         &job_written};
+                                         &job_written,
+                                         &tolerated};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         metrics_declare(all[i]);
     /* From 0 on: of a series that begins at 1, Prometheus does not see the first step. */
@@ -168,6 +176,8 @@ void speaker_metrics_peer_new(const char *name)
         (void)metric_at(&updates, labels);
         (void)metric_at(&routes, labels);
     }
+    for (enum received_mistake m = 0; m < RECEIVED_MISTAKES; m++)
+        (void)metric_at(&tolerated, (const char *const[]){name, received_mistake_name(m)});
     for (size_t i = 0; i < 2 * NOTIFICATION_CODES; i++) {
         const char *labels[] = {name, directions[i % 2], notification_codes[i / 2]};
         (void)metric_at(&notifications, labels);
@@ -213,6 +223,15 @@ void speaker_metrics_notification(const char *peer, const struct bgp_error *erro
     const char *labels[] = {peer, directions[sent],
                             notification_codes[error->code < NOTIFICATION_CODES ? error->code : 0]};
     metric_add(metric_at(&notifications, labels), 1);
+}
+
+void speaker_metrics_tolerated(const char *peer, unsigned int mistakes)
+{
+    for (enum received_mistake m = 0; m < RECEIVED_MISTAKES; m++) {
+        const char *labels[] = {peer, received_mistake_name(m)};
+        if ((mistakes >> m & 1) != 0)
+            metric_add(metric_at(&tolerated, labels), 1);
+    }
 }
 
 void speaker_metrics_result(enum result_kind kind, const char *why)

@@ -11,6 +11,7 @@ void speaker_metrics_peer(const struct peer *peer);
 void speaker_metrics_peer_gone(const char *name);
 void speaker_metrics_update(const char *peer, bool withdrawal, size_t routes);
 void speaker_metrics_notification(const char *peer, const struct bgp_error *error, bool sent);
+void speaker_metrics_tolerated(const char *peer, unsigned int mistakes); /* of received.h */
 void speaker_metrics_result(enum result_kind kind, const char *why);
 void speaker_metrics_ended(enum desired_end end);
 void speaker_metrics_job_written(uint64_t took_us);

@@ -1,3 +1,4 @@
+#include "speaker/bgp/notification.h"
 #include "speaker/bgp/open.h"
 #include "speaker/bgp/received.h"
 
@@ -14,6 +15,7 @@ static void judge(const struct bgp_message *message)
     struct bgp_error error;
     struct bgp_open open;
     struct received_update update;
+    char words[NOTIFICATION_WORDS_MAX];
     enum bgp_family family;
     switch (message->type) {
     case BGP_OPEN:
@@ -23,18 +25,30 @@ static void judge(const struct bgp_message *message)
             struct bgp_message again;
             assert(open_encode(&open, bytes, sizeof(bytes), &len) == STATUS_OK);
             assert(message_next(bytes, len, &again, &error) == STATUS_OK);
-            assert(open_decode(&again, &open, &error) == STATUS_OK);
+            struct bgp_open reread;
+            assert(open_decode(&again, &reread, &error) == STATUS_OK);
+            assert(reread.as == open.as && reread.families == open.families &&
+                   reread.graceful.offered == open.graceful.offered &&
+                   reread.graceful.families == open.graceful.families);
         } else {
             assert(error.code == BGP_ERROR_OPEN);
         }
         break;
     case BGP_UPDATE:
-        if (received_check(message, &update, &error) != STATUS_OK)
-            assert(error.code == BGP_ERROR_UPDATE);
+        for (unsigned int bits = 0; bits < 4; bits++) {
+            struct received_session session = {.ibgp = (bits & 1) != 0, .as4 = (bits & 2) != 0};
+            if (received_check(message, &session, &update, &error) != STATUS_OK)
+                assert(error.code == BGP_ERROR_UPDATE);
+            else
+                assert((update.treatment == RECEIVED_TAKEN) == (update.mistakes == 0));
+        }
         break;
     case BGP_NOTIFICATION:
         message_read_notification(message, &error);
-        assert(message_error_text(error.code, error.subcode) != NULL);
+        notification_format(&error, words);
+        assert(strlen(words) < sizeof(words));
+        error = notification_harden(&error);
+        notification_format(&error, words);
         break;
     case BGP_ROUTE_REFRESH:
         (void)message_read_refresh(message, &family);

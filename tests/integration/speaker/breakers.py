@@ -116,6 +116,9 @@ def updates():
     for bits in (33, 64, 255):
         yield Broken(f"prefix-of-{bits}", "established", update(ORIGIN + AS_PATH + NEXT_HOP, bytes([bits]) + b"\1" * 32), (3, 10, b""))
         yield Broken(f"withdrawn-of-{bits}", "established", update(withdrawn=bytes([bits]) + b"\1" * 32), (3, 10, b""))
+    for flags in (0x40, 0x00):
+        unknown = bytes([flags]) + b"\xfa\3abc"
+        yield Broken(f"unknown-well-known-{flags:02x}", "established", update(ORIGIN + AS_PATH + NEXT_HOP + unknown, PREFIX), (3, 2, unknown))
     yield Broken("two-mp-reach", "established", update(MP_REACH * 2 + ORIGIN + AS_PATH), (3, 1, b""))
 
 
@@ -147,7 +150,7 @@ def unexpected():
     good = {1: GOOD, 2: update(), 4: KEEPALIVE, 5: message(REFRESH, b"\0\1\0\x85")}
     for subcode, (at, kinds) in enumerate((("open", (2, 4, 5)), ("confirm", (1, 2, 5)), ("established", (1,))), start=1):
         for kind in kinds:
-            yield Broken(f"unexpected-{kind}-{at}", at, good[kind], (5, subcode, None))
+            yield Broken(f"unexpected-{kind}-{at}", at, good[kind], (5, subcode, bytes([kind])))
         yield Broken(f"notification-{at}", at, message(NOTIFICATION, b"\x06\x04"), HANGS_UP)
 
 

@@ -203,6 +203,28 @@ class Hostile(Case):
         stays("the speaker and gobgp", lambda: w.speaker.running() and gobgp.established(), 8)
         self.assertEqual(w.speaker.text().count("peer=gobgp families="), 1)
 
+    def test_a_full_table_costs_no_memory(self):
+        """100 MB of routes that nobody asked for; rules go out all the same."""
+        w = self.world
+        peer, gobgp = w.peer(Scripted, "full"), w.peer(GoBgp, "gobgp")
+        prefixes = b"".join(bytes([24, 10 + i // 256, i % 256, 0]) for i in range(1000))
+        attributes = b"\x40\1\1\0\x40\2\6\2\1\xfa\x56\xea\2\x40\3\4\xc0\0\2\1\x40\5\4\0\0\0\x64"
+        update = scripted.message(2, b"\0\0" + len(attributes).to_bytes(2, "big") + attributes + prefixes)
+        peer.mistake = scripted.Mistake(None, first=scripted.open_message(capabilities=scripted.FLOW), after_open=scripted.KEEPALIVE)
+        w.up()
+        wait_for("it is up", lambda: 'weir_speaker_peer_up{peer="full"} 1' in w.metrics())
+        wait_for("gobgp is established", gobgp.established)
+        before, times = w.resident_kib(), 100_000_000 // len(update)
+        for _ in range(times // 100):
+            peer.connection.sendall(update * 100)
+        wait_for("all were read", lambda: f'{times // 100 * 100}' == w.state.cli("HGET", "weir:peer:sp1:full", "updates_in"), 60)
+        w.announce("m-1", RULE4)
+        self.present(gobgp, "198.51.100.7/32")
+        wait_for("it has the route, too", lambda: any(b"\xc6\x33\x64\x07" in u for u in peer.updates))
+        self.assertLess(w.resident_kib() - before, 8192)
+        self.assertIsNone(peer.heard())
+        self.assertIn('weir_speaker_updates_tolerated_total{peer="full",mistake="flags"} 0', w.metrics())
+
     def test_a_thousand_strangers_at_once(self):
         w = self.world
         gobgp = w.peer(GoBgp, "gobgp")

@@ -48,13 +48,14 @@ static uint8_t answer_to(const struct bgp_message *message)
 {
     struct bgp_error error = {0};
     struct bgp_open open;
+    static const struct received_session internal = {.ibgp = true, .as4 = true};
     struct received_update update;
     enum bgp_family family;
     switch ((enum bgp_type)message->type) {
     case BGP_OPEN:
         return open_decode(message, &open, &error) == STATUS_OK ? 0 : error.code;
     case BGP_UPDATE:
-        return received_check(message, &update, &error) == STATUS_OK ? 0 : error.code;
+        return received_check(message, &internal, &update, &error) == STATUS_OK ? 0 : error.code;
     case BGP_NOTIFICATION:
         message_read_notification(message, &error);
         cr_assert_not_null(message_error_text(error.code, error.subcode));
