@@ -66,12 +66,12 @@ void aside_withdraw_all(struct decode_context *context, bool options)
 
 /* --- rates --- */
 
-struct aside_word *aside_rates(const struct decode_context *context, size_t index)
+struct aside_word *aside_rates(const struct decode_context *context)
 {
     const struct aside *aside = context->domain->aside;
     for (uint8_t i = 0; aside != NULL && i < aside->line_len; i++) {
         struct aside_word *word = aside->words[aside->line[i]];
-        if (word != NULL && word->rates.count > 0 && index-- == 0)
+        if (word != NULL && word->rates.count > 0)
             return word;
     }
     return NULL;
@@ -256,7 +256,7 @@ static bool is_empty(const struct aside *aside)
 void aside_adopt(struct decode_context *context)
 {
     struct decode_domain *domain = context->domain;
-    struct aside_word *words[ASIDE_LINE];
+    struct aside_word *words[ASIDE_WORDS];
     size_t count = 0;
     aside_words_begin(context);
     struct aside *aside = domain->aside;

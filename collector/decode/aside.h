@@ -20,8 +20,8 @@
 
 /* NULL: neither it nor those that it goes on from said anything of it. */
 struct decode_template *aside_find(const struct decode_context *context, uint16_t id);
-/* The same of rates, from the nearest word on; NULL: so many told no rates. */
-struct aside_word *aside_rates(const struct decode_context *context, size_t index);
+/* The same of rates: the nearest word that told any. */
+struct aside_word *aside_rates(const struct decode_context *context);
 
 /* What the datagram's own stream said of it itself. */
 struct decode_template *aside_own(const struct decode_context *context, uint16_t id);

@@ -29,7 +29,7 @@ void aside_words_begin(struct decode_context *context)
     struct aside *aside = domain->aside;
     const uint8_t own = place_of(aside, context->serial);
     /* None may leave the line while a template of it is being read, so its own has a place. */
-    const uint8_t len_max = own != NONE ? ASIDE_LINE : ASIDE_LINE - 1;
+    const uint8_t len_max = own != NONE ? ASIDE_WORDS : ASIDE_WORDS - 1;
     uint32_t serial = context->after;
     aside->line_len = 0;
     aside->needs_all = false;
@@ -51,7 +51,7 @@ static bool is_in_line(const struct aside *aside, uint8_t place)
 static struct decode_template **bucket_of(const struct decode_domain *domain,
                                           struct aside_word *word, uint16_t id)
 {
-    return &word->buckets[(uint32_t)(id * domain->secret) >> (32 - TEMPLATE_BUCKET_BITS)];
+    return &word->buckets[(uint32_t)(id * domain->secret) >> (32 - ASIDE_BUCKET_BITS)];
 }
 
 struct decode_template *aside_word_find(const struct decode_domain *domain, struct aside_word *word,

@@ -4,10 +4,13 @@
 #include "collector/decode/state.h"
 
 /* The words of aside.h, and the room for them. Only aside.c writes them. */
+
+/* Several words may be asked for one template, so each has short lists. */
+enum { ASIDE_BUCKET_BITS = 7, ASIDE_BUCKETS = 1 << ASIDE_BUCKET_BITS };
 struct aside_word {
     uint32_t serial; /* of its stream */
     uint32_t count;  /* of templates */
-    struct decode_template *buckets[TEMPLATE_BUCKETS];
+    struct decode_template *buckets[ASIDE_BUCKETS];
     struct chain templates; /* from the most to the least recently used */
     struct samplers rates;
     bool has_all_rates; /* they stood: not only what its stream said since */
@@ -18,14 +21,15 @@ struct aside_word {
     size_t bytes; /* with all that it holds */
 };
 
-/* A stream's own, and of those that it goes on from the next that said anything. */
-enum { ASIDE_WORDS = SEQUENCE_STREAMS + 1, ASIDE_LINE = 4 };
+/* Of each stream that is followed, and of one that a datagram begins. */
+enum { ASIDE_WORDS = SEQUENCE_STREAMS + 1 };
 struct aside {
     struct chain of_exporter; /* from the most to the least recently told */
     struct decode_domain *domain;
     struct aside_word *words[ASIDE_WORDS]; /* NULL: none */
-    /* By which words the datagram at hand is read: places in `words`, its own first. */
-    uint8_t line[ASIDE_LINE], line_len;
+    /* By which words the datagram at hand is read: places in `words`, its own first, then of those
+     * that its stream goes on from, the nearest first. */
+    uint8_t line[ASIDE_WORDS], line_len;
     bool needs_all; /* while it is read, no word is one that nobody would miss */
 };
 

@@ -27,19 +27,21 @@ static bool may_stay(const struct decode_exporter *exporter, bool any_steady, ui
             (exporter->is_proven && is_there(speaks, now_ms)));
 }
 
-/* Works out the rates of domains that are still stale; whether any that has one is steady. */
+/* Works out the rates of domains that are still stale, as many as a datagram may: first of the one
+ * that speaks. Whether any that has one is steady. */
 static bool settle_domains(struct decode_context *context)
 {
     struct decode_exporter *exporter = context->domain->exporter;
     bool any_steady = false;
     exporter->rate_stale = false;
-    struct chain *head = &exporter->domains;
+    if (exporter->speaks != NULL)
+        sampling_refresh(context, exporter->speaks);
+    struct chain *head = &exporter->telling;
     for (struct chain *l = head->next; l != head; l = l->next) {
-        struct decode_domain *d = CHAIN_OWNER(l, struct decode_domain, of_exporter);
-        if (d->rate_stale)
-            sampling_work_out(context, &d->samplers, &d->only_rate, &d->rate_stale);
+        struct decode_domain *d = CHAIN_OWNER(l, struct decode_domain, telling);
+        sampling_refresh(context, d);
         exporter->rate_stale = exporter->rate_stale || d->rate_stale;
-        any_steady = any_steady || (d->samplers.count > 0 && is_steady(d, context->now_ms));
+        any_steady = any_steady || is_steady(d, context->now_ms);
     }
     return any_steady;
 }
@@ -49,15 +51,14 @@ void exporter_rate_settle(struct decode_context *context)
     struct decode_exporter *exporter = context->domain->exporter;
     const uint64_t now_ms = context->now_ms;
     const bool any_steady = settle_domains(context);
-    const struct decode_domain *first = NULL;
-    const struct decode_domain *keeps =
-        may_stay(exporter, any_steady, now_ms) ? exporter->speaks : NULL;
+    struct decode_domain *first = NULL;
+    struct decode_domain *keeps = may_stay(exporter, any_steady, now_ms) ? exporter->speaks : NULL;
     double common = 0, other = 0;
     bool several = false;
-    struct chain *head = &exporter->domains;
+    struct chain *head = &exporter->telling;
     for (struct chain *l = head->next; l != head; l = l->next) {
-        const struct decode_domain *d = CHAIN_OWNER(l, struct decode_domain, of_exporter);
-        if (d->samplers.count == 0 || (any_steady && !is_steady(d, now_ms)))
+        struct decode_domain *d = CHAIN_OWNER(l, struct decode_domain, telling);
+        if (any_steady && !is_steady(d, now_ms))
             continue;
         const bool agrees = d->only_rate > 0 && (common == 0 || common == d->only_rate);
         common = agrees ? d->only_rate : -1;
@@ -90,16 +91,26 @@ void exporter_rate_heed(const struct decode_context *context)
     exporter->rate_stale = exporter->rate_stale || exporter->speaks != context->domain;
 }
 
-void exporter_rate_forget(const struct decode_domain *domain)
+void exporter_rate_note(struct decode_domain *domain)
 {
     struct decode_exporter *exporter = domain->exporter;
-    if (exporter->speaks != domain)
+    const bool tells = domain->samplers.count > 0;
+    if (tells != domain->tells) {
+        exporter->rate_stale = true;
+        if (tells)
+            chain_push(&exporter->telling, &domain->telling);
+        else
+            chain_drop(&domain->telling);
+    }
+    domain->tells = tells;
+    if (tells || exporter->speaks != domain)
         return;
-    exporter->speaks = exporter->only_sampling = NULL;
+    exporter->speaks = NULL;
+    exporter->only_sampling = NULL;
     exporter->is_relied_on = exporter->is_proven = false;
 }
 
-void exporter_rate_restore(const struct decode_domain *domain, bool alone, bool proven)
+void exporter_rate_restore(struct decode_domain *domain, bool alone, bool proven)
 {
     struct decode_exporter *exporter = domain->exporter;
     exporter->speaks = domain;

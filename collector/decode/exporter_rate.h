@@ -18,8 +18,9 @@ bool exporter_rate_is_proven(const struct decode_exporter *exporter, uint64_t no
 /* A domain told options: it may be steady by now, and the one that speaks may have gone. */
 void exporter_rate_heed(const struct decode_context *context);
 /* One of a snapshot spoke for others; it was the only one with samplers, and was steady. */
-void exporter_rate_restore(const struct decode_domain *domain, bool alone, bool proven);
-/* A domain's samplers are forgotten. */
-void exporter_rate_forget(const struct decode_domain *domain);
+void exporter_rate_restore(struct decode_domain *domain, bool alone, bool proven);
+/* A domain may have told its first sampler, or have forgotten its last: the others are not asked,
+ * so that anybody may open as many as he likes. */
+void exporter_rate_note(struct decode_domain *domain);
 
 #endif

@@ -97,17 +97,24 @@ __attribute__((noinline)) void sampling_work_out(struct decode_context *context,
     *ret_rate = sampling_of_samplers(samplers);
 }
 
+void sampling_refresh(struct decode_context *context, struct decode_domain *domain)
+{
+    if (domain->samplers.count == 0) {
+        domain->only_rate = 0;
+        domain->rate_stale = false;
+    } else if (domain->rate_stale)
+        sampling_work_out(context, &domain->samplers, &domain->only_rate, &domain->rate_stale);
+}
+
 void sampling_end(struct decode_context *context)
 {
-    struct decode_domain *domain = context->domain;
-    if (domain->rate_stale && domain->samplers.count > 0)
-        sampling_work_out(context, &domain->samplers, &domain->only_rate, &domain->rate_stale);
+    sampling_refresh(context, context->domain);
 }
 
 /* A stream beside the main one goes by what it said itself. False: it told no rate. */
 static bool takes_own_rate(struct decode_context *context, double *ret_rate)
 {
-    struct aside_word *word = aside_rates(context, 0);
+    struct aside_word *word = aside_rates(context);
     context->has_own_rates = word != NULL;
     if (word == NULL)
         return false;
@@ -129,8 +136,7 @@ static double rate_of_domain(struct decode_context *context)
         return own_rate;
     if (domain->samplers.count > 0) {
         context->samplers = &domain->samplers;
-        if (domain->rate_stale)
-            sampling_work_out(context, &domain->samplers, &domain->only_rate, &domain->rate_stale);
+        sampling_refresh(context, domain);
         return domain->only_rate;
     }
     if (domain->info.format == FORMAT_SFLOW5)
@@ -175,9 +181,8 @@ void sampling_own(struct decode_context *context, struct flow_record *flow, doub
             sampling_contradict(context, flow->sampling_rate, SAMPLING_OVERRIDE, rate, source);
         return;
     }
-    const bool is_its_own = context->samplers == &domain->samplers || context->has_own_rates;
-    if (flow->sampling_source == SAMPLING_OPTIONS && is_its_own &&
-        ways_differ(flow->sampling_rate, rate))
+    /* Of NetFlow 5 these are another domain's; a sample of sFlow is compared with none. */
+    if (flow->sampling_source == SAMPLING_OPTIONS && ways_differ(flow->sampling_rate, rate))
         sampling_contradict(context, rate, (uint8_t)source, flow->sampling_rate, SAMPLING_OPTIONS);
     set_rate(flow, rate, source);
 }
@@ -280,22 +285,36 @@ static const struct decode_sampler *sampler_among(const struct decode_context *c
     return sampler;
 }
 
+/* The nearest that says anything of it, of all streams that the datagram's goes on from. */
+static const struct decode_sampler *sampler_in_line(const struct decode_context *context,
+                                                    const struct decode_plan *plan,
+                                                    const struct plan_record *record)
+{
+    const struct aside *aside = context->domain->aside;
+    const struct decode_sampler *sampler = NULL;
+    for (uint8_t i = 0; aside != NULL && i < aside->line_len && sampler == NULL; i++) {
+        const struct aside_word *word = aside->words[aside->line[i]];
+        if (word != NULL && word->rates.count > 0)
+            sampler = sampler_among(context, &word->rates, plan, record);
+    }
+    return sampler;
+}
+
 /* What options say of this record; NULL: nothing. */
 static const struct decode_sampler *sampler_of(const struct decode_context *context,
                                                const struct decode_plan *plan,
                                                const struct plan_record *record)
 {
     const struct samplers *samplers = context->samplers;
+    const struct decode_sampler *sampler = NULL;
     if (samplers == NULL)
         return NULL;
-    const struct decode_sampler *sampler = sampler_among(context, samplers, plan, record);
-    if (sampler == NULL && context->has_own_rates) {
-        const struct aside_word *word;
-        for (size_t i = 1; sampler == NULL && (word = aside_rates(context, i)) != NULL; i++)
-            sampler = sampler_among(context, &word->rates, plan, record);
+    if (context->has_own_rates) {
+        sampler = sampler_in_line(context, plan, record);
         if (sampler == NULL)
             sampler = sampler_among(context, &context->domain->samplers, plan, record);
-    }
+    } else
+        sampler = sampler_among(context, samplers, plan, record);
     return sampler != NULL ? sampler : sampler_of_all(samplers);
 }
 

@@ -17,6 +17,8 @@ void sampling_end(struct decode_context *context);
  * a few octets: so only a few times; then none holds, and they stay stale. */
 void sampling_work_out(struct decode_context *context, const struct samplers *samplers,
                        double *ret_rate, bool *ret_stale);
+/* The same of a domain, where they are stale. One without any has no rate, and takes no walk. */
+void sampling_refresh(struct decode_context *context, struct decode_domain *domain);
 /* A rate found in the sample or header itself, after sampling_base(). */
 void sampling_own(struct decode_context *context, struct flow_record *flow, double rate,
                   enum sampling_source source);

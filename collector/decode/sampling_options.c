@@ -10,7 +10,8 @@
 /* What others took from this domain is worked out anew before the next record. */
 static void make_stale(struct decode_domain *domain)
 {
-    domain->rate_stale = domain->exporter->rate_stale = true;
+    domain->rate_stale = true;
+    domain->exporter->rate_stale |= domain->tells;
 }
 
 /* What is not told as it stands changes the rates of the stream that told them. */
@@ -38,6 +39,7 @@ static struct decode_sampler *enter(struct decode_context *context, enum sampler
     }
     decode->counters.evicted_samplers += evicted;
     domain->info.samplers = domain->samplers.count;
+    exporter_rate_note(domain);
     if (fresh != domain->samplers.fresh)
         make_stale(domain); /* those that are not told again count no more */
     sampler->last_ms = (int64_t)context->now_ms;
@@ -122,9 +124,8 @@ void sampling_note_exchange(struct decode_context *context)
     domain->info.samplers = domain->samplers.count;
     context->decode->changes++;
     context->decode->has_told = true;
+    exporter_rate_note(domain);
     make_stale(domain);
-    if (domain->samplers.count == 0)
-        exporter_rate_forget(domain);
 }
 
 void sampling_put_on_trial(struct decode_domain *domain)
@@ -137,8 +138,8 @@ void sampling_forget(struct decode_domain *domain)
 {
     samplers_clear(&domain->samplers);
     domain->info.samplers = 0;
+    exporter_rate_note(domain);
     make_stale(domain);
-    exporter_rate_forget(domain);
 }
 
 /* What the options speak of; false: of the sampler or the whole exporter. */

@@ -190,6 +190,7 @@ static struct decode_exporter *exporter_enter(struct decode *decode,
         return NULL;
     chain_init(&exporter->domains);
     chain_init(&exporter->bare);
+    chain_init(&exporter->telling);
     chain_init(&exporter->asides);
     chain_init(&exporter->held);
     exporter->addr = source->addr;

@@ -56,6 +56,8 @@ struct header_seen {
 struct decode_domain {
     struct chain used;        /* among all domains of exporters known as well */
     struct chain of_exporter; /* among its exporter's */
+    struct chain telling;     /* among those of its exporter that have samplers, if it has any */
+    bool tells;
     /* The same, where it holds nothing and no datagram of it is being read. */
     struct chain bare, bare_of_exporter;
     bool is_bare;
@@ -93,7 +95,7 @@ struct decode_exporter {
     struct chain of_size; /* among these, with those that hold about as much */
     uint8_t trust, size_class;
     size_t bytes; /* of its domains */
-    struct chain domains, bare;
+    struct chain domains, bare, telling;
     struct chain asides; /* of its domains, from the most to the least recently told */
     struct chain held;   /* data sets of all its domains before their template */
     uint32_t held_blocks;
@@ -105,7 +107,8 @@ struct decode_exporter {
      * its rate (0: none or several) and, where it was the only one with samplers, these. Once
      * records rely on it, it stays that; then another domain's rate that differs (0: none). Proven:
      * it was steady while they did. */
-    const struct decode_domain *speaks, *only_sampling;
+    struct decode_domain *speaks;
+    const struct decode_domain *only_sampling;
     double only_rate, other_rate;
     bool is_relied_on, is_proven;
     bool rate_stale;         /* some domain's is, and then all of these */

@@ -102,11 +102,11 @@ static void make_records(struct hostile *h)
     hostile_end_sets(h, &w, 1);
 }
 
-/* The main stream is silent: what four streams in a row said stands now. */
+/* The main stream is silent: what all streams in a row said stands now. */
 static void make_adoption(struct hostile *h)
 {
-    fill_aside(h, 4);
-    struct wire_writer w = begin_outside(h, 4);
+    fill_aside(h, STREAMS);
+    struct wire_writer w = begin_outside(h, STREAMS);
     hostile_end_sets(h, &w, 1);
     h->datagrams[h->count - 1].wait_ms = 11000;
 }
@@ -119,6 +119,7 @@ static const struct hostile_case cases[] = {
     {FORMAT_NETFLOW9, "rates put aside while memory is full", make_rates, 0, 1 << 18},
     {FORMAT_NETFLOW9, "empty sets, of templates put aside", make_empty_sets, 0, 0},
     {FORMAT_NETFLOW9, "records, of rates put aside", make_records, 0, 0},
-    {FORMAT_NETFLOW9, "what was put aside stands", make_adoption, 4 * 8 * (TEMPLATES + RATES), 0},
+    {FORMAT_NETFLOW9, "what was put aside stands", make_adoption, STREAMS * 8 * (TEMPLATES + RATES),
+     0},
 };
 const struct hostile_list hostile_outside = {cases, sizeof(cases) / sizeof(cases[0])};

@@ -282,10 +282,11 @@ static void make_options_that_waited(struct hostile *h)
     hostile_end_sets(h, &w, 1);
 }
 
-/* Each of many domains changes a rate, then one that tells none asks for another's. */
+/* Each of many domains changes a rate, then one that tells none asks for another's. All of a domain
+ * agree but for its last, so a walk over them goes to the end. */
 static void make_changed_rates(struct hostile *h)
 {
-    enum { DOMAINS = 40 };
+    enum { DOMAINS = 40, RATES = 256 };
     for (uint32_t d = 0; d < 2 * DOMAINS; d++) {
         struct wire_writer w = hostile_begin_sets(h, FORMAT_IPFIX, 1 + d % DOMAINS);
         size_t set;
@@ -295,8 +296,8 @@ static void make_changed_rates(struct hostile *h)
             hostile_end_set(&w, set);
         }
         set = hostile_begin_set(&w, FIRST_ID + 1);
-        for (uint16_t i = 0; i < (d < DOMAINS ? 256 : 1); i++) {
-            wire_put_u16(&w, (uint16_t)(1255 - i));
+        for (uint16_t i = d < DOMAINS ? 0 : RATES - 1; i < RATES; i++) {
+            wire_put_u16(&w, (uint16_t)(1000 + i));
             wire_put_u16(&w, d < DOMAINS ? 1000 : 2000);
         }
         hostile_end_set(&w, set);

@@ -253,3 +253,69 @@ Test(exporter_rate, that_was_proven_is_pushed_out_by_no_flood_of_domains)
     cr_assert_gt(decode_counters(r.b.decode)->evicted_domains, 900);
     bench_done(&r.b);
 }
+
+/* In one datagram so many rates, each with a record of its own, that the last one is not worked out
+ * within it. */
+static void change_often(struct router *r, uint32_t domain, uint32_t sequence, uint32_t rate)
+{
+    enum { CHANGES = 17 };
+    struct bench *b = &r->b;
+    b->sequence = sequence;
+    v9_start(b, domain);
+    set_start(b, 1);
+    PUT16(b, 300, 4, 4, 1, 4, 34, 4);
+    set_end(b);
+    set_start(b, 0);
+    PUT16(b, 256, 1, 1, 4);
+    set_end(b);
+    for (uint32_t i = CHANGES; i > 0; i--) {
+        set_start(b, 300);
+        PUT32(b, 1, rate + i - 1);
+        set_end(b);
+        set_start(b, 256);
+        PUT32(b, 1000);
+        set_end(b);
+    }
+    cr_assert_eq(bench_send(b), DECODE_OK);
+    cr_assert_eq(b->flow_count, CHANGES);
+    cr_assert_eq(b->flows[CHANGES - 1].sampling_rate, 0);
+}
+
+static void begin_proven(struct router *r)
+{
+    begin(r);
+    tell_steadily(r, OPTIONS, RATE);
+    ask(r);
+    cr_assert_eq(ask(r), RATE);
+    change_often(r, OPTIONS, r->sequences[OPTIONS]++, RATE);
+}
+
+/* What holds no rate takes none of the walks over samplers that a datagram may ask for, also where
+ * it began anew, so that its own would be others. */
+Test(exporter_rate, that_was_proven_is_found_behind_any_number_of_empty_domains)
+{
+    enum { EMPTY = 40, ANEW = 0x80000000 };
+    struct router r;
+    begin_proven(&r);
+    for (uint32_t i = 0; i < 2 * EMPTY; i++) {
+        r.b.sequence = i < EMPTY ? 0 : ANEW;
+        v9_start(&r.b, 1000 + i % EMPTY);
+        bench_send(&r.b);
+    }
+    cr_assert_eq(decode_counters(r.b.decode)->restarts, EMPTY);
+    cr_assert_eq(ask(&r), RATE);
+    bench_done(&r.b);
+}
+
+/* Nor does it wait behind others whose rates are still to be worked out. */
+Test(exporter_rate, that_was_proven_is_worked_out_before_those_of_others)
+{
+    enum { OTHERS = 40 };
+    struct router r;
+    begin_proven(&r);
+    for (uint32_t i = 0; i < 2 * OTHERS; i++) /* one that has told any asks for no other's */
+        change_often(&r, 1000 + i % OTHERS, i / OTHERS, 2 * RATE);
+    change_often(&r, OPTIONS, r.sequences[OPTIONS]++, RATE);
+    cr_assert_eq(ask(&r), RATE);
+    bench_done(&r.b);
+}

@@ -84,6 +84,49 @@ Test(netflow5, the_operator_overrides_and_a_missing_rate_is_unknown)
     bench_done(&b);
 }
 
+static void tell_in_netflow9(struct bench *b, uint32_t rate)
+{
+    v9_start(b, 7);
+    set_start(b, 1);
+    PUT16(b, 300, 4, 4, 1, 4, 34, 4);
+    set_end(b);
+    set_start(b, 300);
+    PUT32(b, 1, rate);
+    set_end(b);
+    cr_assert_eq(bench_send(b), DECODE_OK);
+}
+
+static void keep_events(void *owner, const struct decode_exporter_info *info)
+{
+    *(struct decode_sampling_events *)owner = info->sampling;
+}
+
+/* The header counts, and people see that the exporter's options say another rate. */
+Test(netflow5, a_header_that_differs_from_the_exporters_options_is_a_contradiction)
+{
+    struct bench b;
+    struct decode_sampling_events events;
+    bench_init(&b, &(struct decode_limits){0});
+    tell_in_netflow9(&b, 1000);
+    for (uint32_t i = 0; i < 3; i++) {
+        static const uint16_t headers[] = {1000, 0, 100};
+        cr_assert_eq(decode_counters(b.decode)->sampling_contradictions, 0);
+        v5_start(&b, 1, i, headers[i]);
+        v5_record(&b, 6, 443, 5000);
+        cr_assert_eq(bench_send(&b), DECODE_OK);
+        cr_assert_eq(b.flows[0].sampling_rate, i < 2 ? 1000 : 100);
+        cr_assert_eq(b.flows[0].sampling_source, i == 1 ? SAMPLING_OPTIONS : SAMPLING_HEADER);
+    }
+    cr_assert_eq(decode_counters(b.decode)->sampling_contradictions, 1);
+    decode_exporters(b.decode, 0, b.now_ms, keep_events, &events);
+    cr_assert_eq(events.contradictions, 1);
+    cr_assert_eq(events.last.used, 100);
+    cr_assert_eq(events.last.used_source, SAMPLING_HEADER);
+    cr_assert_eq(events.last.said, 1000);
+    cr_assert_eq(events.last.said_source, SAMPLING_OPTIONS);
+    bench_done(&b);
+}
+
 Test(netflow5, icmp_comes_from_the_destination_port)
 {
     struct bench b;
