@@ -121,7 +121,7 @@ static bool take(struct end *end)
             send_keepalive(end->fd);
         if (type == BGP_KEEPALIVE)
             end->is_up = true;
-        if (type == BGP_NOTIFICATION) {
+        if (type == BGP_NOTIFICATION && end->in[at + 19] != BGP_ERROR_CEASE) {
             fprintf(stderr, "bgp_blast: notification %u/%u\n", end->in[at + 19], end->in[at + 20]);
             return false;
         }
