@@ -6,7 +6,7 @@
 
 enum {
     READ_ROOM = 16384,  /* four of the largest messages */
-    WRITE_ROOM = 65536, /* a batch of UPDATEs, and a NOTIFICATION beside it */
+    WRITE_ROOM = 32768, /* eight of the largest, and two halves of it a peer */
     LINGER_MS = 1000,   /* how long a closing peer is waited for */
 };
 

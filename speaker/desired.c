@@ -32,6 +32,12 @@ struct desired *desired_new(const struct desired_options *options)
     return d;
 }
 
+static void free_words(struct standing *s)
+{
+    free(s->peers);
+    free((void *)(uintptr_t)s->alarm);
+}
+
 void desired_free(struct desired *d)
 {
     if (d == NULL)
@@ -40,7 +46,7 @@ void desired_free(struct desired *d)
     struct standing *s;
     while ((s = table_next(d->by_id, &cursor)) != NULL) {
         claims_drop(d, s);
-        free(s->peers);
+        free_words(s);
     }
     table_free(d->by_id);
     free(d->claims);
@@ -190,12 +196,26 @@ static enum status take_route(struct desired *d, struct standing *s, const struc
     return status;
 }
 
+/* Names are short, and rooms for the longest would be a third of what a mitigation takes. */
+static enum status take_names(struct standing *s, const struct mitigation *m)
+{
+    size_t alarm = strlen(m->alarm) + 1, method = strlen(m->method) + 1;
+    size_t policy = strlen(m->policy) + 1;
+    char *names = malloc(alarm + method + policy);
+    if (names == NULL)
+        return STATUS_NO_MEMORY;
+    memcpy(names, m->alarm, alarm);
+    memcpy(names + alarm, m->method, method);
+    memcpy(names + alarm + method, m->policy, policy);
+    free((void *)(uintptr_t)s->alarm);
+    s->alarm = names;
+    s->method = names + alarm;
+    s->policy = names + alarm + method;
+    return STATUS_OK;
+}
+
 static void take_words(struct standing *s, const struct mitigation *m)
 {
-    memcpy(s->id, m->id, sizeof(s->id));
-    memcpy(s->alarm, m->alarm, sizeof(s->alarm));
-    memcpy(s->method, m->method, sizeof(s->method));
-    memcpy(s->policy, m->policy, sizeof(s->policy));
     s->created_ms = m->created_ms;
     s->crossed_ms = m->crossed_ms;
     s->until_ms = m->until_ms;
@@ -252,6 +272,8 @@ static enum status take(struct desired *d, struct standing *s, const struct miti
     bool is_renewal = desired_stands(s) && !s->over && !s->torn && !is_meant_otherwise(s, m);
     enum status status = take_peers(s, m);
     if (status == STATUS_OK)
+        status = take_names(s, m);
+    if (status == STATUS_OK)
         status = take_route(d, s, m);
     s->torn = status != STATUS_OK;
     if (s->torn)
@@ -280,11 +302,14 @@ enum status desired_apply(struct desired *d, const struct mitigation *m, struct 
     if (status != STATUS_OK)
         return status;
     bool is_new;
-    struct standing *s = table_insert(d->by_id, m->id, strlen(m->id), &is_new);
+    struct standing *s = table_insert(d->by_id, m->id, strlen(m->id) + 1, &is_new);
     if (s == NULL)
         return STATUS_LIMIT;
-    if (is_new)
+    if (is_new) {
+        size_t len; /* with its NUL */
+        s->id = table_key(s, &len);
         s->end = DESIRED_STATE;
+    }
     s->confirmed_ms = now.now_ms;
     s->missing = false;
     if (!is_new && is_older(s, m))
@@ -297,7 +322,7 @@ enum status desired_apply(struct desired *d, const struct mitigation *m, struct 
     }
     status = take(d, s, m, now);
     if (status != STATUS_OK && is_new) {
-        free(s->peers);
+        free_words(s);
         table_remove_entry(d->by_id, s);
     }
     return status;
@@ -305,7 +330,7 @@ enum status desired_apply(struct desired *d, const struct mitigation *m, struct 
 
 bool desired_missing(struct desired *d, const char *id)
 {
-    struct standing *s = table_find(d->by_id, id, strlen(id));
+    struct standing *s = table_find(d->by_id, id, strlen(id) + 1);
     bool news = s != NULL && !s->missing && desired_stands(s);
     if (s != NULL)
         s->missing = true;
@@ -314,7 +339,7 @@ bool desired_missing(struct desired *d, const char *id)
 
 void desired_set_missing(struct desired *d, const char *id, int64_t confirmed_ms)
 {
-    struct standing *s = table_find(d->by_id, id, strlen(id));
+    struct standing *s = table_find(d->by_id, id, strlen(id) + 1);
     if (s == NULL)
         return;
     s->missing = true;
@@ -323,7 +348,7 @@ void desired_set_missing(struct desired *d, const char *id, int64_t confirmed_ms
 
 void desired_set_over(struct desired *d, const char *id)
 {
-    struct standing *s = table_find(d->by_id, id, strlen(id));
+    struct standing *s = table_find(d->by_id, id, strlen(id) + 1);
     if (s == NULL)
         return;
     s->over = !desired_stands(s);
@@ -369,7 +394,7 @@ static void forget(struct desired *d, struct standing *s)
     d->options.ops.forgotten(d->options.ops.owner, s->id);
     settle_forget_unsaid(d, s, ALL_PEERS);
     claims_drop(d, s);
-    free(s->peers);
+    free_words(s);
     table_remove_entry(d->by_id, s);
 }
 
@@ -437,7 +462,7 @@ size_t desired_missing_count(const struct desired *d)
 
 const struct standing *desired_find(const struct desired *d, const char *id)
 {
-    return table_find(d->by_id, id, strlen(id));
+    return table_find(d->by_id, id, strlen(id) + 1);
 }
 
 const struct standing *desired_next(const struct desired *d, size_t *cursor)

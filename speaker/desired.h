@@ -40,8 +40,8 @@ struct claim {
 };
 
 struct standing {
-    char id[ID_TEXT_MAX], alarm[ID_TEXT_MAX];
-    char method[NAME_MAX_LEN + 1], policy[NAME_MAX_LEN + 1];
+    const char *id;                      /* the table's */
+    const char *alarm, *method, *policy; /* in one piece of memory, which begins with the alarm */
     uint64_t epoch, revision;
     uint64_t created_ms, crossed_ms; /* state Redis time */
     uint64_t until_ms;               /* state Redis time; 0: none */

@@ -27,6 +27,11 @@ static void pool_done(struct pool *pool)
     table_free(pool->by_hash);
 }
 
+static uint64_t hash_of(const struct pool *pool, uint8_t kind, const uint8_t *bytes, size_t len)
+{
+    return hash_seeded(bytes, len, pool->seed + kind);
+}
+
 static uint32_t pool_find(const struct pool *pool, uint64_t hash, uint8_t kind,
                           const uint8_t *bytes, size_t len)
 {
@@ -70,7 +75,9 @@ static void pool_give_back(struct pool *pool, uint32_t id)
 static enum status pool_hold(struct pool *pool, uint8_t kind, const uint8_t *bytes, size_t len,
                              uint32_t *ret_id)
 {
-    uint64_t hash = hash_seeded(bytes, len, pool->seed + kind);
+    if (len > UINT16_MAX)
+        return STATUS_LIMIT;
+    uint64_t hash = hash_of(pool, kind, bytes, len);
     uint32_t id = pool_find(pool, hash, kind, bytes, len);
     if (id != 0) {
         pool->items[id].refs++;
@@ -92,8 +99,8 @@ static enum status pool_hold(struct pool *pool, uint8_t kind, const uint8_t *byt
         return STATUS_NO_MEMORY;
     }
     memcpy(copy, bytes, len);
-    pool->items[id] = (struct item){
-        .bytes = copy, .hash = hash, .len = len, .refs = 1, .next = *first, .kind = kind};
+    pool->items[id] =
+        (struct item){.bytes = copy, .len = (uint16_t)len, .refs = 1, .next = *first, .kind = kind};
     *first = id;
     pool->count++;
     *ret_id = id;
@@ -103,10 +110,11 @@ static enum status pool_hold(struct pool *pool, uint8_t kind, const uint8_t *byt
 static void pool_unlink(struct pool *pool, uint32_t id)
 {
     const struct item *item = &pool->items[id];
-    uint32_t *link = table_find(pool->by_hash, &item->hash, sizeof(item->hash));
+    uint64_t hash = hash_of(pool, item->kind, item->bytes, item->len);
+    uint32_t *link = table_find(pool->by_hash, &hash, sizeof(hash));
     assert(link != NULL);
     if (*link == id && item->next == 0) {
-        table_remove(pool->by_hash, &item->hash, sizeof(item->hash));
+        table_remove(pool->by_hash, &hash, sizeof(hash));
         return;
     }
     while (*link != id)

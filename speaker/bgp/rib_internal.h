@@ -9,12 +9,12 @@
 /* One interned value; chained with those of the same hash. */
 struct item {
     uint8_t *bytes;
-    uint64_t hash;
-    size_t len;
     uint32_t refs, next; /* next: of the same hash while in use, of the free ones else */
+    uint16_t len;
     uint8_t kind;
     bool guarding; /* of attributes */
 };
+_Static_assert(sizeof(struct item) == 24, "there are some hundred thousand");
 
 struct pool {
     struct item *items; /* items[0] is never used */
@@ -30,10 +30,14 @@ struct route {
     uint32_t before, after;
 };
 
-/* Of one NLRI: number 1 is the first, 2 is more[0]. */
+/* Of one NLRI: number 1 is the first, 2 is the first of the others. */
+struct more_routes {
+    size_t count;
+    struct route at[];
+};
 struct routes {
-    struct route first, *more;
-    uint32_t more_count;
+    struct route first;
+    struct more_routes *more; /* NULL: none */
 };
 
 struct rib {

@@ -18,9 +18,12 @@ static struct rib_route unpacked(uint32_t value)
 static struct route *place_of(const struct rib *rib, struct rib_route at)
 {
     struct routes *routes = at.nlri < rib->route_room ? &rib->routes[at.nlri] : NULL;
-    if (routes == NULL || at.number == 0 || at.number > routes->more_count + 1)
+    if (routes == NULL || at.number == 0)
         return NULL;
-    return at.number == 1 ? &routes->first : &routes->more[at.number - 2];
+    if (at.number == 1)
+        return &routes->first;
+    size_t other = at.number - 2U;
+    return routes->more != NULL && other < routes->more->count ? &routes->more->at[other] : NULL;
 }
 
 static struct route *route_of(const struct rib *rib, struct rib_route at)
@@ -55,12 +58,15 @@ static enum status make_route_room(struct rib *rib, uint32_t nlri, uint32_t attr
 
 static enum status add_place(struct routes *routes)
 {
-    if (routes->more_count + 1 == RIB_ROUTES_MAX)
+    size_t count = routes->more != NULL ? routes->more->count : 0;
+    if (count + 1 == RIB_ROUTES_MAX)
         return STATUS_LIMIT;
-    struct route *more = realloc(routes->more, (routes->more_count + 1) * sizeof(*more));
+    struct more_routes *more =
+        realloc(routes->more, sizeof(*more) + (count + 1) * sizeof(more->at[0]));
     if (more == NULL)
         return STATUS_NO_MEMORY;
-    more[routes->more_count++] = (struct route){0};
+    more->at[count] = (struct route){0};
+    more->count = count + 1;
     routes->more = more;
     return STATUS_OK;
 }
@@ -132,12 +138,11 @@ void rib_hold_route_again(struct rib *rib, struct rib_route route)
 
 static void free_more(struct routes *routes)
 {
-    for (size_t i = 0; i < routes->more_count; i++)
-        if (routes->more[i].refs > 0)
+    for (size_t i = 0; i < routes->more->count; i++)
+        if (routes->more->at[i].refs > 0)
             return;
     free(routes->more);
     routes->more = NULL;
-    routes->more_count = 0;
 }
 
 void rib_release_route(struct rib *rib, struct rib_route at)
