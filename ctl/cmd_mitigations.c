@@ -108,6 +108,7 @@ static void print_mitigation(const json_t *m, uint64_t now_ms)
                (unsigned long long)show_u64(m, "revision"));
     print_line(m, "rule", "rule");
     print_line(m, "nlri", "nlri");
+    print_line(m, "collateral", "collateral");
     print_line(m, "method", "method");
     print_line(m, "policy", "policy");
     print_line(m, "alarm", "alarm");

@@ -49,18 +49,41 @@ int mitigate_run(const struct command_context *context, int argc, char **argv)
 {
     struct asked a = {0};
     struct request request;
-    const struct command_option options[] = {
-        COMMAND_VALUE("--destination", a.destination), COMMAND_VALUE("--source", a.source),
-        COMMAND_VALUE("--platform", a.platform),       COMMAND_VALUE("--for", a.duration),
-        COMMAND_VALUE("--reason", a.reason),           COMMAND_FLAG("--dry-run", a.dry_run)};
+    const char *method = NULL, *divert = NULL;
+    bool blackhole = false;
+    const struct command_option options[] = {COMMAND_VALUE("--destination", a.destination),
+                                             COMMAND_VALUE("--source", a.source),
+                                             COMMAND_VALUE("--platform", a.platform),
+                                             COMMAND_VALUE("--for", a.duration),
+                                             COMMAND_VALUE("--reason", a.reason),
+                                             COMMAND_FLAG("--dry-run", a.dry_run),
+                                             COMMAND_VALUE("--method", method),
+                                             COMMAND_FLAG("--blackhole", blackhole),
+                                             COMMAND_VALUE("--divert", divert)};
     if (!command_options(context, &argc, argv, options, sizeof options / sizeof options[0]))
         return EXIT_USAGE;
+    bool is_route = blackhole || divert != NULL;
     if (argc != 2)
-        return command_usage_error(context, "needs the name of one METHOD of the configuration");
+        return command_usage_error(context, is_route ? "needs one HOST"
+                                                     : "needs the name of one METHOD of the "
+                                                       "configuration");
+    if (blackhole && divert != NULL)
+        return command_usage_error(context, "--blackhole and --divert: one of them");
+    if (is_route && (a.destination != NULL || a.source != NULL))
+        return command_usage_error(context, "a blackhole or diversion is for HOST, and has no "
+                                            "other address");
+    if (!is_route && method != NULL)
+        return command_usage_error(context, "--method goes with --blackhole or --divert");
+    if (is_route)
+        a.destination = argv[1];
+    else
+        method = argv[1];
     request_begin(&request, "mitigate");
-    if (!is_prefix(context, "--destination", a.destination) ||
+    if (!is_prefix(context, is_route ? "HOST" : "--destination", a.destination) ||
         !is_prefix(context, "--source", a.source) ||
-        !request_add(context, &request, "method", argv[1]) ||
+        !request_add(context, &request, "method", method) ||
+        !request_add(context, &request, "blackhole", blackhole ? "1" : NULL) ||
+        !request_add(context, &request, "divert", divert) ||
         !request_add(context, &request, "destination", a.destination) ||
         !request_add(context, &request, "source", a.source) ||
         !request_add(context, &request, "platform", a.platform) || !add_rest(context, &request, &a))

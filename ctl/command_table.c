@@ -63,9 +63,13 @@ static const struct command commands[] = {
      mitigation_run},
     {"mitigate",
      "METHOD [--destination A] [--source A] [--platform P] [--for TIME] [--reason TEXT] "
-     "[--dry-run]",
+     "[--dry-run]\n"
+     "       weir mitigate HOST --blackhole | --divert NEXTHOP [--method METHOD] …",
      "start a method of the configuration by hand",
      "Policy decides, with the same guard as for an alarm, and answers within 5 s.\n\n"
+     "  --blackhole      a route to nowhere for HOST: all its traffic is dropped\n"
+     "  --divert NEXTHOP  a route to a scrubbing centre for HOST\n"
+     "  --method METHOD  which, where several have `blackhole` or `divert`\n"
      "  --destination A  address or prefix, where the method infers it\n"
      "  --source A       likewise\n"
      "  --platform P     only at the peers of this platform\n"

@@ -138,6 +138,15 @@ static json_t *results_of(const struct redis_reply *hash)
     return object;
 }
 
+/* Those that people write. */
+static void put_communities(json_t *list, const uint8_t *octets, size_t count, size_t len)
+{
+    char text[COMMUNITY_TEXT_MAX];
+    for (size_t i = 0; i < count; i++)
+        (void)json_array_append_new(list,
+                                    json_string(community_format(octets + i * len, len, text)));
+}
+
 json_t *noun_mitigation(const struct mitigation *m, const struct redis_reply *hash)
 {
     static const char *const origins[] = {"alarm", "person", "api"};
@@ -148,6 +157,13 @@ json_t *noun_mitigation(const struct mitigation *m, const struct redis_reply *ha
     for (size_t i = 0; i < m->community6_count; i++)
         (void)json_array_append_new(communities,
                                     show_json_hex(m->communities6[i], sizeof m->communities6[i]));
+    put_communities(communities, m->standard[0], m->standard_count, COMMUNITY_STANDARD_LEN);
+    put_communities(communities, m->large[0], m->large_count, COMMUNITY_LARGE_LEN);
+    char next_hop[ADDR_TEXT_MAX] = "";
+    struct ip_addr addr =
+        addr_from_octets(m->next_hop_len == 4 ? ADDR_IPV4 : ADDR_IPV6, m->next_hop);
+    if (m->next_hop_len != 0)
+        (void)addr_format(&addr, next_hop);
     put_text(object, "id", m->id);
     put_text(object, "state", mitigation_state_name((enum mitigation_state)m->state));
     put(object, "dry_run", json_boolean(m->dry_run));
@@ -155,6 +171,9 @@ json_t *noun_mitigation(const struct mitigation *m, const struct redis_reply *ha
     put_text(object, "family", m->family == ADDR_IPV6 ? "ipv6" : "ipv4");
     put(object, "nlri", show_json_hex(m->nlri, m->nlri_len));
     put(object, "communities", communities);
+    put_text(object, "route", route_kind_name((enum route_kind)m->route));
+    put_text_or_null(object, "next_hop", next_hop);
+    put_text_or_null(object, "collateral", mitigation_collateral(m));
     put_text_or_null(object, "method", m->method);
     put_text_or_null(object, "policy", m->policy);
     put_text_or_null(object, "alarm", m->alarm);

@@ -268,11 +268,29 @@ static void warn_of_use(struct warnings *w, const struct use *u)
                      routers);
 }
 
+/* A blackhole or diversion that has a next hop in a family, and no peer that takes it. */
+static void warn_of_route(struct warnings *w, const struct config_method *method)
+{
+    unsigned int families = 0;
+    for (size_t i = 0; i < w->config->peer_count; i++)
+        families |= w->config->peers[i].families;
+    bool lacks4 = method->route.next_hop4.family != ADDR_NONE && (families & FAMILY_UNICAST4) == 0;
+    bool lacks6 = method->route.next_hop6.family != ADDR_NONE && (families & FAMILY_UNICAST6) == 0;
+    if ((lacks4 || lacks6) && w->config->peer_count > 0)
+        warnings_add(w->list, "method %s: no peer has %s in its families, so nobody gets its %s",
+                     method->name, lacks4 ? "ipv4-unicast" : "ipv6-unicast",
+                     route_kind_name((enum route_kind)method->route.kind));
+}
+
 static void warn_of_methods(struct warnings *w)
 {
     const struct config *c = w->config;
     for (size_t i = 0; w->model != NULL && i < w->model->method_count; i++) {
         const struct config_method *method = &c->methods[i];
+        if (method->route.kind != ROUTE_FLOWSPEC) {
+            warn_of_route(w, method);
+            continue;
+        }
         bool own = method->platform_count > 0;
         size_t count = own ? method->platform_count : c->platform_count;
         for (size_t j = 0; j < count || j == 0; j++) {

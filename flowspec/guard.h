@@ -58,6 +58,8 @@
       "it shadows a standing rule or is shadowed by one")                                          \
     X(BUDGET, "budget", "more rules, starts or blackholed space than the budget",                  \
       "the budget of rules is used up")                                                            \
+    X(NEXT_HOP, "next-hop", "a blackhole or diversion without a next hop that can be one",         \
+      "the next hop is an address of the route's family, and not in its prefix")                   \
     X(TEST_RULE, "test-rule", "the test rule without NO_EXPORT, or where it would do something",   \
       "the test rule carries NO_EXPORT, and its address is not in traffic")
 

@@ -83,6 +83,7 @@ const char *mitigation_state_name(enum mitigation_state s);
 enum mitigation_origin { ORIGIN_ALARM, ORIGIN_PERSON, ORIGIN_API };
 
 enum { NLRI_MAX = 4096, RULE_TEXT_MAX = 2048, MITIGATION_PEERS_MAX = 64, REASON_MAX = 256 };
+enum { MITIGATION_STANDARD_MAX = 32, MITIGATION_LARGE_MAX = 16 };
 
 /* The truth of what must stand. */
 struct mitigation {
@@ -100,6 +101,13 @@ struct mitigation {
     /* The extended communities of the actions; those of attribute 25 apart. */
     uint8_t communities[64][COMMUNITY_LEN], communities6[4][COMMUNITY6_LEN];
     size_t community_count, community6_count;
+    /* A route of unicast instead of a rule: nlri is its prefix, and it has these beside the
+     * extended communities above. */
+    uint8_t route; /* enum route_kind */
+    uint8_t next_hop_len, next_hop[NEXT_HOP_LEN_MAX];
+    uint8_t standard[MITIGATION_STANDARD_MAX][COMMUNITY_STANDARD_LEN];
+    uint8_t large[MITIGATION_LARGE_MAX][COMMUNITY_LARGE_LEN];
+    size_t standard_count, large_count;
     char peers[MITIGATION_PEERS_MAX][NAME_MAX_LEN + 1]; /* to whom; none: to all */
     size_t peer_count;
     uint64_t epoch, revision;
@@ -180,6 +188,8 @@ void alarm_done(struct alarm *alarm);
 enum status mitigation_encode(const struct mitigation *m, struct text *ret_bytes);
 enum status mitigation_decode(struct mitigation *ret_m, const uint8_t *bytes, size_t len);
 struct communities mitigation_communities(const struct mitigation *m); /* lent */
+/* What it hits beside the attack, for people; "" where that depends on the rule. */
+const char *mitigation_collateral(const struct mitigation *m);
 void mitigation_done(struct mitigation *m);
 enum status job_encode(const struct job *job, struct text *ret_bytes);
 enum status job_decode(struct job *ret_job, const uint8_t *bytes, size_t len);

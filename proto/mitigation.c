@@ -26,6 +26,7 @@ MITIGATION_STATES(X)
 #undef X
 _Static_assert((int)ORIGIN_PERSON == (int)WEIR__V1__MITIGATION_ORIGIN__ORIGIN_PERSON,
                "as in .proto");
+_Static_assert((int)ROUTE_DIVERT == (int)WEIR__V1__ROUTE_KIND__ROUTE_DIVERT, "as in .proto");
 _Static_assert((int)ORIGIN_API == (int)WEIR__V1__MITIGATION_ORIGIN__ORIGIN_API, "as in .proto");
 
 #define TEXT(member) MAP_TEXT(struct mitigation, member, mitigation_message, member)
@@ -59,6 +60,7 @@ static const struct map_field mitigation_map[] = {
     U64(crossed_ms),
     U64(decided_ms),
     TEXT(why_ended),
+    MAP_ENUM(struct mitigation, route, mitigation_message, route, ROUTE_KIND_COUNT),
 };
 enum { MITIGATION_MAP = sizeof(mitigation_map) / sizeof(mitigation_map[0]) };
 
@@ -78,6 +80,11 @@ const char *mitigation_state_name(enum mitigation_state s)
     return (unsigned int)s < MITIGATION_STATE_COUNT ? mitigation_state_names[s] : "unknown";
 }
 
+static bool next_hop_valid(size_t len)
+{
+    return len == 0 || len == 4 || len == NEXT_HOP_LEN_MAX;
+}
+
 static bool family_valid(uint32_t family)
 {
     return family == ADDR_IPV4 || family == ADDR_IPV6;
@@ -89,9 +96,10 @@ enum status mitigation_encode(const struct mitigation *m, struct text *ret_bytes
     char *peers[MITIGATION_PEERS_MAX];
     weir__v1__mitigation__init(&message);
     if (m->nlri_len > NLRI_MAX || m->community_count > COMMUNITIES_MAX ||
-        m->community6_count > COMMUNITIES6_MAX || m->peer_count > MITIGATION_PEERS_MAX)
+        m->community6_count > COMMUNITIES6_MAX || m->peer_count > MITIGATION_PEERS_MAX ||
+        m->standard_count > MITIGATION_STANDARD_MAX || m->large_count > MITIGATION_LARGE_MAX)
         return STATUS_LIMIT;
-    if (!family_valid(m->family))
+    if (!family_valid(m->family) || !next_hop_valid(m->next_hop_len))
         return STATUS_RANGE;
     enum status status = map_to_message(mitigation_map, MITIGATION_MAP, m, &message);
     if (status == STATUS_OK)
@@ -105,31 +113,52 @@ enum status mitigation_encode(const struct mitigation *m, struct text *ret_bytes
                                                 message_lend_bytes(m->communities[0])};
     message.communities6 = (ProtobufCBinaryData){m->community6_count * COMMUNITY6_LEN,
                                                  message_lend_bytes(m->communities6[0])};
+    message.next_hop = (ProtobufCBinaryData){m->next_hop_len, message_lend_bytes(m->next_hop)};
+    message.standard_communities = (ProtobufCBinaryData){m->standard_count * COMMUNITY_STANDARD_LEN,
+                                                         message_lend_bytes(m->standard[0])};
+    message.large_communities = (ProtobufCBinaryData){m->large_count * COMMUNITY_LARGE_LEN,
+                                                      message_lend_bytes(m->large[0])};
     return message_append(&mitigation_rules, &message.base, &m->unknown, ret_bytes);
+}
+
+/* Whole items of this length, and no more of them than there is room for. */
+static bool items_fit(const ProtobufCBinaryData *items, size_t room, size_t len)
+{
+    return items->len <= room && items->len % len == 0;
+}
+
+static size_t copy_items(uint8_t *ret_items, const ProtobufCBinaryData *items, size_t len)
+{
+    if (items->len > 0)
+        memcpy(ret_items, items->data, items->len);
+    return items->len / len;
 }
 
 static enum status mitigation_from_message(struct mitigation *ret_m,
                                            const mitigation_message *message, struct text *unknown)
 {
-    size_t communities_len = message->communities.len;
-    size_t communities6_len = message->communities6.len;
     if (map_check(mitigation_map, MITIGATION_MAP, message) != STATUS_OK ||
         !family_valid(message->family) || message->nlri.len > NLRI_MAX ||
-        communities_len > sizeof(ret_m->communities) || communities_len % COMMUNITY_LEN != 0 ||
-        communities6_len > sizeof(ret_m->communities6) || communities6_len % COMMUNITY6_LEN != 0 ||
+        !next_hop_valid(message->next_hop.len) ||
+        !items_fit(&message->communities, sizeof(ret_m->communities), COMMUNITY_LEN) ||
+        !items_fit(&message->communities6, sizeof(ret_m->communities6), COMMUNITY6_LEN) ||
+        !items_fit(&message->standard_communities, sizeof(ret_m->standard),
+                   COMMUNITY_STANDARD_LEN) ||
+        !items_fit(&message->large_communities, sizeof(ret_m->large), COMMUNITY_LARGE_LEN) ||
         !state_strings_fit(message->peers, message->n_peers, NAME_MAX_LEN + 1))
         return STATUS_MALFORMED;
     memset(ret_m, 0, sizeof(*ret_m));
     map_to_noun(mitigation_map, MITIGATION_MAP, message, ret_m);
-    if (message->nlri.len > 0)
-        memcpy(ret_m->nlri, message->nlri.data, message->nlri.len);
-    ret_m->nlri_len = message->nlri.len;
-    if (communities_len > 0)
-        memcpy(ret_m->communities, message->communities.data, communities_len);
-    ret_m->community_count = communities_len / COMMUNITY_LEN;
-    if (communities6_len > 0)
-        memcpy(ret_m->communities6, message->communities6.data, communities6_len);
-    ret_m->community6_count = communities6_len / COMMUNITY6_LEN;
+    ret_m->nlri_len = copy_items(ret_m->nlri, &message->nlri, 1);
+    ret_m->community_count =
+        copy_items(ret_m->communities[0], &message->communities, COMMUNITY_LEN);
+    ret_m->community6_count =
+        copy_items(ret_m->communities6[0], &message->communities6, COMMUNITY6_LEN);
+    ret_m->next_hop_len = (uint8_t)copy_items(ret_m->next_hop, &message->next_hop, 1);
+    ret_m->standard_count =
+        copy_items(ret_m->standard[0], &message->standard_communities, COMMUNITY_STANDARD_LEN);
+    ret_m->large_count =
+        copy_items(ret_m->large[0], &message->large_communities, COMMUNITY_LARGE_LEN);
     state_copy_strings(ret_m->peers[0], message->peers, message->n_peers, NAME_MAX_LEN + 1);
     ret_m->peer_count = message->n_peers;
     ret_m->unknown = *unknown;
@@ -157,7 +186,27 @@ struct communities mitigation_communities(const struct mitigation *m)
     return (struct communities){.at = m->communities,
                                 .count = m->community_count,
                                 .ipv6 = m->communities6,
-                                .ipv6_count = m->community6_count};
+                                .ipv6_count = m->community6_count,
+                                .standard = m->standard,
+                                .standard_count = m->standard_count,
+                                .large = m->large,
+                                .large_count = m->large_count,
+                                .next_hop = m->next_hop,
+                                .next_hop_len = m->next_hop_len};
+}
+
+const char *mitigation_collateral(const struct mitigation *m)
+{
+    switch ((enum route_kind)m->route) {
+    case ROUTE_BLACKHOLE:
+        return "all traffic to the prefix is dropped, not the attack alone";
+    case ROUTE_DIVERT:
+        return "all traffic to the prefix goes to the next hop, not the attack alone";
+    case ROUTE_FLOWSPEC:
+    case ROUTE_KIND_COUNT:
+        break;
+    }
+    return "";
 }
 
 void mitigation_done(struct mitigation *m)

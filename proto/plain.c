@@ -141,6 +141,7 @@ static const char *origin_name(uint8_t origin)
 static void put_communities(const struct plain *p, const struct mitigation *m)
 {
     struct text value;
+    char community[COMMUNITY_TEXT_MAX];
     text_init(&value, 0);
     for (size_t i = 0; i < m->community_count; i++) {
         text_add(&value, i > 0 ? " " : "");
@@ -150,7 +151,21 @@ static void put_communities(const struct plain *p, const struct mitigation *m)
         text_add(&value, i + m->community_count > 0 ? " " : "");
         text_add_hex(&value, m->communities6[i], sizeof(m->communities6[i]));
     }
+    for (size_t i = 0; i < m->standard_count; i++)
+        text_addf(&value, "%s%s", value.len > 0 ? " " : "",
+                  community_format(m->standard[i], COMMUNITY_STANDARD_LEN, community));
+    for (size_t i = 0; i < m->large_count; i++)
+        text_addf(&value, "%s%s", value.len > 0 ? " " : "",
+                  community_format(m->large[i], COMMUNITY_LARGE_LEN, community));
     put_text(p, "communities", &value);
+}
+
+static void put_next_hop(const struct plain *p, const struct mitigation *m)
+{
+    char text[ADDR_TEXT_MAX];
+    struct ip_addr addr =
+        addr_from_octets(m->next_hop_len == 4 ? ADDR_IPV4 : ADDR_IPV6, m->next_hop);
+    put(p, "next_hop", m->next_hop_len != 0 ? addr_format(&addr, text) : "");
 }
 
 void mitigation_plain_fields(const struct mitigation *m, on_plain_field on_field, void *owner)
@@ -173,6 +188,9 @@ void mitigation_plain_fields(const struct mitigation *m, on_plain_field on_field
     put_number(&p, "family", m->family);
     put_hex(&p, "nlri", m->nlri, m->nlri_len);
     put_communities(&p, m);
+    put(&p, "route", route_kind_name((enum route_kind)m->route));
+    put_next_hop(&p, m);
+    put(&p, "collateral", mitigation_collateral(m));
     put_number(&p, "epoch", m->epoch);
     put_number(&p, "revision", m->revision);
     put_time(&p, "crossed", m->crossed_ms);

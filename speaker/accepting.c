@@ -7,7 +7,8 @@ bool accepting_attributes(const struct speaker *speaker, uint32_t attributes)
     struct flow_actions actions;
     struct rule_error error;
     struct communities c = rib_attributes(speaker->rib, attributes);
-    return actions_decode_all(&actions, c.at, c.count, c.ipv6, c.ipv6_count, &error) == STATUS_OK &&
+    return c.next_hop_len == 0 &&
+           actions_decode_all(&actions, c.at, c.count, c.ipv6, c.ipv6_count, &error) == STATUS_OK &&
            guard_accepts(&actions);
 }
 

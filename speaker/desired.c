@@ -1,6 +1,7 @@
 #include "speaker/desired_internal.h"
 
 #include "common/base/hash.h"
+#include "flowspec/route.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,26 @@ static bool nlri_is_framed(const struct mitigation *m)
     return m->nlri_len == 2U + ((m->nlri[0] & 0x0fU) << 8 | m->nlri[1]);
 }
 
+static enum bgp_family family_of(uint8_t family, uint8_t route)
+{
+    if (route == ROUTE_FLOWSPEC)
+        return family == ADDR_IPV6 ? BGP_FLOW6 : BGP_FLOW4;
+    return family == ADDR_IPV6 ? BGP_UNICAST6 : BGP_UNICAST4;
+}
+
+enum bgp_family desired_family(const struct standing *s)
+{
+    return family_of(s->family, s->route);
+}
+
+/* One prefix of unicast; the guard judges which. */
+static bool is_route(const struct mitigation *m)
+{
+    struct ip_prefix prefix;
+    return route_nlri_decode(&prefix, (enum addr_family)m->family, m->nlri, m->nlri_len) ==
+           STATUS_OK;
+}
+
 static bool names_no_route(const struct mitigation *m)
 {
     return m->nlri_len == 0 && !wants_standing(m->state);
@@ -167,7 +188,7 @@ static void leave_route(struct desired *d, struct standing *s)
 static enum status take_route(struct desired *d, struct standing *s, const struct mitigation *m)
 {
     struct rib *rib = d->options.rib;
-    enum bgp_family family = m->family == ADDR_IPV6 ? BGP_FLOW6 : BGP_FLOW4;
+    enum bgp_family family = family_of(m->family, m->route);
     uint32_t nlri, attributes;
     if (names_no_route(m))
         return STATUS_OK; /* it keeps the route that it had, to withdraw it */
@@ -220,6 +241,7 @@ static void take_words(struct standing *s, const struct mitigation *m)
     s->crossed_ms = m->crossed_ms;
     s->until_ms = m->until_ms;
     s->family = m->family;
+    s->route = m->route;
     s->state = m->state;
     s->dry_run = m->dry_run;
 }
@@ -236,7 +258,8 @@ static enum status judge_form(const struct mitigation *m)
     if (m->community_count > sizeof(m->communities) / sizeof(m->communities[0]) ||
         m->community6_count > sizeof(m->communities6) / sizeof(m->communities6[0]))
         return STATUS_MALFORMED;
-    return names_no_route(m) || nlri_is_framed(m) ? STATUS_OK : STATUS_MALFORMED;
+    bool has_form = m->route == ROUTE_FLOWSPEC ? nlri_is_framed(m) : is_route(m);
+    return names_no_route(m) || has_form ? STATUS_OK : STATUS_MALFORMED;
 }
 
 /* Policy raises the revision for its own bookkeeping too; only a word about what must stand is
@@ -260,7 +283,7 @@ static bool is_meant_otherwise(const struct standing *s, const struct mitigation
     for (size_t i = 0; i < s->peer_count; i++)
         if (strcmp(s->peers[i], m->peers[i]) != 0)
             return true;
-    return s->family != m->family || s->created_ms != m->created_ms ||
+    return s->family != m->family || s->route != m->route || s->created_ms != m->created_ms ||
            strcmp(s->alarm, m->alarm) != 0 || strcmp(s->method, m->method) != 0 ||
            strcmp(s->policy, m->policy) != 0;
 }

@@ -56,6 +56,7 @@ struct standing {
     uint64_t unsaid;            /* bits of peers where a report found no room */
     uint8_t state, end;         /* enum mitigation_state, enum desired_end */
     uint8_t family;             /* ADDR_IPV4, ADDR_IPV6 */
+    uint8_t route;              /* enum route_kind */
     bool dry_run, missing;      /* missing: the state server has lost it */
     bool over;                  /* policy has ended it, too: nobody waits for an answer */
     bool torn;                  /* a revision was taken in part only: the next is judged */
@@ -146,6 +147,9 @@ void desired_peer_down(struct desired *desired, size_t peer, const char *why);
 /* What found no room when it was reported: says how it stands now, of some at a call. */
 void desired_report_unsaid(struct desired *desired);
 size_t desired_unsaid_count(const struct desired *desired); /* mitigations with such */
+
+/* Of its routes. */
+enum bgp_family desired_family(const struct standing *s);
 
 size_t desired_count(const struct desired *desired);
 size_t desired_standing_count(const struct desired *desired); /* those that must stand */

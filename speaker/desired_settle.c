@@ -159,7 +159,7 @@ static void report_peer(struct desired *d, struct standing *s, size_t peer)
     if (count == 0)
         return; /* it is leaving this rule for another one, and that is what it is answered by */
     const char *down = wins && !sent ? ops->down(ops->owner, peer) : NULL;
-    if ((s->whole.peers & bit) == 0)
+    if ((s->whole.peers & bit) == 0 && s->route == ROUTE_FLOWSPEC)
         (void)snprintf(form, sizeof(form), "as %zu rule%s", count, count == 1 ? "" : "s");
     if (wins && sent)
         report(d, s, peer, RESULT_SENT, form);

@@ -1,3 +1,4 @@
+#include "flowspec/route.h"
 #include "speaker/accepting.h"
 #include "speaker/out_results.h"
 #include "speaker/parts.h"
@@ -17,11 +18,6 @@ enum { PLATFORMS_MAX = 64 };
 static const struct peer *peer_at(const struct speaker *speaker, size_t peer)
 {
     return peer < DESIRED_PEERS_MAX ? speaker->peers[peer] : NULL;
-}
-
-static enum bgp_family family_of(const struct standing *s)
-{
-    return s->family == ADDR_IPV6 ? BGP_FLOW6 : BGP_FLOW4;
 }
 
 /* --- dry run ------------------------------------------------------------------------------------
@@ -68,8 +64,12 @@ static bool route_passes(const struct speaker *speaker, const struct guard_conte
     struct guard_verdict verdict;
     struct rib_nlri nlri = rib_nlri(speaker->rib, nlri_id);
     struct communities communities = rib_attributes(speaker->rib, attributes);
-    guard_judge_bytes(context, (enum addr_family)s->family, nlri.bytes, nlri.len, &communities,
-                      &verdict);
+    if (s->route == ROUTE_FLOWSPEC)
+        guard_judge_bytes(context, (enum addr_family)s->family, nlri.bytes, nlri.len, &communities,
+                          &verdict);
+    else
+        guard_judge_route(context, (enum route_kind)s->route, (enum addr_family)s->family,
+                          nlri.bytes, nlri.len, &communities, &verdict);
     if (verdict.count == 0)
         return true;
     for (size_t i = 0; i < verdict.count; i++)
@@ -85,7 +85,9 @@ static bool all_pass(const struct speaker *speaker, const struct guard_context *
                      const struct standing *s, const struct desired_parts *parts,
                      struct refusal *ret_refusal)
 {
+    /* A blackhole that is another one at this peer goes out as that and nothing else. */
     bool passes =
+        (s->route != ROUTE_FLOWSPEC && parts->count > 0) ||
         route_passes(speaker, context, s, s->whole.nlri, s->whole.attributes, ret_refusal);
     for (size_t i = 0; i < parts->count && passes; i++)
         passes = route_passes(speaker, context, s, parts->at[i].nlri, parts->at[i].attributes,
@@ -107,7 +109,7 @@ static bool guard_passes(const struct speaker *speaker, const struct config_plat
     context.rules_max = 0;
     struct refusal refusal = {.why = why};
     bool passes = all_pass(speaker, &context, s, parts, &refusal);
-    if (!passes && refusal.of_session) {
+    if (!passes && refusal.of_session && s->route == ROUTE_FLOWSPEC) {
         struct accepting *accepting = accepting_at(speaker, peer, s->family, &context);
         passes = all_pass(speaker, &context, s, parts, &refusal);
         free(accepting);
@@ -147,7 +149,7 @@ static bool route_fits(const struct speaker *speaker, const struct peer *peer,
 {
     struct rib_nlri nlri = rib_nlri(speaker->rib, nlri_id);
     struct communities communities = rib_attributes(speaker->rib, attributes);
-    return update_fits(family_of(s), &peer->path, &communities, nlri.bytes, nlri.len);
+    return update_fits(desired_family(s), &peer->path, &communities, nlri.bytes, nlri.len);
 }
 
 /* Asked before anything is sent: an accept rule that cannot be must not let another one out. */
@@ -160,14 +162,31 @@ static bool all_fit(const struct speaker *speaker, const struct peer *peer,
     return fit;
 }
 
+/* How the peer gets it: a rule as its profile takes it, a route as the method says for this peer.
+ */
+static enum status make_form(const struct speaker *speaker, const struct peer *peer,
+                             const struct standing *s, struct desired_parts *ret_parts,
+                             char why[REASON_MAX])
+{
+    if (s->route == ROUTE_FLOWSPEC)
+        return parts_make(speaker->parts_scratch, speaker->rib, peer->settings.profile, s,
+                          ret_parts, why);
+    enum status status = parts_differ(
+        speaker->rib, model_route_peer(speaker->config, s->method, peer->settings.name), s,
+        ret_parts);
+    if (status != STATUS_OK)
+        (void)snprintf(why, REASON_MAX, "budget: no room for its attributes: %s",
+                       status_text(status));
+    return status;
+}
+
 /* The guard's word comes before the profile's. */
 static enum result_kind judge_route(const struct speaker *speaker, const struct peer *peer,
                                     const struct standing *s, struct desired_parts *ret_parts,
                                     char why[REASON_MAX])
 {
     char profile_why[REASON_MAX] = "";
-    enum status status = parts_make(speaker->parts_scratch, speaker->rib, peer->settings.profile, s,
-                                    ret_parts, profile_why);
+    enum status status = make_form(speaker, peer, s, ret_parts, profile_why);
     enum result_kind kind = judge_platforms(speaker, peer, s, ret_parts, why);
     if (kind == RESULT_SENT && status != STATUS_OK) {
         (void)snprintf(why, REASON_MAX, "%s", profile_why);
@@ -187,7 +206,7 @@ static enum result_kind judge(void *owner, const struct standing *s, size_t numb
 {
     const struct speaker *speaker = owner;
     const struct peer *peer = peer_at(speaker, number);
-    unsigned int family_bit = 1U << family_of(s);
+    unsigned int family_bit = 1U << desired_family(s);
     if (peer == NULL || s->whole.nlri == 0) {
         (void)snprintf(why, REASON_MAX, "there is no such peer or rule");
         return RESULT_REFUSED;
@@ -202,7 +221,7 @@ static enum result_kind judge(void *owner, const struct standing *s, size_t numb
         (void)snprintf(why, REASON_MAX, "family: %s %s",
                        (peer->settings.families & family_bit) == 0 ? "not configured:"
                                                                    : "the peer did not agree to",
-                       message_family_name(family_of(s)));
+                       message_family_name(desired_family(s)));
         return RESULT_REFUSED;
     }
     return judge_route(speaker, peer, s, ret_parts, why);

@@ -80,6 +80,30 @@ static enum status hold_split(struct rib *rib, const struct standing *s,
     return status;
 }
 
+enum status parts_differ(struct rib *rib, const struct config_route_peer *differs,
+                         const struct standing *s, struct desired_parts *ret_parts)
+{
+    struct communities whole = rib_attributes(rib, s->whole.attributes);
+    struct model_route route;
+    uint32_t attributes;
+    ret_parts->count = 0;
+    if (differs == NULL)
+        return STATUS_OK;
+    model_route_differ(&whole, differs, (enum addr_family)s->family, &route);
+    enum status status = rib_hold_attributes(rib, &route.communities, &attributes);
+    if (status != STATUS_OK)
+        return status;
+    if (attributes == s->whole.attributes) {
+        rib_release_attributes(rib, attributes);
+        return STATUS_OK;
+    }
+    rib_hold_nlri_again(rib, s->whole.nlri);
+    ret_parts->at[0].nlri = s->whole.nlri;
+    ret_parts->at[0].attributes = attributes;
+    ret_parts->count = 1;
+    return STATUS_OK;
+}
+
 enum status parts_make(struct parts_scratch *scratch, struct rib *rib,
                        const struct router_profile *profile, const struct standing *s,
                        struct desired_parts *ret_parts, char why[REASON_MAX])

@@ -1,6 +1,7 @@
 #ifndef SPEAKER_PARTS_H
 #define SPEAKER_PARTS_H
 
+#include "common/model/model.h"
 #include "flowspec/split.h"
 #include "speaker/desired.h"
 
@@ -16,6 +17,10 @@ struct parts_scratch {
 enum status parts_make(struct parts_scratch *scratch, struct rib *rib,
                        const struct router_profile *profile, const struct standing *s,
                        struct desired_parts *ret_parts, char why[REASON_MAX]);
+/* A blackhole or diversion as a peer gets it that the method's configuration says something else
+ * for: one part, with attributes of its own. OK: count 0 where nothing differs. */
+enum status parts_differ(struct rib *rib, const struct config_route_peer *differs,
+                         const struct standing *s, struct desired_parts *ret_parts);
 /* For parts that nobody was given. */
 void parts_release(struct rib *rib, struct desired_parts *parts);
 

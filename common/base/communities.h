@@ -1,6 +1,8 @@
 #ifndef COMMON_BASE_COMMUNITIES_H
 #define COMMON_BASE_COMMUNITIES_H
 
+#include "common/base/addr.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +20,10 @@ enum {
     NEXT_HOP_LEN_MAX = 16
 };
 
+/* How a mitigation is said: as a rule, or as a route that takes all that goes to a prefix away. */
+enum route_kind { ROUTE_FLOWSPEC, ROUTE_BLACKHOLE, ROUTE_DIVERT, ROUTE_KIND_COUNT };
+const char *route_kind_name(enum route_kind kind); /* "flowspec", "blackhole", "divert" */
+
 /* Whether a route carries NO_EXPORT. */
 enum route_export { EXPORT_AS_PEER, EXPORT_NOT, EXPORT_ANYWHERE, EXPORT_COUNT };
 
@@ -32,5 +38,18 @@ struct communities {
     uint8_t next_hop_len; /* 0, 4 or 16 */
     uint8_t exported;     /* enum route_export */
 };
+
+/*
+ * One community as people write it: "65535:666", large "64500:1:2", extended "rt:64500:100" or
+ * "ro:192.0.2.1:7" (route target, route origin; of an AS number or an IPv4 address).
+ */
+struct community {
+    uint8_t len; /* COMMUNITY_STANDARD_LEN, COMMUNITY_LEN or COMMUNITY_LARGE_LEN: which it is */
+    uint8_t octets[COMMUNITY_LARGE_LEN];
+};
+enum status community_parse(struct community *ret_community, const char *text); /* MALFORMED */
+enum { COMMUNITY_TEXT_MAX = 48 };
+/* An extended one that the above does not say becomes "0x" and hex digits. */
+const char *community_format(const uint8_t *octets, size_t len, char ret_text[COMMUNITY_TEXT_MAX]);
 
 #endif

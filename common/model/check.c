@@ -97,6 +97,7 @@ static bool is_of_the_rule(enum guard_invariant invariant)
     case GUARD_NOT_OUR_SOURCE:
     case GUARD_SPOOFABLE_SOURCE:
     case GUARD_SESSION:
+    case GUARD_NEXT_HOP:
     case GUARD_TEST_RULE:
     case GUARD_PROTECTED:
     case GUARD_INFRASTRUCTURE:

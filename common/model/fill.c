@@ -129,6 +129,18 @@ static enum status fill_component(struct fill *f, enum component c, struct flow_
     return status;
 }
 
+/* What a blackhole or diversion does to packets. */
+static struct flow_actions actions_of_route(const struct config_route *route,
+                                            enum addr_family family)
+{
+    struct flow_actions actions = {.discard = route->kind == ROUTE_BLACKHOLE};
+    if (route->kind == ROUTE_DIVERT) {
+        actions.redirect = REDIRECT_TO_IP;
+        actions.redirect_addr = family == ADDR_IPV4 ? route->next_hop4 : route->next_hop6;
+    }
+    return actions;
+}
+
 static struct flow_actions actions_of(const struct config_method *config, uint32_t routers)
 {
     struct flow_actions actions = {.sample = config->sample, .terminal = config->terminal};
@@ -169,6 +181,8 @@ enum status model_method_rule(const struct model_method *method, const struct co
     if (rule_simplify(&rule, ret_error) != STATUS_OK)
         return STATUS_REFUSED; /* ret_error says which parts contradict */
     *ret_rule = rule;
-    *ret_actions = actions_of(method->config, routers);
+    *ret_actions = method->config->route.kind == ROUTE_FLOWSPEC
+                       ? actions_of(method->config, routers)
+                       : actions_of_route(&method->config->route, f.family);
     return STATUS_OK;
 }

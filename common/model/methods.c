@@ -292,11 +292,26 @@ static void check_addresses(struct template_build *b)
                      name_or_none(b->config->name));
 }
 
+/* A blackhole or a diversion: the destination is inferred, and there is nothing else. */
+static void build_route(struct template_build *b)
+{
+    const struct config_route *route = &b->config->route;
+    b->method->infer_destination = true;
+    b->method->takes4 = route->next_hop4.family != ADDR_NONE;
+    b->method->takes6 = route->next_hop6.family != ADDR_NONE;
+}
+
 /* True when the templates can be used. */
 static bool build_method(struct template_build *b)
 {
     size_t before = b->judge->errors->count;
     b->method->config = b->config;
+    if (b->config->route.kind != ROUTE_FLOWSPEC) {
+        rule_init(&b->method->rule4, ADDR_IPV4);
+        rule_init(&b->method->rule6, ADDR_IPV6);
+        build_route(b);
+        return !b->config->flawed;
+    }
     b->method->takes4 = b->method->takes6 = true;
     rule_init(&b->method->rule4, ADDR_IPV4);
     rule_init(&b->method->rule6, ADDR_IPV6);

@@ -3,10 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Host addresses of this many exporters and peers are added to infrastructure. */
+/* Host addresses of exporters and peers, and the next hops of methods, are added to it. */
 static struct ip_prefix *infrastructure_of(const struct config *config, size_t *ret_count)
 {
-    size_t room = config->infrastructure.count + config->peer_count + config->exporter_count;
+    size_t room = config->infrastructure.count + config->peer_count + config->exporter_count +
+                  2 * config->method_count;
     struct ip_prefix *all = calloc(room + 1, sizeof(*all));
     if (all == NULL)
         return NULL;
@@ -20,6 +21,13 @@ static struct ip_prefix *infrastructure_of(const struct config *config, size_t *
         const struct ip_prefix *address = &config->exporters[i].address;
         if (model_is_host(&config->exporters[i]))
             all[n++] = *address;
+    }
+    for (size_t i = 0; i < config->method_count; i++) {
+        const struct config_route *route = &config->methods[i].route;
+        if (route->next_hop4.family != ADDR_NONE)
+            all[n++] = prefix_of_host(&route->next_hop4);
+        if (route->next_hop6.family != ADDR_NONE)
+            all[n++] = prefix_of_host(&route->next_hop6);
     }
     *ret_count = prefixes_merge(all, n);
     return all;

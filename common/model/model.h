@@ -55,6 +55,8 @@ struct model_networks {
 /* --- methods: a rule with holes -----------------------------------------------------------------
  */
 
+enum { MODEL_COMMUNITIES_MAX = 16 };
+
 struct model_method {
     const struct config_method *config;
     bool infer_destination, infer_source, infer_protocol, infer_source_port, infer_destination_port;
@@ -117,6 +119,25 @@ enum status model_method_rule(const struct model_method *method, const struct co
                               const struct flow_key *key, const struct model_given *given,
                               uint32_t routers, struct flow_rule *ret_rule,
                               struct flow_actions *ret_actions, struct rule_error *ret_error);
+
+/* What a blackhole or diversion has of its own beside the prefix. */
+struct model_route {
+    uint8_t kind;                   /* enum route_kind */
+    struct communities communities; /* lent, of what follows */
+    uint8_t standard[MODEL_COMMUNITIES_MAX][COMMUNITY_STANDARD_LEN];
+    uint8_t extended[MODEL_COMMUNITIES_MAX][COMMUNITY_LEN];
+    uint8_t large[MODEL_COMMUNITIES_MAX][COMMUNITY_LARGE_LEN];
+    uint8_t next_hop[NEXT_HOP_LEN_MAX];
+};
+/* As the method says for a family; next_hop not NULL: that one instead. The route does not move. */
+void model_route_make(const struct config_route *config, enum addr_family family,
+                      const struct ip_addr *next_hop, struct model_route *ret_route);
+/* What differs for this peer in a method of that name, or NULL. */
+const struct config_route_peer *model_route_peer(const struct config *config, const char *method,
+                                                 const char *peer);
+/* The route as that peer gets it. */
+void model_route_differ(const struct communities *whole, const struct config_route_peer *differs,
+                        enum addr_family family, struct model_route *ret_route);
 
 /* The router profile of that name (NULL: generic), which lives as long as the model; NULL: none. */
 const struct router_profile *model_profile(const struct model *model, const char *name);

@@ -2,6 +2,7 @@
 #define COMMON_SERVICE_CONFIG_H
 
 #include "common/base/addr.h"
+#include "common/base/communities.h"
 #include "common/base/log.h"
 #include "common/base/status.h"
 #include "common/base/text.h"
@@ -276,6 +277,27 @@ struct config_match {
 
 enum config_action { ACTION_DISCARD, ACTION_RATE_LIMIT };
 
+/* A blackhole or a diversion: a route of unicast instead of a rule. */
+struct config_communities {
+    struct community *items;
+    size_t count;
+    bool given;
+};
+struct config_route_peer {
+    size_t peer;                         /* index into peers */
+    struct ip_addr next_hop4, next_hop6; /* family 0: the method's */
+    struct config_communities communities;
+    uint8_t exported; /* enum route_export */
+};
+struct config_route {
+    uint8_t kind;                        /* enum route_kind; ROUTE_FLOWSPEC: none */
+    struct ip_addr next_hop4, next_hop6; /* family 0: not for this family */
+    struct config_communities communities;
+    struct config_route_peer *peers; /* what differs for them */
+    size_t peer_count;
+    unsigned int prefix; /* what is diverted: hosts alone */
+};
+
 struct config_method {
     const char *name;
     struct config_match *match;
@@ -286,6 +308,8 @@ struct config_method {
         bool total;
         struct config_pos pos;
     } action;
+    struct config_route route;
+    bool automatic; /* needs no approval as a step */
     bool sample, terminal;
     bool allows_spoofable_source;
     size_t *platforms; /* indices; none given: all */

@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-/* What is checked as far as it can be, and then refused: the ways out beside Flowspec, some
- * actions, vectors, notifications. Values are kept nowhere. */
+/* What is checked as far as it can be, and then refused: the ways out beside BGP, some actions,
+ * vectors, notifications. Values are kept nowhere. */
 
-enum { NOTIFICATIONS_MAX = 1000, EVENTS_MAX = 16, COMMUNITIES_MAX = 64 };
+enum { NOTIFICATIONS_MAX = 1000, EVENTS_MAX = 16 };
 
 /* --- values -------------------------------------------------------------------------------------
  */
@@ -21,15 +21,6 @@ static bool parse_pair(const char *text, uint64_t most, uint64_t *ret_first, uin
     first[len] = '\0';
     return text_parse_u64(ret_first, first, most) == STATUS_OK &&
            text_parse_u64(ret_second, text + len + 1, most) == STATUS_OK;
-}
-
-static bool read_community(struct config_read *r, const struct config_key *key,
-                           const struct config_node *node, void *ret_value)
-{
-    uint64_t as, number;
-    (void)ret_value;
-    return (node->kind == NODE_SCALAR && parse_pair(node->text, UINT16_MAX, &as, &number)) ||
-           config_wrong(r, key, node, "a community such as \"65535:666\"");
 }
 
 bool read_vrf(struct config_read *r, const struct config_key *key, const struct config_node *node,
@@ -64,60 +55,6 @@ bool read_dscp(struct config_read *r, const struct config_key *key, const struct
 
 /* --- ways out -----------------------------------------------------------------------------------
  */
-
-static const struct config_list community_list = {
-    {.read = read_community}, sizeof(uint64_t), 0, COMMUNITIES_MAX, "a list of communities", true};
-static const struct config_key hop4_keys[] = {
-    {"next_hop", read_addr4, 0, NULL, NULL, "the IPv4 next hop", CONFIG_REQUIRED},
-};
-static const struct config_section hop4_section = {"ipv4", CONFIG_KEYS(hop4_keys),
-                                                   sizeof(struct ip_addr), CONFIG_NO_POS, NULL};
-static const struct config_key hop6_keys[] = {
-    {"next_hop", read_addr6, 0, NULL, NULL, "the IPv6 next hop", CONFIG_REQUIRED},
-};
-static const struct config_section hop6_section = {"ipv6", CONFIG_KEYS(hop6_keys),
-                                                   sizeof(struct ip_addr), CONFIG_NO_POS, NULL};
-
-static const struct config_key blackhole_peer_keys[] = {
-    {"communities", read_list, 0, &community_list, NULL, "instead of the method's", 0},
-    {"no_export", read_bool, 0, NULL, NULL, "whether its routes carry NO_EXPORT", 0},
-};
-static const struct config_section blackhole_peer_section = {
-    "a peer of blackhole", CONFIG_KEYS(blackhole_peer_keys), sizeof(struct config_array),
-    CONFIG_NO_POS, NULL};
-
-static bool read_blackhole_peers(struct config_read *r, const struct config_key *key,
-                                 const struct config_node *node, void *ret_value)
-{
-    if (node->kind != NODE_MAP)
-        return config_wrong(r, key, node, "names of peers with what differs for them");
-    config_refuse_repeated(r, node);
-    for (const struct config_node *n = node->first; n != NULL && !config_gave_up(r); n = n->next) {
-        struct config_key peer_key = {.name = n->key->text, .detail = &blackhole_peer_section};
-        config_refer(r, KIND_PEER, key, n->key, NULL);
-        (void)read_section(r, &peer_key, n, ret_value);
-    }
-    return true;
-}
-
-static const struct config_key blackhole_keys[] = {
-    {"ipv4", read_section, 0, &hop4_section, NULL, "for IPv4", 0},
-    {"ipv6", read_section, 0, &hop6_section, NULL, "for IPv6", 0},
-    {"communities", read_list, 0, &community_list, NULL, "that routes carry", 0},
-    {"peers", read_blackhole_peers, 0, NULL, NULL, "what differs for some peers", 0},
-};
-const struct config_section blackhole_section = {"blackhole", CONFIG_KEYS(blackhole_keys),
-                                                 sizeof(struct ip_addr), CONFIG_NO_POS, NULL};
-
-static const char *const divert_prefixes[] = {"host", NULL};
-static const struct config_choices divert_choices = {divert_prefixes, "host"};
-static const struct config_key divert_keys[] = {
-    {"next_hop", read_addr, 0, NULL, NULL, "the scrubbing centre", CONFIG_REQUIRED},
-    {"communities", read_list, 0, &community_list, NULL, "that routes carry", 0},
-    {"prefix", read_choice, 0, &divert_choices, NULL, "what is diverted", 0},
-};
-const struct config_section divert_section = {"divert", CONFIG_KEYS(divert_keys),
-                                              sizeof(struct ip_addr), CONFIG_NO_POS, NULL};
 
 static const struct config_key external_keys[] = {
     {"webhook", read_plain, 0, NULL, NULL, "the address that is posted to", CONFIG_REQUIRED},

@@ -303,12 +303,13 @@ static const struct config_key method_keys[] = {
     {"synthesize", read_section, 0, &synthesize_section, NULL, "finds the rule by itself",
      CONFIG_LATER},
     {"fallback", read_known_method, 0, NULL, NULL, "the method where that fails", CONFIG_LATER},
-    {"automatic", read_bool, 0, NULL, "false", "needs no approval as a step", CONFIG_LATER},
+    {"automatic", read_bool, AT(automatic), NULL, "false",
+     "a blackhole needs no approval as a step", 0},
     {"allow", read_allow, AT(allows_spoofable_source), NULL, NULL,
      "spoofable-source: the guard takes an inferred source that is not ours", 0},
-    {"blackhole", read_section, 0, &blackhole_section, NULL, "a route to nowhere", CONFIG_LATER},
-    {"divert", read_section, 0, &divert_section, NULL, "a route to a scrubbing centre",
-     CONFIG_LATER},
+    {"blackhole", read_blackhole, AT(route), &blackhole_section, NULL,
+     "instead of match and action: a route to nowhere for the alarm's destination", 0},
+    {"divert", read_divert, AT(route), &divert_section, NULL, "likewise, to a scrubbing centre", 0},
     {"external", read_section, 0, &external_section, NULL, "a scrubbing service", CONFIG_LATER},
 };
 #undef AT
@@ -316,11 +317,23 @@ static const struct config_key method_keys[] = {
 static void finish_method(struct config_read *r, const struct config_node *node, void *value)
 {
     static const char *const other_ways[] = {"synthesize", "blackhole", "divert", "external"};
-    (void)value;
-    for (size_t i = 0; i < sizeof(other_ways) / sizeof(other_ways[0]); i++)
-        if (node_child(node, other_ways[i]) != NULL)
-            return;
     bool match = node_child(node, "match") != NULL, action = node_child(node, "action") != NULL;
+    bool has_route = false, has_other = false;
+    (void)value;
+    for (size_t i = 0; i < sizeof(other_ways) / sizeof(other_ways[0]); i++) {
+        bool is_route = i == 1 || i == 2;
+        if (node_child(node, other_ways[i]) == NULL)
+            continue;
+        if (has_route || (has_other && is_route) || (is_route && (match || action)))
+            config_error(r->errors, node->pos,
+                         "a method with %s and another way, expected one of match and action, "
+                         "blackhole, divert",
+                         other_ways[i]);
+        has_route = has_route || is_route;
+        has_other = true;
+    }
+    if (has_other)
+        return;
     if ((!match || !action) && !r->partial && !node->cut)
         config_error(r->errors, node->pos, "a method without %s, expected match and action",
                      !match && !action ? "match and action"

@@ -158,7 +158,8 @@ extern const struct config_section collector_section, aggregator_section, policy
 extern const struct config_list peer_list, profile_list, policy_list, method_list,
     notification_list;
 config_reader read_networks, read_prefixes, read_exporters, read_platforms, read_vectors;
-config_reader read_action; /* the action of a struct config_method */
+config_reader read_blackhole, read_divert; /* struct config_route */
+config_reader read_action;                 /* the action of a struct config_method */
 /* Checked and kept nowhere: of rooms that are not built yet. */
 config_reader read_action_later, read_dscp, read_vrf, read_known_method;
 

@@ -6,8 +6,9 @@
 
 /*
  * What stands beside a rule at its peers, for the guard: rules that would hide it or be hidden by
- * it, and rules that keep BGP sessions from it. What is only a dry run stands for nobody but dry
- * runs.
+ * it, and rules that keep BGP sessions from it.
+ * Blackholes and diversions are in another table of the routers, where none of this holds. What is
+ * only a dry run stands for nobody but dry runs.
  */
 
 /* People announce one a session and direction; more than this are not looked at. */
@@ -16,6 +17,7 @@ enum { ACCEPTING_MAX = 512 };
 static bool is_beside(const struct live_mitigation *live, const struct mitigation *m)
 {
     return mitigations_stands(live) && live->m.family == m->family &&
+           live->m.route == ROUTE_FLOWSPEC && m->route == ROUTE_FLOWSPEC &&
            (m->dry_run || !live->m.dry_run) && strcmp(live->m.id, m->id) != 0;
 }
 
@@ -62,7 +64,8 @@ static bool accepts(const struct mitigation *m)
     struct flow_actions actions;
     struct rule_error error;
     struct communities said = mitigation_communities(m);
-    return actions_decode_all(&actions, said.at, said.count, said.ipv6, said.ipv6_count, &error) ==
+    return m->route == ROUTE_FLOWSPEC &&
+           actions_decode_all(&actions, said.at, said.count, said.ipv6, said.ipv6_count, &error) ==
                STATUS_OK &&
            guard_accepts(&actions);
 }

@@ -1,4 +1,5 @@
 #include "flowspec/guard_budget.h"
+#include "flowspec/route.h"
 #include "policy/engine/engine_internal.h"
 
 #include <math.h>
@@ -167,6 +168,10 @@ static bool takes_hosts_away(const struct mitigation *m, struct ip_prefix *ret_d
     struct rule_error error;
     size_t taken;
     struct communities said = mitigation_communities(m);
+    if (m->route != ROUTE_FLOWSPEC)
+        return m->route == ROUTE_BLACKHOLE &&
+               route_nlri_decode(ret_destination, (enum addr_family)m->family, m->nlri,
+                                 m->nlri_len) == STATUS_OK;
     if (nlri_decode(&rule, (enum addr_family)m->family, m->nlri, m->nlri_len, &taken, &error) !=
             STATUS_OK ||
         actions_decode_all(&actions, said.at, said.count, said.ipv6, said.ipv6_count, &error) !=

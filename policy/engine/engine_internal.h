@@ -144,7 +144,8 @@ struct start {
     uint64_t until_ms, lease_ms, withdraw_after_ms;
     bool withdraw_manual;
     uint64_t crossed_ms;
-    bool is_retry; /* what is refused was recorded at the first try */
+    bool is_retry;                   /* what is refused was recorded at the first try */
+    const struct model_route *route; /* a blackhole or diversion of the rule's destination; NULL */
 };
 struct start_refusal {
     char id[ID_TEXT_MAX]; /* of the record that is kept of it; "": none */
@@ -159,11 +160,20 @@ struct live_mitigation *start_rule(struct engine *e, const struct start *start,
 /* Writes what is to be announced from now on, and tells the speakers. */
 void start_write(struct engine *e, struct live_mitigation *live, const char *what, const char *who,
                  const char *why, struct engine_now now);
+/* The platforms that a method is tried on, one after the other; a blackhole or diversion that names
+ * none is for all peers that take its family. */
+size_t start_rounds(const struct engine *e, const struct config_method *method);
+const struct config_platform *start_round(const struct engine *e,
+                                          const struct config_method *method, size_t round);
+/* The guard's word on what stands, or is to stand, by its octets. */
+void start_judge_bytes(const struct guard_context *context, const struct mitigation *m,
+                       struct guard_verdict *ret_verdict);
 /* One of the mitigation's peers is the platform's. */
 bool start_reaches(const struct engine *e, const struct mitigation *m,
                    const struct config_platform *platform);
 uint32_t start_peers(const struct engine *e, const struct config_platform *platform,
-                     enum addr_family family, char (*ret_peers)[NAME_MAX_LEN + 1]);
+                     enum addr_family family, enum route_kind kind,
+                     char (*ret_peers)[NAME_MAX_LEN + 1]);
 
 /* rejudge.c: what stands, under a new configuration */
 void rejudge_all(struct engine *e, struct engine_now now);

@@ -122,6 +122,21 @@ static bool has_place(const struct engine *e, struct alarm *alarm)
     return kept < ALARM_MITIGATIONS_MAX;
 }
 
+/* A blackhole finishes what the attacker began, so an alarm alone starts none, unless the method
+ * says that it may, and the space is ours alone. */
+static bool needs_approval(const struct engine *e, const struct config_method *method,
+                           const struct ip_prefix *destination, char ret_why[REASON_MAX])
+{
+    char text[PREFIX_TEXT_MAX];
+    int32_t network = lpm_lookup(e->model->networks.ours, &destination->addr);
+    bool shared = network != LPM_NONE && !e->model->config->networks[network].ours;
+    if (method->route.kind != ROUTE_BLACKHOLE || (method->automatic && !shared))
+        return false;
+    (void)snprintf(ret_why, REASON_MAX, "needs approval: weir mitigate %s --blackhole",
+                   prefix_format(destination, text));
+    return true;
+}
+
 /* One method on one platform. */
 static struct live_mitigation *start_on(struct engine *e, struct live_alarm *live,
                                         const struct model_method *method,
@@ -139,19 +154,24 @@ static struct live_mitigation *start_on(struct engine *e, struct live_alarm *liv
     char peers[MITIGATION_PEERS_MAX][NAME_MAX_LEN + 1];
     enum addr_family family =
         key_addr(&alarm->key, DIM_DST_ADDR, &target) == STATUS_OK ? target.family : ADDR_IPV4;
-    uint32_t routers = start_peers(e, platform, family, peers);
+    enum route_kind kind = (enum route_kind)method->config->route.kind;
+    uint32_t routers = start_peers(e, platform, family, kind, peers);
+    struct model_route route;
     *ret_refusal = (struct start_refusal){.for_now = false};
     if (model_method_rule(method, &count->spec, &alarm->key, NULL, routers != 0 ? routers : 1,
                           &rule, &actions, &error) != STATUS_OK) {
         (void)snprintf(ret_refusal->why, REASON_MAX, "%s", error.why);
         return NULL;
     }
+    if (needs_approval(e, method->config, &rule.destination, ret_refusal->why))
+        return NULL;
     if (!has_place(e, alarm)) {
         ret_refusal->for_now = true;
         (void)snprintf(ret_refusal->why, REASON_MAX, "%d rules stand for it already",
                        ALARM_MITIGATIONS_MAX);
         return NULL;
     }
+    model_route_make(&method->config->route, (enum addr_family)rule.family, NULL, &route);
     struct start start = {.alarm = alarm->id,
                           .policy = p->name,
                           .method = method->config->name,
@@ -166,7 +186,8 @@ static struct live_mitigation *start_on(struct engine *e, struct live_alarm *liv
                           .withdraw_after_ms = method->config->withdraw_after_ms,
                           .withdraw_manual = method->config->withdraw_manual,
                           .crossed_ms = alarm->times.crossed_ms,
-                          .is_retry = is_retry};
+                          .is_retry = is_retry,
+                          .route = kind != ROUTE_FLOWSPEC ? &route : NULL};
     return start_rule(e, &start, &rule, &actions, ret_refusal, now);
 }
 
@@ -200,16 +221,10 @@ void mitigations_start_for(struct engine *e, struct live_alarm *live, bool is_re
         methods = 0;
     for (size_t i = 0; i < methods; i++) {
         const struct model_method *method = &e->model->methods[threshold->mitigate[i].method];
-        size_t platforms = method->config->platform_count;
-        size_t rounds = platforms != 0 ? platforms : c->platform_count != 0 ? c->platform_count : 1;
-        for (size_t n = 0; n < rounds; n++) {
-            const struct config_platform *platform =
-                platforms != 0           ? &c->platforms[method->config->platforms[n]]
-                : c->platform_count != 0 ? &c->platforms[n]
-                                         : NULL;
+        for (size_t n = 0; n < start_rounds(e, method->config); n++) {
             struct start_refusal refusal;
-            struct live_mitigation *mitigation =
-                start_on(e, live, method, platform, is_retry, &refusal, now);
+            struct live_mitigation *mitigation = start_on(
+                e, live, method, start_round(e, method->config, n), is_retry, &refusal, now);
             if (mitigation != NULL) {
                 changed = attach(live, mitigation) || changed;
                 continue;

@@ -30,12 +30,11 @@ static bool passes(const struct engine *e, const struct mitigation *m,
     model_guard_context(e->model, platform, &context);
     context.rules_max = 0; /* budget.c sees to that */
     beside_orders(e, m, &context);
-    struct communities communities = mitigation_communities(m);
-    enum addr_family family = m->family == ADDR_IPV4 ? ADDR_IPV4 : ADDR_IPV6;
-    guard_judge_bytes(&context, family, m->nlri, m->nlri_len, &communities, ret_verdict);
-    struct beside_accepting *accepting = beside_accepting(e, m, ret_verdict, &context);
+    start_judge_bytes(&context, m, ret_verdict);
+    struct beside_accepting *accepting =
+        m->route == ROUTE_FLOWSPEC ? beside_accepting(e, m, ret_verdict, &context) : NULL;
     if (accepting != NULL)
-        guard_judge_bytes(&context, family, m->nlri, m->nlri_len, &communities, ret_verdict);
+        start_judge_bytes(&context, m, ret_verdict);
     free(accepting);
     return ret_verdict->count == 0;
 }

@@ -76,9 +76,11 @@ static void report_start(struct reply *reply, const struct live_mitigation *live
             refusal->why);
         return;
     }
+    const char *collateral = mitigation_collateral(&live->m);
     add_id(reply, live->m.id);
-    say(reply, true, "%s: %s%s", live->m.id, live->m.rule,
-        live->m.dry_run ? " (dry run: not announced)" : "");
+    say(reply, true, "%s: %s%s%s%s", live->m.id, live->m.rule,
+        live->m.dry_run ? " (dry run: not announced)" : "", collateral[0] != '\0' ? "; " : "",
+        collateral);
 }
 
 static const struct model_method *find_method(const struct engine *e, const char *name)
@@ -90,26 +92,39 @@ static const struct model_method *find_method(const struct engine *e, const char
     return NULL;
 }
 
-static void mitigate_on(struct engine *e, const struct request *request,
-                        const struct model_method *method, const struct model_given *given,
-                        const struct config_platform *platform, uint64_t for_ms,
-                        struct reply *reply, struct engine_now now)
+/* What a person asked for. */
+struct asked {
+    const struct model_method *method;
+    struct model_given given;
+    bool has_next_hop;
+    struct ip_addr next_hop; /* instead of the method's */
+    uint64_t for_ms;
+};
+
+static void mitigate_on(struct engine *e, const struct request *request, const struct asked *asked,
+                        const struct config_platform *platform, struct reply *reply,
+                        struct engine_now now)
 {
     struct flow_rule rule;
     struct flow_actions actions;
     struct rule_error error = {0};
     char peers[MITIGATION_PEERS_MAX][NAME_MAX_LEN + 1];
     struct start_refusal refusal;
-    const struct config_method *c = method->config;
+    struct model_route route;
+    const struct model_given *given = &asked->given;
+    const struct config_method *c = asked->method->config;
+    enum route_kind kind = (enum route_kind)c->route.kind;
     enum addr_family family = given->has_destination ? given->destination.addr.family : ADDR_IPV4;
-    uint32_t routers = start_peers(e, platform, family, peers);
-    if (model_method_rule(method, NULL, NULL, given, routers != 0 ? routers : 1, &rule, &actions,
-                          &error) != STATUS_OK) {
+    uint32_t routers = start_peers(e, platform, family, kind, peers);
+    if (model_method_rule(asked->method, NULL, NULL, given, routers != 0 ? routers : 1, &rule,
+                          &actions, &error) != STATUS_OK) {
         say(reply, false, "%s", error.why);
         return;
     }
+    model_route_make(&c->route, (enum addr_family)rule.family,
+                     asked->has_next_hop ? &asked->next_hop : NULL, &route);
     const char *reason = arg(request, "reason"), *dry_run = arg(request, "dry_run");
-    uint64_t lasts_ms = for_ms != 0 ? for_ms : c->max_duration_ms;
+    uint64_t lasts_ms = asked->for_ms != 0 ? asked->for_ms : c->max_duration_ms;
     struct start start = {.alarm = "",
                           .policy = "",
                           .method = c->name,
@@ -121,7 +136,8 @@ static void mitigate_on(struct engine *e, const struct request *request,
                           .until_ms = lasts_ms != 0 ? now.state_ms + lasts_ms : 0,
                           .lease_ms = c->lease_ms,
                           .withdraw_after_ms = c->withdraw_after_ms,
-                          .withdraw_manual = true};
+                          .withdraw_manual = true,
+                          .route = kind != ROUTE_FLOWSPEC ? &route : NULL};
     report_start(reply, start_rule(e, &start, &rule, &actions, &refusal, now), &refusal);
 }
 
@@ -136,39 +152,79 @@ static void say_methods(const struct engine *e, struct reply *reply, const char 
     text_done(&names);
 }
 
+/* The only method that says a blackhole, or a diversion, for this family; NULL: none, or several.
+ */
+static const struct model_method *only_route(const struct engine *e, enum route_kind kind,
+                                             enum addr_family family, size_t *ret_count)
+{
+    const struct model_method *found = NULL;
+    *ret_count = 0;
+    for (size_t i = 0; i < e->model->method_count; i++) {
+        const struct model_method *method = &e->model->methods[i];
+        if (method->config->route.kind != kind ||
+            !(family == ADDR_IPV4 ? method->takes4 : method->takes6))
+            continue;
+        found = method;
+        ++*ret_count;
+    }
+    return *ret_count == 1 ? found : NULL;
+}
+
+/* By its name, or as the only one of its kind. */
+static bool read_way(const struct engine *e, const struct request *request, struct asked *asked,
+                     struct reply *reply)
+{
+    const char *name = arg(request, "method"), *blackhole = arg(request, "blackhole"),
+               *divert = arg(request, "divert");
+    enum route_kind kind = divert != NULL      ? ROUTE_DIVERT
+                           : blackhole != NULL ? ROUTE_BLACKHOLE
+                                               : ROUTE_FLOWSPEC;
+    enum addr_family family =
+        asked->given.has_destination ? asked->given.destination.addr.family : ADDR_IPV4;
+    size_t count = 0;
+    if (divert != NULL &&
+        (addr_parse(&asked->next_hop, divert) != STATUS_OK || asked->next_hop.family != family)) {
+        say(reply, false, "divert %s: expected the address of a next hop, of the target's family",
+            divert);
+        return false;
+    }
+    asked->has_next_hop = divert != NULL;
+    asked->method = name != NULL || kind == ROUTE_FLOWSPEC ? find_method(e, name)
+                                                           : only_route(e, kind, family, &count);
+    if (asked->method == NULL && (name != NULL || kind == ROUTE_FLOWSPEC))
+        say_methods(e, reply, name);
+    else if (asked->method == NULL)
+        say(reply, false, "%s methods for IPv%d with `%s`; %s", count == 0 ? "no" : "several",
+            (int)family, route_kind_name(kind),
+            count == 0 ? "one is needed, as docs/blackholes.md has it" : "name one: --method");
+    else if (kind != ROUTE_FLOWSPEC && asked->method->config->route.kind != kind)
+        say(reply, false, "method %s has no `%s`", asked->method->config->name,
+            route_kind_name(kind));
+    else
+        return true;
+    return false;
+}
+
 static void do_mitigate(struct engine *e, const struct request *request, struct reply *reply,
                         struct engine_now now)
 {
-    const struct config *c = e->model->config;
-    const struct model_method *method = find_method(e, arg(request, "method"));
     const char *platform_name = arg(request, "platform");
-    struct model_given given = {0};
-    uint64_t for_ms = 0;
-    if (method == NULL) {
-        say_methods(e, reply, arg(request, "method"));
-        return;
-    }
-    if (!read_prefix(request, "destination", reply, &given.has_destination, &given.destination) ||
-        !read_prefix(request, "source", reply, &given.has_source, &given.source) ||
-        !read_duration(request, reply, &for_ms))
+    struct asked asked = {.method = NULL};
+    struct model_given *given = &asked.given;
+    if (!read_prefix(request, "destination", reply, &given->has_destination, &given->destination) ||
+        !read_prefix(request, "source", reply, &given->has_source, &given->source) ||
+        !read_duration(request, reply, &asked.for_ms) || !read_way(e, request, &asked, reply))
         return;
     if (platform_name != NULL) {
-        const struct config_platform *platform = find_platform(c, platform_name);
+        const struct config_platform *platform = find_platform(e->model->config, platform_name);
         if (platform == NULL)
             say(reply, false, "there is no platform %s", platform_name);
         else
-            mitigate_on(e, request, method, &given, platform, for_ms, reply, now);
+            mitigate_on(e, request, &asked, platform, reply, now);
         return;
     }
-    size_t own = method->config->platform_count;
-    size_t rounds = own != 0 ? own : c->platform_count != 0 ? c->platform_count : 1;
-    for (size_t i = 0; i < rounds; i++) {
-        const struct config_platform *platform = own != 0
-                                                     ? &c->platforms[method->config->platforms[i]]
-                                                 : c->platform_count != 0 ? &c->platforms[i]
-                                                                          : NULL;
-        mitigate_on(e, request, method, &given, platform, for_ms, reply, now);
-    }
+    for (size_t i = 0; i < start_rounds(e, asked.method->config); i++)
+        mitigate_on(e, request, &asked, start_round(e, asked.method->config, i), reply, now);
     reply->ok = reply->ok || reply->id_count != 0;
 }
 

@@ -42,6 +42,7 @@ bool same_shares_a_peer(const struct mitigation *a, const struct mitigation *b)
 static bool has_match_of(const struct mitigation *a, const struct mitigation *b)
 {
     return a->family == b->family && a->nlri_len == b->nlri_len &&
+           (a->route == ROUTE_FLOWSPEC) == (b->route == ROUTE_FLOWSPEC) &&
            memcmp(a->nlri, b->nlri, a->nlri_len) == 0;
 }
 
@@ -50,7 +51,12 @@ static bool does_what(const struct mitigation *a, const struct mitigation *b)
     return a->dry_run == b->dry_run && a->community_count == b->community_count &&
            a->community6_count == b->community6_count &&
            memcmp(a->communities, b->communities, a->community_count * COMMUNITY_LEN) == 0 &&
-           memcmp(a->communities6, b->communities6, a->community6_count * COMMUNITY6_LEN) == 0;
+           memcmp(a->communities6, b->communities6, a->community6_count * COMMUNITY6_LEN) == 0 &&
+           a->route == b->route && a->next_hop_len == b->next_hop_len &&
+           memcmp(a->next_hop, b->next_hop, a->next_hop_len) == 0 &&
+           a->standard_count == b->standard_count && a->large_count == b->large_count &&
+           memcmp(a->standard, b->standard, a->standard_count * COMMUNITY_STANDARD_LEN) == 0 &&
+           memcmp(a->large, b->large, a->large_count * COMMUNITY_LARGE_LEN) == 0;
 }
 
 /* What it lets through: none for a discard, all for what does not limit and for a dry run. */
@@ -59,6 +65,8 @@ static double lets_through(const struct mitigation *m)
     enum { PACKET_BYTES = 1500 };
     struct flow_actions actions;
     struct rule_error error;
+    if (m->route != ROUTE_FLOWSPEC)
+        return m->route == ROUTE_BLACKHOLE && !m->dry_run ? 0 : INFINITY;
     if (m->dry_run || actions_decode_all(&actions, m->communities, m->community_count,
                                          m->communities6, m->community6_count, &error) != STATUS_OK)
         return INFINITY;

@@ -1,3 +1,4 @@
+#include "flowspec/route.h"
 #include "policy/engine/engine_internal.h"
 
 #include <stdio.h>
@@ -5,24 +6,58 @@
 #include <string.h>
 
 static bool peer_takes(const struct config_peer *peer, const struct config_platform *platform,
-                       enum addr_family family)
+                       enum addr_family family, enum route_kind kind)
 {
-    unsigned int bit = family == ADDR_IPV4 ? FAMILY_FLOW4 : FAMILY_FLOW6;
-    return (peer->families & bit) != 0 && (platform == NULL || (platform->families & bit) != 0);
+    unsigned int flow = family == ADDR_IPV4 ? FAMILY_FLOW4 : FAMILY_FLOW6;
+    unsigned int unicast = family == ADDR_IPV4 ? FAMILY_UNICAST4 : FAMILY_UNICAST6;
+    return (peer->families & (kind == ROUTE_FLOWSPEC ? flow : unicast)) != 0 &&
+           (platform == NULL || (platform->families & flow) != 0);
 }
 
 uint32_t start_peers(const struct engine *e, const struct config_platform *platform,
-                     enum addr_family family, char (*ret_peers)[NAME_MAX_LEN + 1])
+                     enum addr_family family, enum route_kind kind,
+                     char (*ret_peers)[NAME_MAX_LEN + 1])
 {
     const struct config *c = e->model->config;
     size_t candidates = platform != NULL ? platform->peer_count : c->peer_count;
     uint32_t count = 0;
     for (size_t i = 0; i < candidates && count < MITIGATION_PEERS_MAX; i++) {
         const struct config_peer *peer = &c->peers[platform != NULL ? platform->peers[i] : i];
-        if (peer_takes(peer, platform, family))
+        if (peer_takes(peer, platform, family, kind))
             (void)snprintf(ret_peers[count++], NAME_MAX_LEN + 1, "%s", peer->name);
     }
     return count;
+}
+
+size_t start_rounds(const struct engine *e, const struct config_method *method)
+{
+    if (method->platform_count != 0)
+        return method->platform_count;
+    bool all_at_once =
+        method->route.kind != ROUTE_FLOWSPEC || e->model->config->platform_count == 0;
+    return all_at_once ? 1 : e->model->config->platform_count;
+}
+
+const struct config_platform *start_round(const struct engine *e,
+                                          const struct config_method *method, size_t round)
+{
+    const struct config *c = e->model->config;
+    if (method->platform_count != 0)
+        return &c->platforms[method->platforms[round]];
+    return method->route.kind != ROUTE_FLOWSPEC || c->platform_count == 0 ? NULL
+                                                                          : &c->platforms[round];
+}
+
+void start_judge_bytes(const struct guard_context *context, const struct mitigation *m,
+                       struct guard_verdict *ret_verdict)
+{
+    struct communities communities = mitigation_communities(m);
+    enum addr_family family = m->family == ADDR_IPV4 ? ADDR_IPV4 : ADDR_IPV6;
+    if (m->route == ROUTE_FLOWSPEC)
+        guard_judge_bytes(context, family, m->nlri, m->nlri_len, &communities, ret_verdict);
+    else
+        guard_judge_route(context, (enum route_kind)m->route, family, m->nlri, m->nlri_len,
+                          &communities, ret_verdict);
 }
 
 bool start_reaches(const struct engine *e, const struct mitigation *m,
@@ -45,6 +80,18 @@ static bool reaches(const struct engine *e, const struct start *start, const str
     return start->platform != NULL ? start->platform == platform : start_reaches(e, m, platform);
 }
 
+static void judge_rule(struct engine *e, const struct start *start, const struct mitigation *m,
+                       const struct flow_rule *rule, const struct flow_actions *actions,
+                       struct guard_context *context, struct guard_verdict *ret_verdict)
+{
+    guard_judge(context, rule, actions, ret_verdict);
+    struct beside_accepting *accepting = beside_accepting(e, m, ret_verdict, context);
+    if (accepting != NULL)
+        guard_judge(context, rule, actions, ret_verdict);
+    free(accepting);
+    beside_judge_shadows(e, start, m, rule, actions, ret_verdict);
+}
+
 static void judge(struct engine *e, const struct start *start, const struct mitigation *m,
                   const struct flow_rule *rule, const struct flow_actions *actions,
                   struct guard_verdict *ret_verdict, struct budget_place *ret_place,
@@ -56,12 +103,10 @@ static void judge(struct engine *e, const struct start *start, const struct miti
     context.source_inferred = start->source_inferred;
     context.allows_spoofable_source = start->allows_spoofable_source;
     beside_orders(e, m, &context);
-    guard_judge(&context, rule, actions, ret_verdict);
-    struct beside_accepting *accepting = beside_accepting(e, m, ret_verdict, &context);
-    if (accepting != NULL)
-        guard_judge(&context, rule, actions, ret_verdict);
-    free(accepting);
-    beside_judge_shadows(e, start, m, rule, actions, ret_verdict);
+    if (m->route != ROUTE_FLOWSPEC)
+        start_judge_bytes(&context, m, ret_verdict);
+    else
+        judge_rule(e, start, m, rule, actions, &context, ret_verdict);
     budget_judge(e, start, m, ret_verdict, ret_place, now);
     if (e->options.on_refusal != NULL) {
         for (size_t i = 0; i < ret_verdict->count; i++)
@@ -80,6 +125,51 @@ static enum status write_actions(struct mitigation *m, const struct flow_actions
     memcpy(m->communities6, all.ipv6, all.ipv6_count * COMMUNITY6_LEN);
     m->community_count = all.count;
     m->community6_count = all.ipv6_count;
+    return STATUS_OK;
+}
+
+/* How it is said, to people and to routers. */
+static enum status write_rule(struct mitigation *m, const struct flow_rule *rule,
+                              const struct flow_actions *actions, struct rule_error *ret_error)
+{
+    struct text text;
+    text_init(&text, RULE_TEXT_MAX - 1);
+    enum status s = rule_format_text(rule, actions, &text);
+    if (s == STATUS_OK)
+        (void)snprintf(m->rule, sizeof(m->rule), "%s", text_str(&text));
+    text_done(&text);
+    if (s == STATUS_OK)
+        s = nlri_encode(rule, m->nlri, sizeof(m->nlri), &m->nlri_len);
+    if (s != STATUS_OK) {
+        (void)snprintf(ret_error->why, sizeof(ret_error->why), "the rule cannot be written: %s",
+                       status_text(s));
+        return s;
+    }
+    return write_actions(m, actions, ret_error);
+}
+
+static enum status write_route(struct mitigation *m, const struct ip_prefix *prefix,
+                               const struct model_route *route)
+{
+    const struct communities *c = &route->communities;
+    struct text text;
+    _Static_assert((int)MITIGATION_LARGE_MAX >= (int)MODEL_COMMUNITIES_MAX &&
+                       (int)MITIGATION_STANDARD_MAX >= (int)MODEL_COMMUNITIES_MAX,
+                   "what a method names has room");
+    m->route = route->kind;
+    m->nlri_len = route_nlri_encode(prefix, m->nlri);
+    m->next_hop_len = c->next_hop_len;
+    memcpy(m->next_hop, route->next_hop, sizeof(m->next_hop));
+    m->standard_count = c->standard_count;
+    m->community_count = c->count;
+    m->large_count = c->large_count;
+    memcpy(m->standard, route->standard, sizeof(route->standard));
+    memcpy(m->communities, route->extended, sizeof(route->extended));
+    memcpy(m->large, route->large, sizeof(route->large));
+    text_init(&text, RULE_TEXT_MAX - 1);
+    route_format_text((enum route_kind)route->kind, prefix, c, &text);
+    (void)snprintf(m->rule, sizeof(m->rule), "%s", text.failed ? "" : text_str(&text));
+    text_done(&text);
     return STATUS_OK;
 }
 
@@ -108,27 +198,16 @@ static enum status fill(struct mitigation *m, const struct engine *e, const stru
     if (start->peers != NULL)
         memcpy(m->peers, start->peers, start->peer_count * sizeof(m->peers[0]));
     else
-        m->peer_count = start_peers(e, start->platform, rule->family, m->peers);
+        m->peer_count = start_peers(
+            e, start->platform, rule->family,
+            start->route != NULL ? (enum route_kind)start->route->kind : ROUTE_FLOWSPEC, m->peers);
     m->dry_run = start->dry_run || e->model->config->dry_run;
     for (size_t i = 0; i < e->model->config->platform_count; i++) {
         const struct config_platform *platform = &e->model->config->platforms[i];
         m->dry_run = m->dry_run || (platform->dry_run && reaches(e, start, m, platform));
     }
-
-    struct text text;
-    text_init(&text, RULE_TEXT_MAX - 1);
-    enum status s = rule_format_text(rule, actions, &text);
-    if (s == STATUS_OK)
-        (void)snprintf(m->rule, sizeof(m->rule), "%s", text_str(&text));
-    text_done(&text);
-    if (s == STATUS_OK)
-        s = nlri_encode(rule, m->nlri, sizeof(m->nlri), &m->nlri_len);
-    if (s != STATUS_OK) {
-        (void)snprintf(ret_error->why, sizeof(ret_error->why), "the rule cannot be written: %s",
-                       status_text(s));
-        return s;
-    }
-    return write_actions(m, actions, ret_error);
+    return start->route != NULL ? write_route(m, &rule->destination, start->route)
+                                : write_rule(m, rule, actions, ret_error);
 }
 
 void start_write(struct engine *e, struct live_mitigation *live, const char *what, const char *who,

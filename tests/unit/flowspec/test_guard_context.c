@@ -465,7 +465,7 @@ Test(guard_context, rule_and_bytes_are_judged_alike, .timeout = 120)
     cr_expect_gt(passed, 10, "%zu", passed);
     for (int i = 0; i < GUARD_COUNT; i++) {
         bool never = i == GUARD_ENCODING || i == GUARD_NLRI_LENGTH || i == GUARD_EMPTY_MASK ||
-                     i == GUARD_DF_IPV6 || i == GUARD_ACTION;
+                     i == GUARD_DF_IPV6 || i == GUARD_ACTION || i == GUARD_NEXT_HOP;
         cr_expect(never == (hit[i] == 0) || i == GUARD_VALUE, "%s: %zu",
                   guard_label((enum guard_invariant)i), hit[i]);
     }

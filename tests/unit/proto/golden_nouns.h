@@ -214,6 +214,14 @@ static inline void golden_mitigation(struct mitigation *ret_m)
     (void)snprintf(m->why_ended, sizeof(m->why_ended), "alarm ended");
     memcpy(m->communities6[0], community6, sizeof(community6));
     m->community6_count = 1;
+    m->route = ROUTE_DIVERT;
+    memcpy(m->next_hop, (const uint8_t[]){192, 0, 2, 100}, 4);
+    m->next_hop_len = 4;
+    memcpy(m->standard[0], (const uint8_t[]){0xfb, 0xf4, 0, 200}, COMMUNITY_STANDARD_LEN);
+    m->standard_count = 1;
+    memcpy(m->large[0], (const uint8_t[]){0, 0, 0xfb, 0xf4, 0, 0, 0, 1, 0, 0, 0, 2},
+           COMMUNITY_LARGE_LEN);
+    m->large_count = 1;
 }
 
 static inline void golden_job(struct job *ret_job)

@@ -92,6 +92,16 @@ static inline void chance_mitigation(uint64_t *seed, struct mitigation *ret_m)
     m->community6_count = chance_below(seed, 5);
     for (size_t i = 0; i < m->community6_count * 20; i++)
         m->communities6[i / 20][i % 20] = (uint8_t)chance(seed);
+    m->route = (uint8_t)chance_below(seed, ROUTE_KIND_COUNT);
+    m->next_hop_len = chance_bool(seed) ? 4 : 16;
+    for (size_t i = 0; i < m->next_hop_len; i++)
+        m->next_hop[i] = (uint8_t)chance(seed);
+    m->standard_count = chance_below(seed, MITIGATION_STANDARD_MAX + 1);
+    for (size_t i = 0; i < m->standard_count * COMMUNITY_STANDARD_LEN; i++)
+        m->standard[i / COMMUNITY_STANDARD_LEN][i % COMMUNITY_STANDARD_LEN] = (uint8_t)chance(seed);
+    m->large_count = chance_below(seed, MITIGATION_LARGE_MAX + 1);
+    for (size_t i = 0; i < m->large_count * COMMUNITY_LARGE_LEN; i++)
+        m->large[i / COMMUNITY_LARGE_LEN][i % COMMUNITY_LARGE_LEN] = (uint8_t)chance(seed);
     m->peer_count = chance_below(seed, MITIGATION_PEERS_MAX + 1);
     chance_strings(seed, m->peers[0], m->peer_count, NAME_MAX_LEN + 1);
     m->epoch = chance_u64(seed);

@@ -40,7 +40,13 @@ Test(plain, mitigation_can_be_read)
     assert_has(&fields, "reason=flood on the resolver");
     assert_has(&fields, "peers=mx1 asr9k-2");
     assert_has(&fields, "nlri=090120c6336407038111");
-    assert_has(&fields, "communities=8006000049989680 000c20010db80000000000000000000000000001");
+    assert_has(&fields,
+               "communities=8006000049989680 000c20010db80000000000000000000000000001 64500:200 "
+               "64500:1:2");
+    assert_has(&fields, "route=divert");
+    assert_has(&fields, "next_hop=192.0.2.100");
+    assert_has(&fields,
+               "collateral=all traffic to the prefix goes to the next hop, not the attack alone");
     assert_has(&fields, "epoch=1767323000000");
     assert_has(&fields, "revision=5");
     assert_has(&fields, "created=2026-01-02T03:04:05.101Z");
@@ -60,6 +66,9 @@ Test(plain, what_is_not_said_is_empty_and_still_there)
     mitigation_plain_fields(&m, add_field, &fields);
     assert_has(&fields, "peers=all");
     assert_has(&fields, "nlri=");
+    assert_has(&fields, "route=flowspec");
+    assert_has(&fields, "next_hop=");
+    assert_has(&fields, "collateral=");
     assert_has(&fields, "ended=");
     assert_has(&fields, "why_ended=");
     assert_has(&fields, "withdraw_after=2m");

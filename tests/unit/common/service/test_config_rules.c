@@ -137,6 +137,15 @@ static const struct bad bad_methods[] = {
     {"methods: [{name: m, action: {discard: true}}]\n", 1, 11,
      "a method without match, expected match and action"},
     {"methods: [{name: m, match: {destination: infer}}]\n", 1, 11, "a method without action"},
+    {"methods: [{name: m, blackhole: {communities: []}}]\n", 1, 32,
+     "blackhole without a next hop, expected ipv4, ipv6 or both"},
+    {"methods: [{name: m, blackhole: {ipv4: {next_hop: 192.0.2.1}}, action: {discard: true}}]\n", 1,
+     11, "a method with blackhole and another way"},
+    {"methods: [{name: m, blackhole: {ipv4: {next_hop: 192.0.2.1}}, divert: {next_hop: 192.0.2.1}}]"
+     "\n",
+     1, 11, "a method with divert and another way"},
+    {"methods: [{name: m, divert: {next_hop: 192.0.2.1, communities: [\"1:1\", \"1:1\"]}}]\n", 1,
+     72, "1:1"},
     {MATCH(""), 1, 53, "match: a group of keys, expected components with values"},
     {MATCH("destnation: infer"), 1, 54,
      "unknown field \"destnation\" in match, expected \"destination\"?"},
@@ -178,11 +187,7 @@ static const struct bad not_yet[] = {
     {THRESHOLD("any: {bps: 1G}, mitigate: [{all: [m]}]"), 3, 47, "all: not available yet"},
     {"methods: [{name: m, synthesize: {coverage: 95%}}]\n", 1, 21, "synthesize: not available yet"},
     {METHODS("fallback: m"), 1, 75, "fallback: not available yet"},
-    {"methods: [{name: m, blackhole: {ipv4: {next_hop: 192.0.2.1}}}]\n", 1, 21,
-     "blackhole: not available yet"},
-    {"methods: [{name: m, divert: {next_hop: 192.0.2.1}}]\n", 1, 21, "divert: not available yet"},
     {"methods: [{name: m, external: {webhook: x}}]\n", 1, 21, "external: not available yet"},
-    {METHODS("automatic: true"), 1, 75, "automatic: not available yet"},
     {METHODS("max_collateral: 2%"), 1, 75, "max_collateral: not available yet"},
     {METHODS("scope: ingress"), 1, 75, "scope: not available yet"},
     {METHODS("hard_max: true"), 1, 75, "hard_max: not available yet"},
@@ -251,20 +256,21 @@ Test(config_rules, inner_keys_of_what_is_not_built_yet_are_judged_in_the_same_ru
          "    divert: {communities: \"1:1\", prefix: net}\n"
          "  - name: e\n"
          "    external: {webhok: x, start: [], stop: ok}\n",
-         "t.yaml:3:5: blackhole: not available yet\n"
          "t.yaml:3:34: next_hop: \"100::1\", expected an IPv4 address\n"
          "t.yaml:3:62: next_hop: \"192.0.2.1\", expected an IPv6 address\n"
          "t.yaml:3:73: unknown key \"x\" in ipv6, expected one of next_hop\n"
          "t.yaml:3:80: unknown key \"y\" in blackhole, expected one of ipv4, ipv6, communities, "
          "peers\n"
-         "t.yaml:4:21: communities: \"666\", expected a community such as \"65535:666\"\n"
-         "t.yaml:4:26: communities: \"65536:1\", expected a community such as \"65535:666\"\n"
+         "t.yaml:4:21: communities: \"666\", expected a community such as \"65535:666\", "
+         "\"64500:1:2\" or \"rt:64500:100\"\n"
+         "t.yaml:4:26: communities: \"65536:1\", expected a community such as \"65535:666\", "
+         "\"64500:1:2\" or \"rt:64500:100\"\n"
          "t.yaml:4:46: peers: no peer is called \"nobody\", expected the name of one\n"
          "t.yaml:4:66: no_export: \"1\", expected true or false\n"
-         "t.yaml:4:69: unknown key \"z\" in a peer of blackhole, expected one of communities, "
-         "no_export\n"
-         "t.yaml:6:5: divert: not available yet\n"
-         "t.yaml:6:13: divert without \"next_hop\", expected it: the scrubbing centre\n"
+         "t.yaml:4:69: unknown key \"z\" in a peer of the method, expected one of ipv4, ipv6, "
+         "communities, no_export\n"
+         "t.yaml:6:13: divert without \"next_hop\", expected it: the scrubbing centre; for "
+         "its own family\n"
          "t.yaml:6:27: communities: \"1:1\", expected a list of communities\n"
          "t.yaml:6:42: prefix: \"net\", expected host\n"
          "t.yaml:8:5: external: not available yet\n"
