@@ -1,5 +1,6 @@
 #include "ctl/commands.h"
 #include "ctl/load.h"
+#include "ctl/obeyed.h"
 #include "ctl/request.h"
 #include "ctl/show.h"
 #include "proto/scope.h"
@@ -204,7 +205,13 @@ static bool count_bared(struct session *session, const struct scope *scope, stru
     return good;
 }
 
-static bool set_hold(struct session *session, const struct hold_arguments *a)
+static void copy_id(char ret_id[STREAM_ID_MAX], const struct redis_reply *reply)
+{
+    (void)snprintf(ret_id, STREAM_ID_MAX, "%s", reply->type == REDIS_STRING ? reply->bytes : "");
+}
+
+static bool set_hold(struct session *session, const struct hold_arguments *a,
+                     char ret_stop_id[STREAM_ID_MAX])
 {
     char hold[KEY_NAME_MAX], scope[SCOPE_TEXT_MAX], who[NAME_MAX_LEN + 1];
     const char *why = a->reason != NULL ? a->reason : "";
@@ -222,14 +229,16 @@ static bool set_hold(struct session *session, const struct hold_arguments *a)
     json_decref(value);
     bool good = json != NULL && session_ask(session, session->state, "MULTI", NULL) != NULL &&
                 session_ask(session, session->state, "HSET", hold, scope, json, NULL) != NULL &&
-                queue_stop(session, STOP_WITHDRAW_ALL, scope, who, why) &&
-                execute(session, 2) != NULL;
+                queue_stop(session, STOP_WITHDRAW_ALL, scope, who, why);
+    const struct redis_reply *reply = good ? execute(session, 2) : NULL;
     free(json);
-    return good;
+    if (reply != NULL)
+        copy_id(ret_stop_id, &reply->items[1]);
+    return reply != NULL;
 }
 
 static void print_bared(const struct command_context *context, const struct scope *scope,
-                        const struct bared *bared, bool counted)
+                        const struct bared *bared, bool counted, const struct obeyed *obeyed)
 {
     char text[SCOPE_TEXT_MAX];
     (void)scope_format(scope, text);
@@ -247,6 +256,7 @@ static void print_bared(const struct command_context *context, const struct scop
         (void)json_object_set_new(object, "alarms_unprotected",
                                   counted ? show_json_u64(bared->alarms) : json_null());
         (void)json_object_set_new(object, "share", counted ? json_real(share) : json_null());
+        (void)json_object_set_new(object, "speakers", obeyed_json(obeyed));
         (void)show_json(object);
         return;
     }
@@ -288,20 +298,27 @@ int withdraw_all_run(const struct command_context *context, int argc, char **arg
     struct hold_arguments a;
     struct session session;
     struct bared bared = {0};
+    struct obeyed obeyed = {0};
+    char stop_id[STREAM_ID_MAX];
     if (!read_arguments(context, argc, argv, &a))
         return EXIT_USAGE;
     if (!session_open(&session, context))
         return EXIT_FAILED;
     warn_unknown(&session, &a.scope);
-    bool good = session_state(&session) && set_hold(&session, &a);
+    bool good = session_state(&session) && set_hold(&session, &a, stop_id);
     if (!good)
         say_way_out(&session, &a.scope);
     /* Counted afterwards: what is asked for in an emergency does not wait for a reading. */
     bool counted = good && count_bared(&session, &a.scope, &bared);
     if (good)
         warn_unknown_alarm(&session, &a.scope);
-    if (good)
-        print_bared(context, &a.scope, &bared, counted);
+    if (good && !context->json)
+        print_bared(context, &a.scope, &bared, counted, &obeyed);
+    bool known = good && obeyed_wait(&session, stop_id, &obeyed);
+    if (good && context->json)
+        print_bared(context, &a.scope, &bared, counted, &obeyed);
+    good = known && obeyed_say(context, &obeyed, "withdraw-all");
+    obeyed_done(&obeyed);
     session_close(&session);
     return good ? EXIT_DONE : EXIT_FAILED;
 }
@@ -310,7 +327,7 @@ int withdraw_all_run(const struct command_context *context, int argc, char **arg
  */
 
 static bool end_hold(struct session *session, const struct hold_arguments *a, size_t *ret_ended,
-                     struct names *ret_left)
+                     struct names *ret_left, char ret_stop_id[STREAM_ID_MAX])
 {
     char hold[KEY_NAME_MAX], scope[SCOPE_TEXT_MAX], who[NAME_MAX_LEN + 1];
     uint64_t before = 0, after = 0;
@@ -330,8 +347,36 @@ static bool end_hold(struct session *session, const struct hold_arguments *a, si
         !redis_to_u64(&reply->items[3], &after))
         return false;
     *ret_ended = before > after ? before - after : 0;
+    copy_id(ret_stop_id, &reply->items[2]);
     return names_of_reply(session, session_ask(session, session->state, "HKEYS", hold, NULL),
                           ret_left);
+}
+
+static void print_ended(const struct command_context *context, const struct scope *scope,
+                        size_t ended, const struct names *left, const struct obeyed *obeyed)
+{
+    char text[SCOPE_TEXT_MAX];
+    (void)scope_format(scope, text);
+    if (context->json) {
+        json_t *object = json_object(), *list = json_array();
+        for (size_t i = 0; i < left->count; i++)
+            (void)json_array_append_new(list, show_json_text(left->items[i]));
+        (void)json_object_set_new(object, "scope", show_json_text(text));
+        (void)json_object_set_new(object, "ended", show_json_u64(ended));
+        (void)json_object_set_new(object, "holds_left", list);
+        (void)json_object_set_new(object, "speakers", obeyed_json(obeyed));
+        (void)show_json(object);
+        return;
+    }
+    if (ended == 0)
+        show_print(stdout,
+                   "no hold on %s stood in Redis; speakers were told to end what they hold by "
+                   "themselves\n",
+                   text);
+    else
+        show_print(stdout, "%zu hold%s ended\n", ended, ended == 1 ? "" : "s");
+    for (size_t i = 0; i < left->count; i++)
+        show_print(stdout, "still on hold: %s\n", left->items[i]);
 }
 
 int resume_run(const struct command_context *context, int argc, char **argv)
@@ -339,33 +384,21 @@ int resume_run(const struct command_context *context, int argc, char **argv)
     struct hold_arguments a;
     struct session session;
     struct names left = {0};
-    char scope[SCOPE_TEXT_MAX];
+    struct obeyed obeyed = {0};
+    char stop_id[STREAM_ID_MAX];
     size_t ended = 0;
     if (!read_arguments(context, argc, argv, &a))
         return EXIT_USAGE;
     if (!session_open(&session, context))
         return EXIT_FAILED;
-    (void)scope_format(&a.scope, scope);
-    bool good = session_state(&session) && end_hold(&session, &a, &ended, &left);
-    if (good && context->json) {
-        json_t *object = json_object(), *list = json_array();
-        for (size_t i = 0; i < left.count; i++)
-            (void)json_array_append_new(list, show_json_text(left.items[i]));
-        (void)json_object_set_new(object, "scope", show_json_text(scope));
-        (void)json_object_set_new(object, "ended", show_json_u64(ended));
-        (void)json_object_set_new(object, "holds_left", list);
-        (void)show_json(object);
-    } else if (good) {
-        if (ended == 0)
-            show_print(stdout,
-                       "no hold on %s stood in Redis; speakers were told to end what they hold by "
-                       "themselves\n",
-                       scope);
-        else
-            show_print(stdout, "%zu hold%s ended\n", ended, ended == 1 ? "" : "s");
-        for (size_t i = 0; i < left.count; i++)
-            show_print(stdout, "still on hold: %s\n", left.items[i]);
-    }
+    bool good = session_state(&session) && end_hold(&session, &a, &ended, &left, stop_id);
+    if (good && !context->json)
+        print_ended(context, &a.scope, ended, &left, &obeyed);
+    bool known = good && obeyed_wait(&session, stop_id, &obeyed);
+    if (good && context->json)
+        print_ended(context, &a.scope, ended, &left, &obeyed);
+    good = known && obeyed_say(context, &obeyed, "resume");
+    obeyed_done(&obeyed);
     names_done(&left);
     session_close(&session);
     return good ? EXIT_DONE : EXIT_FAILED;

@@ -1,4 +1,5 @@
 #include "ctl/commands.h"
+#include "ctl/obeyed.h"
 #include "ctl/request.h"
 #include "ctl/session.h"
 #include "ctl/show.h"
@@ -126,6 +127,17 @@ static bool tell_all(const struct command_context *context, const struct command
     return good;
 }
 
+static int forget_command(const struct command_context *context, int argc, char **argv,
+                          bool any_option, const char *const *values)
+{
+    for (int kind = 0; kind < SCOPE_KIND_COUNT; kind++)
+        any_option = any_option || values[kind] != NULL;
+    if (argc != 3)
+        return command_usage_error(context, "forget needs one NAME of a speaker");
+    return any_option ? command_usage_error(context, "forget takes no option")
+                      : forget_run(context, argv[2]);
+}
+
 int speaker_run(const struct command_context *context, int argc, char **argv)
 {
     struct command_values sockets = {0};
@@ -143,9 +155,12 @@ int speaker_run(const struct command_context *context, int argc, char **argv)
         return EXIT_USAGE;
     const char *command = argc >= 2 ? argv[1] : "";
     bool is_status = strcmp(command, "status") == 0, is_dump = strcmp(command, "dump") == 0;
+    if (strcmp(command, "forget") == 0)
+        return forget_command(context, argc, argv, sockets.count > 0 || reason != NULL, values);
     if (!is_status && !is_dump && strcmp(command, "withdraw-all") != 0 &&
         strcmp(command, "resume") != 0)
-        return command_usage_error(context, "needs one of withdraw-all, resume, status, dump");
+        return command_usage_error(context,
+                                   "needs one of withdraw-all, resume, status, dump, forget NAME");
     if (argc != (is_dump ? 3 : 2))
         return command_usage_error(context, is_dump ? "dump needs one FILE, or -"
                                                     : "takes one command alone");

@@ -97,11 +97,15 @@ static const struct command commands[] = {
     {"withdraw-all", "[SCOPE] [--reason TEXT]",
      "the way out: withdraw routes and announce no more, without policy",
      SCOPES "  --reason TEXT   shown to everybody while the hold stands\n\n"
+            "Exit status 1, and its name, when a speaker has not obeyed within 3 s.\n"
             "Works as long as the state Redis server does. With that away too:\n"
             "weir speaker withdraw-all --socket PATH\n",
      withdraw_all_run},
     {"resume", "[SCOPE] [--reason TEXT]", "end a hold that withdraw-all has set",
-     SCOPES "\nWithout a scope every hold ends.\n", resume_run},
+     SCOPES
+     "\nWithout a scope every hold ends. Exit status 1, and its name, when a speaker has not\n"
+     "obeyed within 3 s.\n",
+     resume_run},
     {"peers", "", "BGP sessions: state, families, routes, last error",
      "IPV4, IPV6: routes that the peer was sent. WANTED: that it should have; those on the way "
      "are\n"
@@ -130,9 +134,13 @@ static const struct command commands[] = {
      "                     of 40 those of attribute 25\n"
      "  --names            the names that values may have\n",
      rule_run},
-    {"speaker", "withdraw-all|resume|status [SCOPE] [--socket PATH]… [--reason TEXT] | dump FILE|-",
+    {"speaker",
+     "withdraw-all|resume|status [SCOPE] [--socket PATH]… [--reason TEXT] | dump FILE|- | forget "
+     "NAME",
      "talk to a speaker directly: works with everything else down",
-     "dump: what each peer was sent and has, as an MRT file (RFC 6396) for bgpdump and others.\n\n"
+     "dump: what each peer was sent and has, as an MRT file (RFC 6396) for bgpdump and others.\n"
+     "forget: of a speaker that is gone for good, and no longer runs, nothing waits any more, and\n"
+     "withdraw-all and resume do not ask for it. Needs state Redis and policy.\n\n"
      "  --socket PATH   the speaker's socket; may be given several times (speaker.socket of the\n"
      "                  configuration)\n" SCOPES "  --reason TEXT   shown while the hold stands\n\n"
      "Exit status 1, and its name, when one was not reached.\n",

@@ -68,6 +68,7 @@ static void on_batch_end(void *owner, bool caught_up)
 {
     struct in_jobs *in = owner;
     (void)caught_up;
+    in_stops_tell(in);
     store_put_state(in->speaker);
 }
 

@@ -15,6 +15,7 @@ enum { STREAM_JOBS = 0, STREAM_STOPS = 1 };
 struct walk {
     bool running, again; /* again: another one is due when this is over */
     bool in_rest;        /* past the pages */
+    bool ends_resume;    /* its first page comes after the last resume */
     bool owed;           /* the journal may not have what is known already */
     struct desired_place after;
     size_t page;        /* mitigations asked for at once: as many as take a short turn */
@@ -32,6 +33,9 @@ struct in_jobs {
     char keys[2][KEY_NAME_MAX];
     struct mitigation *scratch; /* it is large */
     struct walk walk;
+    char told_stop[48];          /* as weir:speakers has it; "": not since the connection came up
+                                  */
+    bool resumes;                /* a resume is obeyed when the hash of holds has been read anew */
     bool was_read;               /* the whole state, since the connection came up */
     bool is_older;               /* the state server, than what this speaker has seen */
     uint64_t read_at, leader_at; /* monotonic ms: the next */
@@ -67,5 +71,7 @@ void in_walk_rest_answered(struct in_jobs *in, enum status status);
  * nothing, because the server's data was lost. */
 void in_stops_take_holds(struct in_jobs *in, const struct redis_reply *hash, bool is_lost);
 void in_stops_take(struct in_jobs *in, const struct stream_entry *entry);
+/* Says in weir:speakers up to which entry of weir:stops this speaker has obeyed. */
+void in_stops_tell(struct in_jobs *in);
 
 #endif

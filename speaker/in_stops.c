@@ -78,5 +78,19 @@ void in_stops_take(struct in_jobs *in, const struct stream_entry *entry)
     holds_end(&speaker->holds, HOLD_STOPS, &hold.scope, entry->id_ms);
     holds_end(&speaker->holds, HOLD_SOCKET, &hold.scope, entry->id_ms);
     speaker_holds_changed(speaker);
+    in->resumes = true;
     in_walk_start(in);
+}
+
+void in_stops_tell(struct in_jobs *in)
+{
+    struct speaker *speaker = in->speaker;
+    const char *id = speaker->stops_cursor[0] != '\0' ? speaker->stops_cursor : "0-0";
+    char name[KEY_NAME_MAX];
+    if (in->resumes || strcmp(in->told_stop, id) == 0)
+        return;
+    if (redis_commandf(in->redis, NULL, NULL, "HSET %s %s %s",
+                       key_name(name, in_jobs_prefix(in), KEY_SPEAKERS),
+                       speaker->config->speaker.name, id) == STATUS_OK)
+        (void)snprintf(in->told_stop, sizeof(in->told_stop), "%s", id);
 }

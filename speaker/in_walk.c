@@ -140,10 +140,13 @@ static void take_epoch(struct in_jobs *in, const struct desired_answer *answer)
 
 static void take_first(struct in_jobs *in, const struct desired_answer *answer)
 {
+    in->told_stop[0] = '\0'; /* said again, as the server may have lost it, or a person */
     take_epoch(in, answer);
     in_stops_take_holds(in, answer->hold, in->is_older);
     if (in->reader == NULL)
         in_jobs_start_reader(in, answer);
+    if (in->walk.ends_resume)
+        in->resumes = false;
 }
 
 static void take_page(struct in_jobs *in, const struct desired_answer *answer)
@@ -185,6 +188,7 @@ static void on_page(void *owner, enum status status, const struct redis_reply *r
     if (walk->after.id[0] == '\0')
         take_first(in, &answer);
     take_page(in, &answer);
+    in_stops_tell(in);
     fit_page(walk, clock_mono_us(&in->speaker->clock) - began_us);
     walk->after = answer.next;
     if (answer.more) {
@@ -211,6 +215,7 @@ void in_walk_start(struct in_jobs *in)
     }
     *walk = (struct walk){.running = true,
                           .page = walk->page > 0 ? walk->page : PAGE_FIRST,
+                          .ends_resume = in->resumes,
                           .owed = in->speaker->journal_failed,
                           .failures = in->speaker->journal_failures,
                           .began_ms = (int64_t)speaker_now_ms(in->speaker)};

@@ -34,6 +34,7 @@ enum key_role { KEY_TELEMETRY, KEY_STATE };
     X(JOBS, "jobs", STATE, "stream", "entries older than 24 h")                                    \
     X(RESULTS, "results", STATE, "stream", "last 100000 entries")                                  \
     X(PEER, "peer:<speaker>:<name>", STATE, "hash", "30 s without an update")                      \
+    X(SPEAKERS, "speakers", STATE, "hash", "until weir speaker forget")                            \
     X(REQUESTS, "requests", STATE, "stream", "last 10000 entries")                                 \
     X(REPLY, "reply:<id>", STATE, "list", "60 s")                                                  \
     X(HOLD, "hold", STATE, "hash", "until resume")                                                 \

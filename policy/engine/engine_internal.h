@@ -51,6 +51,7 @@ struct live_mitigation {
     struct mitigation m;
     struct peer_result results[ENGINE_RESULTS_MAX];
     size_t result_count;
+    bool is_forgotten; /* whoever answered was forgotten since: nobody is waited for */
     uint64_t created_ms, withdrawing_since_ms, renewed_ms;
     size_t wanted_by; /* live alarms */
     struct budget_rank rank;
@@ -111,6 +112,8 @@ struct live_alarm *alarms_by_id(const struct engine *e, const char *id);
 
 /* mitigations.c */
 struct live_mitigation *mitigations_by_id(const struct engine *e, const char *id);
+/* Of how many mitigations it had said something (forget.c). */
+size_t mitigations_forget_speaker(struct engine *e, const char *speaker, const char *who);
 /* What its severity asks for. A try that is not the first leaves no record of what is refused. */
 void mitigations_start_for(struct engine *e, struct live_alarm *live, bool is_retry,
                            struct engine_now now);

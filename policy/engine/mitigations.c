@@ -354,7 +354,8 @@ static void mitigation_time(struct engine *e, struct live_mitigation *live, stru
     if (m->state == MITIGATION_WITHDRAWING) {
         uint64_t waited_ms = now.mono_ms - live->withdrawing_since_ms;
         if (all_gone(live) ||
-            (live->result_count == 0 && (nobody_answers(e, m) || waited_ms > NO_SPEAKER_AFTER_MS)))
+            (live->result_count == 0 &&
+             (live->is_forgotten || nobody_answers(e, m) || waited_ms > NO_SPEAKER_AFTER_MS)))
             finish(e, live, MITIGATION_WITHDRAWN, NULL, now);
         else if (waited_ms > NO_ANSWER_AFTER_MS)
             finish(e, live, MITIGATION_WITHDRAWN,
@@ -408,6 +409,7 @@ static struct peer_result *result_of(struct live_mitigation *live, const char *s
     if (live->result_count == ENGINE_RESULTS_MAX)
         return NULL;
     struct peer_result *r = &live->results[live->result_count++];
+    live->is_forgotten = false;
     (void)snprintf(r->speaker, sizeof(r->speaker), "%s", speaker);
     (void)snprintf(r->peer, sizeof(r->peer), "%s", peer);
     r->kind = RESULT_KIND_COUNT; /* nothing yet */

@@ -331,13 +331,30 @@ static void do_stop(struct engine *e, const struct request *request, struct repl
         say(reply, true, "%zu stopped", reply->id_count);
 }
 
+static void do_forget_speaker(struct engine *e, const struct request *request, struct reply *reply,
+                              struct engine_now now)
+{
+    const char *speaker = arg(request, "speaker");
+    (void)now;
+    if (speaker == NULL || speaker[0] == '\0') {
+        say(reply, false, "no speaker was named");
+        return;
+    }
+    size_t count = mitigations_forget_speaker(e, speaker, request->who);
+    say(reply, true, "speaker %.64s forgotten: %zu mitigations wait for it no more", speaker,
+        count);
+}
+
 void engine_request(struct engine *e, const struct request *request, struct reply *ret_reply,
                     struct engine_now now)
 {
     static const struct {
         const char *verb;
         void (*run)(struct engine *, const struct request *, struct reply *, struct engine_now);
-    } verbs[] = {{"mitigate", do_mitigate}, {"announce", do_announce}, {"stop", do_stop}};
+    } verbs[] = {{"mitigate", do_mitigate},
+                 {"announce", do_announce},
+                 {"stop", do_stop},
+                 {"forget-speaker", do_forget_speaker}};
     memset(ret_reply, 0, sizeof(*ret_reply));
     (void)snprintf(ret_reply->id, sizeof(ret_reply->id), "%s", request->id);
     if (now.state_ms > request->expires_at_ms) {

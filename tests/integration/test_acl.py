@@ -31,7 +31,8 @@ NOT_SEEN = [
 # Who writes each key, by the table in docs/architecture.md. Everybody else may not change it in any way.
 WRITERS = {
     "state": {"weir:alarm:a-1": ["policy"], "weir:alarms:active": ["policy"], "weir:alarms:log": ["policy"], "weir:mitigation:m-1": ["policy"],
-              "weir:mitigations:active": ["policy"], "weir:jobs": ["policy"], "weir:results": ["speaker"], "weir:peer:sp1:mx1": ["speaker"],
+              "weir:mitigations:active": ["policy"], "weir:jobs": ["policy"], "weir:results": ["speaker"], "weir:peer:sp1:mx1": ["speaker", "operator"],
+              "weir:speakers": ["speaker", "operator"],
               "weir:requests": ["operator"], "weir:reply:r-1": ["policy", "operator"], "weir:hold": ["policy", "operator"],
               "weir:stops": ["operator"], "weir:epoch:policy": ["policy"], "weir:lease:policy": ["policy"], "weir:audit": ["policy", "operator"],
               "weir:baseline:c:0": [], "weir:protected": [], "weir:of nobody": [], "of nobody": []},

@@ -474,14 +474,14 @@ class Holds(unittest.TestCase):
     def test_withdraw_all_and_resume(self):
         answer = self.world.json("withdraw-all", "--reason", "fire")
         self.assertEqual(answer, {"scope": "all", "mitigations": 2, "dry_runs": 1, "alarms_active": 2,
-                                  "alarms_unprotected": 1, "share": 0.5})
+                                  "alarms_unprotected": 1, "share": 0.5, "speakers": {}})
         hold = json.loads(self.world.redis("state", "HGET", "weir:hold", "all"))
         self.assertEqual(hold["why"], "fire")
         self.assertIn("@", hold["who"])
         self.assertGreater(hold["at_ms"], 1767323045000)
         self.assertEqual(self.stops(), ["verb", "withdraw-all", "scope", "all", "who", hold["who"], "why", "fire"])
         self.assertIn("ON HOLD: all, by", "\n".join(self.world.json("status", want=1)["warnings"]))
-        self.assertEqual(self.world.json("resume"), {"scope": "all", "ended": 1, "holds_left": []})
+        self.assertEqual(self.world.json("resume"), {"scope": "all", "ended": 1, "holds_left": [], "speakers": {}})
         self.assertEqual(self.world.redis("state", "EXISTS", "weir:hold"), "0")
         self.assertEqual(self.stops()[:4], ["verb", "resume", "scope", "all"])
 
