@@ -2,6 +2,7 @@
 
 #include "common/model/model.h"
 #include "common/service/credentials.h"
+#include "common/service/secret_file.h"
 #include "ctl/rule_parts.h"
 #include "ctl/show.h"
 #include "policy/engine/watch.h"
@@ -17,7 +18,8 @@ enum {
     WIDE6 = 16,
     /* Less than one packet a second: what is meant is another unit. */
     LOW_BPS = 1000,
-    WARNINGS_MAX = 200 /* more than any person reads */
+    PEER_PASSWORD_MAX = 80, /* of the kernel: TCP_MD5SIG_MAXKEYLEN */
+    WARNINGS_MAX = 200      /* more than any person reads */
 };
 
 struct warnings {
@@ -349,9 +351,25 @@ static bool is_in_a_platform(const struct config *c, size_t peer)
     return found;
 }
 
+/* As this user sees the file, which need not be who runs the speaker. */
+static void warn_of_password(struct warnings *w, const struct config_peer *peer)
+{
+    char secret[PEER_PASSWORD_MAX + 1];
+    struct text why;
+    text_init(&why, 0);
+    if (peer->password_file != NULL &&
+        secret_file_read(peer->password_file, secret, sizeof(secret), &why) != STATUS_OK)
+        warnings_add(w->list, "peer %s has no session while its password_file is so: %s",
+                     peer->name, text_str(&why));
+    explicit_bzero(secret, sizeof(secret));
+    text_done(&why);
+}
+
 static void warn_of_peers(struct warnings *w)
 {
     const struct config *c = w->config;
+    for (size_t i = 0; i < c->peer_count; i++)
+        warn_of_password(w, &c->peers[i]);
     for (size_t i = 0; i < c->peer_count; i++) {
         const struct config_peer *peer = &c->peers[i];
         const struct router_profile *profile =

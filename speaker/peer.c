@@ -147,7 +147,9 @@ static void on_state(struct peer *peer, const char *why, bool penalty)
     }
     if (why[0] != '\0')
         peer->start_at = now_ms(peer) + open_jitter_ms(wait_ms, peer->out.random >> 4);
-    peer->since_ms = clock_wall_ms(&peer->options.clock);
+    if (peer->shown != peer_state(peer))
+        peer->since_ms = clock_wall_ms(&peer->options.clock);
+    peer->shown = peer_state(peer);
     peer->options.events.on_changed(peer->options.events.owner, peer);
 }
 
@@ -255,6 +257,7 @@ void peer_init(struct peer *peer, const struct peer_settings *settings,
     peer->since_ms = clock_wall_ms(&options->clock);
     rib_out_init(&peer->rib_out, options->rib, settings->max_routes, settings->updates_per_second);
     init_sessions(peer);
+    (void)snprintf(peer->last_error, sizeof(peer->last_error), "%s", settings->unusable);
 }
 
 void peer_start(struct peer *peer)
@@ -298,6 +301,7 @@ void peer_set(struct peer *peer, const struct peer_settings *settings)
     if (keeps)
         return;
     init_sessions(peer);
+    (void)snprintf(peer->last_error, sizeof(peer->last_error), "%s", settings->unusable);
     peer->penalties = 0;
     if (was_running)
         peer_start(peer);

@@ -10,6 +10,10 @@
  * A BGP neighbour: its two sessions (the one we open, the one it opens), which of them stays, when
  * to try again, and its adj-RIB-out. A peer that flaps waits longer each time.
  */
+
+/* Why there is no session: an attempt that failed, and what ended the session before it. */
+enum { PEER_ERROR_MAX = SESSION_WHY_MAX + 128 };
+
 struct peer_settings {
     char name[NAME_MAX_LEN + 1];
     struct ip_endpoint remote;
@@ -24,6 +28,7 @@ struct peer_settings {
     /* A change of those above needs a new session, of these below not. */
     const struct router_profile *profile;
     uint32_t updates_per_second, max_routes;
+    char unusable[PEER_ERROR_MAX]; /* why it neither connects nor accepts; "": it may */
 };
 /* Does the session go on under the new settings? */
 bool peer_settings_keep_session(const struct peer_settings *a, const struct peer_settings *b);
@@ -55,8 +60,6 @@ struct peer_sent {
     size_t count, room;
 };
 
-/* Why there is no session: an attempt that failed, and what ended the session before it. */
-enum { PEER_ERROR_MAX = SESSION_WHY_MAX + 128 };
 
 struct peer {
     struct peer_settings settings;
@@ -73,6 +76,7 @@ struct peer {
     uint64_t start_at;       /* monotonic ms: not before */
     uint64_t established_at; /* monotonic ms */
     uint64_t since_ms;       /* wall: of the last change of state */
+    enum fsm_state shown;    /* to people */
     uint64_t flaps, updates_sent, routes_announced, routes_withdrawn, refused;
     char last_word[SESSION_WHY_MAX]; /* the NOTIFICATION that ended the last session */
     bool notified;                   /* and one has just come or gone */

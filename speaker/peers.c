@@ -1,4 +1,5 @@
 #include "common/base/log.h"
+#include "common/service/secret_file.h"
 #include "speaker/out_results.h"
 #include "speaker/out_updates.h"
 #include "speaker/speaker.h"
@@ -127,6 +128,36 @@ static struct socket_options socket_of(const struct speaker *speaker,
     return options;
 }
 
+/*
+ * A session without the password that was asked for must not be: a new peer waits for its file. One
+ * that has a password keeps it, so that a slip of the hand while keys are changed ends no session.
+ */
+static void use_password(const struct config_peer *config, const struct peer *peer,
+                         struct peer_settings *s)
+{
+    char secret[SOCKET_PASSWORD_MAX + 1];
+    struct text why;
+    struct socket_password *password = &s->socket.password;
+    if (config->password_file == NULL)
+        return;
+    text_init(&why, 0);
+    if (secret_file_read(config->password_file, secret, sizeof(secret), &why) == STATUS_OK) {
+        password->len = (uint8_t)strlen(secret);
+        memcpy(password->bytes, secret, password->len);
+    } else if (peer != NULL && peer->settings.socket.password.len > 0) {
+        *password = peer->settings.socket.password;
+        log_error("password_file cannot be used: the password that the peer had stays",
+                  "peer=%s reason=\"%s\"", s->name, text_str(&why));
+    } else {
+        (void)snprintf(s->unusable, sizeof(s->unusable), "password_file: %s", text_str(&why));
+        s->connects = s->accepts = false;
+        log_error("password_file cannot be used: no session without it", "peer=%s reason=\"%s\"",
+                  s->name, text_str(&why));
+    }
+    explicit_bzero(secret, sizeof(secret));
+    text_done(&why);
+}
+
 static struct peer_settings settings_of(const struct speaker *speaker,
                                         const struct config_peer *config)
 {
@@ -245,6 +276,7 @@ void peers_apply(struct speaker *speaker)
     for (size_t i = 0; i < speaker->config->peer_count; i++) {
         struct peer_settings settings = settings_of(speaker, &speaker->config->peers[i]);
         struct peer *peer = by_name(speaker, settings.name);
+        use_password(&speaker->config->peers[i], peer, &settings);
         if (peer != NULL)
             peer_set(peer, &settings);
         else

@@ -318,7 +318,7 @@ static void drive(struct session *s, enum fsm_event event)
         events->on_up(events->owner);
     if ((actions & FSM_DO_REFRESH) != 0 && s->refresh != BGP_FAMILIES)
         events->on_refresh(events->owner, s->refresh);
-    if (step.next != before)
+    if (step.next != before || event == FSM_EV_RETRY_EXPIRED)
         events->on_state(events->owner, (actions & FSM_DO_CLOSE) != 0 ? s->why : "",
                          (actions & FSM_DO_PENALTY) != 0);
     if (!connects)
@@ -383,7 +383,10 @@ void session_collide(struct session *s)
 void session_tick(struct session *s, uint64_t now)
 {
     if (s->retry_at != 0 && now >= s->retry_at) {
-        set_why(s, "connect: ", "no answer in time");
+        set_why(s, "connect: ",
+                s->options.socket.password.len == 0
+                    ? "no answer in time"
+                    : "no answer in time (a neighbour with another password, or none, is silent)");
         s->retry_at = 0;
         drive(s, FSM_EV_RETRY_EXPIRED);
     }

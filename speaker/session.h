@@ -21,7 +21,8 @@ struct session_events {
     void (*on_refresh)(void *owner, enum bgp_family family);
     /* Wrote all: more may be written. */
     void (*on_written)(void *owner);
-    /* Any change of state; why: of the end of a connection, else "". */
+    /* Any change of state, and an attempt to connect that is given up; why: of the end of a
+     * connection, else "". */
     void (*on_state)(void *owner, const char *why, bool penalty);
     /* An UPDATE had mistakes (bits of received.h) that the session goes on with. */
     void (*on_tolerated)(void *owner, unsigned int mistakes);

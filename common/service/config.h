@@ -197,6 +197,7 @@ struct config_peer {
     uint32_t local_preference;
     uint16_t multihop, gtsm_hops; /* 0: none */
     const char *device;           /* NULL: none */
+    const char *password_file;    /* NULL: none */
     struct config_pos pos;
 };
 

@@ -151,7 +151,10 @@ static const struct config_key peer_keys[] = {
      "how long it keeps the routes of a speaker that is gone, at most the shortest lease of a "
      "method; 0s: not at all",
      0},
-    {"password_file", read_path, 0, NULL, NULL, "holds the TCP MD5 password", CONFIG_LATER},
+    {"password_file", read_path, AT(password_file), NULL, NULL,
+     "holds the TCP MD5 password (RFC 2385): one line of at most 80 octets, not for everybody to "
+     "read",
+     0},
     {"gtsm_hops", read_hops, AT(gtsm_hops), &hop_range, "none",
      "sends with TTL 255 and accepts nothing from farther away (RFC 5082); both sides must", 0},
     {"multihop", read_hops, AT(multihop), &hop_range, "none",
