@@ -33,7 +33,7 @@ struct desired *desired_new(const struct desired_options *options)
     return d;
 }
 
-static void free_words(struct standing *s)
+void desired_free_words(struct standing *s)
 {
     free(s->peers);
     free((void *)(uintptr_t)s->alarm);
@@ -47,7 +47,7 @@ void desired_free(struct desired *d)
     struct standing *s;
     while ((s = table_next(d->by_id, &cursor)) != NULL) {
         claims_drop(d, s);
-        free_words(s);
+        desired_free_words(s);
     }
     table_free(d->by_id);
     free(d->claims);
@@ -86,7 +86,7 @@ static enum desired_end end_of(const struct desired *d, const struct standing *s
 }
 
 /* True when it began or ceased to stand. */
-static bool look_at_time(struct desired *d, struct standing *s, struct desired_time now)
+bool desired_look_at_time(struct desired *d, struct standing *s, struct desired_time now)
 {
     enum desired_end end = end_of(d, s, now);
     enum desired_end before = s->end;
@@ -100,7 +100,7 @@ static bool look_at_time(struct desired *d, struct standing *s, struct desired_t
     return (before == DESIRED_STANDS) != (end == DESIRED_STANDS);
 }
 
-static void judge_and_settle(struct desired *d, struct standing *s)
+void desired_judge_and_settle(struct desired *d, struct standing *s)
 {
     settle_judge(d, s, ALL_PEERS);
     settle(d, s, ALL_PEERS);
@@ -310,12 +310,12 @@ static enum status take(struct desired *d, struct standing *s, const struct miti
     s->epoch = m->epoch;
     s->revision = m->revision;
     s->over = false;
-    if (!look_at_time(d, s, now) && is_renewal) {
+    if (!desired_look_at_time(d, s, now) && is_renewal) {
         settle_refused(d, s);
         return STATUS_OK;
     }
     s->over_budget = 0;
-    judge_and_settle(d, s);
+    desired_judge_and_settle(d, s);
     return STATUS_OK;
 }
 
@@ -339,13 +339,13 @@ enum status desired_apply(struct desired *d, const struct mitigation *m, struct 
         return STATUS_EXISTS;
     if (!is_new && m->revision == s->revision && m->epoch == s->epoch) {
         take_lease(d, s, m, now);
-        if (look_at_time(d, s, now))
-            judge_and_settle(d, s);
+        if (desired_look_at_time(d, s, now))
+            desired_judge_and_settle(d, s);
         return STATUS_EXISTS;
     }
     status = take(d, s, m, now);
     if (status != STATUS_OK && is_new) {
-        free_words(s);
+        desired_free_words(s);
         table_remove_entry(d->by_id, s);
     }
     return status;
@@ -412,31 +412,6 @@ int64_t desired_contact_ms(const struct desired *d)
     return d->contact_ms;
 }
 
-static void forget(struct desired *d, struct standing *s)
-{
-    d->options.ops.forgotten(d->options.ops.owner, s->id);
-    settle_forget_unsaid(d, s, ALL_PEERS);
-    claims_drop(d, s);
-    free_words(s);
-    table_remove_entry(d->by_id, s);
-}
-
-void desired_tick(struct desired *d, struct desired_time now)
-{
-    size_t cursor = 0;
-    struct standing *s;
-    while ((s = table_next(d->by_id, &cursor)) != NULL) {
-        if (look_at_time(d, s, now))
-            judge_and_settle(d, s);
-        else if (s->over_budget != 0)
-            settle(d, s, s->over_budget);
-        else if (s->whole.sibling != NULL)
-            claims_prune(d, s);
-        if (s->forget_ms != 0 && (uint64_t)now.now_ms >= s->forget_ms)
-            forget(d, s);
-    }
-}
-
 void desired_set_peers(struct desired *d, const char *const names[DESIRED_PEERS_MAX])
 {
     for (size_t peer = 0; peer < DESIRED_PEERS_MAX; peer++) {
@@ -457,7 +432,7 @@ void desired_set_peers(struct desired *d, const char *const names[DESIRED_PEERS_
     size_t cursor = 0;
     struct standing *s;
     while ((s = table_next(d->by_id, &cursor)) != NULL)
-        judge_and_settle(d, s);
+        desired_judge_and_settle(d, s);
 }
 
 size_t desired_count(const struct desired *d)

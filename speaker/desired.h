@@ -136,6 +136,14 @@ int64_t desired_contact_ms(const struct desired *desired);
 
 /* Time has passed. */
 void desired_tick(struct desired *desired, struct desired_time now);
+/* The same in pieces: looks at so many more. True: all have been looked at, and the next call
+ * begins anew. */
+bool desired_tick_some(struct desired *desired, struct desired_time now, size_t most);
+/* As the last that looked at all of them found it. */
+struct desired_counts {
+    size_t standing, missing; /* as desired_standing_count() and desired_missing_count() say it */
+};
+struct desired_counts desired_counted(const struct desired *desired);
 /* The peer was sent the route, or its withdrawal. */
 void desired_sent(struct desired *desired, size_t peer, uint32_t nlri);
 /* No message can hold it. */

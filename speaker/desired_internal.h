@@ -15,7 +15,9 @@ struct desired {
     char names[DESIRED_PEERS_MAX][NAME_MAX_LEN + 1]; /* "": no peer of this number */
     int64_t contact_ms;                              /* monotonic, of the last contact */
     uint64_t contact_clock_ms;                       /* runs only while contact lasts */
-    uint64_t grace_until_ms; /* of the contact clock: no lease ends before */
+    uint64_t grace_until_ms;               /* of the contact clock: no lease ends before */
+    size_t tick_cursor;                    /* of the walk that looks at time */
+    struct desired_counts walked, counted; /* by the walk so far, and by the one before */
 };
 
 #define ALL_PEERS UINT64_MAX
@@ -24,6 +26,14 @@ static inline uint64_t desired_bit(size_t peer)
 {
     return UINT64_C(1) << peer;
 }
+
+/* --- desired.c ----------------------------------------------------------------------------------
+ */
+
+/* True when it began or ceased to stand. */
+bool desired_look_at_time(struct desired *d, struct standing *s, struct desired_time now);
+void desired_judge_and_settle(struct desired *d, struct standing *s);
+void desired_free_words(struct standing *s);
 
 /* --- desired_claims.c ---------------------------------------------------------------------------
  */

@@ -18,6 +18,8 @@
 enum {
     TICK_MS = 50, /* of timers, retries and the pace of UPDATEs */
     SECOND_MS = 1000,
+    /* Of what stands: all of it, at the most that there can be, in little more than a second. */
+    LOOKED_AT_A_TICK = DESIRED_MAX * TICK_MS / SECOND_MS,
     SAVE_EVERY_MS = 10000,
     /* A planned stop that withdraws waits this long for slow peers. */
     WITHDRAW_LIMIT_MS = 2500,
@@ -92,7 +94,8 @@ static bool all_withdrawn(const struct speaker *speaker)
  */
 static void look_for_lost(struct speaker *speaker)
 {
-    size_t missing = desired_missing_count(speaker->desired);
+    struct desired_counts counts = desired_counted(speaker->desired);
+    size_t missing = counts.missing;
     if (missing > speaker->missing)
         log_error("the state server has lost mitigations that stand here: nobody withdrew them, so "
                   "their routes are kept until their lease or orphan_max ends",
@@ -100,13 +103,22 @@ static void look_for_lost(struct speaker *speaker)
     else if (missing == 0 && speaker->missing > 0)
         log_info("no mitigation stands without the state server knowing it", "mitigations=0");
     speaker->missing = missing;
-    speaker_metrics_standing(desired_standing_count(speaker->desired), missing);
+    speaker_metrics_standing(counts.standing, missing);
+}
+
+/* All that stands is looked at once a second, in pieces that keep no job waiting. */
+static void look_at_time(struct speaker *speaker)
+{
+    if (!speaker->looking ||
+        !desired_tick_some(speaker->desired, speaker_time(speaker), LOOKED_AT_A_TICK))
+        return;
+    speaker->looking = false;
+    look_for_lost(speaker);
 }
 
 static void every_second(struct speaker *speaker, uint64_t now_ms)
 {
-    desired_tick(speaker->desired, speaker_time(speaker));
-    look_for_lost(speaker);
+    speaker->looking = true;
     for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
         if (speaker->peers[i] != NULL)
             speaker_metrics_peer(speaker->peers[i]);
@@ -135,6 +147,7 @@ static void on_tick(uv_timer_t *timer)
         speaker->second_at = now_ms + SECOND_MS;
         every_second(speaker, now_ms);
     }
+    look_at_time(speaker);
     turns_all_due(speaker); /* for those whose pace says so */
     out_results_tick(speaker->out_results, now_ms);
 }

@@ -54,7 +54,7 @@ struct speaker {
     struct parts_scratch *parts_scratch; /* of the judge */
     uv_timer_t tick;
     uv_fs_t sync;
-    bool syncing, complete, journal_failed;
+    bool syncing, complete, journal_failed, looking; /* looking: a walk over what stands is on */
     bool restarted; /* the journal is of an earlier process; until the first peers are made */
     bool stopping, withdrawing, ended;
     uint64_t second_at, saved_at, stop_at, compact_at; /* monotonic ms */

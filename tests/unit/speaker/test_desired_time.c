@@ -140,3 +140,32 @@ Test(desired_time, what_has_ended_is_forgotten_after_an_hour)
     cr_assert_str_eq(w->forgotten, "m-1 ");
     world_free(w);
 }
+
+/* Two ends while the walk is at rest, and one comes: each is looked at once, and the end of the
+ * walk says what stands. */
+Test(desired_time, in_pieces_all_of_it_is_looked_at)
+{
+    struct world *w = world_new();
+    char id[16];
+    for (uint8_t i = 0; i < 20; i++) {
+        (void)snprintf(id, sizeof(id), "m-%u", i);
+        struct mitigation *m = mitigation(w, id, i, 1);
+        m->until_ms = w->now.redis_ms + (i < 12 ? 1000 : 5000);
+        cr_assert_eq(desired_apply(w->desired, m, w->now), STATUS_OK);
+    }
+    w->now.redis_ms += 2000;
+    w->now.now_ms += 2000;
+    cr_assert_not(desired_tick_some(w->desired, w->now, 7));
+    size_t stand = desired_standing_count(w->desired);
+    cr_assert(stand > 8 && stand < 20, "%zu: as many as the piece are looked at", stand);
+    cr_assert_eq(desired_counted(w->desired).standing, 0, "not all of them are counted yet");
+    cr_assert_not(desired_tick_some(w->desired, w->now, 7));
+    cr_assert(desired_tick_some(w->desired, w->now, 7));
+    cr_assert_eq(desired_standing_count(w->desired), 8);
+    cr_assert_eq(desired_counted(w->desired).standing, 8);
+    cr_assert(desired_missing(w->desired, "m-19"));
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(desired_tick_some(w->desired, w->now, 7), i == 2);
+    cr_assert_eq(desired_counted(w->desired).missing, 1);
+    world_free(w);
+}

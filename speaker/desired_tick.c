@@ -1,0 +1,55 @@
+#include "speaker/desired_internal.h"
+
+#include <stdlib.h>
+
+/* What time does to what stands: a walk over all of it, which may pause. */
+
+static void forget(struct desired *d, struct standing *s)
+{
+    d->options.ops.forgotten(d->options.ops.owner, s->id);
+    settle_forget_unsaid(d, s, ALL_PEERS);
+    claims_drop(d, s);
+    desired_free_words(s);
+    table_remove_entry(d->by_id, s);
+}
+
+static void look_at(struct desired *d, struct standing *s, struct desired_time now)
+{
+    if (desired_look_at_time(d, s, now))
+        desired_judge_and_settle(d, s);
+    else if (s->over_budget != 0)
+        settle(d, s, s->over_budget);
+    else if (s->whole.sibling != NULL)
+        claims_prune(d, s);
+    d->walked.standing += desired_stands(s) && !s->dry_run ? 1 : 0;
+    d->walked.missing += desired_stands(s) && !s->dry_run && s->missing ? 1 : 0;
+    if (s->forget_ms != 0 && (uint64_t)now.now_ms >= s->forget_ms)
+        forget(d, s);
+}
+
+bool desired_tick_some(struct desired *d, struct desired_time now, size_t most)
+{
+    for (size_t i = 0; i < most; i++) {
+        struct standing *s = table_next(d->by_id, &d->tick_cursor);
+        if (s == NULL) {
+            d->counted = d->walked;
+            d->walked = (struct desired_counts){0};
+            d->tick_cursor = 0;
+            return true;
+        }
+        look_at(d, s, now);
+    }
+    return false;
+}
+
+void desired_tick(struct desired *d, struct desired_time now)
+{
+    d->walked = (struct desired_counts){0};
+    d->tick_cursor = 0;
+    (void)desired_tick_some(d, now, SIZE_MAX);
+}
+
+struct desired_counts desired_counted(const struct desired *d)
+{
+    return d->counted;
+}
