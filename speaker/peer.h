@@ -60,7 +60,6 @@ struct peer_sent {
     size_t count, room;
 };
 
-
 struct peer {
     struct peer_settings settings;
     struct peer_options options;
