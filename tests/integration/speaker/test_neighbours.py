@@ -207,6 +207,47 @@ class Transport(Case):
         self.assertTrue(other.established())
 
 
+class Opening(Case):
+    def connections(self, peer):
+        """Of TCP between the speaker and this peer, as the kernel has them."""
+        shown = run("ss", "-Htn", "state", "established", "dst", peer.address)
+        return len([line for line in shown.splitlines() if f"{self.world.address}:" in line])
+
+    def test_collisions_are_decided_alike_on_both_sides_whatever_the_router_ids(self):
+        """Both ends dial at once: with a higher, a lower and (RFC 6286) the same router id one connection is left."""
+        w = self.world
+        ids = {"lower": "1.1.1.1", "higher": "223.255.255.254", "same": w.address}
+        own_as = 65010
+        for kind, name in ((GoBgp, "gobgp"), (Bird, "bird")):
+            for which, router_id in ids.items():
+                own_as += 1
+                peer = w.peer(kind, f"{name}-{which}", own_as=own_as, connect="both", dials=True)
+                peer.router_id = router_id
+        w.up()
+        for round_number in range(2):
+            w.all_established(30)
+            for peer in w.peers:
+                wait_for(f"one connection with {peer.name}", lambda p=peer: self.connections(p) == 1)
+            stays("sessions", lambda: all(p.established() for p in w.peers), 2)
+            if round_number == 0:
+                w.speaker.kill()
+                w.start_speaker()
+
+    def test_who_is_deconfigured_or_changed_is_told_so(self):
+        w = self.world
+        gone, changed = w.peer(Bird, "gone"), w.peer(Bird, "changed")
+        w.up()
+        w.all_established()
+        w.peers.remove(gone)
+        changed.extra = ", local_preference: 50"
+        w.write_config()
+        w.speaker.process.send_signal(1)
+        w.peers.append(gone)
+        wait_for("de-configured", lambda: "Received: Peer de-configured" in gone.text())
+        wait_for("another configuration", lambda: "Received: Other configuration change" in changed.text())
+        wait_for("and it is back", changed.established)
+
+
 def enter_namespace():
     """Runs this file again where addresses and links are its own."""
     if OWN_NAMESPACE in os.environ:
