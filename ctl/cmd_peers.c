@@ -1,6 +1,7 @@
 #include "common/model/model.h"
 #include "ctl/commands.h"
 #include "ctl/load.h"
+#include "ctl/peer_show.h"
 #include "ctl/show.h"
 #include "flowspec/profile.h"
 
@@ -11,8 +12,9 @@
 
 static bool read_peers(const struct session *session, json_t *list)
 {
-    static const char *const texts[] = {"speaker", "peer",     "address",    "remote_id", "state",
-                                        "since",   "families", "last_error", "profile"};
+    static const char *const texts[] = {
+        "speaker",    "peer",    "address",      "remote_id",          "state", "since", "families",
+        "last_error", "profile", "capabilities", "remote_capabilities"};
     struct names names;
     if (!names_scan(session, session->state, KEY_PEER, &names))
         return false;
@@ -95,25 +97,66 @@ static void print_peers(const json_t *list)
     grid_print(&grid, stdout);
 }
 
+/* Only that peer, of whichever speakers tell of it. */
+static void keep_one(json_t *list, const char *peer)
+{
+    for (size_t i = json_array_size(list); i-- > 0;)
+        if (strcmp(show_string(json_array_get(list, i), "peer"), peer) != 0)
+            (void)json_array_remove(list, i);
+}
+
+static void print_each(const json_t *list)
+{
+    size_t i;
+    json_t *peer;
+    json_array_foreach(list, i, peer)
+    {
+        if (i > 0)
+            show_print(stdout, "\n");
+        peer_show(peer);
+    }
+}
+
+static bool show_peers(const struct session *session, const json_t *list, const char *peer)
+{
+    bool some = json_array_size(list) > 0;
+    if (peer != NULL && !some) {
+        (void)command_failed(session->context,
+                             "there is no peer %s: not in %s, and no speaker "
+                             "tells of it",
+                             peer, session->config->file);
+        return false;
+    }
+    if (session->context->json)
+        (void)show_json(json_deep_copy(list));
+    else if (peer != NULL)
+        print_each(list);
+    else if (some)
+        print_peers(list);
+    else
+        printf("there is no peer: none in %s, and no speaker tells of one\n",
+               session->config->file);
+    return true;
+}
+
 int peers_run(const struct command_context *context, int argc, char **argv)
 {
     struct session session;
     if (!command_options(context, &argc, argv, NULL, 0))
         return EXIT_USAGE;
-    if (argc > 1)
-        return command_usage_error(context, "takes no argument: %s", argv[1]);
+    if (argc > 2)
+        return command_usage_error(context, "takes one peer at most: %s", argv[2]);
     if (!session_open(&session, context))
         return EXIT_FAILED;
+    const char *peer = argc == 2 ? argv[1] : NULL;
     json_t *list = json_array();
     bool good = session_state(&session) && read_peers(&session, list);
-    if (good)
+    if (good) {
         add_unknown(session.config, list);
-    if (good && context->json)
-        (void)show_json(json_incref(list));
-    else if (good && json_array_size(list) > 0)
-        print_peers(list);
-    else if (good)
-        printf("there is no peer: none in %s, and no speaker tells of one\n", session.config->file);
+        if (peer != NULL)
+            keep_one(list, peer);
+        good = show_peers(&session, list, peer);
+    }
     json_decref(list);
     session_close(&session);
     return good ? EXIT_DONE : EXIT_FAILED;

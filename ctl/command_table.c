@@ -106,7 +106,8 @@ static const struct command commands[] = {
      "\nWithout a scope every hold ends. Exit status 1, and its name, when a speaker has not\n"
      "obeyed within 3 s.\n",
      resume_run},
-    {"peers", "", "BGP sessions: state, families, routes, last error",
+    {"peers", "[PEER]",
+     "BGP sessions: state, families, routes, last error; of one: all that is known",
      "IPV4, IPV6: routes that the peer was sent. WANTED: that it should have; those on the way "
      "are\n"
      "PENDING, those that its profile or a limit does not take REFUSED (weir mitigation ID says\n"

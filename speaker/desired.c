@@ -302,7 +302,7 @@ static enum status take(struct desired *d, struct standing *s, const struct miti
     if (s->torn)
         return status;
     if (says_something_new(s, m, nlri_before, attributes_before)) {
-        memset(s->reported, 0, sizeof(s->reported));
+        desired_forget_reported(d, s);
         is_renewal = false;
     }
     take_words(s, m);
@@ -423,7 +423,7 @@ void desired_set_peers(struct desired *d, const char *const names[DESIRED_PEERS_
         size_t cursor = 0;
         struct standing *s;
         while (other && (s = table_next(d->by_id, &cursor)) != NULL) {
-            s->reported[peer] = 0;
+            desired_set_reported(d, s, peer, 0);
             settle_forget_unsaid(d, s, desired_bit(peer));
             s->over_budget &= ~desired_bit(peer);
             claims_forget_peer(s, peer);

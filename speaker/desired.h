@@ -158,6 +158,8 @@ size_t desired_unsaid_count(const struct desired *desired); /* mitigations with 
 
 /* Of its routes. */
 enum bgp_family desired_family(const struct standing *s);
+/* Mitigations that the peer does not get, as was said last: by guard, profile or a limit. */
+size_t desired_refused_count(const struct desired *desired, size_t peer);
 
 size_t desired_count(const struct desired *desired);
 size_t desired_standing_count(const struct desired *desired); /* those that must stand */

@@ -145,7 +145,7 @@ enum status claims_take_form(struct desired *d, struct standing *s, size_t peer,
     for (struct claim *part = s->whole.sibling; part != NULL; part = part->sibling)
         is_other = give(part, bit, is_among(part, parts)) || is_other;
     if (is_other)
-        s->reported[peer] = 0; /* what was said was of the other form */
+        desired_set_reported(d, s, peer, 0); /* what was said was of the other form */
     return STATUS_OK;
 }
 

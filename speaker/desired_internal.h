@@ -12,6 +12,7 @@ struct desired {
     size_t claim_room, parts; /* parts: claims that are one */
     size_t unsaid;            /* mitigations with bits in `unsaid` */
     size_t unsaid_cursor;
+    size_t refused[DESIRED_PEERS_MAX]; /* mitigations of which this was reported last */
     char names[DESIRED_PEERS_MAX][NAME_MAX_LEN + 1]; /* "": no peer of this number */
     int64_t contact_ms;                              /* monotonic, of the last contact */
     uint64_t contact_clock_ms;                       /* runs only while contact lasts */
@@ -25,6 +26,21 @@ struct desired {
 static inline uint64_t desired_bit(size_t peer)
 {
     return UINT64_C(1) << peer;
+}
+
+/* What was said last of the mitigation at the peer: enum result_kind + 1, or 0. */
+static inline void desired_set_reported(struct desired *d, struct standing *s, size_t peer,
+                                        uint8_t said)
+{
+    d->refused[peer] -= s->reported[peer] == RESULT_REFUSED + 1 ? 1 : 0;
+    d->refused[peer] += said == RESULT_REFUSED + 1 ? 1 : 0;
+    s->reported[peer] = said;
+}
+
+static inline void desired_forget_reported(struct desired *d, struct standing *s)
+{
+    for (size_t peer = 0; peer < DESIRED_PEERS_MAX; peer++)
+        desired_set_reported(d, s, peer, 0);
 }
 
 /* --- desired.c ----------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ static void report(struct desired *d, struct standing *s, size_t peer, enum resu
 {
     if (s->over || s->reported[peer] == kind + 1)
         return;
-    s->reported[peer] = (uint8_t)(kind + 1);
+    desired_set_reported(d, s, peer, (uint8_t)(kind + 1));
     settle_forget_unsaid(d, s, desired_bit(peer));
     if (!d->options.ops.report(d->options.ops.owner, s, peer, kind, why)) {
         d->unsaid += s->unsaid == 0 ? 1 : 0;
@@ -363,7 +363,7 @@ void desired_report_unsaid(struct desired *d)
             continue;
         settle_forget_unsaid(d, s, peers);
         for (uint64_t todo = peers; todo != 0; todo &= todo - 1)
-            s->reported[__builtin_ctzll(todo)] = REPORT_AGAIN;
+            desired_set_reported(d, s, (size_t)__builtin_ctzll(todo), REPORT_AGAIN);
         settle_judge(d, s, peers);
         settle(d, s, peers);
         said++;
@@ -373,4 +373,9 @@ void desired_report_unsaid(struct desired *d)
 size_t desired_unsaid_count(const struct desired *d)
 {
     return d->unsaid;
+}
+
+size_t desired_refused_count(const struct desired *d, size_t peer)
+{
+    return d->refused[peer];
 }

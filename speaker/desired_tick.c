@@ -8,6 +8,7 @@ static void forget(struct desired *d, struct standing *s)
 {
     d->options.ops.forgotten(d->options.ops.owner, s->id);
     settle_forget_unsaid(d, s, ALL_PEERS);
+    desired_forget_reported(d, s);
     claims_drop(d, s);
     desired_free_words(s);
     table_remove_entry(d->by_id, s);

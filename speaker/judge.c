@@ -303,7 +303,6 @@ static bool report(void *owner, const struct standing *s, size_t number, enum re
         speaker_metrics_deployed(known ? (now_ms - s->crossed_ms) * 1000 : 0);
     }
     if (kind == RESULT_REFUSED) {
-        speaker->peers[number]->refused++;
         char text[2 * REASON_MAX];
         log_warn("route refused", "mitigation=%s peer=%s reason=%s", s->id,
                  speaker->peers[number]->settings.name, log_value(text, sizeof(text), why));

@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/redis/keys.h"
+#include "speaker/bgp/open_text.h"
 #include "speaker/in_jobs.h"
 #include "speaker/results_queue.h"
 #include "speaker/speaker_metrics.h"
@@ -14,7 +15,7 @@
 
 enum {
     PEER_EVERY_MS = 5000,
-    ARGS_MAX = 64,
+    ARGS_MAX = 96,
     ARG_BYTES_MAX = 8192, /* of all values of one command */
     /* Results on their way at once: some 150 KB, and no command of others waits behind more. */
     FLYING_MAX = 256,
@@ -224,31 +225,39 @@ static void add_families(struct command *c, const char *name, unsigned int famil
     add_field(c, name, text);
 }
 
-static void add_peer_fields(struct command *c, const struct peer *peer)
+static void add_peer_fields(struct command *c, const struct peer *peer, size_t refused)
 {
-    char text[ENDPOINT_TEXT_MAX], since[CLOCK_TEXT_MAX];
+    char text[ENDPOINT_TEXT_MAX], since[CLOCK_TEXT_MAX], words[OPEN_TEXT_MAX];
     const struct session *session = peer->established;
     struct ip_addr id = addr_from_ipv4(session != NULL ? session->remote.router_id : 0);
     const struct rib_out *out = &peer->rib_out;
     add_field(c, "peer", peer->settings.name);
     add_field(c, "address", endpoint_format(&peer->settings.remote, text));
+    add_number(c, "local_as", peer->settings.local_as);
     add_number(c, "remote_as", peer->settings.remote_as);
     add_field(c, "remote_id", session != NULL ? addr_format(&id, text) : "");
     add_field(c, "state", fsm_state_name(peer_state(peer)));
     add_field(c, "since", clock_format_wall(peer->since_ms, since));
     add_families(c, "families", peer_families(peer));
+    add_field(
+        c, "capabilities",
+        open_format(session != NULL ? &session->options.open : &peer->out.options.open, words));
+    add_field(c, "remote_capabilities",
+              session != NULL ? open_format(&session->remote, words) : "");
+    add_number(c, "hold_s", session != NULL ? session->negotiated.hold_ms / 1000 : 0);
     add_number(c, "routes_ipv4", out->announced[BGP_FLOW4]);
     add_number(c, "routes_ipv6", out->announced[BGP_FLOW6]);
     add_number(c, "routes_ipv4_unicast", out->announced[BGP_UNICAST4]);
     add_number(c, "routes_ipv6_unicast", out->announced[BGP_UNICAST6]);
     add_number(c, "wanted", rib_out_wanted_count(out));
     add_number(c, "pending", rib_out_pending(out));
-    add_number(c, "refused", peer->refused);
+    add_number(c, "refused", refused);
     add_number(c, "flaps", peer->flaps);
     add_number(c, "updates_sent", peer->updates_sent);
     add_number(c, "routes_announced", peer->routes_announced);
     add_number(c, "routes_withdrawn", peer->routes_withdrawn);
     add_number(c, "updates_in", session != NULL ? session->counters.updates_in : 0);
+    add_number(c, "tolerated_in", session != NULL ? session->counters.tolerated_in : 0);
     add_field(c, "last_error", peer->last_error);
     add_field(c, "profile", peer->settings.profile->name);
 }
@@ -261,7 +270,7 @@ static void write_peer(struct out_results *out, const struct peer *peer)
     add(&c, "HSET");
     add(&c, key(out, name, KEY_PEER, peer->settings.name));
     add_field(&c, "speaker", out->speaker->config->speaker.name);
-    add_peer_fields(&c, peer);
+    add_peer_fields(&c, peer, desired_refused_count(out->speaker->desired, peer->options.number));
     if (c.failed || redis_command(out->redis, c.args, c.count, NULL, NULL) != STATUS_OK)
         return;
     (void)redis_commandf(out->redis, NULL, NULL, "PEXPIRE %s %s", name, ttl);

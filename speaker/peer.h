@@ -76,7 +76,7 @@ struct peer {
     uint64_t established_at; /* monotonic ms */
     uint64_t since_ms;       /* wall: of the last change of state */
     enum fsm_state shown;    /* to people */
-    uint64_t flaps, updates_sent, routes_announced, routes_withdrawn, refused;
+    uint64_t flaps, updates_sent, routes_announced, routes_withdrawn;
     char last_word[SESSION_WHY_MAX]; /* the NOTIFICATION that ended the last session */
     bool notified;                   /* and one has just come or gone */
     char last_error[PEER_ERROR_MAX];

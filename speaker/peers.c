@@ -41,6 +41,7 @@ static void on_down(void *owner, struct peer *peer, const char *why)
     if (!speaker->stopping)
         log_warn("peer down", "peer=%s reason=%s", peer->settings.name,
                  log_value(text, sizeof(text), why));
+    speaker_metrics_session_lost(peer->settings.name);
     out_updates_forget(speaker, peer);
     desired_peer_down(speaker->desired, peer->options.number, why);
 }

@@ -108,8 +108,10 @@ static void take_update(struct session *s, const struct bgp_message *message)
         refuse(s, FSM_EV_UPDATE_ERROR);
         return;
     }
-    if (update.mistakes != 0)
+    if (update.mistakes != 0) {
+        s->counters.tolerated_in++;
         s->options.events.on_tolerated(s->options.events.owner, update.mistakes);
+    }
     drive(s, FSM_EV_UPDATE);
 }
 

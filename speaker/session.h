@@ -48,7 +48,7 @@ struct session_options {
 enum { SESSION_WHY_MAX = NOTIFICATION_WORDS_MAX + 24 };
 
 struct session_counters {
-    uint64_t updates_in, messages_in, messages_out;
+    uint64_t updates_in, tolerated_in, messages_in, messages_out;
 };
 
 struct session {

@@ -119,9 +119,13 @@ static void look_at_time(struct speaker *speaker)
 static void every_second(struct speaker *speaker, uint64_t now_ms)
 {
     speaker->looking = true;
-    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
-        if (speaker->peers[i] != NULL)
-            speaker_metrics_peer(speaker->peers[i]);
+    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++) {
+        const struct peer *peer = speaker->peers[i];
+        if (peer == NULL)
+            continue;
+        speaker_metrics_peer(peer);
+        speaker_metrics_peer_routes(peer, desired_refused_count(speaker->desired, i));
+    }
     (void)listeners_update(speaker);
     store_tick(speaker);
     if (now_ms >= speaker->saved_at + SAVE_EVERY_MS)

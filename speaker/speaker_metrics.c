@@ -18,6 +18,18 @@ static struct metric_family active_rules = {.name = "weir_flowspec_active_rules"
                                             .type = METRIC_GAUGE,
                                             .labels = {"peer", "family"},
                                             .series_max = 2 * PEERS};
+static struct metric_family peer_routes = {
+    .name = "weir_speaker_peer_routes",
+    .help = "routes of a peer: wanted, those of them that wait for their turn (pending), and those "
+            "that its profile or a limit does not take (refused)",
+    .type = METRIC_GAUGE,
+    .labels = {"peer", "state"},
+    .series_max = 3 * PEERS};
+static struct metric_family falls = {.name = "weir_speaker_sessions_lost_total",
+                                     .help = "established sessions that ended",
+                                     .type = METRIC_COUNTER,
+                                     .labels = {"peer"},
+                                     .series_max = PEERS};
 static struct metric_family deployed = {.name = "weir_flowspec_rules_deployed_total",
                                         .help = "mitigations that reached at least one peer",
                                         .type = METRIC_COUNTER};
@@ -119,6 +131,8 @@ static struct metric_family missing = {
 static const char *const refusal_reasons[] = {"guard",  "profile",  "family", "budget",
                                               "shadow", "encoding", "other"};
 enum { REFUSAL_REASONS = sizeof(refusal_reasons) / sizeof(refusal_reasons[0]) };
+static const char *const route_states[] = {"wanted", "pending", "refused"};
+enum { ROUTE_STATES = sizeof(route_states) / sizeof(route_states[0]) };
 static const char *const update_kinds[] = {"announce", "withdraw"};
 static const char *const end_names[] = {"until", "lease", "orphan"};
 
@@ -126,6 +140,8 @@ void speaker_metrics_declare(void)
 {
     struct metric_family *const all[] = {&peer_up,
                                          &active_rules,
+                                         &peer_routes,
+                                         &falls,
                                          &deployed,
                                          &time_to_mitigate,
                                          &updates,
@@ -171,6 +187,7 @@ void speaker_metrics_job_written(uint64_t took_us)
 void speaker_metrics_peer_new(const char *name)
 {
     /* From 0 on, as the others: what is sent or comes first is otherwise not seen. */
+    (void)metric_at(&falls, &name);
     for (size_t i = 0; i < sizeof(update_kinds) / sizeof(update_kinds[0]); i++) {
         const char *labels[] = {name, update_kinds[i]};
         (void)metric_at(&updates, labels);
@@ -204,11 +221,28 @@ void speaker_metrics_peer(const struct peer *peer)
     }
 }
 
+void speaker_metrics_peer_routes(const struct peer *peer, size_t refused_now)
+{
+    const char *name = peer->settings.name;
+    const uint64_t numbers[ROUTE_STATES] = {rib_out_wanted_count(&peer->rib_out),
+                                            rib_out_pending(&peer->rib_out), refused_now};
+    for (size_t i = 0; i < ROUTE_STATES; i++)
+        metric_set(metric_at(&peer_routes, (const char *const[]){name, route_states[i]}),
+                   (double)numbers[i]);
+}
+
+void speaker_metrics_session_lost(const char *peer)
+{
+    count(&falls, peer);
+}
+
 void speaker_metrics_peer_gone(const char *name)
 {
     metric_drop(&peer_up, &name);
     for (enum bgp_family f = 0; f < BGP_FAMILIES; f++)
         metric_drop(&active_rules, (const char *const[]){name, family_label(f)});
+    for (size_t i = 0; i < ROUTE_STATES; i++)
+        metric_drop(&peer_routes, (const char *const[]){name, route_states[i]});
 }
 
 void speaker_metrics_update(const char *peer, bool withdrawal, size_t route_count)

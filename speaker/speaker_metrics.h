@@ -8,7 +8,10 @@
 void speaker_metrics_declare(void);
 void speaker_metrics_peer_new(const char *name);
 void speaker_metrics_peer(const struct peer *peer);
+/* Every second: it is not for each message. */
+void speaker_metrics_peer_routes(const struct peer *peer, size_t refused_now);
 void speaker_metrics_peer_gone(const char *name);
+void speaker_metrics_session_lost(const char *peer);
 void speaker_metrics_update(const char *peer, bool withdrawal, size_t routes);
 void speaker_metrics_notification(const char *peer, const struct bgp_error *error, bool sent);
 void speaker_metrics_tolerated(const char *peer, unsigned int mistakes); /* of received.h */

@@ -129,7 +129,7 @@ Test(accepting, a_rule_that_cuts_goes_behind_the_one_it_needs_and_leaves_with_it
     apply(w, "m-cut", cut, MITIGATION_ANNOUNCING);
     rib_out_up(&w->peer.rib_out, 1U << BGP_FLOW4, 0);
     accepting_apply(&w->speaker);
-    cr_assert_eq(w->peer.refused, 1);
+    cr_assert_eq(desired_refused_count(w->speaker.desired, 0), 1);
     apply(w, "m-accept", accept_rule, MITIGATION_ANNOUNCING);
     accepting_apply(&w->speaker);
     rib_out_down(&w->peer.rib_out);
@@ -191,7 +191,8 @@ Test(accepting, a_rule_that_no_message_holds_lets_none_out)
         apply(w, "m-cut", cut, MITIGATION_ANNOUNCING);
         rib_out_up(&w->peer.rib_out, 1U << BGP_FLOW4, 0);
         accepting_apply(&w->speaker);
-        cr_expect_eq(w->peer.refused, 2 - cases[i].messages, "%u", (unsigned)w->peer.refused);
+        cr_expect_eq(desired_refused_count(w->speaker.desired, 0), 2 - cases[i].messages, "%u",
+                     (unsigned)desired_refused_count(w->speaker.desired, 0));
         if (cases[i].messages == 2) {
             expect(w, RIB_OUT_ANNOUNCE, 1, nlri[0]);
             expect(w, RIB_OUT_ANNOUNCE, 1, cut[0]);

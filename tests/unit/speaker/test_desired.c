@@ -347,6 +347,28 @@ Test(desired, a_revision_that_means_something_else_is_judged)
     world_free(w);
 }
 
+Test(desired, it_counts_what_a_peer_does_not_get_now)
+{
+    struct world *w = world_new();
+    struct mitigation *m;
+    snprintf(w->refuse, sizeof(w->refuse), "m-1");
+    apply(w, mitigation(w, "m-2", 2, 1), STATUS_OK);
+    cr_expect_eq(desired_refused_count(w->desired, 0), 0);
+    for (uint64_t revision = 1; revision < 4; revision++) {
+        apply(w, mitigation(w, "m-1", (uint8_t)revision, revision), STATUS_OK);
+        cr_expect_eq(desired_refused_count(w->desired, 0), 1, "said again, it is no second one");
+    }
+    cr_expect_eq(desired_refused_count(w->desired, 1), 1);
+    desired_set_peers(w->desired, (const char *const[DESIRED_PEERS_MAX]){"p0"});
+    cr_expect_eq(desired_refused_count(w->desired, 0), 1);
+    cr_expect_eq(desired_refused_count(w->desired, 1), 0, "there is no such peer any more");
+    m = mitigation(w, "m-1", 3, 4);
+    m->state = MITIGATION_WITHDRAWN;
+    apply(w, m, STATUS_OK);
+    cr_expect_eq(desired_refused_count(w->desired, 0), 0);
+    world_free(w);
+}
+
 Test(desired, a_renewal_tries_again_what_was_refused_but_no_dry_run)
 {
     struct world *w = world_new();
