@@ -5,8 +5,8 @@
 #include <string.h>
 
 enum {
-    READ_ROOM = 16384,  /* four of the largest messages */
-    WRITE_ROOM = 32768, /* eight of the largest, and two halves of it a peer */
+    READ_ROOM = 65536,  /* the largest message; pages that nothing was read into cost nothing */
+    WRITE_ROOM = 32768, /* eight of the largest that are sent, and two halves of it a peer */
     LINGER_MS = 1000,   /* how long a closing peer is waited for */
 };
 

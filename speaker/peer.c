@@ -226,6 +226,7 @@ static void init_sessions(struct peer *peer)
                  .families = settings->families,
                  .as4 = true,
                  .refresh = true,
+                 .extended = true,
                  .graceful = {.offered = settings->restart_s != 0,
                               .restarted = peer->restarted,
                               .over_notification = true,

@@ -12,8 +12,8 @@ enum {
     /* A peer that takes no bytes for this long, though its KEEPALIVEs come, is given up (RFC 9687
      * asks for the larger of 8 minutes and twice the hold time). */
     STUCK_MIN_MS = 480000,
-    /* Messages that one read may bring before other sockets get their turn. */
-    MESSAGES_A_READ = 1024,
+    /* More than a full buffer of the shortest messages: nothing may be left that could be taken. */
+    MESSAGES_A_READ = 4096,
 };
 
 static void drive(struct session *s, enum fsm_event event);
@@ -162,7 +162,8 @@ static size_t on_conn_bytes(void *owner, const uint8_t *bytes, size_t len)
     size_t taken = 0;
     for (int i = 0; i < MESSAGES_A_READ; i++) {
         struct bgp_message message;
-        enum status status = message_next(bytes + taken, len - taken, &message, &s->error);
+        enum status status = message_next_of(bytes + taken, len - taken, s->negotiated.extended,
+                                             &message, &s->error);
         if (status == STATUS_MALFORMED)
             refuse(s, FSM_EV_HEADER_ERROR);
         if (status != STATUS_OK)
@@ -221,6 +222,7 @@ static void do_send_open(struct session *s)
 {
     uint8_t bytes[256];
     size_t len;
+    s->negotiated = (struct bgp_negotiated){0}; /* what an earlier session agreed on is over */
     if (open_encode(&s->options.open, bytes, sizeof(bytes), &len) == STATUS_OK)
         write_message(s, bytes, len);
 }

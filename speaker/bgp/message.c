@@ -109,20 +109,26 @@ const char *message_error_text(uint8_t code, uint8_t subcode)
 }
 
 struct type_rule {
-    uint16_t min_len, max_len;
+    uint16_t min_len, max_len, extended_max_len;
 };
 
-/* RFC 4271, 6.1; RFC 2918, 3. */
+/* RFC 4271, 6.1; RFC 2918, 3; RFC 8654, 4. A ROUTE-REFRESH has one length. */
 static const struct type_rule type_rules[] = {
-    [BGP_OPEN] = {29, BGP_MESSAGE_MAX},
-    [BGP_UPDATE] = {23, BGP_MESSAGE_MAX},
-    [BGP_NOTIFICATION] = {21, BGP_MESSAGE_MAX},
-    [BGP_KEEPALIVE] = {BGP_HEADER_LEN, BGP_HEADER_LEN},
-    [BGP_ROUTE_REFRESH] = {23, 23},
+    [BGP_OPEN] = {29, BGP_MESSAGE_MAX, BGP_MESSAGE_MAX},
+    [BGP_UPDATE] = {23, BGP_MESSAGE_MAX, BGP_EXTENDED_MAX},
+    [BGP_NOTIFICATION] = {21, BGP_MESSAGE_MAX, BGP_EXTENDED_MAX},
+    [BGP_KEEPALIVE] = {BGP_HEADER_LEN, BGP_HEADER_LEN, BGP_HEADER_LEN},
+    [BGP_ROUTE_REFRESH] = {23, 23, 23},
 };
+
+static bool is_length(unsigned int len, const struct type_rule *rule, bool extended)
+{
+    return len >= rule->min_len && len <= (extended ? rule->extended_max_len : rule->max_len);
+}
 
 /* Judges as many octets of the header as are there, so that a stream of garbage ends at once. */
-static enum status check_header(const uint8_t *bytes, size_t len, struct bgp_error *ret_error)
+static enum status check_header(const uint8_t *bytes, size_t len, bool extended,
+                                struct bgp_error *ret_error)
 {
     for (size_t i = 0; i < len && i < MARKER_LEN; i++) {
         if (bytes[i] != 0xff) {
@@ -135,8 +141,9 @@ static enum status check_header(const uint8_t *bytes, size_t len, struct bgp_err
     unsigned int whole = (unsigned int)(bytes[LENGTH_AT] << 8 | bytes[LENGTH_AT + 1]);
     uint8_t type = bytes[TYPE_AT];
     bool known = type >= BGP_OPEN && type <= BGP_ROUTE_REFRESH;
-    if (whole < BGP_HEADER_LEN || whole > BGP_MESSAGE_MAX ||
-        (known && (whole < type_rules[type].min_len || whole > type_rules[type].max_len))) {
+    unsigned int most = extended ? BGP_EXTENDED_MAX : BGP_MESSAGE_MAX;
+    if (whole < BGP_HEADER_LEN || whole > most ||
+        (known && !is_length(whole, &type_rules[type], extended))) {
         *ret_error = message_error(BGP_ERROR_HEADER, BGP_HEADER_BAD_LENGTH, bytes + LENGTH_AT, 2);
         return STATUS_MALFORMED;
     }
@@ -150,7 +157,13 @@ static enum status check_header(const uint8_t *bytes, size_t len, struct bgp_err
 enum status message_next(const uint8_t *bytes, size_t len, struct bgp_message *ret_message,
                          struct bgp_error *ret_error)
 {
-    enum status status = check_header(bytes, len, ret_error);
+    return message_next_of(bytes, len, false, ret_message, ret_error);
+}
+
+enum status message_next_of(const uint8_t *bytes, size_t len, bool extended,
+                            struct bgp_message *ret_message, struct bgp_error *ret_error)
+{
+    enum status status = check_header(bytes, len, extended, ret_error);
     if (status != STATUS_OK)
         return status;
     size_t whole = (size_t)bytes[LENGTH_AT] << 8 | bytes[LENGTH_AT + 1];

@@ -11,7 +11,13 @@
  *     0               16      18    19
  *     | marker (0xff) | length | type | body …
  */
-enum { BGP_HEADER_LEN = 19, BGP_MESSAGE_MAX = 4096, BGP_VERSION = 4, BGP_AS_TRANS = 23456 };
+enum {
+    BGP_HEADER_LEN = 19,
+    BGP_MESSAGE_MAX = 4096,
+    BGP_EXTENDED_MAX = 65535,
+    BGP_VERSION = 4,
+    BGP_AS_TRANS = 23456
+};
 
 enum bgp_type {
     BGP_OPEN = 1,
@@ -87,6 +93,11 @@ struct bgp_message {
  */
 enum status message_next(const uint8_t *bytes, size_t len, struct bgp_message *ret_message,
                          struct bgp_error *ret_error);
+
+/* Likewise; extended: both sides have said that messages but OPEN and KEEPALIVE may be as long as
+ * BGP_EXTENDED_MAX (RFC 8654). */
+enum status message_next_of(const uint8_t *bytes, size_t len, bool extended,
+                            struct bgp_message *ret_message, struct bgp_error *ret_error);
 
 /* Whole messages into a buffer; LIMIT where there is no room. */
 enum status message_write_keepalive(uint8_t *bytes, size_t room, size_t *ret_len);

@@ -5,6 +5,7 @@ enum {
     PARAMETER_EXTENDED = 255, /* RFC 9072: lengths of two octets follow */
     CAPABILITY_MP = 1,
     CAPABILITY_REFRESH = 2,
+    CAPABILITY_EXTENDED = 6,
     CAPABILITY_GRACEFUL = 64,
     CAPABILITY_AS4 = 65,
     GRACEFUL_RESTARTED = 0x8000, /* beside the restart time */
@@ -61,6 +62,8 @@ enum status open_encode(const struct bgp_open *open, uint8_t *bytes, size_t room
     }
     if (open->refresh)
         put_capability(&w, CAPABILITY_REFRESH, 0);
+    if (open->extended)
+        put_capability(&w, CAPABILITY_EXTENDED, 0);
     if (open->graceful.offered)
         put_graceful(&w, &open->graceful);
     if (open->as4) {
@@ -124,6 +127,8 @@ static bool read_capabilities(struct wire_reader *r, struct bgp_open *open, bool
             read_mp(&value, open);
         if (code == CAPABILITY_REFRESH && len == 0)
             open->refresh = true;
+        if (code == CAPABILITY_EXTENDED && len == 0)
+            open->extended = true;
         if (code == CAPABILITY_GRACEFUL && len >= 2)
             read_graceful(&value, &open->graceful);
         if (code == CAPABILITY_AS4 && len == 4) {
@@ -219,6 +224,7 @@ struct bgp_negotiated open_negotiate(const struct bgp_open *local, const struct 
         .families = local->families & remote->families,
         .as4 = local->as4 && remote->as4,
         .refresh = local->refresh && remote->refresh,
+        .extended = local->extended && remote->extended,
         .graceful = local->graceful.offered && remote->graceful.offered,
         .hold_ms = hold_s * 1000U,
         .keepalive_ms = hold_s * 1000U / 3,

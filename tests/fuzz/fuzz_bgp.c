@@ -7,8 +7,9 @@
 #include <string.h>
 
 /*
- * What a peer may send, cut into reads: the first octet of the input says how long the reads are.
- * Whole messages must come out the same however the stream was cut.
+ * What a peer may send, cut into reads: the first octet of the input says how long the reads are,
+ * and whether long messages are agreed on. Whole messages must come out the same however the stream
+ * was cut.
  */
 static void judge(const struct bgp_message *message)
 {
@@ -58,7 +59,7 @@ static void judge(const struct bgp_message *message)
     }
 }
 
-static size_t feed(const uint8_t *data, size_t size, size_t step)
+static size_t feed(const uint8_t *data, size_t size, size_t step, bool extended)
 {
     size_t at = 0, messages = 0;
     for (size_t given = step; at < size; given += step) {
@@ -67,7 +68,8 @@ static size_t feed(const uint8_t *data, size_t size, size_t step)
         struct bgp_message message;
         struct bgp_error error;
         enum status status;
-        while ((status = message_next(data + at, given - at, &message, &error)) == STATUS_OK) {
+        while ((status = message_next_of(data + at, given - at, extended, &message, &error)) ==
+               STATUS_OK) {
             assert(message.len >= BGP_HEADER_LEN && message.len <= given - at);
             judge(&message);
             at += message.len;
@@ -89,6 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     size_t step = data[0] == 0 ? 1 : data[0];
-    assert(feed(data + 1, size - 1, step) == feed(data + 1, size - 1, size));
+    bool extended = data[0] % 2 == 1;
+    assert(feed(data + 1, size - 1, step, extended) == feed(data + 1, size - 1, size, extended));
     return 0;
 }

@@ -36,6 +36,9 @@ def headers():
     for kind, length in ((4, 0), (4, 18), (2, 4097), (4, 65535), (4, 20), (1, 28), (2, 22), (3, 20), (5, 22), (5, 24)):
         says = message(kind, b"\0" * max(0, min(length, 100) - 19), length=length)
         yield Broken(f"length-{length}-of-{kind}", "open", says, (1, 2, length_of(says)))
+    for length in (4097, 65535):  # this peer has not said that it takes or sends long ones
+        says = message(UPDATE, b"\0" * 81, length=length)
+        yield Broken(f"length-{length}-late", "established", says, (1, 2, length_of(says)))
     for kind in (0, 6, 77, 255):
         yield Broken(f"type-{kind}", "open", message(kind, b""), (1, 3, bytes([kind])))
     for kind in (0, 6):

@@ -118,6 +118,8 @@ ODD = {
     "refresh-of-no-family": Mistake(None, first=open_message(capabilities=FLOW), then=message(5, b"\0\x63\0\x63")),
     "unicast-of-others": Mistake(None, first=open_message(capabilities=FLOW), then=message(2, b"\0\0\0\x0e\x40\1\1\0\x40\2\0\x40\3\4\xc0\0\2\1\x18\xc0\0\2")),
     "attribute-over-its-list": Mistake(None, first=open_message(capabilities=FLOW), then=message(2, b"\0\0\0\4\x40\1\x09\0")),
+    "long-message": Mistake(None, first=open_message(capabilities=FLOW + b"\x06\0"),
+                            then=message(2, b"\0\0\0\0" + b"\x18\xc0\0\2" * 16378) + message(2, b"\0\0\0\0" + b"\x18\xc0\0\2" * 1019)),
     "octet-by-octet": Mistake(None, first=open_message(capabilities=FLOW), piecewise=True),
 }
 

@@ -69,6 +69,47 @@ ParameterizedTest(struct frame_case *c, message, header_is_judged)
     }
 }
 
+struct extended_case {
+    uint8_t type;
+    uint16_t len;
+    enum status usual, extended;
+};
+
+/* RFC 8654, 4: up to 65,535 octets, but for OPEN and KEEPALIVE, where both sides have said so. */
+Test(message, long_messages_are_taken_where_both_sides_have_said_so)
+{
+    static const struct extended_case cases[] = {
+        {BGP_UPDATE, 4096, STATUS_OK, STATUS_OK},
+        {BGP_UPDATE, 4097, STATUS_MALFORMED, STATUS_OK},
+        {BGP_UPDATE, 65535, STATUS_MALFORMED, STATUS_OK},
+        {BGP_UPDATE, 22, STATUS_MALFORMED, STATUS_MALFORMED},
+        {BGP_NOTIFICATION, 65535, STATUS_MALFORMED, STATUS_OK},
+        {BGP_OPEN, 4096, STATUS_OK, STATUS_OK},
+        {BGP_OPEN, 4097, STATUS_MALFORMED, STATUS_MALFORMED},
+        {BGP_KEEPALIVE, 20, STATUS_MALFORMED, STATUS_MALFORMED},
+        {BGP_ROUTE_REFRESH, 24, STATUS_MALFORMED, STATUS_MALFORMED},
+        {6, 65535, STATUS_MALFORMED, STATUS_MALFORMED},
+    };
+    static uint8_t bytes[UINT16_MAX];
+    memset(bytes, 0xff, 16);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct extended_case *c = &cases[i];
+        struct bgp_message message;
+        struct bgp_error error;
+        bytes[16] = (uint8_t)(c->len >> 8);
+        bytes[17] = (uint8_t)c->len;
+        bytes[18] = c->type;
+        cr_expect_eq(message_next(bytes, c->len, &message, &error), c->usual, "case %zu", i);
+        cr_expect_eq(message_next_of(bytes, c->len, true, &message, &error), c->extended,
+                     "case %zu", i);
+        if (c->extended == STATUS_OK) {
+            cr_expect_eq(message.len, c->len);
+            cr_expect_eq(message_next_of(bytes, c->len - 1U, true, &message, &error),
+                         STATUS_TRUNCATED);
+        }
+    }
+}
+
 Test(message, several_messages_are_cut_wherever_the_stream_breaks)
 {
     uint8_t stream[128];

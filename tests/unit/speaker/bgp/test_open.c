@@ -356,3 +356,23 @@ Test(open, routes_are_kept_where_both_say_so)
     cr_assert_not(open_negotiate(&local, &remote).graceful);
     cr_assert_not(open_negotiate(&local, &remote).over_notification);
 }
+
+Test(open, long_messages_need_both_sides)
+{
+    static const uint8_t want[] = {6, 0};
+    struct bgp_open local = ours, remote = {.as = 1, .extended = true}, again;
+    uint8_t bytes[128];
+    size_t len;
+    struct bgp_message message;
+    struct bgp_error error;
+    cr_assert_not(open_negotiate(&local, &remote).extended);
+    local.extended = true;
+    cr_assert(open_negotiate(&local, &remote).extended);
+    remote.extended = false;
+    cr_assert_not(open_negotiate(&local, &remote).extended);
+    cr_assert_eq(open_encode(&local, bytes, sizeof(bytes), &len), STATUS_OK);
+    cr_assert_not_null(memmem(bytes, len, want, sizeof(want)));
+    cr_assert_eq(message_next(bytes, len, &message, &error), STATUS_OK);
+    cr_assert_eq(open_decode(&message, &again, &error), STATUS_OK);
+    cr_assert(again.extended);
+}
