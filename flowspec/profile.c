@@ -244,7 +244,7 @@ enum status profile_check_match(const struct router_profile *p, const struct flo
     return s == STATUS_OK ? check_len(p, rule, ret_error) : s;
 }
 
-static unsigned actions_needed(const struct flow_actions *a)
+static unsigned actions_needed(const struct router_profile *p, const struct flow_actions *a)
 {
     unsigned needed = 0;
     needed |= a->discard ? PROFILE_DISCARD : 0U;
@@ -256,7 +256,7 @@ static unsigned actions_needed(const struct flow_actions *a)
     needed |= a->redirect == REDIRECT_AS4 ? PROFILE_REDIRECT_AS4 : 0U;
     needed |= a->redirect == REDIRECT_IP4 ? PROFILE_REDIRECT_IP4 : 0U;
     needed |= a->redirect == REDIRECT_IP6 ? PROFILE_REDIRECT_IP6 : 0U;
-    if (a->redirect == REDIRECT_TO_IP)
+    if (a->redirect == REDIRECT_TO_IP && !p->to_next_hop)
         needed |= a->redirect_addr.family == ADDR_IPV4 ? PROFILE_TO_IP4 : PROFILE_TO_IP6;
     return needed;
 }
@@ -290,7 +290,7 @@ static enum status check_actions(const struct router_profile *p, const struct fl
                                         "redirect to an IPv6 target",
                                         "redirect-to-ip",
                                         "redirect-to-ip with IPv6"};
-    unsigned missing = actions_needed(a) & ~(unsigned)p->actions;
+    unsigned missing = actions_needed(p, a) & ~(unsigned)p->actions;
     if (missing != 0)
         return rule_fail(ret_error, STATUS_REFUSED, 0, "%s does not take %s", p->name,
                          names[__builtin_ctz(missing)]);

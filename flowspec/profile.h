@@ -39,6 +39,7 @@ struct router_profile {
     uint16_t nlri_max;      /* octets, without those of the length */
     uint8_t proto_size_max; /* octets of a protocol value */
     bool draft6_order;      /* compares as draft-ietf-idr-flow-spec-06 */
+    bool to_next_hop;       /* takes redirect-to-ip as 0x0800, with the address as the next hop */
     double rate_min_bytes, rate_step_bytes;
     uint32_t rules_max;          /* 0: not known */
     uint32_t updates_per_second; /* 0: not known */

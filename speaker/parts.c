@@ -27,22 +27,40 @@ static enum status read_route(const struct rib *rib, const struct standing *s,
     return status;
 }
 
-/* Where no rate was divided, the communities that policy chose; a number that is held. */
-static enum status hold_actions(struct rib *rib, const struct standing *s,
-                                const struct flow_actions *whole, const struct flow_actions *each,
-                                uint32_t *ret_id, struct rule_error *error)
+static bool goes_by_next_hop(const struct router_profile *profile,
+                             const struct flow_actions *actions)
+{
+    return profile->to_next_hop && actions->redirect == REDIRECT_TO_IP;
+}
+
+/* Where nothing was divided or said otherwise, the communities that policy chose; a number that is
+ * held. */
+static enum status hold_actions(struct rib *rib, const struct router_profile *profile,
+                                const struct standing *s, const struct flow_actions *whole,
+                                const struct flow_actions *each, uint32_t *ret_id,
+                                struct rule_error *error)
 {
     struct action_communities made;
-    if (actions_equal(whole, each)) {
+    struct flow_actions said = *each;
+    bool by_next_hop = goes_by_next_hop(profile, each);
+    if (by_next_hop) {
+        said.redirect = REDIRECT_TO_NEXT_HOP;
+        said.redirect_addr = (struct ip_addr){0};
+    }
+    if (!by_next_hop && actions_equal(whole, each)) {
         rib_hold_attributes_again(rib, s->whole.attributes);
         *ret_id = s->whole.attributes;
         return STATUS_OK;
     }
-    enum status status = actions_encode_all(each, &made, error);
+    enum status status = actions_encode_all(&said, &made, error);
     if (status != STATUS_OK)
         return status;
     struct communities communities = {
         .at = made.at, .count = made.count, .ipv6 = made.ipv6, .ipv6_count = made.ipv6_count};
+    if (by_next_hop) {
+        communities.next_hop = each->redirect_addr.octets;
+        communities.next_hop_len = each->redirect_addr.family == ADDR_IPV4 ? 4 : NEXT_HOP_LEN_MAX;
+    }
     return rib_hold_attributes(rib, &communities, ret_id);
 }
 
@@ -64,12 +82,13 @@ static enum status hold_part(struct rib *rib, const struct flow_rule *rule, uint
     return STATUS_OK;
 }
 
-static enum status hold_split(struct rib *rib, const struct standing *s,
-                              const struct flow_actions *whole, const struct rule_split *split,
-                              struct desired_parts *ret_parts, struct rule_error *error)
+static enum status hold_split(struct rib *rib, const struct router_profile *profile,
+                              const struct standing *s, const struct flow_actions *whole,
+                              const struct rule_split *split, struct desired_parts *ret_parts,
+                              struct rule_error *error)
 {
     uint32_t attributes;
-    enum status status = hold_actions(rib, s, whole, &split->actions, &attributes, error);
+    enum status status = hold_actions(rib, profile, s, whole, &split->actions, &attributes, error);
     if (status != STATUS_OK)
         return status;
     for (size_t i = 0; i < split->count && status == STATUS_OK; i++)
@@ -113,18 +132,24 @@ enum status parts_make(struct parts_scratch *scratch, struct rib *rib,
     struct rule_split split = {.rules = scratch->rules, .room = SPLIT_MAX};
     ret_parts->count = 0;
     enum status status = read_route(rib, s, &scratch->whole, &actions, &error);
-    if (status == STATUS_OK &&
-        profile_check(profile, &scratch->whole, &actions, &error) == STATUS_OK)
+    bool is_taken = status == STATUS_OK &&
+                    profile_check(profile, &scratch->whole, &actions, &error) == STATUS_OK;
+    if (is_taken && !goes_by_next_hop(profile, &actions))
         return STATUS_OK;
-    if (status == STATUS_OK)
+    if (is_taken) {
+        rule_copy(&scratch->rules[0], &scratch->whole);
+        split.count = 1;
+        split.actions = actions;
+    } else if (status == STATUS_OK) {
         status = profile_split(profile, &scratch->whole, &actions, &split, &of_split);
+    }
     /* Where its actions alone are in the way, dividing is not what it is about. */
     if (status != STATUS_OK && of_split.why[0] != '\0' &&
         profile_check_match(profile, &scratch->whole, NULL) != STATUS_OK)
         error = of_split;
     if (status == STATUS_OK) {
         error.why[0] = '\0';
-        status = hold_split(rib, s, &actions, &split, ret_parts, &error);
+        status = hold_split(rib, profile, s, &actions, &split, ret_parts, &error);
     }
     if (status == STATUS_OK)
         return STATUS_OK;

@@ -7,7 +7,8 @@
 
 /*
  * A mitigation's route as a peer's profile takes it: as it is, or as the parts that profile_split
- * makes of it, each with its own octets and, where a rate is divided, with its own communities.
+ * makes of it, each with its own octets and, where a rate is divided or an address is redirected to
+ * as the next hop, with its own attributes.
  */
 struct parts_scratch {
     struct flow_rule whole, rules[DESIRED_PARTS_MAX]; /* large */

@@ -42,6 +42,8 @@ static void differ(struct router_profile *profile, const struct config_profile *
         profile->draft6_order = from->order == ORDER_DRAFT6;
     if (from->destination_required != NEED_OF_BASE)
         profile->destination_required = from->destination_required == NEED_YES;
+    if (from->redirect_to_ip != REDIRECT_OF_BASE)
+        profile->to_next_hop = true;
 }
 
 static void add(const struct model_judge *judge, const struct config_profile *from)

@@ -170,6 +170,7 @@ enum config_connect { CONNECT_ACTIVE, CONNECT_PASSIVE, CONNECT_BOTH };
 
 enum config_order { ORDER_OF_BASE, ORDER_RFC, ORDER_DRAFT6 };
 enum config_need { NEED_OF_BASE, NEED_YES, NEED_NO };
+enum config_redirect { REDIRECT_OF_BASE, REDIRECT_BY_NEXT_HOP };
 
 /* A router profile of one's own: what differs from another. */
 struct config_profile {
@@ -179,6 +180,7 @@ struct config_profile {
     uint64_t min_rate_bps, rate_step_bps; /* 0: as that one */
     enum config_order order;
     enum config_need destination_required;
+    enum config_redirect redirect_to_ip;
     struct config_pos pos;
 };
 

@@ -292,12 +292,15 @@ bool read_platforms(struct config_read *r, const struct config_key *key,
  */
 
 _Static_assert(sizeof(enum config_order) == sizeof(unsigned int) &&
-                   sizeof(enum config_need) == sizeof(unsigned int),
+                   sizeof(enum config_need) == sizeof(unsigned int) &&
+                   sizeof(enum config_redirect) == sizeof(unsigned int),
                "read_choice writes an int");
 
 static const char *const order_names[] = {"based_on", "rfc", "draft-6", NULL};
 static const struct config_choices orders = {order_names, "based_on, rfc or draft-6"};
 static const char *const need_names[] = {"based_on", "yes", "no", NULL};
+static const char *const redirect_names[] = {"based_on", "next-hop", NULL};
+static const struct config_choices redirects = {redirect_names, "based_on or next-hop"};
 static const struct config_choices needs = {need_names, "based_on, yes or no"};
 
 #define AT(member) offsetof(struct config_profile, member)
@@ -315,6 +318,8 @@ static const struct config_key profile_keys[] = {
      "in which it tries rules: rfc, or draft-6 (Junos: term-order legacy)", 0},
     {"destination_required", read_choice, AT(destination_required), &needs, "based_on",
      "whether it takes no rule without a destination, as routers that validate do", 0},
+    {"redirect_to_ip", read_choice, AT(redirect_to_ip), &redirects, "based_on",
+     "next-hop: it takes a redirect-to-ip as 0x0800, with the address as the route's next hop", 0},
 };
 #undef AT
 static const struct config_section profile_section = {"a profile", CONFIG_KEYS(profile_keys),

@@ -87,20 +87,34 @@ BLACKHOLE6 = {"gobgp": r"100::1", "frr": r"100::1", "bird": r"BGP\.next_hop: 100
 BUILDERS = {"gobgp": (GoBgp, LOCAL_AS), "frr": (Frr, 65002), "bird": (Bird, 65003), "openbgpd": (OpenBgpd, LOCAL_AS)}
 
 
+# A redirect to an address whose route has it as its next hop.
+BY_NEXT_HOP = """profiles:
+  - {name: hop-gobgp, based_on: gobgp, redirect_to_ip: next-hop}
+  - {name: hop-frr, based_on: frr, redirect_to_ip: next-hop}
+  - {name: hop-bird, based_on: bird, redirect_to_ip: next-hop}
+"""
+FLOW = {"gobgp": (daemons.GoBgp, LOCAL_AS), "frr": (daemons.Frr, LOCAL_AS), "bird": (daemons.Bird, LOCAL_AS)}
+REDIRECTED = {"gobgp": (r"198\.51\.100\.45/32", r'"type":8,"subtype":0,"value":"AAAAAAAAAA=="'),
+              "frr": (r"198\.51\.100\.45/32", r"FS:redirect IP 0x0", r"NLRI NH:? ?192\.0\.2\.77"),
+              "bird": (r"198\.51\.100\.45/32", r"0x8000000, 0x0|0x08000000, 0x0")}
+
+
 class BlackholesTest(suite.HouseTest):
-    def up(self):
+    def up(self, builders=None, families="ipv4-unicast, ipv6-unicast", profile="", more=""):
         work = self.folder()
         os.chmod(work, 0o755)  # FRR's bgpd gives up root
         addresses = daemons.Addresses()
         speaker = addresses.take()
         self.peers = {name: kind(name, str(work), addresses.take(), speaker, LOCAL_AS, own_as)
-                      for name, (kind, own_as) in BUILDERS.items()}
+                      for name, (kind, own_as) in (builders or BUILDERS).items()}
         lines = "".join(f"  - {{name: {name}, address: {p.address}, port: {p.port}, remote_as: {p.own_as}, local_address: {speaker}, "
-                        f"families: [ipv4-unicast, ipv6-unicast], timers: {{hold: 30s, connect_retry: 1s}}, local_preference: 120}}\n"
+                        f"families: [{families}], timers: {{hold: 30s, connect_retry: 1s}}, local_preference: 120"
+                        f"{profile and f', profile: {profile}-{name}'}}}\n"
                         for name, p in self.peers.items())
         port = free_port()
-        self.house = house.House(work, house.config(work, [f"127.0.0.1:{port}"], peers=f"peers:\n{lines}", methods=METHODS,
-                                                    policies=POLICY))
+        methods = METHODS if builders is None else house.LIMIT_DNS
+        self.house = house.House(work, house.config(work, [f"127.0.0.1:{port}"], peers=f"peers:\n{lines}{more}", methods=methods,
+                                                    policies=POLICY if builders is None else ""))
         self.router = Router(port)
         self.addCleanup(lambda: self.assertEqual(self.house.sanitizer_complaints(), []))
         for peer in self.peers.values():
@@ -160,6 +174,17 @@ class BlackholesTest(suite.HouseTest):
         self.gone(HOST4)
         self.gone(HOST6)
         self.assertEqual([p["flaps"] for p in self.house.weir("peers")], [p["flaps"] for p in before["flaps"]])
+
+    def test_a_redirect_by_the_next_hop(self):
+        self.up(FLOW, "ipv4-flowspec, ipv6-flowspec", "hop", BY_NEXT_HOP)
+        self.house.weir_text("announce", f"match destination {HOST4}/32 protocol =udp then redirect-to-ip 192.0.2.77", "--for", "10m")
+        for name, wanted in REDIRECTED.items():
+            peer = self.peers[name]
+            wait_for(lambda peer=peer: peer.routes(), 30, f"{name} has the rule")
+            for pattern in wanted:
+                shown = peer.cli("global", "rib", "-a", "ipv4-flowspec", "-j") if name == "gobgp" else peer.routes()[0]
+                self.assertRegex(shown, pattern, name)
+        self.assertEqual([p["flaps"] for p in self.house.weir("peers")], [0, 0, 0])
 
     def test_from_attack_to_withdrawal(self):
         self.up()

@@ -98,6 +98,23 @@ Test(profile, a_rate_below_the_smallest_is_refused)
     cr_expect_eq(profile_check(&p, &rule, &actions, &error), STATUS_REFUSED);
 }
 
+Test(profile, an_address_may_be_redirected_to_as_the_next_hop)
+{
+    struct router_profile p = *profile_find("generic");
+    struct rule_error error = {0};
+    cr_assert_eq(rule_parse_text(&rule, &actions,
+                                 "match destination 192.0.2.1/32 then redirect-to-ip 192.0.2.9",
+                                 &error),
+                 STATUS_OK);
+    cr_expect_eq(profile_check(&p, &rule, &actions, &error), STATUS_REFUSED);
+    p.to_next_hop = true;
+    cr_expect_eq(profile_check(&p, &rule, &actions, &error), STATUS_OK, "%s", error.why);
+    actions.redirect = REDIRECT_TO_NEXT_HOP;
+    cr_expect_eq(profile_check(&p, &rule, &actions, &error), STATUS_REFUSED, "which one?");
+    for (size_t i = 0; profile_at(i) != NULL; i++)
+        cr_expect_not(profile_at(i)->to_next_hop, "%s", profile_at(i)->name);
+}
+
 Test(profile, a_rule_without_a_destination_is_for_routers_that_do_not_validate)
 {
     struct rule_error error = {0};

@@ -77,6 +77,46 @@ static void expect_part(struct bench *b, size_t i, const char *want)
     text_done(&text);
 }
 
+Test(parts, a_redirect_goes_by_the_next_hop_where_the_profile_says_so)
+{
+    static const uint8_t hop[] = {192, 0, 2, 77}, to_next_hop[8] = {0x08};
+    struct bench *b = bench_new("match destination 192.0.2.1/32 protocol =17 then "
+                                "redirect-to-ip 192.0.2.77");
+    struct router_profile profile = *profile_find("generic");
+    cr_assert_eq(parts_make(b->scratch, b->rib, &profile, b->s, &b->parts, b->why), STATUS_REFUSED);
+    profile.to_next_hop = true;
+    cr_assert_eq(parts_make(b->scratch, b->rib, &profile, b->s, &b->parts, b->why), STATUS_OK, "%s",
+                 b->why);
+    cr_assert_eq(b->parts.count, 1);
+    cr_expect_eq(b->parts.at[0].nlri, b->s->whole.nlri, "the match is the same");
+    struct communities c = rib_attributes(b->rib, b->parts.at[0].attributes);
+    cr_assert_eq(c.count, 1);
+    cr_expect_eq(memcmp(c.at[0], to_next_hop, sizeof(to_next_hop)), 0);
+    cr_assert_eq(c.next_hop_len, 4);
+    cr_expect_eq(memcmp(c.next_hop, hop, sizeof(hop)), 0);
+    parts_release(b->rib, &b->parts);
+    cr_assert_eq(make(b, "gobgp"), STATUS_OK);
+    cr_expect_eq(b->parts.count, 0, "as it is, where 0x010c is taken");
+    bench_free(b);
+}
+
+Test(parts, a_redirect_of_several_parts_goes_by_the_next_hop_in_each)
+{
+    struct bench *b = bench_new("match destination 2001:db8::1/128 protocol =17 source-port "
+                                "=1,=3,=5,=7,=9,=11 then redirect-to-ip 2001:db8::77");
+    struct router_profile profile = *profile_find("generic");
+    profile.to_next_hop = true;
+    cr_assert_eq(parts_make(b->scratch, b->rib, &profile, b->s, &b->parts, b->why), STATUS_OK, "%s",
+                 b->why);
+    cr_assert_eq(b->parts.count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        struct communities c = rib_attributes(b->rib, b->parts.at[i].attributes);
+        cr_expect_eq(c.ipv6_count, 0);
+        cr_expect_eq(c.next_hop_len, 16);
+    }
+    bench_free(b);
+}
+
 Test(parts, six_values_are_two_rules_of_which_each_has_half_the_rate)
 {
     struct bench *b = bench_new("match destination 192.0.2.1/32 protocol =17 source-port "

@@ -128,7 +128,8 @@ Test(check, a_profile_of_ones_own_is_another_and_what_differs)
         load_good("speaker: {router_id: 192.0.2.9, local_as: 64500}\n"
                   "profiles:\n"
                   "  - {name: mx, based_on: junos, max_routes: 500, min_rate: 64kbps, order: rfc}\n"
-                  "  - {name: mx2, based_on: mx, rate_step: 8kbps, destination_required: no}\n"
+                  "  - {name: mx2, based_on: mx, rate_step: 8kbps, destination_required: no, "
+                  "redirect_to_ip: next-hop}\n"
                   "  - {name: any}\n"
                   "peers:\n"
                   "  - {name: r, address: 192.0.2.1, remote_as: 64500, profile: mx2}\n"
@@ -145,6 +146,7 @@ Test(check, a_profile_of_ones_own_is_another_and_what_differs)
     cr_expect_eq(mx2->rate_step_bytes, 1000);
     cr_expect_eq(mx2->rate_min_bytes, 8000, "from the one before it");
     cr_expect(mx->destination_required && !mx2->destination_required);
+    cr_expect(!mx->to_next_hop && mx2->to_next_hop);
     cr_expect_eq(model_profile(l.model, "any")->values_max, profile_find("generic")->values_max);
     cr_expect_eq(model_profile(l.model, NULL), profile_find("generic"));
     cr_expect_null(model_profile(l.model, "nobody"));
