@@ -349,6 +349,13 @@ void desired_holds_changed(struct desired *d)
     }
 }
 
+void desired_check(struct desired *d, const char *id)
+{
+    struct standing *s = table_find(d->by_id, id, strlen(id));
+    if (s != NULL && s->whole.nlri != 0)
+        settle(d, s, ALL_PEERS);
+}
+
 void desired_report_unsaid(struct desired *d)
 {
     size_t said = 0;

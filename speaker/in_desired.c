@@ -51,7 +51,9 @@ enum status in_desired_apply(struct in_jobs *in, const char *id, const struct re
         store_drop_missing(speaker, id);
     const struct standing *s = desired_find(speaker->desired, id);
     bool is_known = s != NULL && s->revision == in->scratch->revision;
-    if (status == STATUS_OK || (status == STATUS_EXISTS && owed && is_known))
+    bool lacks = status == STATUS_EXISTS && is_known && !store_has_mitigation(speaker, id);
+    in->walk.journal += lacks && !owed ? 1 : 0;
+    if (status == STATUS_OK || lacks || (status == STATUS_EXISTS && owed && is_known))
         store_put_mitigation(speaker, id, pb->bytes, pb->len);
     else if (status != STATUS_EXISTS)
         in_jobs_complain(in, "mitigation", id, status);
@@ -68,7 +70,10 @@ struct asked {
 
 static void take(struct asked *asked, const struct redis_reply *pb)
 {
-    if (in_desired_apply(asked->in, asked->id, pb, asked->owed) == STATUS_OK && !asked->of_walk)
+    bool is_news = in_desired_apply(asked->in, asked->id, pb, asked->owed) == STATUS_OK;
+    if (is_news && asked->of_walk)
+        asked->in->walk.changed++;
+    else if (is_news)
         turns_job(asked->in->speaker, asked->at_us);
 }
 

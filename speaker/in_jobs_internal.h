@@ -18,12 +18,15 @@ struct walk {
     bool ends_resume;    /* its first page comes after the last resume */
     bool owed;           /* the journal may not have what is known already */
     struct desired_place after;
-    size_t page;        /* mitigations asked for at once: as many as take a short turn */
-    int64_t began_ms;   /* monotonic */
-    size_t rest_cursor; /* of desired_next() */
-    size_t rest_asked;  /* whose hash has not come yet */
-    size_t read, changed;
-    uint64_t failures; /* of the journal, when it began */
+    size_t page;          /* mitigations asked for at once: as many as take a short turn */
+    int64_t began_ms;     /* monotonic */
+    size_t rest_cursor;   /* of desired_next() */
+    size_t rest_asked;    /* whose hash has not come yet */
+    size_t read, changed; /* changed: news, which no job had told yet */
+    size_t journal;       /* known, and not in the journal */
+    size_t routes;        /* that a peer was to have, and was not going to, or the reverse */
+    bool is_check;        /* all was read before, on this connection: nothing should differ */
+    uint64_t failures;    /* of the journal, when it began */
 };
 
 struct in_jobs {

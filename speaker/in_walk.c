@@ -1,5 +1,6 @@
 #include "speaker/in_jobs_internal.h"
 
+#include "speaker/speaker_metrics.h"
 #include "speaker/store.h"
 
 #include <inttypes.h>
@@ -41,6 +42,16 @@ void in_walk_soon(struct in_jobs *in)
 /* --- its end ------------------------------------------------------------------------------------
  */
 
+/* What the state server wants, what the journal has, and what each peer is to have. */
+static void say_what_differed(const struct walk *walk)
+{
+    if (!walk->is_check || walk->changed + walk->journal + walk->routes == 0)
+        return;
+    speaker_metrics_differences(walk->changed, walk->journal, walk->routes);
+    log_warn("what stood differed from what must, and was repaired",
+             "untold=%zu journal=%zu routes=%zu", walk->changed, walk->journal, walk->routes);
+}
+
 static void finish(struct in_jobs *in)
 {
     struct speaker *speaker = in->speaker;
@@ -48,6 +59,7 @@ static void finish(struct in_jobs *in)
     if (walk->changed > 0)
         log_info("desired state read", "mitigations=%zu changed=%zu standing=%zu", walk->read,
                  walk->changed, desired_standing_count(speaker->desired));
+    say_what_differed(walk);
     in->was_read = true;
     speaker_complete(speaker);
     store_put_state(speaker);
@@ -149,16 +161,28 @@ static void take_first(struct in_jobs *in, const struct desired_answer *answer)
         in->resumes = false;
 }
 
+static void check(struct speaker *speaker, const char *id)
+{
+    speaker->checking = true;
+    desired_check(speaker->desired, id);
+    speaker->checking = false;
+}
+
 static void take_page(struct in_jobs *in, const struct desired_answer *answer)
 {
     struct walk *walk = &in->walk;
+    size_t repaired = in->speaker->repaired;
     for (size_t i = 0; i < answer->mitigation_count; i++) {
         const char *id = "";
         const struct redis_reply *pb = desired_mitigation(answer, i, &id);
-        if (in_desired_apply(in, id, pb, walk->owed) == STATUS_OK)
+        enum status status = in_desired_apply(in, id, pb, walk->owed);
+        if (status == STATUS_OK)
             walk->changed++;
+        else if (status == STATUS_EXISTS)
+            check(in->speaker, id);
     }
     walk->read += answer->mitigation_count;
+    walk->routes += in->speaker->repaired - repaired;
 }
 
 static void fit_page(struct walk *walk, uint64_t took_us)
@@ -216,6 +240,7 @@ void in_walk_start(struct in_jobs *in)
     *walk = (struct walk){.running = true,
                           .page = walk->page > 0 ? walk->page : PAGE_FIRST,
                           .ends_resume = in->resumes,
+                          .is_check = in->was_read,
                           .owed = in->speaker->journal_failed,
                           .failures = in->speaker->journal_failures,
                           .began_ms = (int64_t)speaker_now_ms(in->speaker)};

@@ -277,7 +277,10 @@ static enum status want(void *owner, size_t number, uint32_t nlri, uint32_t attr
         accepting_note(speaker, number);
     if (before != attributes)
         turns_due(speaker, number);
-    return rib_out_want(out, nlri, attributes);
+    enum status status = rib_out_want(out, nlri, attributes);
+    if (speaker->checking && before != attributes && status == STATUS_OK)
+        speaker->repaired++;
+    return status;
 }
 
 static uint32_t announced(void *owner, size_t number, uint32_t nlri)

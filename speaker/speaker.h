@@ -59,8 +59,10 @@ struct speaker {
     bool stopping, withdrawing, ended;
     uint64_t second_at, saved_at, stop_at, compact_at; /* monotonic ms */
     uint64_t journal_failures;                         /* writes that the disk did not take */
-    size_t missing; /* mitigations that the state server has lost, as was said last */
-    size_t closing; /* parts that have not closed yet */
+    size_t missing;  /* mitigations that the state server has lost, as was said last */
+    bool checking;   /* what is wanted now was wanted before, or it differs */
+    size_t repaired; /* routes that did */
+    size_t closing;  /* parts that have not closed yet */
 };
 
 struct desired_time speaker_time(const struct speaker *speaker);

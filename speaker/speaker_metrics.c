@@ -107,6 +107,14 @@ static struct metric_family results_lost = {.name = "weir_speaker_results_lost_t
                                             .help = "results that the state server did not take; "
                                                     "they are said again when it does",
                                             .type = METRIC_COUNTER};
+static struct metric_family differences = {
+    .name = "weir_speaker_differences_total",
+    .help = "what differed when all was compared, and was repaired: changes that no job had told, "
+            "mitigations that the journal lacked, routes of a peer",
+    .type = METRIC_COUNTER,
+    .labels = {"what"},
+    .series_max = 4};
+static const char *const difference_names[] = {"untold", "journal", "routes"};
 static struct metric_family results_waiting = {
     .name = "weir_speaker_results_waiting",
     .help =
@@ -138,29 +146,18 @@ static const char *const end_names[] = {"until", "lease", "orphan"};
 
 void speaker_metrics_declare(void)
 {
-    struct metric_family *const all[] = {&peer_up,
-                                         &active_rules,
-                                         &peer_routes,
-                                         &falls,
-                                         &deployed,
-                                         &time_to_mitigate,
-                                         &updates,
-                                         &routes,
-                                         &notifications,
-                                         &results,
-                                         &refused,
-                                         &ended,
-                                         &jobs,
-                                         &strangers,
-                                         &results_lost,
-                                         &results_waiting,
-                                         &journal_errors,
-                                         &standing,
-                                         &missing,
-                                         &dry_run,
-                                         &connections_refused,
-                                         &job_written,
-                                         &tolerated};
+    struct metric_family *const all[] = {&peer_up,       &active_rules,
+                                         &peer_routes,   &falls,
+                                         &deployed,      &time_to_mitigate,
+                                         &updates,       &routes,
+                                         &notifications, &results,
+                                         &refused,       &ended,
+                                         &jobs,          &strangers,
+                                         &results_lost,  &results_waiting,
+                                         &differences,   &journal_errors,
+                                         &standing,      &missing,
+                                         &dry_run,       &connections_refused,
+                                         &job_written,   &tolerated};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         metrics_declare(all[i]);
     /* From 0 on: of a series that begins at 1, Prometheus does not see the first step. */
@@ -170,6 +167,7 @@ void speaker_metrics_declare(void)
         (void)metric_at(&ended, &end_names[i]);
     for (size_t i = 0; i < CONNECTION_REFUSALS; i++)
         (void)metric_at(&connections_refused, &connection_refusals[i]);
+    speaker_metrics_differences(0, 0, 0);
     for (int i = 0; i < RESULT_KIND_COUNT; i++)
         (void)metric_at(&results, (const char *const[]){result_kind_name((enum result_kind)i)});
 }
@@ -312,6 +310,13 @@ void speaker_metrics_connection_refused(enum connection_refusal why)
 void speaker_metrics_result_lost(void)
 {
     metric_add(metric_of(&results_lost), 1);
+}
+
+void speaker_metrics_differences(size_t untold, size_t unwritten, size_t unwanted)
+{
+    const size_t numbers[] = {untold, unwritten, unwanted};
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        metric_add(metric_at(&differences, &difference_names[i]), numbers[i]);
 }
 
 void speaker_metrics_results_waiting(size_t number)

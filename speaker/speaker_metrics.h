@@ -32,6 +32,7 @@ enum connection_refusal {
 void speaker_metrics_connection_refused(enum connection_refusal why);
 void speaker_metrics_result_lost(void);
 void speaker_metrics_results_waiting(size_t number);
+void speaker_metrics_differences(size_t untold, size_t unwritten, size_t unwanted);
 void speaker_metrics_journal_failed(void);
 void speaker_metrics_dry_run(bool is_dry);
 void speaker_metrics_standing(size_t count, size_t missing);

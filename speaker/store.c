@@ -101,6 +101,13 @@ void store_put_mitigation(struct speaker *speaker, const char *id, const void *b
     (void)judge(speaker, journal_put(speaker->journal, key, bytes, len));
 }
 
+bool store_has_mitigation(const struct speaker *speaker, const char *id)
+{
+    char key[sizeof(mitigation_prefix) + ID_TEXT_MAX];
+    (void)snprintf(key, sizeof(key), "%s%s", mitigation_prefix, id);
+    return journal_has(speaker->journal, key);
+}
+
 void store_drop_mitigation(struct speaker *speaker, const char *id)
 {
     char key[sizeof(mitigation_prefix) + ID_TEXT_MAX];

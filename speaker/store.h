@@ -17,6 +17,7 @@ void store_close(struct speaker *speaker);
 
 void store_put_mitigation(struct speaker *speaker, const char *id, const void *bytes, size_t len);
 void store_drop_mitigation(struct speaker *speaker, const char *id);
+bool store_has_mitigation(const struct speaker *speaker, const char *id);
 /* When the state server last had it; dropping it is cheap where there is none. */
 void store_put_missing(struct speaker *speaker, const char *id, uint64_t confirmed_redis_ms);
 void store_drop_missing(struct speaker *speaker, const char *id);

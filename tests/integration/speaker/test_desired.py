@@ -93,6 +93,22 @@ class Many(Case):
         wait_for("all results again", lambda: self.results() == sent, 60)
         wait_for("none waits", lambda: "weir_speaker_results_waiting 0" in w.metrics())
 
+    def test_what_no_job_has_told_is_found_and_counted(self):
+        w = self.world
+        sink = w.peer(Sink, "sink", own_as=Sink.OWN_AS)
+        w.up()
+        w.announce("m-1", MANY.replace("{i}", "1") % 0)
+        wait_for("a route", lambda: len(sink.held) == 1)
+        # Only the hash, which a reading of all finds: each minute, and when a person resumes.
+        w.put("m-2", 1, "announcing", MANY.replace("{i}", "2") % 0, job="none")
+        stays("nobody has told of it", lambda: len(sink.held) == 1, 0.5)
+        w.state.cli("XADD", "weir:stops", "*", "verb", "resume", "scope", "all")
+        wait_for("both routes", lambda: len(sink.held) == 2)
+        wait_for("metric", lambda: 'weir_speaker_differences_total{what="untold"} 1' in w.metrics())
+        for what in ("journal", "routes"):
+            self.assertIn('weir_speaker_differences_total{what="%s"} 0' % what, w.metrics())
+        self.assertIn("what stood differed from what must", w.speaker.text())
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -54,6 +54,27 @@ Test(desired, what_policy_has_ended_too_is_not_answered_again)
     world_free(w);
 }
 
+Test(desired, a_check_gives_a_peer_back_what_it_must_have_and_else_changes_nothing)
+{
+    struct world *w = world_new();
+    apply(w, mitigation(w, "m-1", 1, 1), STATUS_OK);
+    w->log[0] = '\0';
+    size_t judged = w->judged;
+    desired_check(w->desired, "m-1");
+    desired_check(w->desired, "m-none");
+    expect_log(w, "");
+    cr_assert_eq(w->judged, judged);
+    cr_assert_eq(rib_out_pending(&w->out[0]), 0);
+    uint32_t nlri = desired_find(w->desired, "m-1")->whole.nlri;
+    cr_assert_eq(rib_out_want(&w->out[0], nlri, 0), STATUS_OK); /* nobody said so */
+    flush(w);
+    cr_assert_eq(routes(w, 0), 0);
+    desired_check(w->desired, "m-1");
+    flush(w);
+    cr_assert_eq(routes(w, 0), 1);
+    world_free(w);
+}
+
 Test(desired, what_found_no_room_is_said_when_there_is_and_only_as_it_stands_then)
 {
     struct world *w = world_new();
