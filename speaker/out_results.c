@@ -19,6 +19,9 @@ enum {
     ARG_BYTES_MAX = 8192, /* of all values of one command */
     /* Results on their way at once: some 150 KB, and no command of others waits behind more. */
     FLYING_MAX = 256,
+    /* While hashes of jobs are still to come: what is told of those before would keep them waiting,
+     * here and at the server. */
+    FLYING_BESIDE_JOBS = 16,
     REFUSED_WAIT_MS = 1000, /* after a result that the server refused */
 };
 
@@ -164,7 +167,8 @@ static void tell_more(struct out_results *out)
     if (out->redis == NULL || !in_jobs_is_up(out->speaker->in_jobs) ||
         speaker_now_ms(out->speaker) < out->results_at)
         return;
-    while (results_queue_on_their_way(out->queue) < FLYING_MAX) {
+    size_t most = in_jobs_is_asking(out->speaker->in_jobs) ? FLYING_BESIDE_JOBS : FLYING_MAX;
+    while (results_queue_on_their_way(out->queue) < most) {
         struct waiting_result *waiting = results_queue_next(out->queue);
         if (waiting == NULL)
             return;

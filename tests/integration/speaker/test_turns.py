@@ -85,6 +85,8 @@ class Turns(Case):
             w.announce("b", LIMITED.replace("::{i}", ":1::{i}"), copies=count)
         self.while_it_stands_still(announce)
         wait_for("all routes", lambda: len(sink.held) == 2 * count)
+        # What is told of them gives way to the jobs behind, and comes.
+        wait_for("a result of each", lambda: w.state.cli("XLEN", "weir:results") == str(2 * count))
         # 256 jobs are read at a time; hashes of those may come in some pieces.
         self.assertLessEqual(self.sent("announce"), 16)
         def change():
