@@ -69,6 +69,17 @@ static void add_count(struct grid *grid, const json_t *object, const char *name)
         grid_add(grid, "");
 }
 
+/* Rules, and blackholes and diversions beside them. */
+static void add_announced(struct grid *grid, const json_t *peer, const char *rules,
+                          const char *unicast)
+{
+    if (!json_is_number(show_member(peer, rules)))
+        grid_add(grid, "");
+    else
+        grid_addf(grid, "%llu",
+                  (unsigned long long)(show_u64(peer, rules) + show_u64(peer, unicast)));
+}
+
 static void print_peers(const json_t *list)
 {
     static const char *const heads[] = {"PEER",     "SPEAKER", "ADDRESS",   "STATE",   "SINCE",
@@ -86,8 +97,8 @@ static void print_peers(const json_t *list)
         grid_add(&grid, show_string(p, "state"));
         grid_add(&grid, show_string(p, "since"));
         grid_add(&grid, show_string(p, "families"));
-        add_count(&grid, p, "routes_ipv4");
-        add_count(&grid, p, "routes_ipv6");
+        add_announced(&grid, p, "routes_ipv4", "routes_ipv4_unicast");
+        add_announced(&grid, p, "routes_ipv6", "routes_ipv6_unicast");
         add_count(&grid, p, "wanted");
         add_count(&grid, p, "pending");
         add_count(&grid, p, "refused");
@@ -183,11 +194,21 @@ static bool order_key_of(const json_t *m, bool draft6, struct order_key *ret_key
     return s == STATUS_OK;
 }
 
-/* Before that one in rule order; each family has its own table, IPv4 is shown first. */
+static bool is_rule(const json_t *m)
+{
+    return strcmp(show_string(m, "route"), route_kind_name(ROUTE_FLOWSPEC)) == 0;
+}
+
+/* Before that one in rule order; each family has its own table, IPv4 is shown first, and behind the
+ * rules of a family its blackholes and diversions. */
 static bool goes_before(const json_t *a, const json_t *b, bool draft6)
 {
     struct order_key x, y;
     int families = strcmp(show_string(a, "family"), show_string(b, "family"));
+    if (families == 0 && is_rule(a) != is_rule(b))
+        return is_rule(a);
+    if (families == 0 && !is_rule(a))
+        return strcmp(show_string(a, "nlri"), show_string(b, "nlri")) < 0;
     if (families != 0 || !order_key_of(a, draft6, &x) || !order_key_of(b, draft6, &y))
         return families < 0;
     int order = memcmp(x.bytes, y.bytes, x.len < y.len ? x.len : y.len);
@@ -222,7 +243,8 @@ static json_t *results_at(const json_t *m, const char *peer)
 
 static json_t *route_of(const json_t *m, const char *peer)
 {
-    static const char *const copied[] = {"rule", "family", "nlri", "state", "dry_run", "until_ms"};
+    static const char *const copied[] = {"rule",  "family",  "route",   "nlri",
+                                         "state", "dry_run", "until_ms"};
     json_t *route = json_object();
     (void)json_object_set_new(route, "peer", show_json_text(peer));
     (void)json_object_set_new(route, "mitigation", show_json_text(show_string(m, "id")));

@@ -55,8 +55,12 @@ static void print_status(const json_t *answer)
     {
         grid_add(&grid, show_string(item, "peer"));
         grid_add(&grid, show_string(item, "state"));
-        grid_addf(&grid, "%llu", (unsigned long long)show_u64(item, "routes_ipv4"));
-        grid_addf(&grid, "%llu", (unsigned long long)show_u64(item, "routes_ipv6"));
+        grid_addf(&grid, "%llu",
+                  (unsigned long long)(show_u64(item, "routes_ipv4") +
+                                       show_u64(item, "routes_ipv4_unicast")));
+        grid_addf(&grid, "%llu",
+                  (unsigned long long)(show_u64(item, "routes_ipv6") +
+                                       show_u64(item, "routes_ipv6_unicast")));
         grid_addf(&grid, "%llu", (unsigned long long)show_u64(item, "wanted"));
         grid_add(&grid, show_string(item, "last_error"));
     }

@@ -165,6 +165,10 @@ class BlackholesTest(suite.HouseTest):
         self.shown(HOST6, BLACKHOLE6)
         self.house.weir_text("mitigate", HOST4, "--divert", "192.0.2.77")
         self.shown(HOST4, DIVERT)
+        self.assertRegex(self.house.weir_text("routes", "--peer", "gobgp", "--order").stdout,
+                         r"(?s)route 198\.51\.100\.45/32 then divert.*route 2001:db8:100::45/128 then blackhole")
+        self.assertEqual({p["peer"]: (p["routes_ipv4_unicast"], p["routes_ipv6_unicast"]) for p in self.house.weir("peers")},
+                         {name: (1, 1) for name in self.peers})
         refused = self.house.weir_text("mitigate", "203.0.113.9", "--blackhole", check=False)
         self.assertNotEqual(refused.returncode, 0)
         self.assertIn("not-ours", refused.stdout + refused.stderr)
