@@ -1,4 +1,5 @@
 #include "common/redis/scripts.h"
+#include "flowspec/route.h"
 #include "flowspec/rule.h"
 #include "proto/alarm.h"
 
@@ -13,6 +14,8 @@
  * takes the lead, then writes a mitigation's hash and its job by the same script.
  *
  *   put_mitigation REDIS ID REVISION STATE 'match … then …' [NAME=VALUE …]
+ *
+ * or 'blackhole PREFIX NEXT-HOP', which has the community BLACKHOLE of RFC 7999.
  *
  * NAME: peer (may repeat), dry_run, until_in_ms, lease_ms, job (announce, withdraw, none), method,
  * alarm, crossed_ago_ms, copies (as many mitigations, ID-0, ID-1, …, with {i} in the rule replaced
@@ -66,8 +69,32 @@ static void finish(struct put *p, int exit_status)
     redis_close(p->redis, on_redis_closed, p);
 }
 
+static void read_blackhole(struct mitigation *m, const char *text)
+{
+    static const uint8_t blackhole[COMMUNITY_STANDARD_LEN] = {0xff, 0xff, 0x02, 0x9a};
+    char prefix_text[64], next_hop_text[64];
+    struct ip_prefix prefix;
+    struct ip_addr next_hop;
+    if (sscanf(text, "blackhole %63s %63s", prefix_text, next_hop_text) != 2 ||
+        prefix_parse(&prefix, prefix_text) != STATUS_OK ||
+        addr_parse(&next_hop, next_hop_text) != STATUS_OK)
+        die(text, "expected blackhole PREFIX NEXT-HOP");
+    m->route = ROUTE_BLACKHOLE;
+    m->family = prefix.addr.family;
+    m->nlri_len = route_nlri_encode(&prefix, m->nlri);
+    m->next_hop_len = next_hop.family == ADDR_IPV6 ? 16 : 4;
+    memcpy(m->next_hop, next_hop.octets, m->next_hop_len);
+    memcpy(m->standard[0], blackhole, sizeof(blackhole));
+    m->standard_count = 1;
+    snprintf(m->rule, sizeof(m->rule), "%s", text);
+}
+
 static void read_rule(struct mitigation *m, const char *text)
 {
+    if (strncmp(text, "blackhole ", 10) == 0) {
+        read_blackhole(m, text);
+        return;
+    }
     struct flow_rule *rule = calloc(1, sizeof(*rule));
     struct flow_actions actions = {0};
     struct rule_error error = {0};

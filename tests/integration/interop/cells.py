@@ -220,3 +220,12 @@ REFRESH = Operation("route refresh (RFC 2918), all sent anew",
                     {"gobgp": "never asks: `gobgp neighbor softresetin` goes through what it has kept"})
 OPERATIONS = [DAEMON_STARTED, SPEAKER_KILLED, REFRESH, WITHDRAWN]
 NO_FLOWSPEC = "syntax error"  # OpenBGPD's word for `announce IPv4 flowspec`
+
+# A blackhole as each shows it: host and next hop of each family; to all but GoBGP it is eBGP.
+BLACKHOLES = {4: ("198.51.100.45", "192.0.2.254"), 6: ("2001:db8:100::45", "100::1")}
+SHOWS_BLACKHOLE = {"gobgp": r"{host}/.* {hop} .*Communities: blackhole, no-export", "frr": r"{host}/.* {hop} .*Community: .*(blackhole|65535:666).*no-export",
+                   "bird": r"{host}/.*BGP\.next_hop: {hop} .*BGP\.community: \(65535,666\) \(65535,65281\)",
+                   "exabgp": r"{host}/.* next-hop {hop} .*\[65535, 666\], \[65535, 65281\]",
+                   "openbgpd": r"{host}/.*{hop}.*Communities: (BLACKHOLE|65535:666).*NO_EXPORT"}
+UNICAST_OPERATIONS = ["blackhole (RTBH): host, next hop, 65535:666, NO_EXPORT", "the daemon stopped and started, it is back",
+                      "weir-speaker killed and started, it is back", "withdrawn, it is gone"]

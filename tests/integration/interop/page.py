@@ -1,5 +1,5 @@
 """docs/interop.md, made of what cells.py expects; test_interop.py sees that each of it is so."""
-from cells import ACTIONS, DAEMONS, FORCED, MATCHES, OPERATIONS
+from cells import ACTIONS, DAEMONS, FORCED, MATCHES, OPERATIONS, UNICAST_OPERATIONS
 
 TITLES = {"gobgp": "GoBGP 3.10", "frr": "FRR 8.4.4", "bird": "BIRD 2.0.12", "exabgp": "ExaBGP 4.2.21", "openbgpd": "OpenBGPD 7.7"}
 HEAD = """# Daemons that weir is tried with
@@ -50,6 +50,11 @@ def operation_rows():
         yield [operation.name, *("no" if daemon in operation.no or daemon == "openbgpd" else "yes" for daemon in DAEMONS)]
 
 
+def blackholes():
+    """Each of them takes them, in both families: a test fails where one does not."""
+    return "\n## Blackholes, IPv4 and IPv6\n" + table("what", [[name] + ["yes"] * len(DAEMONS) for name in UNICAST_OPERATIONS])
+
+
 def refusals():
     text = "\n## Why not\n\nEach of these rules, sent whole by a peer whose profile was said to be `bird`:\n"
     text += "\n| daemon | rule | what it does with it | what weir does |\n|---|---|---|---|\n"
@@ -66,4 +71,4 @@ def refusals():
 def page():
     text = HEAD + "\n## What a rule matches\n" + table("rule", rule_rows(MATCHES))
     text += "\n## What is done\n" + table("action", rule_rows(ACTIONS))
-    return text + "\n## The session\n" + table("after", operation_rows()) + refusals() + TAIL
+    return text + "\n## The session\n" + table("after", operation_rows()) + blackholes() + refusals() + TAIL

@@ -143,3 +143,61 @@ def table_of(peer):
             route = ((found["match"] or "").strip(), found["action"].strip()) if found else (text, None)
             table.setdefault(key, []).append(route)
     return {key: sorted(routes, key=str) for key, routes in table.items()}
+
+
+class OfUnicast:
+    """A daemon with the families of unicast instead: blackholes."""
+
+    families = "ipv4-unicast, ipv6-unicast"
+    use_profile = "generic"
+
+    def blackhole(self, host):
+        """What it shows of the host's route; "" where there is none."""
+        text = re.sub(r"\s+", " ", self.unicast(host))
+        return text if f"{host}/" in text else ""
+
+
+class UnicastGoBgp(OfUnicast, daemons.GoBgp):
+    def file(self, suffix, text):
+        return super().file(suffix, text.replace("ipv4-flowspec", "ipv4-unicast").replace("ipv6-flowspec", "ipv6-unicast"))
+
+    def unicast(self, host):
+        return self.cli("global", "rib", "-a", "ipv6" if ":" in host else "ipv4", host)
+
+
+class UnicastFrr(OfUnicast, daemons.Frr):
+    def file(self, suffix, text):
+        return super().file(suffix, text.replace(" flowspec\n", " unicast\n"))
+
+    def unicast(self, host):
+        return self.cli(f"show bgp {'ipv6' if ':' in host else 'ipv4'} unicast {host}")
+
+
+class UnicastBird(OfUnicast, daemons.Bird):
+    def file(self, suffix, text):
+        return super().file(suffix, text.replace("  flow4 {", "  ipv4 { import all; export none; };\n  ipv6 { import all; export none; };\n  flow4 {"))
+
+    def unicast(self, host):
+        return self.cli("show", "route", "all", "for", host)
+
+
+class UnicastExaBgp(OfUnicast, ExaBgp):
+    def file(self, suffix, text):
+        return super().file(suffix, text.replace("ipv4 flow; ipv6 flow;", "ipv4 unicast; ipv6 unicast;"))
+
+    def unicast(self, host):
+        said, family = "", f"ipv{6 if ':' in host else 4} unicast"
+        for m in self.messages():
+            if m["type"] == "state" and m["neighbor"]["state"] == "down":
+                said = ""
+            update = m["neighbor"].get("message", {}).get("update", {}) if m["type"] == "update" else {}
+            routes = [(r["nlri"], f"next-hop {hop}") for hop, all_of_it in update.get("announce", {}).get(family, {}).items() for r in all_of_it]
+            for nlri, hop in routes + [(r["nlri"], None) for r in update.get("withdraw", {}).get(family, [])]:
+                if nlri.startswith(f"{host}/"):
+                    said = f"{nlri} {hop} {update['attribute']}" if hop else ""
+        return said
+
+
+class UnicastOpenBgpd(OfUnicast, OpenBgpd):
+    def unicast(self, host):
+        return self.cli("show", "rib", "detail", host)

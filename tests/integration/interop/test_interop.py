@@ -12,8 +12,9 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import receivers  # noqa: E402
 from receivers import ExaBgp, OpenBgpd, daemons, table_of  # noqa: E402
-from cells import CELLS, DAEMONS, DISCARDS, FORCED, NO_FLOWSPEC, REFRESH, UDP, rounds  # noqa: E402
+from cells import BLACKHOLES, CELLS, DAEMONS, DISCARDS, FORCED, NO_FLOWSPEC, REFRESH, SHOWS_BLACKHOLE, UDP, rounds  # noqa: E402
 from page import page  # noqa: E402
 from case import Case  # noqa: E402
 from daemons import wait_for  # noqa: E402
@@ -21,6 +22,8 @@ from daemons import wait_for  # noqa: E402
 PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), *[os.pardir] * 3, "docs", "interop.md")
 KINDS = {"gobgp": (daemons.GoBgp, None), "frr": (daemons.Frr, 65002), "bird": (daemons.Bird, 65003),
          "exabgp": (ExaBgp, 65004), "openbgpd": (OpenBgpd, 65005)}
+UNICAST = {"gobgp": receivers.UnicastGoBgp, "frr": receivers.UnicastFrr, "bird": receivers.UnicastBird,
+           "exabgp": receivers.UnicastExaBgp, "openbgpd": receivers.UnicastOpenBgpd}
 MISSING = [name for name in ("exabgp", "/usr/sbin/bgpd", "bgpctl") if shutil.which(name) is None]
 # Its processes give up root, and so cannot be started without it.
 HERE = [name for name in DAEMONS if name != "openbgpd" or os.geteuid() == 0]
@@ -29,9 +32,10 @@ FLOWSPEC = [name for name in HERE if name != "openbgpd"]
 
 @unittest.skipIf(MISSING, f"NOT TESTED, these are not installed: {' '.join(MISSING)}")
 class Interop(Case):
-    def start(self, names):
+    def start(self, names, kinds=None):
         for name in names:
             kind, own_as = KINDS[name]
+            kind = kinds[name] if kinds else kind
             self.world.peer(kind, name, **({"own_as": own_as} if own_as else {}))
         self.peers = {peer.name: peer for peer in self.world.peers}
         return self.peers
@@ -150,6 +154,41 @@ class Matrix(Interop):
             self.world.withdraw(cell.mitigation, cell.rule)
         with self.subTest(operation="withdrawn"):
             self.tables_become({name: {} for name in FLOWSPEC})
+
+
+class Unicast(Interop):
+    """Blackholes of both families, which OpenBGPD takes too."""
+
+    def test_blackholes_stand_in_each_table(self):
+        self.start(HERE, UNICAST)
+        self.up()
+        for family, (host, hop) in BLACKHOLES.items():
+            self.world.announce(f"b-{family}", f"blackhole {host}/{32 if family == 4 else 128} {hop}")
+        self.all_have_them("announced")
+        self.world.speaker.kill()
+        self.world.start_speaker()
+        self.world.all_established()
+        self.all_have_them("the speaker was killed and started")
+        for name in HERE:
+            self.peers[name].end()
+        for name in HERE:
+            self.peers[name].up()
+        self.all_have_them("the daemons were stopped and started")
+        for family, (host, hop) in BLACKHOLES.items():
+            self.world.withdraw(f"b-{family}", f"blackhole {host}/{32 if family == 4 else 128} {hop}")
+        for name in HERE:
+            with self.subTest(daemon=name, after="withdrawn"):
+                wait_for("it has none", lambda: not any(self.peers[name].blackhole(host) for host, _ in BLACKHOLES.values()))
+
+    def all_have_them(self, after):
+        for name in HERE:
+            for family, (host, hop) in BLACKHOLES.items():
+                with self.subTest(daemon=name, family=family, after=after):
+                    shows = re.compile(SHOWS_BLACKHOLE[name].format(host=re.escape(host), hop=re.escape(hop)))
+                    try:
+                        wait_for("it has the route", lambda: shows.search(self.peers[name].blackhole(host)), 30)
+                    except AssertionError:
+                        self.fail(f"{shows.pattern} is not in {self.peers[name].blackhole(host)!r}")
 
 
 class Reasons(Interop):

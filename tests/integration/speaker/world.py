@@ -44,7 +44,7 @@ class World:
         extra = getattr(peer, "extra", "")
         return (f"  - {{name: {peer.name}, address: \"{peer.address}\", port: {peer.port}, remote_as: {peer.own_as}, "
                 f"local_address: \"{peer.local}\", profile: {getattr(peer, 'use_profile', peer.profile)}, "
-                f"families: [ipv4-flowspec, ipv6-flowspec], connect: {peer.connect}, "
+                f"families: [{getattr(peer, 'families', 'ipv4-flowspec, ipv6-flowspec')}], connect: {peer.connect}, "
                 f"timers: {{hold: 30s, connect_retry: {getattr(peer, 'retry', '1s')}}}, updates_per_second: 1000, "
                 f"graceful_restart: {getattr(peer, 'graceful_restart', '0s')}{extra}}}\n")
 
