@@ -353,7 +353,7 @@ enum status desired_apply(struct desired *d, const struct mitigation *m, struct 
 
 bool desired_missing(struct desired *d, const char *id)
 {
-    struct standing *s = table_find(d->by_id, id, strlen(id) + 1);
+    struct standing *s = desired_at(d, id);
     bool news = s != NULL && !s->missing && desired_stands(s);
     if (s != NULL)
         s->missing = true;
@@ -362,7 +362,7 @@ bool desired_missing(struct desired *d, const char *id)
 
 void desired_set_missing(struct desired *d, const char *id, int64_t confirmed_ms)
 {
-    struct standing *s = table_find(d->by_id, id, strlen(id) + 1);
+    struct standing *s = desired_at(d, id);
     if (s == NULL)
         return;
     s->missing = true;
@@ -371,7 +371,7 @@ void desired_set_missing(struct desired *d, const char *id, int64_t confirmed_ms
 
 void desired_set_over(struct desired *d, const char *id)
 {
-    struct standing *s = table_find(d->by_id, id, strlen(id) + 1);
+    struct standing *s = desired_at(d, id);
     if (s == NULL)
         return;
     s->over = !desired_stands(s);
@@ -460,7 +460,7 @@ size_t desired_missing_count(const struct desired *d)
 
 const struct standing *desired_find(const struct desired *d, const char *id)
 {
-    return table_find(d->by_id, id, strlen(id) + 1);
+    return desired_at(d, id);
 }
 
 const struct standing *desired_next(const struct desired *d, size_t *cursor)

@@ -4,6 +4,8 @@
 #include "common/base/table.h"
 #include "speaker/desired.h"
 
+#include <string.h>
+
 /* What the files of desired share. */
 struct desired {
     struct desired_options options;
@@ -41,6 +43,12 @@ static inline void desired_forget_reported(struct desired *d, struct standing *s
 {
     for (size_t peer = 0; peer < DESIRED_PEERS_MAX; peer++)
         desired_set_reported(d, s, peer, 0);
+}
+
+/* Its key has the NUL, so that the id can be lent from there. NULL: none. */
+static inline struct standing *desired_at(const struct desired *d, const char *id)
+{
+    return table_find(d->by_id, id, strlen(id) + 1);
 }
 
 /* --- desired.c ----------------------------------------------------------------------------------

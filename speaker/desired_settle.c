@@ -351,7 +351,7 @@ void desired_holds_changed(struct desired *d)
 
 void desired_check(struct desired *d, const char *id)
 {
-    struct standing *s = table_find(d->by_id, id, strlen(id));
+    struct standing *s = desired_at(d, id);
     if (s != NULL && s->whole.nlri != 0)
         settle(d, s, ALL_PEERS);
 }
