@@ -213,7 +213,7 @@ void rib_out_down(struct rib_out *out)
 {
     out->up = false;
     out->families = 0;
-    out->end_of_rib_owed = 0;
+    out->end_of_rib_owed = out->refresh_owed = 0;
     for (size_t q = 0; q < RIB_OUT_QUEUES; q++)
         bits_clear(&out->queues[q].nlri);
     bits_clear(&out->resend);
@@ -222,15 +222,24 @@ void rib_out_down(struct rib_out *out)
             set_announced(out, id, 0);
 }
 
-void rib_out_refresh(struct rib_out *out, enum bgp_family family)
+/* What was asked for again since the last message. */
+static void resend(struct rib_out *out)
 {
     for (uint32_t id = 1; id < out->entry_room; id++) {
-        struct rib_out_entry *entry = &out->entries[id];
-        if (entry->announced == 0 || entry->wanted == 0 || rib_nlri(out->rib, id).family != family)
+        const struct rib_out_entry *entry = &out->entries[id];
+        if (entry->announced == 0 || entry->wanted == 0 ||
+            (out->refresh_owed >> rib_nlri(out->rib, id).family & 1) == 0)
             continue;
         bits_set(&out->resend, id);
         enqueue(out, id);
     }
+    out->refresh_owed = 0;
+}
+
+void rib_out_refresh(struct rib_out *out, enum bgp_family family)
+{
+    if (out->up)
+        out->refresh_owed |= 1U << family;
 }
 
 void rib_out_complete(struct rib_out *out)
@@ -392,6 +401,8 @@ void rib_out_next(struct rib_out *out, const struct update_path *path, uint64_t 
     ret_batch->len = 0;
     if (!out->up)
         return;
+    if (out->refresh_owed != 0)
+        resend(out);
     if (!withdraw(&d)) {
         enum rib_out_order order = is_waiting(out, RIB_OUT_GUARDING_ANNOUNCEMENTS)
                                        ? RIB_OUT_GUARDING_ANNOUNCEMENTS

@@ -50,6 +50,7 @@ struct rib_out {
     uint64_t paced_until_us;      /* when all messages so far would be over at an even pace */
     unsigned int families;        /* negotiated; 0 while down */
     unsigned int end_of_rib_owed; /* families */
+    unsigned int refresh_owed;    /* families */
     bool up, complete;
 };
 
@@ -75,7 +76,8 @@ size_t rib_out_announced_count(const struct rib_out *out);
 void rib_out_up(struct rib_out *out, unsigned int families, uint64_t now_us);
 /* It is gone, and with it all that the peer had. */
 void rib_out_down(struct rib_out *out);
-/* The peer asked for the family again (ROUTE-REFRESH). */
+/* The peer asked for the family again (ROUTE-REFRESH): it goes from the next message on. A peer
+ * that asks a thousand times at once makes us look once. */
 void rib_out_refresh(struct rib_out *out, enum bgp_family family);
 /* The whole desired state is known: End-of-RIB may be sent when all of it has gone out. */
 void rib_out_complete(struct rib_out *out);

@@ -301,6 +301,25 @@ Test(rib_out, refresh_sends_a_family_again_and_loses_no_withdrawal)
     world_free(w);
 }
 
+Test(rib_out, many_refreshes_at_once_are_one)
+{
+    struct world *w = world_new(0);
+    want(w, 0, w->discard);
+    rib_out_up(&w->out, both, 0);
+    cr_assert_eq(next(w), RIB_OUT_ANNOUNCE);
+    for (int i = 0; i < 1000; i++)
+        rib_out_refresh(&w->out, BGP_FLOW4);
+    cr_assert_eq(rib_out_pending(&w->out), 0, "nothing is walked over before the next message");
+    cr_assert_eq(next(w), RIB_OUT_ANNOUNCE);
+    cr_assert_eq(next(w), RIB_OUT_NONE);
+    rib_out_refresh(&w->out, BGP_FLOW4);
+    rib_out_down(&w->out);
+    rib_out_up(&w->out, both, 0);
+    cr_assert_eq(next(w), RIB_OUT_ANNOUNCE);
+    cr_assert_eq(next(w), RIB_OUT_NONE, "what another session asked for is not this one's");
+    world_free(w);
+}
+
 Test(rib_out, what_fits_no_message_is_handed_back_and_the_rest_goes)
 {
     struct world *w = world_new(0);
