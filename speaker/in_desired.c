@@ -1,5 +1,6 @@
 #include "speaker/in_jobs_internal.h"
 
+#include "speaker/out_results.h"
 #include "speaker/store.h"
 #include "speaker/turns.h"
 
@@ -66,11 +67,16 @@ struct asked {
     char id[ID_TEXT_MAX];
     bool owed, of_walk;
     uint64_t at_us; /* monotonic */
+    uint64_t job_revision;
 };
 
 static void take(struct asked *asked, const struct redis_reply *pb)
 {
-    bool is_news = in_desired_apply(asked->in, asked->id, pb, asked->owed) == STATUS_OK;
+    enum status status = in_desired_apply(asked->in, asked->id, pb, asked->owed);
+    bool is_news = status == STATUS_OK;
+    if (!is_news && status != STATUS_EXISTS && asked->job_revision != 0)
+        out_results_set_aside(asked->in->speaker->out_results, asked->id, asked->job_revision,
+                              status);
     if (is_news && asked->of_walk)
         asked->in->walk.changed++;
     else if (is_news)
@@ -123,7 +129,7 @@ static void on_pb(void *owner, enum status status, const struct redis_reply *rep
     answered(asked, status);
 }
 
-bool in_desired_ask(struct in_jobs *in, const char *id, bool of_walk)
+bool in_desired_ask(struct in_jobs *in, const char *id, uint64_t job_revision, bool of_walk)
 {
     struct asked *asked = calloc(1, sizeof(*asked));
     if (asked == NULL) {
@@ -133,6 +139,7 @@ bool in_desired_ask(struct in_jobs *in, const char *id, bool of_walk)
     asked->in = in;
     asked->owed = in->speaker->journal_failed;
     asked->of_walk = of_walk;
+    asked->job_revision = job_revision;
     asked->at_us = clock_mono_us(&in->speaker->clock);
     (void)snprintf(asked->id, sizeof(asked->id), "%s", id);
     if (ask(asked, "HGET %s pb", on_pb) != STATUS_OK) {

@@ -49,7 +49,7 @@ static void take_job(struct in_jobs *in, const struct stream_entry *entry)
     if (job.epoch > in->speaker->epoch)
         in->speaker->epoch = job.epoch;
     speaker_metrics_job("taken");
-    (void)in_desired_ask(in, job.mitigation, false);
+    (void)in_desired_ask(in, job.mitigation, job.revision, false);
 }
 
 static void on_entry(void *owner, const struct stream_entry *entry)

@@ -62,8 +62,9 @@ void in_jobs_start_reader(struct in_jobs *in, const struct desired_answer *answe
  * what is known already. */
 enum status in_desired_apply(struct in_jobs *in, const char *id, const struct redis_reply *pb,
                              bool owed);
-/* Reads one hash. of_walk: in_walk_rest_answered() follows; false: it was not asked for. */
-bool in_desired_ask(struct in_jobs *in, const char *id, bool of_walk);
+/* Reads one hash. job_revision: of the job that told of it, which is answered where nobody can read
+ * the hash; 0: none. of_walk: in_walk_rest_answered() follows; false: it was not asked for. */
+bool in_desired_ask(struct in_jobs *in, const char *id, uint64_t job_revision, bool of_walk);
 
 /* Reads all of it, from now on; soon: after a moment, because something could not be read. */
 void in_walk_start(struct in_jobs *in);

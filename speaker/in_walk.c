@@ -81,7 +81,7 @@ static bool look_at_one(struct in_jobs *in, const struct standing *s)
                   in->speaker->journal_failed;
     if (s->confirmed_ms >= in->walk.began_ms)
         return true; /* by a page, or by a job that came meanwhile */
-    if (wanted && !in_desired_ask(in, s->id, true))
+    if (wanted && !in_desired_ask(in, s->id, 0, true))
         return false;
     in->walk.rest_asked += wanted ? 1 : 0;
     if (!in->is_older)

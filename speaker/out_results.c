@@ -204,6 +204,23 @@ bool out_results_report(struct out_results *out, const struct standing *s, const
     return true;
 }
 
+void out_results_set_aside(struct out_results *out, const char *mitigation, uint64_t revision,
+                           enum status why)
+{
+    struct job_result *r = &out->result;
+    memset(r, 0, sizeof(*r));
+    (void)snprintf(r->speaker, sizeof(r->speaker), "%s", out->speaker->config->speaker.name);
+    (void)snprintf(r->mitigation, sizeof(r->mitigation), "%.*s", ID_TEXT_MAX - 1, mitigation);
+    (void)snprintf(r->reason, sizeof(r->reason), "set aside: its record in Redis: %s",
+                   status_text(why));
+    r->revision = revision;
+    r->kind = RESULT_REFUSED;
+    r->verb = JOB_ANNOUNCE;
+    r->at_ms = speaker_time(out->speaker).redis_ms;
+    if (results_queue_put(out->queue, r) == STATUS_OK) /* else the log has it */
+        tell_more(out);
+}
+
 static void tick_results(struct out_results *out)
 {
     struct desired *desired = out->speaker->desired;

@@ -24,6 +24,11 @@ void out_results_use(struct out_results *out, struct redis *redis);
 bool out_results_report(struct out_results *out, const struct standing *s, const char *peer,
                         enum result_kind kind, const char *why);
 
+/* The job's mitigation cannot be read or taken, so this speaker leaves it as it was: said for no
+ * peer, and shown by `weir jobs --failed`. */
+void out_results_set_aside(struct out_results *out, const char *mitigation, uint64_t revision,
+                           enum status why);
+
 void out_results_peer_changed(struct out_results *out, const struct peer *peer);
 void out_results_peer_gone(struct out_results *out, const char *name);
 void out_results_tick(struct out_results *out, uint64_t now_ms);

@@ -1,13 +1,16 @@
 """Thousands of mitigations: what must stand is read, sent and taken away without anybody waiting for it."""
+import json
 import os
+import signal
 import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from case import Case  # noqa: E402
-from daemons import stays, wait_for  # noqa: E402
+from daemons import run, stays, wait_for  # noqa: E402
 from sinks import Sink, now_ms  # noqa: E402
+from world import BIN  # noqa: E402
 
 # {i} is the number of the copy.
 MANY = "match destination 2001:db8:100:%d::{i}/128 protocol =udp then discard"
@@ -108,6 +111,23 @@ class Many(Case):
         for what in ("journal", "routes"):
             self.assertIn('weir_speaker_differences_total{what="%s"} 0' % what, w.metrics())
         self.assertIn("what stood differed from what must", w.speaker.text())
+
+    def test_a_job_whose_record_nobody_can_read_is_set_aside_and_the_next_is_done(self):
+        w = self.world
+        sink = w.peer(Sink, "sink", own_as=Sink.OWN_AS)
+        w.up()
+        w.all_established()
+        w.announce("m-1", MANY.replace("{i}", "1") % 0)
+        wait_for("a route", lambda: len(sink.held) == 1)
+        w.speaker.process.send_signal(signal.SIGSTOP)
+        w.announce("m-2", MANY.replace("{i}", "2") % 0)
+        w.state.cli("HSET", "weir:mitigation:m-2", "pb", "rubbish")
+        w.announce("m-3", MANY.replace("{i}", "3") % 0)
+        w.speaker.process.send_signal(signal.SIGCONT)
+        wait_for("the next", lambda: len(sink.held) == 2)
+        failed = wait_for("it is told of", lambda: json.loads(run(os.path.join(BIN, "weir"), "--config", w.config, "--json", "jobs", "--failed")))
+        self.assertEqual([job["mitigation"] for job in failed], ["m-2"])
+        self.assertIn("set aside: its record in Redis", failed[0]["results"][0]["reason"])
 
 
 if __name__ == "__main__":
