@@ -41,6 +41,13 @@ static bool read_peers(const struct session *session, json_t *list)
     return good;
 }
 
+/* One that came from the prefix of that peer is called NAME@ADDRESS. */
+static bool tells_of(const char *said, const struct config_peer *peer)
+{
+    size_t len = strlen(peer->name);
+    return strncmp(said, peer->name, len) == 0 && (said[len] == '\0' || said[len] == '@');
+}
+
 /* A peer of the configuration that no speaker tells of is not known to be down: nobody knows. */
 static void add_unknown(const struct config *config, json_t *list)
 {
@@ -49,14 +56,17 @@ static void add_unknown(const struct config *config, json_t *list)
         json_t *p;
         bool found = false;
         json_array_foreach(list, at, p) found =
-            found || strcmp(show_string(p, "peer"), config->peers[i].name) == 0;
+            found || tells_of(show_string(p, "peer"), &config->peers[i]);
         if (found)
             continue;
         json_t *object = json_object();
         (void)json_object_set_new(object, "speaker", json_null());
         (void)json_object_set_new(object, "peer", show_json_text(config->peers[i].name));
-        (void)json_object_set_new(object, "state", json_string("unknown"));
-        (void)json_object_set_new(object, "last_error", json_string("no speaker tells of it"));
+        bool waits = config_peer_is_dynamic(&config->peers[i]);
+        (void)json_object_set_new(object, "state", json_string(waits ? "waiting" : "unknown"));
+        (void)json_object_set_new(
+            object, "last_error",
+            json_string(waits ? "nobody of its prefix has come" : "no speaker tells of it"));
         (void)json_array_append_new(list, object);
     }
 }

@@ -45,10 +45,12 @@ static void report(struct desired *d, struct standing *s, size_t peer, enum resu
 
 static bool is_target(const struct desired *d, const struct standing *s, size_t peer)
 {
-    if (d->names[peer][0] == '\0')
+    /* One that came from a prefix is called NAME@ADDRESS, and meant where NAME is. */
+    size_t len = strcspn(d->names[peer], "@");
+    if (len == 0)
         return false;
     for (size_t i = 0; i < s->peer_count; i++)
-        if (strcmp(s->peers[i], d->names[peer]) == 0)
+        if (strncmp(s->peers[i], d->names[peer], len) == 0 && s->peers[i][len] == '\0')
             return true;
     return s->peer_count == 0;
 }

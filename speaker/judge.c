@@ -43,7 +43,7 @@ static bool is_in(const struct config *config, const struct config_platform *pla
                   const struct peer *peer)
 {
     for (size_t i = 0; i < platform->peer_count; i++)
-        if (strcmp(config->peers[platform->peers[i]].name, peer->settings.name) == 0)
+        if (strcmp(config->peers[platform->peers[i]].name, peer->settings.configured) == 0)
             return true;
     return false;
 }
@@ -172,7 +172,7 @@ static enum status make_form(const struct speaker *speaker, const struct peer *p
         return parts_make(speaker->parts_scratch, speaker->rib, peer->settings.profile, s,
                           ret_parts, why);
     enum status status = parts_differ(
-        speaker->rib, model_route_peer(speaker->config, s->method, peer->settings.name), s,
+        speaker->rib, model_route_peer(speaker->config, s->method, peer->settings.configured), s,
         ret_parts);
     if (status != STATUS_OK)
         (void)snprintf(why, REASON_MAX, "budget: no room for its attributes: %s",
@@ -239,7 +239,7 @@ static const char *held(void *owner, const struct standing *s, size_t number)
     if (peer == NULL || speaker->holds.count == 0)
         return NULL;
     const char *platforms[PLATFORMS_MAX];
-    struct hold_question question = {.peer = peer->settings.name,
+    struct hold_question question = {.peer = peer->settings.configured,
                                      .method = s->method,
                                      .alarm = s->alarm,
                                      .platforms = platforms,

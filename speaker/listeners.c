@@ -2,6 +2,7 @@
 
 #include "common/base/hash.h"
 #include "common/base/log.h"
+#include "speaker/dynamic.h"
 #include "speaker/speaker_metrics.h"
 
 #include <inttypes.h>
@@ -12,6 +13,9 @@
 /* A burst of strangers must not leave a peer outside: what finds no place here is tried again by
  * the other side, seconds later. */
 enum { BACKLOG = 1024, SAY_EVERY_MS = 60000 };
+
+/* Each peer and each prefix of peers may have one. */
+enum { EXPECTED_MAX = DESIRED_PEERS_MAX + DYNAMIC_GROUPS_MAX };
 
 /* Who connects from there must sign with this. */
 struct expected {
@@ -24,7 +28,7 @@ struct listener {
     struct listeners *all;
     struct ip_endpoint at;
     char device[SOCKET_DEVICE_MAX]; /* "": all that no other listener has */
-    struct expected expected[DESIRED_PEERS_MAX];
+    struct expected expected[EXPECTED_MAX];
     size_t expected_count;
     bool listens, closing;
     struct listener *next;
@@ -43,7 +47,7 @@ struct listeners {
  */
 
 static void turn_away(struct listeners *listeners, const struct ip_endpoint *remote,
-                      const struct peer *peer, const char *why)
+                      const char *peer, const char *why)
 {
     uint64_t suppressed, source = hash_seeded(&remote->addr, sizeof(remote->addr), 0);
     char text[ENDPOINT_TEXT_MAX];
@@ -55,17 +59,27 @@ static void turn_away(struct listeners *listeners, const struct ip_endpoint *rem
         log_warn("connection from no peer", "from=%s suppressed=%" PRIu64, text, suppressed);
     else
         log_warn("connection of a peer refused",
-                 "peer=%s from=%s reason=\"%s\" suppressed=%" PRIu64, peer->settings.name, text,
-                 why, suppressed);
+                 "peer=%s from=%s reason=\"%s\" suppressed=%" PRIu64, peer, text, why, suppressed);
 }
 
-static bool expects(const struct listener *listener, const struct peer *peer)
+/* The narrowest that the kernel goes by; none: no password. */
+static bool expects(const struct listener *listener, const struct ip_addr *addr,
+                    const struct socket_password *password)
 {
-    for (size_t i = 0; i < listener->expected_count; i++)
-        if (addr_equal(&listener->expected[i].from.addr, &peer->settings.remote.addr))
-            return socket_password_equal(&listener->expected[i].password,
-                                         &peer->settings.socket.password);
-    return peer->settings.socket.password.len == 0;
+    const struct expected *best = NULL;
+    for (size_t i = 0; i < listener->expected_count; i++) {
+        const struct expected *e = &listener->expected[i];
+        if (prefix_contains(&e->from, addr) && (best == NULL || e->from.len > best->from.len))
+            best = e;
+    }
+    return best != NULL ? socket_password_equal(&best->password, password) : password->len == 0;
+}
+
+static void refuse(struct listener *listener, const struct ip_endpoint *remote, const char *name,
+                   enum connection_refusal kind, const char *why)
+{
+    speaker_metrics_connection_refused(kind);
+    turn_away(listener->all, remote, name, why);
 }
 
 /* Who it is for; NULL: for nobody, which is counted. */
@@ -74,24 +88,34 @@ static struct peer *peer_of(struct listener *listener, struct conn *conn,
 {
     struct speaker *speaker = listener->all->speaker;
     struct peer *peer = speaker_peer_by_addr(speaker, &remote->addr, listener->device);
+    const struct dynamic_group *group =
+        peer == NULL ? dynamic_group_of(speaker, &remote->addr, listener->device) : NULL;
+    const struct peer_settings *settings = peer != NULL    ? &peer->settings
+                                           : group != NULL ? &group->settings
+                                                           : NULL;
     char why[SOCKET_WHY_MAX];
-    if (peer == NULL) {
+    if (settings == NULL) {
         speaker_metrics_stranger();
         turn_away(listener->all, remote, NULL, "");
         return NULL;
     }
-    if (!expects(listener, peer)) {
-        speaker_metrics_connection_refused(CONNECTION_UNSIGNED);
-        turn_away(listener->all, remote, peer, "its password is not set at the listening socket");
+    if (!expects(listener, &remote->addr, &settings->socket.password)) {
+        refuse(listener, remote, settings->name, CONNECTION_UNSIGNED,
+               "its password is not set at the listening socket");
         return NULL;
     }
-    enum status status = conn_prepare(conn, &peer->settings.socket, why);
-    if (status == STATUS_OK)
-        return peer;
-    speaker_metrics_connection_refused(status == STATUS_REFUSED ? CONNECTION_TOO_FAR
-                                                                : CONNECTION_BROKEN);
-    turn_away(listener->all, remote, peer, why);
-    return NULL;
+    enum status status = conn_prepare(conn, &settings->socket, why);
+    if (status != STATUS_OK) {
+        refuse(listener, remote, settings->name,
+               status == STATUS_REFUSED ? CONNECTION_TOO_FAR : CONNECTION_BROKEN, why);
+        return NULL;
+    }
+    if (peer == NULL)
+        peer = dynamic_take(speaker, group, &remote->addr);
+    if (peer == NULL)
+        refuse(listener, remote, settings->name, CONNECTION_LIMIT,
+               "max_sessions neighbours are there, or all places are taken");
+    return peer;
 }
 
 static void on_connection(uv_stream_t *socket, int error)
@@ -119,11 +143,10 @@ static int fd_of(const struct listener *listener)
     return fd;
 }
 
-static bool comes_by(const struct peer *peer, const struct listener *listener)
+static bool comes_by(const struct peer_settings *settings, const struct listener *listener)
 {
-    return peer->settings.accepts &&
-           peer->settings.remote.addr.family == listener->at.addr.family &&
-           strcmp(peer->settings.socket.device, listener->device) == 0;
+    return settings->accepts && settings->remote.addr.family == listener->at.addr.family &&
+           strcmp(settings->socket.device, listener->device) == 0;
 }
 
 static struct expected *find(struct expected *at, size_t count, const struct ip_prefix *from)
@@ -134,6 +157,13 @@ static struct expected *find(struct expected *at, size_t count, const struct ip_
     return NULL;
 }
 
+static void add_expected(struct expected *at, size_t *count, const struct ip_prefix *from,
+                         const struct socket_password *password)
+{
+    if (password->len > 0 && *count < EXPECTED_MAX && find(at, *count, from) == NULL)
+        at[(*count)++] = (struct expected){.from = *from, .password = *password};
+}
+
 /* The first peer of an address has it, as it has the connections. */
 static size_t collect_expected(const struct listener *listener, struct expected *ret_expected)
 {
@@ -141,14 +171,15 @@ static size_t collect_expected(const struct listener *listener, struct expected 
     size_t count = 0;
     for (size_t i = 0; i < DESIRED_PEERS_MAX; i++) {
         const struct peer *peer = speaker->peers[i];
-        if (peer == NULL || !comes_by(peer, listener))
+        if (peer == NULL || peer->came || !comes_by(&peer->settings, listener))
             continue;
-        struct ip_prefix from = {.addr = peer->settings.remote.addr};
-        from.len = from.addr.family == ADDR_IPV6 ? 128 : 32;
-        if (peer->settings.socket.password.len > 0 && find(ret_expected, count, &from) == NULL)
-            ret_expected[count++] =
-                (struct expected){.from = from, .password = peer->settings.socket.password};
+        struct ip_prefix from = prefix_of_host(&peer->settings.remote.addr);
+        add_expected(ret_expected, &count, &from, &peer->settings.socket.password);
     }
+    for (size_t i = 0; i < speaker->group_count; i++)
+        if (comes_by(&speaker->groups[i].settings, listener))
+            add_expected(ret_expected, &count, &speaker->groups[i].from,
+                         &speaker->groups[i].settings.socket.password);
     return count;
 }
 
@@ -169,7 +200,7 @@ static bool tell(const struct listener *listener, const struct expected *expecte
 /* One that the kernel did not take stays out of the list, so that nobody gets in without it. */
 static void update_expected(struct listener *listener)
 {
-    struct expected wanted[DESIRED_PEERS_MAX];
+    struct expected wanted[EXPECTED_MAX];
     size_t count = collect_expected(listener, wanted), kept = 0;
     for (size_t i = 0; i < listener->expected_count; i++) {
         struct expected gone = {.from = listener->expected[i].from};
@@ -307,17 +338,19 @@ static bool is_needed(const struct listener *listener)
     const struct speaker *speaker = listener->all->speaker;
     bool needed = listener->device[0] == '\0';
     for (size_t i = 0; i < DESIRED_PEERS_MAX && !needed; i++)
-        needed = speaker->peers[i] != NULL && comes_by(speaker->peers[i], listener);
+        needed = speaker->peers[i] != NULL && comes_by(&speaker->peers[i]->settings, listener);
+    for (size_t i = 0; i < speaker->group_count && !needed; i++)
+        needed = comes_by(&speaker->groups[i].settings, listener);
     return needed;
 }
 
 /* One that a device keeps from listening is tried again the next time. */
-static void open_for(struct listeners *listeners, const struct peer *peer)
+static void open_for(struct listeners *listeners, const struct peer_settings *settings)
 {
     const struct config_speaker *config = &listeners->speaker->config->speaker;
-    const char *device = peer->settings.socket.device;
-    for (size_t i = 0; i < config->listen_count; i++)
-        if (config->listen[i].addr.family == peer->settings.remote.addr.family &&
+    const char *device = settings->socket.device;
+    for (size_t i = 0; i < config->listen_count && settings->accepts && device[0] != '\0'; i++)
+        if (config->listen[i].addr.family == settings->remote.addr.family &&
             listener_of(listeners, &config->listen[i], device) == NULL)
             (void)open_one(listeners, &config->listen[i], device);
 }
@@ -349,11 +382,11 @@ enum status listeners_update(struct speaker *speaker)
         if (listener_of(listeners, &config->listen[i], "") == NULL &&
             open_one(listeners, &config->listen[i], "") != STATUS_OK)
             return STATUS_IO;
-    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++) {
-        const struct peer *peer = speaker->peers[i];
-        if (peer != NULL && peer->settings.accepts && peer->settings.socket.device[0] != '\0')
-            open_for(listeners, peer);
-    }
+    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
+        if (speaker->peers[i] != NULL)
+            open_for(listeners, &speaker->peers[i]->settings);
+    for (size_t i = 0; i < speaker->group_count; i++)
+        open_for(listeners, &speaker->groups[i].settings);
     return STATUS_OK;
 }
 

@@ -16,6 +16,7 @@ enum { PEER_ERROR_MAX = SESSION_WHY_MAX + 128 };
 
 struct peer_settings {
     char name[NAME_MAX_LEN + 1];
+    char configured[NAME_MAX_LEN + 1]; /* its name there; another one: it came from a prefix */
     struct ip_endpoint remote;
     struct ip_addr local_address;
     struct socket_options socket;
@@ -69,6 +70,8 @@ struct peer {
     struct update_path path;
     struct peer_sent sent;
     bool running;
+    bool came, told;         /* from a prefix (dynamic.h); desired knows of it */
+    uint64_t idle_at;        /* monotonic ms: since when one that came has no session; 0: it has */
     bool restarted;          /* and the peer has not had all its routes again */
     uint64_t end_of_rib_at;  /* monotonic ms: it is sent then, whatever is missing; 0: not owed */
     uint32_t penalties;      /* falls in a row */

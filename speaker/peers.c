@@ -1,5 +1,6 @@
 #include "common/base/log.h"
 #include "common/service/secret_file.h"
+#include "speaker/dynamic.h"
 #include "speaker/out_results.h"
 #include "speaker/out_updates.h"
 #include "speaker/speaker.h"
@@ -9,6 +10,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static void tell_desired(struct speaker *speaker)
+{
+    const char *names[DESIRED_PEERS_MAX] = {NULL};
+    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++) {
+        struct peer *peer = speaker->peers[i];
+        if (peer == NULL || (peer->came && !peer->told))
+            continue;
+        peer->told = true;
+        names[i] = peer->settings.name;
+    }
+    desired_set_peers(speaker->desired, names);
+}
 
 /* --- what happens to a peer ---------------------------------------------------------------------
  */
@@ -25,6 +39,11 @@ static void on_up(void *owner, struct peer *peer)
     }
     log_info("peer up", "peer=%s families=%s", peer->settings.name,
              families[0] != '\0' ? families : "none");
+    if (!peer->told) {
+        peer->told = true;
+        speaker_metrics_peer_new(peer->settings.name);
+        tell_desired(speaker);
+    }
     if ((peer->settings.families & ~peer_families(peer)) != 0)
         log_warn("the peer did not agree to every family", "peer=%s agreed=%s", peer->settings.name,
                  families[0] != '\0' ? families : "none");
@@ -133,7 +152,7 @@ static struct socket_options socket_of(const struct speaker *speaker,
  * A session without the password that was asked for must not be: a new peer waits for its file. One
  * that has a password keeps it, so that a slip of the hand while keys are changed ends no session.
  */
-static void use_password(const struct config_peer *config, const struct peer *peer,
+static void use_password(const struct config_peer *config, const struct peer_settings *had,
                          struct peer_settings *s)
 {
     char secret[SOCKET_PASSWORD_MAX + 1];
@@ -145,8 +164,8 @@ static void use_password(const struct config_peer *config, const struct peer *pe
     if (secret_file_read(config->password_file, secret, sizeof(secret), &why) == STATUS_OK) {
         password->len = (uint8_t)strlen(secret);
         memcpy(password->bytes, secret, password->len);
-    } else if (peer != NULL && peer->settings.socket.password.len > 0) {
-        *password = peer->settings.socket.password;
+    } else if (had != NULL && had->socket.password.len > 0) {
+        *password = had->socket.password;
         log_error("password_file cannot be used: the password that the peer had stays",
                   "peer=%s reason=\"%s\"", s->name, text_str(&why));
     } else {
@@ -165,7 +184,7 @@ static struct peer_settings settings_of(const struct speaker *speaker,
     const struct config_speaker *own = &speaker->config->speaker;
     struct wire_reader id = wire_reader_of(own->router_id.octets, 4);
     struct peer_settings s = {
-        .remote = {.addr = config->address, .port = config->port},
+        .remote = {.addr = config->address.addr, .port = config->port},
         .local_address = config->local_address,
         .socket = socket_of(speaker, config),
         .local_as = own->local_as,
@@ -184,6 +203,7 @@ static struct peer_settings settings_of(const struct speaker *speaker,
         .max_routes = config->max_routes,
     };
     (void)snprintf(s.name, sizeof(s.name), "%s", config->name);
+    (void)snprintf(s.configured, sizeof(s.configured), "%s", config->name);
     if (s.profile == NULL)
         s.profile = profile_at(0); /* the model's check has refused such a name */
     if (s.profile->rules_max != 0 && s.profile->rules_max < s.max_routes)
@@ -199,11 +219,16 @@ static struct peer *by_name(const struct speaker *speaker, const char *name)
     return NULL;
 }
 
-static bool is_configured(const struct speaker *speaker, const char *name)
+static bool is_configured(const struct speaker *speaker, const struct peer *peer)
 {
+    const char *name = peer->settings.configured;
+    if (peer->came) {
+        const struct dynamic_group *group = dynamic_group_named(speaker, name);
+        return group != NULL && prefix_contains(&group->from, &peer->settings.remote.addr);
+    }
     for (size_t i = 0; i < speaker->config->peer_count; i++)
         if (strcmp(speaker->config->peers[i].name, name) == 0)
-            return true;
+            return !config_peer_is_dynamic(&speaker->config->peers[i]);
     return false;
 }
 
@@ -226,17 +251,14 @@ static void remove_peer(struct speaker *speaker, size_t number)
     free_peer(speaker, number);
 }
 
-static void add_peer(struct speaker *speaker, const struct peer_settings *settings)
+struct peer *peers_add(struct speaker *speaker, const struct peer_settings *settings)
 {
     size_t number = 0;
     while (number < DESIRED_PEERS_MAX && speaker->peers[number] != NULL)
         number++;
     struct peer *peer = number < DESIRED_PEERS_MAX ? calloc(1, sizeof(*peer)) : NULL;
-    if (peer == NULL) {
-        log_error("too many peers, this one is left out", "peer=%s most=%d", settings->name,
-                  DESIRED_PEERS_MAX);
-        return;
-    }
+    if (peer == NULL)
+        return NULL;
     struct peer_options options = {.conns = &speaker->conns,
                                    .rib = speaker->rib,
                                    .clock = speaker->clock,
@@ -251,22 +273,81 @@ static void add_peer(struct speaker *speaker, const struct peer_settings *settin
                                               .owner = speaker}};
     peer_init(peer, settings, &options);
     speaker->peers[number] = peer;
-    speaker_metrics_peer_new(peer->settings.name);
+    return peer;
 }
 
-static void tell_desired(struct speaker *speaker)
+static void add_configured(struct speaker *speaker, const struct peer_settings *settings)
 {
-    const char *names[DESIRED_PEERS_MAX] = {NULL};
-    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
-        names[i] = speaker->peers[i] != NULL ? speaker->peers[i]->settings.name : NULL;
-    desired_set_peers(speaker->desired, names);
+    if (peers_add(speaker, settings) != NULL)
+        speaker_metrics_peer_new(settings->name);
+    else
+        log_error("too many peers, this one is left out", "peer=%s most=%d", settings->name,
+                  DESIRED_PEERS_MAX);
+}
+
+void peers_remove(struct speaker *speaker, size_t number)
+{
+    bool told = speaker->peers[number]->told;
+    remove_peer(speaker, number);
+    if (told)
+        tell_desired(speaker);
+}
+
+static void free_groups(struct speaker *speaker)
+{
+    if (speaker->groups != NULL)
+        explicit_bzero(speaker->groups, DYNAMIC_GROUPS_MAX * sizeof(*speaker->groups));
+    free(speaker->groups);
+    speaker->groups = NULL;
+    speaker->group_count = 0;
+}
+
+/* The neighbours of prefixes: those that the configuration had before lend their passwords. */
+static void apply_groups(struct speaker *speaker)
+{
+    const struct config *config = speaker->config;
+    struct dynamic_group *groups = calloc(DYNAMIC_GROUPS_MAX, sizeof(*groups));
+    size_t count = 0;
+    for (size_t i = 0; groups != NULL && i < config->peer_count; i++) {
+        const struct config_peer *peer = &config->peers[i];
+        if (!config_peer_is_dynamic(peer))
+            continue;
+        if (count == DYNAMIC_GROUPS_MAX) {
+            log_error("too many prefixes of neighbours, this one is left out", "peer=%s most=%d",
+                      peer->name, DYNAMIC_GROUPS_MAX);
+            continue;
+        }
+        const struct dynamic_group *had = dynamic_group_named(speaker, peer->name);
+        groups[count].from = peer->address;
+        groups[count].max_sessions = peer->max_sessions;
+        groups[count].settings = settings_of(speaker, peer);
+        use_password(peer, had != NULL ? &had->settings : NULL, &groups[count].settings);
+        count++;
+    }
+    free_groups(speaker);
+    speaker->groups = groups;
+    speaker->group_count = count;
+}
+
+/* Those that came keep their place, with the settings that their prefix has now. */
+static void apply_to_those_that_came(struct speaker *speaker)
+{
+    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++) {
+        struct peer *peer = speaker->peers[i];
+        if (peer == NULL || !peer->came)
+            continue;
+        struct peer_settings settings = dynamic_settings(
+            dynamic_group_named(speaker, peer->settings.configured), &peer->settings.remote.addr);
+        peer_set(peer, &settings);
+    }
 }
 
 void peers_apply(struct speaker *speaker)
 {
     bool removed = false;
+    apply_groups(speaker);
     for (size_t i = 0; i < DESIRED_PEERS_MAX; i++) {
-        if (speaker->peers[i] == NULL || is_configured(speaker, speaker->peers[i]->settings.name))
+        if (speaker->peers[i] == NULL || is_configured(speaker, speaker->peers[i]))
             continue;
         remove_peer(speaker, i);
         removed = true;
@@ -274,14 +355,17 @@ void peers_apply(struct speaker *speaker)
     /* Numbers of the removed must be free of their names before others get them. */
     if (removed)
         tell_desired(speaker);
+    apply_to_those_that_came(speaker);
     for (size_t i = 0; i < speaker->config->peer_count; i++) {
+        if (config_peer_is_dynamic(&speaker->config->peers[i]))
+            continue;
         struct peer_settings settings = settings_of(speaker, &speaker->config->peers[i]);
         struct peer *peer = by_name(speaker, settings.name);
-        use_password(&speaker->config->peers[i], peer, &settings);
+        use_password(&speaker->config->peers[i], peer != NULL ? &peer->settings : NULL, &settings);
         if (peer != NULL)
             peer_set(peer, &settings);
         else
-            add_peer(speaker, &settings);
+            add_configured(speaker, &settings);
     }
     tell_desired(speaker);
 }
@@ -309,6 +393,7 @@ void peers_stop(struct speaker *speaker, bool keep)
 
 void peers_free(struct speaker *speaker)
 {
+    free_groups(speaker);
     for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
         if (speaker->peers[i] != NULL)
             free_peer(speaker, i);
@@ -322,7 +407,7 @@ size_t peers_platforms(const struct speaker *speaker, const struct peer *peer,
     for (size_t i = 0; i < config->platform_count; i++) {
         const struct config_platform *platform = &config->platforms[i];
         for (size_t j = 0; j < platform->peer_count && count < room; j++)
-            if (strcmp(config->peers[platform->peers[j]].name, peer->settings.name) == 0)
+            if (strcmp(config->peers[platform->peers[j]].name, peer->settings.configured) == 0)
                 ret_names[count++] = platform->name;
     }
     return count;

@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "common/redis/redis_metrics.h"
 #include "speaker/control.h"
+#include "speaker/dynamic.h"
 #include "speaker/in_jobs.h"
 #include "speaker/listeners.h"
 #include "speaker/out_results.h"
@@ -127,6 +128,7 @@ static void every_second(struct speaker *speaker, uint64_t now_ms)
         speaker_metrics_peer_routes(peer, desired_refused_count(speaker->desired, i));
     }
     (void)listeners_update(speaker);
+    dynamic_tick(speaker, now_ms);
     store_tick(speaker);
     if (now_ms >= speaker->saved_at + SAVE_EVERY_MS)
         store_put_state(speaker);

@@ -18,6 +18,7 @@ struct control;
 struct listeners;
 struct parts_scratch;
 struct presence;
+struct dynamic_group;
 struct turns;
 
 enum { BOOT_ID_LEN = 36 };
@@ -40,6 +41,8 @@ struct speaker {
     struct holds holds;
     struct conns conns;
     struct peer *peers[DESIRED_PEERS_MAX];
+    struct dynamic_group *groups; /* neighbours by prefix */
+    size_t group_count;
     struct journal *journal;
     uint64_t accepting_changed; /* bits of peers: accepting_apply() */
     struct timebase timebase;   /* as the journal had it */
@@ -79,6 +82,9 @@ void speaker_holds_changed(struct speaker *speaker);
 /* peers.c: the peers of a configuration; those that are new begin with peers_start(). */
 void peers_apply(struct speaker *speaker);
 void peers_start(struct speaker *speaker);
+/* NULL: there are as many as may be. It begins with peer_start(). */
+struct peer *peers_add(struct speaker *speaker, const struct peer_settings *settings);
+void peers_remove(struct speaker *speaker, size_t number);
 /* keep: peers that have agreed to graceful restart keep the routes for its time. */
 void peers_stop(struct speaker *speaker, bool keep);
 void peers_free(struct speaker *speaker);

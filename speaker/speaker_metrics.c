@@ -94,11 +94,12 @@ static struct metric_family strangers = {.name = "weir_speaker_strangers_total",
                                          .help = "connections from addresses that are no peer",
                                          .type = METRIC_COUNTER};
 static const char *const connection_refusals[CONNECTION_REFUSALS] = {"not-now", "too-far",
-                                                                     "unsigned", "broken"};
+                                                                     "unsigned", "limit", "broken"};
 static struct metric_family connections_refused = {
     .name = "weir_speaker_connections_refused_total",
     .help = "connections of peers that were turned away: one that has a session, is not to connect "
             "or flaps (not-now), gtsm_hops (too-far), a password that could not be set (unsigned), "
+            "max_sessions or no place (limit), "
             "or the connection was gone (broken)",
     .type = METRIC_COUNTER,
     .labels = {"reason"},
@@ -212,6 +213,8 @@ static const char *family_label(enum bgp_family family)
 void speaker_metrics_peer(const struct peer *peer)
 {
     const char *name = peer->settings.name;
+    if (!peer->told)
+        return; /* it came from a prefix, and may be anybody */
     metric_set(metric_at(&peer_up, &name), peer->established != NULL ? 1 : 0);
     for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
         const char *labels[] = {name, family_label(f)};

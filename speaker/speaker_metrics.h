@@ -26,6 +26,7 @@ enum connection_refusal {
     CONNECTION_NOT_NOW,  /* it has a session, is not to connect, or flaps */
     CONNECTION_TOO_FAR,  /* gtsm_hops */
     CONNECTION_UNSIGNED, /* its password could not be set */
+    CONNECTION_LIMIT,    /* max_sessions, or all places are taken */
     CONNECTION_BROKEN,   /* gone, or the kernel refused an option */
     CONNECTION_REFUSALS
 };

@@ -15,8 +15,8 @@ static struct ip_prefix *infrastructure_of(const struct config *config, size_t *
     for (size_t i = 0; i < config->infrastructure.count; i++)
         all[n++] = config->infrastructure.items[i];
     for (size_t i = 0; i < config->peer_count; i++)
-        if (config->peers[i].address.family != ADDR_NONE)
-            all[n++] = prefix_of_host(&config->peers[i].address);
+        if (config->peers[i].address.addr.family != ADDR_NONE)
+            all[n++] = config->peers[i].address;
     for (size_t i = 0; i < config->exporter_count; i++) {
         const struct ip_prefix *address = &config->exporters[i].address;
         if (model_is_host(&config->exporters[i]))

@@ -186,7 +186,7 @@ struct config_profile {
 
 struct config_peer {
     const char *name;
-    struct ip_addr address;
+    struct ip_prefix address; /* of a host, or whoever connects from there is a neighbour */
     uint16_t port;
     uint32_t remote_as;
     struct ip_addr local_address; /* family 0: the kernel's choice */
@@ -199,9 +199,13 @@ struct config_peer {
     uint32_t local_preference;
     uint16_t multihop, gtsm_hops; /* 0: none */
     const char *device;           /* NULL: none */
+    uint32_t max_sessions;        /* of an address that is no host's */
     const char *password_file;    /* NULL: none */
     struct config_pos pos;
 };
+
+/* Its neighbours are those that connect from a prefix, each its own peer NAME@ADDRESS. */
+bool config_peer_is_dynamic(const struct config_peer *peer);
 
 struct config_platform {
     const char *name;

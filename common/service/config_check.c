@@ -266,8 +266,8 @@ static void forget_own_profiles(struct config_read *r)
 static bool is_same_session(const struct config_peer *a, const struct config_peer *b)
 {
     const char *device = a->device != NULL ? a->device : "";
-    return a->address.family != ADDR_NONE && a->port == b->port &&
-           addr_equal(&a->address, &b->address) &&
+    return a->address.addr.family != ADDR_NONE && a->port == b->port &&
+           prefix_equal(&a->address, &b->address) &&
            addr_equal(&a->local_address, &b->local_address) &&
            strcmp(device, b->device != NULL ? b->device : "") == 0;
 }

@@ -17,6 +17,7 @@ static const struct config_range any_u32 = {0, UINT32_MAX, "a number from 0 to 4
 static const struct config_range retry_range = {100, 3600 * 1000, "a duration from 100ms to 1h"};
 /* Longer than this, nobody should trust routes whose speaker is gone. */
 static const struct config_range restart_range = {0, 120 * 1000, "a duration from 0s to 120s"};
+static const struct config_range sessions_range = {1, 64, "a number from 1 to 64"};
 static const struct config_range hop_range = {1, 254, "none or a number from 1 to 254"};
 enum { DEVICE_LEN_MAX = 15 }; /* of the kernel: IFNAMSIZ with its end */
 static const struct config_range rate_range = {8, 1000 * 1000 * 1000000000ULL,
@@ -135,7 +136,9 @@ static const struct config_section timer_section = {
 
 static const struct config_key peer_keys[] = {
     {"name", read_name, AT(name), NULL, NULL, "what platforms and people call it", CONFIG_REQUIRED},
-    {"address", read_addr, AT(address), NULL, NULL, "the neighbour's address", CONFIG_REQUIRED},
+    {"address", read_prefix, AT(address), NULL, NULL,
+     "the neighbour's address; of a prefix each router that connects from there is a neighbour",
+     CONFIG_REQUIRED},
     {"port", read_u16, AT(port), &port_range, "179", "the neighbour's port", 0},
     {"remote_as", read_u32, AT(remote_as), &as_range, NULL,
      "its AS number; that of the speaker: iBGP", CONFIG_REQUIRED},
@@ -151,6 +154,8 @@ static const struct config_key peer_keys[] = {
      "how long it keeps the routes of a speaker that is gone, at most the shortest lease of a "
      "method; 0s: not at all",
      0},
+    {"max_sessions", read_u32, AT(max_sessions), &sessions_range, "16",
+     "neighbours at once, where the address is a prefix", 0},
     {"password_file", read_path, AT(password_file), NULL, NULL,
      "holds the TCP MD5 password (RFC 2385): one line of at most 80 octets, not for everybody to "
      "read",
@@ -174,19 +179,47 @@ static bool is_link_local(const struct ip_addr *addr)
     return addr->family == ADDR_IPV6 && addr->octets[0] == 0xfe && (addr->octets[1] & 0xc0) == 0x80;
 }
 
+bool config_peer_is_dynamic(const struct config_peer *peer)
+{
+    return peer->address.addr.family != ADDR_NONE &&
+           peer->address.len < (peer->address.addr.family == ADDR_IPV6 ? 128 : 32);
+}
+
+/* What a name may have, so that NAME@ADDRESS has room. */
+enum { DYNAMIC_NAME_MAX = 24 };
+
+static void finish_dynamic(struct config_read *r, const struct config_node *node,
+                           const struct config_peer *peer)
+{
+    const struct config_node *connect = node_child(node, "connect");
+    if (peer->connect != CONNECT_PASSIVE)
+        config_error(r->errors, connect != NULL ? connect->pos : node->pos,
+                     "connect: %s, expected passive: the address is a prefix, and its routers "
+                     "connect to us",
+                     connect_names[peer->connect]);
+    if (peer->name != NULL && strlen(peer->name) > DYNAMIC_NAME_MAX)
+        config_error(r->errors, node_child(node, "name")->pos,
+                     "name: expected at most %d characters, because each neighbour is called "
+                     "NAME@ADDRESS",
+                     DYNAMIC_NAME_MAX);
+}
+
 static void finish_peer(struct config_read *r, const struct config_node *node, void *value)
 {
     const struct config_peer *peer = value;
+    if (config_peer_is_dynamic(peer))
+        finish_dynamic(r, node, peer);
     if (peer->gtsm_hops != 0 && peer->multihop != 0)
         config_error(r->errors, node_child(node, "multihop")->pos,
                      "multihop: with gtsm_hops, which says the hops itself, expected one of the "
                      "two");
-    if (is_link_local(&peer->address) && peer->device == NULL && node_child(node, "device") == NULL)
+    if (is_link_local(&peer->address.addr) && peer->device == NULL &&
+        node_child(node, "device") == NULL)
         config_error(r->errors, node_child(node, "address")->pos,
                      "address: a link-local address, expected \"device\" to say on which "
                      "interface");
-    if (peer->local_address.family != ADDR_NONE && peer->address.family != ADDR_NONE &&
-        peer->local_address.family != peer->address.family)
+    if (peer->local_address.family != ADDR_NONE && peer->address.addr.family != ADDR_NONE &&
+        peer->local_address.family != peer->address.addr.family)
         config_error(r->errors, node_child(node, "local_address")->pos,
                      "local_address: not of the family of address, expected both IPv4 or both "
                      "IPv6");

@@ -41,6 +41,8 @@ class World:
         return peer
 
     def peer_lines(self, peer):
+        if hasattr(peer, "line"):
+            return peer.line
         extra = getattr(peer, "extra", "")
         return (f"  - {{name: {peer.name}, address: \"{peer.address}\", port: {peer.port}, remote_as: {peer.own_as}, "
                 f"local_address: \"{peer.local}\", profile: {getattr(peer, 'use_profile', peer.profile)}, "
