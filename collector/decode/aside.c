@@ -116,6 +116,17 @@ struct timeouts *aside_timeouts(struct decode_context *context)
     return word != NULL ? &word->timeouts : NULL;
 }
 
+const struct aside_word *aside_timeouts_told(const struct decode_context *context)
+{
+    const struct aside *aside = context->domain->aside;
+    for (uint8_t i = 0; aside != NULL && i < aside->line_len; i++) {
+        const struct aside_word *word = aside->words[aside->line[i]];
+        if (word != NULL && timeout_longest(&word->timeouts.any) > 0)
+            return word;
+    }
+    return NULL;
+}
+
 /* --- what stands --- */
 
 /* Who may come back and miss what the context's stream replaces; 0: nobody. Whoever told it, it is
@@ -144,6 +155,16 @@ void aside_keep(struct decode_context *context, struct decode_template *old)
         template_free(old);
 }
 
+/* Beside the rates, which the word has. */
+static void keep_times(struct decode_context *context, struct aside_word *word)
+{
+    const struct decode_domain *domain = context->domain;
+    word->has_all_rates = word->rate_stale = true;
+    word->boot_ms = domain->boot_ms;
+    word->timeouts = domain->timeouts;
+    aside_timeouts_keep(context, word);
+}
+
 void aside_keep_rates(struct decode_context *context)
 {
     struct decode_domain *domain = context->domain;
@@ -154,13 +175,13 @@ void aside_keep_rates(struct decode_context *context)
     domain->rates_since_ms = context->now_ms;
     struct aside_word *word = owner != 0 ? aside_word_for(context, owner) : NULL;
     size_t bytes = samplers_bytes(&domain->samplers);
-    if (word == NULL || word->has_all_rates || word->rates.count > 0 ||
-        !aside_word_room(context, word, bytes) || !samplers_copy(&word->rates, &domain->samplers))
-        return;
-    word->has_all_rates = word->rate_stale = true;
-    word->boot_ms = domain->boot_ms;
-    word->timeouts = domain->timeouts;
-    aside_word_take(context->decode, domain, word, bytes);
+    if (word != NULL && !word->has_all_rates && word->rates.count == 0 &&
+        aside_word_room(context, word, bytes) && samplers_copy(&word->rates, &domain->samplers)) {
+        aside_word_take(context->decode, domain, word, bytes);
+        keep_times(context, word);
+    }
+    if (owner != 0)
+        aside_timeouts_clear(domain);
 }
 
 static bool is_same(const struct decode_template *a, const struct decode_template *b)
@@ -177,6 +198,7 @@ static void adopt_template(struct decode_context *context, struct decode_templat
 
     decode->has_told = true;
     if (old != NULL && is_same(old, t)) {
+        timeout_merge_one(&old->timeout, &t->timeout, context->now_ms);
         old->told_ms = t->told_ms;
         old->serial = context->serial;
         old->on_trial = false;
@@ -206,14 +228,13 @@ static void exchange_rates(struct decode_context *context, struct aside_word *wo
     size_t bytes = samplers_bytes(&domain->samplers);
     if (other != NULL && other->rates.count == 0) {
         other->rates = domain->samplers;
-        other->has_all_rates = other->rate_stale = true;
-        other->boot_ms = domain->boot_ms;
-        other->timeouts = domain->timeouts;
         other->bytes += bytes;
+        keep_times(context, other);
     } else {
         samplers_clear(&domain->samplers);
         room_give(context->decode, domain, bytes);
     }
+    aside_timeouts_clear(domain);
     domain->samplers = word->rates;
     domain->boot_ms = word->boot_ms;
     domain->timeouts = word->timeouts;
@@ -223,25 +244,34 @@ static void exchange_rates(struct decode_context *context, struct aside_word *wo
     sampling_note_exchange(context);
 }
 
+/* What its stream told beside what stood. */
+static void adopt_rates(struct decode_context *context, struct aside_word *word)
+{
+    struct decode_domain *domain = context->domain;
+    if (word->boot_ms > 0 || timeout_longest(&word->timeouts.any) > 0)
+        aside_keep_rates(context);
+    if (word->boot_ms > 0)
+        domain->boot_ms = word->boot_ms;
+    timeout_merge(&domain->timeouts, &word->timeouts, context->now_ms);
+    for (const struct decode_sampler *s = samplers_next(&word->rates, NULL); s != NULL;
+         s = samplers_next(&word->rates, s))
+        sampling_adopt(context, s);
+    samplers_clear(&word->rates);
+}
+
 static void adopt_word(struct decode_context *context, struct aside_word *word)
 {
     struct decode_domain *domain = context->domain;
+    if (word->has_all_rates)
+        exchange_rates(context, word);
+    else
+        adopt_rates(context, word);
     while (word->templates.prev != &word->templates) {
         struct decode_template *t = aside_word_oldest(word);
         chain_drop(&t->used);
         adopt_template(context, t);
     }
-    if (word->has_all_rates)
-        exchange_rates(context, word);
-    else {
-        if (word->boot_ms > 0)
-            domain->boot_ms = word->boot_ms;
-        timeout_merge(&domain->timeouts, &word->timeouts, context->now_ms);
-        for (const struct decode_sampler *s = samplers_next(&word->rates, NULL); s != NULL;
-             s = samplers_next(&word->rates, s))
-            sampling_adopt(context, s);
-        samplers_clear(&word->rates);
-    }
+    aside_timeouts_restore(domain, word); /* now that its templates are the domain's */
     free(word);
 }
 

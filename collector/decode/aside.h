@@ -33,10 +33,14 @@ void aside_put_rate(struct decode_context *context, const struct decode_sampler 
 void aside_put_boot(struct decode_context *context, uint64_t boot_ms);
 /* Where the stream's timeouts go; NULL: there is no room. */
 struct timeouts *aside_timeouts(struct decode_context *context);
+/* By which its records are read; NULL: neither it nor those that it goes on from told any. */
+const struct aside_word *aside_timeouts_told(const struct decode_context *context);
 
 /* Takes a template that stands away: should the stream come back that it is of, it is its again. */
 void aside_keep(struct decode_context *context, struct decode_template *old);
-/* The same of all rates and times, before the context's stream changes the first of them. */
+/* The same of all rates and times, before the context's stream changes the first of them. What is
+ * told of times is another's no more from then on: of several the longest counts, and that may be
+ * one of a stream that is silent. */
 void aside_keep_rates(struct decode_context *context);
 /* The datagram's stream is the one that counts from now on: what it said stands. */
 void aside_adopt(struct decode_context *context);

@@ -7,6 +7,13 @@
 
 /* Several words may be asked for one template, so each has short lists. */
 enum { ASIDE_BUCKET_BITS = 7, ASIDE_BUCKETS = 1 << ASIDE_BUCKET_BITS };
+/* What was told of a template that stands, as it is the same for another stream; of those used
+ * last, as a set may ask for each: routers tell it of a few. */
+enum { ASIDE_TIMEOUTS = 32 };
+struct aside_timeout {
+    uint16_t id;
+    struct timeout timeout;
+};
 struct aside_word {
     uint32_t serial; /* of its stream */
     uint32_t count;  /* of templates */
@@ -18,6 +25,8 @@ struct aside_word {
     double only_rate;   /* the same */
     uint64_t boot_ms;   /* 0: not told */
     struct timeouts timeouts;
+    struct aside_timeout of_templates[ASIDE_TIMEOUTS];
+    uint32_t of_templates_count;
     size_t bytes; /* with all that it holds */
 };
 
@@ -53,5 +62,13 @@ void aside_word_leave(struct decode *decode, struct decode_domain *domain, struc
 bool aside_word_room(struct decode_context *context, const struct aside_word *word, size_t bytes);
 void aside_word_take(struct decode *decode, struct decode_domain *domain, struct aside_word *word,
                      size_t bytes);
+
+/* Timeouts of the templates that stand: into a word that has none of them; none of the domain from
+ * now on; and those of the word again. */
+void aside_timeouts_keep(struct decode_context *context, struct aside_word *word);
+void aside_timeouts_clear(struct decode_domain *domain);
+void aside_timeouts_restore(struct decode_domain *domain, const struct aside_word *word);
+/* NULL: none of it. */
+const struct timeout *aside_timeouts_find(const struct aside_word *word, uint16_t id);
 
 #endif

@@ -114,6 +114,7 @@ static struct decode_template *find_from_outside(struct decode_context *context,
                                                  const struct wire_reader *set, uint16_t id)
 {
     struct decode_template *t = aside_find(context, id);
+    context->by_standing = t == NULL;
     if (t != NULL)
         return t;
     t = template_find(context->domain, id);
@@ -146,7 +147,7 @@ void data_read_set(struct decode_context *context, struct wire_reader *set, uint
         return;
     }
     context->template_id = id;
-    context->active_timeout_ms = timeout_of_records(&context->domain->timeouts, &t->timeout);
+    context->active_timeout_ms = timeout_of_set(context, t);
     read_records(context, t, set);
     if (set->failed) {
         context->undecoded = true;

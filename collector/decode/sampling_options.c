@@ -245,8 +245,10 @@ void sampling_read_options(struct decode_context *context, const struct decode_p
         return;
     }
     context->decode->has_told = true;
-    if (boot_ms > 0)
+    if (boot_ms > 0 && boot_ms != context->domain->boot_ms) {
+        aside_keep_rates(context);
         context->domain->boot_ms = boot_ms;
+    }
     timeout_read_options(context, plan, record);
     for (size_t i = 0; i < count; i++)
         hear(context, &said[i]);

@@ -155,6 +155,7 @@ struct decode_context {
     bool has_own_rates;              /* those samplers are what its stream said itself */
     uint32_t serial;                 /* of its stream of numbers */
     uint32_t after;                  /* of the one that it goes on from; 0: none */
+    bool by_standing;                /* its data set at hand is read by what stands */
     bool is_outside;                 /* of the main stream of its domain, which is not silent */
     uint64_t records_before;         /* of its domain */
     uint64_t useless_before;         /* of the sink */

@@ -35,6 +35,18 @@ static uint32_t told_by(const struct plan_record *record)
     return s < UINT32_MAX / 1000 ? s * 1000 : UINT32_MAX;
 }
 
+uint32_t timeout_of_set(const struct decode_context *context, const struct decode_template *t)
+{
+    static const struct timeout none;
+    const struct aside_word *own = context->is_outside ? aside_timeouts_told(context) : NULL;
+    const struct timeout *of_template = &t->timeout;
+    if (own == NULL)
+        return timeout_of_records(&context->domain->timeouts, of_template);
+    if (context->by_standing)
+        of_template = aside_timeouts_find(own, t->id);
+    return timeout_of_records(&own->timeouts, of_template != NULL ? of_template : &none);
+}
+
 static struct decode_template *template_named(const struct decode_context *context, uint16_t id)
 {
     return context->is_outside ? aside_own(context, id) : template_peek(context->domain, id);
@@ -46,27 +58,34 @@ void timeout_read_options(struct decode_context *context, const struct decode_pl
     const uint32_t told_ms = told_by(record);
     if (told_ms == 0)
         return;
+    const bool is_whole = !(plan->need & NEED_TEMPLATE_ID);
+    const uint32_t id = record->extra.template_id;
+    if (!context->is_outside)
+        aside_keep_rates(context);
     struct timeouts *timeouts =
         context->is_outside ? aside_timeouts(context) : &context->domain->timeouts;
     if (timeouts == NULL)
         return;
     hear(&timeouts->any, told_ms, context->now_ms);
-    if (!(plan->need & NEED_TEMPLATE_ID)) {
+    if (is_whole) {
         hear(&timeouts->whole, told_ms, context->now_ms);
         return;
     }
-    const uint32_t id = record->extra.template_id;
     struct decode_template *t = id <= UINT16_MAX ? template_named(context, (uint16_t)id) : NULL;
     if (t != NULL)
         hear(&t->timeout, told_ms, context->now_ms);
 }
 
+void timeout_merge_one(struct timeout *timeout, const struct timeout *told, uint64_t now_ms)
+{
+    if (timeout_longest(told) > 0)
+        hear(timeout, timeout_longest(told), now_ms);
+}
+
 void timeout_merge(struct timeouts *timeouts, const struct timeouts *told, uint64_t now_ms)
 {
-    if (timeout_longest(&told->any) > 0)
-        hear(&timeouts->any, timeout_longest(&told->any), now_ms);
-    if (timeout_longest(&told->whole) > 0)
-        hear(&timeouts->whole, timeout_longest(&told->whole), now_ms);
+    timeout_merge_one(&timeouts->any, &told->any, now_ms);
+    timeout_merge_one(&timeouts->whole, &told->whole, now_ms);
 }
 
 bool timeout_is_known(const struct decode_context *context, const struct plan_record *record)

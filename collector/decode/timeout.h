@@ -37,8 +37,13 @@ struct plan_record;
 /* What a record of options tells: of a template, where its scope is one, else of all the domain. */
 void timeout_read_options(struct decode_context *context, const struct decode_plan *plan,
                           const struct plan_record *record);
+/* What bounds the records of a set: those of a stream beside the main one by what it told, where it
+ * told any. */
+struct decode_template;
+uint32_t timeout_of_set(const struct decode_context *context, const struct decode_template *t);
 /* What another stream of the domain was told stands as well. */
 void timeout_merge(struct timeouts *timeouts, const struct timeouts *told, uint64_t now_ms);
+void timeout_merge_one(struct timeout *timeout, const struct timeout *told, uint64_t now_ms);
 /* Whether it changes nothing of what stands. */
 bool timeout_is_known(const struct decode_context *context, const struct plan_record *record);
 /* One of a snapshot. */
