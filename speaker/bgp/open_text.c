@@ -31,6 +31,8 @@ const char *open_format(const struct bgp_open *open, char ret_text[OPEN_TEXT_MAX
         add(&words, "%sroute-refresh", words.len > 0 ? " " : "");
     if (open->as4)
         add(&words, "%sas4", words.len > 0 ? " " : "");
+    if (open->extended)
+        add(&words, "%sextended-messages", words.len > 0 ? " " : "");
     if (graceful->offered)
         add(&words, "%sgraceful-restart:%us%s%s", words.len > 0 ? " " : "", graceful->restart_s,
             graceful->over_notification ? ",notification" : "",

@@ -13,16 +13,17 @@ OPEN, UPDATE, NOTIFICATION, REFRESH = 1, 2, 3, 5
 GOOD = open_message(capabilities=FLOW)
 # What the speaker does beside saying a NOTIFICATION: goes on with the session; ends the connection without a word.
 STAYS, HANGS_UP = "stays", "hangs up"
+EXTENDED = b"\x06\0"
 LONG = os.environ.get("WEIR_TEST_LONG") == "1"
 
 
 class Broken:
     """at: where in the session (open: instead of our OPEN, confirm: instead of the KEEPALIVE after it, established). ends:
-    how the peer itself ends the connection: rst or fin. piecewise: an octet a write."""
+    how the peer itself ends the connection: rst or fin. piecewise: an octet a write. more: capabilities of its OPEN."""
 
-    def __init__(self, name, at, says, want, ends=None, hold=30, piecewise=False):
+    def __init__(self, name, at, says, want, ends=None, hold=30, piecewise=False, more=b""):
         self.name, self.at, self.says, self.want, self.ends, self.hold = name, at, says, want, ends, hold
-        self.piecewise = piecewise
+        self.piecewise, self.more = piecewise, more
 
 
 def length_of(data):
@@ -165,6 +166,19 @@ def cuts():
             yield Broken(f"ends-{at}-{cut}", at, says[:cut], HANGS_UP, ends="rst" if cut % 2 else "fin")
 
 
+def long_messages():
+    """RFC 8654: what both have offered is taken, but for OPEN and KEEPALIVE; else 4096 octets are the most."""
+    for octets in (4096, 4100, 65535):
+        prefixes = (octets - 23) // 4
+        says = update(withdrawn=PREFIX * prefixes + b"\0" * (octets - 23 - 4 * prefixes))
+        assert len(says) == octets
+        yield Broken(f"update-of-{octets}-offered", "established", says, STAYS, more=EXTENDED)
+        yield Broken(f"update-of-{octets}", "established", says, STAYS if octets <= 4096 else (1, 2, length_of(says)))
+    for kind in (1, 4):
+        says = message(kind, b"\0" * 4081)
+        yield Broken(f"long-{kind}-offered", "established", says, (1, 2, length_of(says)), more=EXTENDED)
+
+
 def silences():
     yield Broken("silent-confirm", "confirm", b"", (4, 0, b""), hold=3)
     yield Broken("silent-established", "established", b"", (4, 0, b""), hold=3)
@@ -174,7 +188,7 @@ def silences():
 
 
 def all_broken():
-    kinds = (headers, opens, odd_opens, updates, odd_updates, unexpected, cuts, silences)
+    kinds = (headers, opens, odd_opens, updates, odd_updates, unexpected, cuts, long_messages, silences)
     cases = [case for kind in kinds for case in kind()]
     if LONG:
         cases += [Broken(f"{c.name}-piecewise", c.at, c.says, c.want, c.ends, c.hold, True) for c in cases if c.says]
@@ -222,7 +236,7 @@ class Breaker:
         if at == "open":
             self.break_it(connection, case)
         else:
-            connection.sendall(open_message(hold=hold, capabilities=FLOW))
+            connection.sendall(open_message(hold=hold, capabilities=FLOW + (case.more if case else b"")))
             if at != "confirm":
                 connection.sendall(KEEPALIVE)
         stays = case is None or case.want == STAYS

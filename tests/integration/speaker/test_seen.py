@@ -15,7 +15,8 @@ from scripted import FLOW, KEEPALIVE, Scripted, message, open_message  # noqa: E
 from world import BIN, LOCAL_AS, RULE4, RULE4_LIMIT, RULE6  # noqa: E402
 
 OFFSET = "match destination 2001:db8:100::9/128 source ::1234:0:0/64-96 then discard"  # GoBGP takes none
-OURS = "ipv4-flowspec ipv6-flowspec route-refresh as4"
+THEIRS = "ipv4-flowspec ipv6-flowspec route-refresh as4"
+OURS = f"{THEIRS} extended-messages"
 
 
 class Seen(Case):
@@ -54,11 +55,11 @@ class Seen(Case):
         peer = self.peer("gobgp")
         self.assertEqual((peer["state"], peer["local_as"], peer["remote_as"], peer["remote_id"], peer["hold_s"]),
                          ("established", LOCAL_AS, LOCAL_AS, self.gobgp.address, 30))
-        self.assertEqual((peer["capabilities"], peer["remote_capabilities"]), (OURS, OURS))
+        self.assertEqual((peer["capabilities"], peer["remote_capabilities"]), (OURS, THEIRS))
         self.assertEqual((peer["wanted"], peer["pending"], peer["routes_ipv4"], peer["flaps"], peer["last_error"]), (3, 0, 2, 0, ""))
         text = self.weir("peers", "gobgp")
         for line in ("peer           gobgp\n", "last error     -\n", "families       ipv4-flowspec ipv6-flowspec\n", f"weir offers    {OURS}\n",
-                     f"peer offers    {OURS}\n", "hold time      30 s\n", "sent           3 UPDATEs: 3 routes announced, 0 withdrawn\n",
+                     f"peer offers    {THEIRS}\n", "hold time      30 s\n", "sent           3 UPDATEs: 3 routes announced, 0 withdrawn\n",
                      "routes         3 wanted, 3 announced, 0 pending, 1 refused; 2 ipv4-flowspec; 1 ipv6-flowspec\n",
                      f"speaker        sp1, AS {LOCAL_AS}\n", "sessions lost  0 since"):
             self.assertIn(line, text)

@@ -20,11 +20,13 @@ ParameterizedTestParameters(open_text, words)
         {{.families = (1U << BGP_FAMILIES) - 1,
           .as4 = true,
           .refresh = true,
+          .extended = true,
           .graceful = {.offered = true,
                        .restarted = true,
                        .over_notification = true,
                        .restart_s = GRACEFUL_RESTART_MAX_S}},
          "ipv4-flowspec ipv6-flowspec ipv4-unicast ipv6-unicast route-refresh as4 "
+         "extended-messages "
          "graceful-restart:4095s,notification,restarted"},
     };
     return cr_make_param_array(struct words_case, cases, sizeof(cases) / sizeof(cases[0]));
