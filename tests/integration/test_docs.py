@@ -172,7 +172,8 @@ class Run(suite.HouseTest):
 
     def looks_within_sentences(self):
         """`weir exporters --json` and its like, between the lines that are run."""
-        found = {c for name in RUN for c in re.findall(r"`(weir (?:%s)[^`]*)`" % "|".join(LOOKS), text_of(name)) if "ID" not in c}
+        found = {c for name in RUN for c in re.findall(r"`(weir (?:%s)[^`]*)`" % "|".join(LOOKS), text_of(name))
+                 if not re.search(r"\b(ID|PEER)\b", c)}
         found |= {f"weir {kind} {self.names.ours[name]}" for kind, name in (("alarm", ALARM), ("mitigation", MITIGATION))}
         self.assertGreater(len(found), 7)
         for command in sorted(found):
