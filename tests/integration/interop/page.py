@@ -16,6 +16,9 @@ Where the families differ, IPv4 stands before the stroke and IPv6 behind it; a r
 TAIL = """
 OpenBGPD 7.7 has no Flowspec (`announce IPv4 flowspec` is a syntax error to it). The session stands all the same, and each rule is answered with `refused: family: the peer did not agree to ipv4-flowspec`.
 
+Other tests try the same daemons: graceful restart with GoBGP, BIRD and FRR ([restarts.md](restarts.md)), and TCP MD5 with these three, both ways, over IPv4 and IPv6
+([neighbours.md](neighbours.md)). Neither is tried with ExaBGP and OpenBGPD.
+
 This file is written by `tests/integration/interop/test_interop.py --renew`.
 """
 
