@@ -145,6 +145,11 @@ static void take_lease(struct desired *d, struct standing *s, const struct mitig
                        struct desired_time now)
 {
     uint64_t renewed_ms = m->renewed_ms != 0 ? m->renewed_ms : m->created_ms;
+    /* What is left of a renewal that is known runs by our own clock: the server's may step. */
+    if (s->lease_ends_ms != 0 && s->renewed_ms == renewed_ms && s->lease_ms == m->lease_ms)
+        return;
+    s->renewed_ms = renewed_ms;
+    s->lease_ms = m->lease_ms;
     uint64_t age_ms = now.redis_ms > renewed_ms ? now.redis_ms - renewed_ms : 0;
     uint64_t left_ms = m->lease_ms > age_ms ? m->lease_ms - age_ms : 0;
     uint64_t ends_ms = d->contact_clock_ms + left_ms;

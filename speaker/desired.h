@@ -45,6 +45,7 @@ struct standing {
     uint64_t epoch, revision;
     uint64_t created_ms, crossed_ms; /* state Redis time */
     uint64_t until_ms;               /* state Redis time; 0: none */
+    uint64_t renewed_ms, lease_ms;   /* as last taken: state Redis time; a duration */
     uint64_t lease_ends_ms;          /* by the contact clock; 0: no lease */
     int64_t confirmed_ms;            /* monotonic: when the state server last had it */
     uint64_t forget_ms; /* monotonic: when what is left of it goes; 0 while it stands */

@@ -55,6 +55,29 @@ Test(desired_time, a_renewal_keeps_it)
     world_free(w);
 }
 
+Test(desired_time, a_clock_that_steps_neither_ends_a_lease_nor_lengthens_it)
+{
+    static const int64_t steps_ms[] = {86400000, -86400000};
+    for (size_t i = 0; i < sizeof(steps_ms) / sizeof(steps_ms[0]); i++) {
+        struct world *w = world_new();
+        pass(w, 60000, true);
+        struct mitigation *m = mitigation(w, "m-1", 1, 1);
+        m->lease_ms = 60000;
+        apply(w, m, STATUS_OK);
+        pass(w, 20000, true);
+        w->now.redis_ms += (uint64_t)steps_ms[i]; /* the state server's clock */
+        apply(w, m, STATUS_EXISTS);               /* as each reading of all of it does */
+        m->revision = 2;                          /* and a change that renews nothing */
+        apply(w, m, STATUS_OK);
+        pass(w, 38000, true);
+        cr_assert_eq(routes(w, 0), 1, "a step of %+ld ms ended it", (long)steps_ms[i]);
+        apply(w, m, STATUS_EXISTS);
+        pass(w, 3000, true);
+        cr_assert_eq(routes(w, 0), 0, "a step of %+ld ms lengthened it", (long)steps_ms[i]);
+        world_free(w);
+    }
+}
+
 Test(desired_time, without_contact_everything_goes_at_orphan_max)
 {
     struct world *w = world_new();
