@@ -173,9 +173,10 @@ class BlackholesTest(suite.HouseTest):
         self.assertNotEqual(refused.returncode, 0)
         self.assertIn("not-ours", refused.stdout + refused.stderr)
         before = {name: self.house.weir("peers") for name in ("flaps",)}
-        for m in self.house.weir("mitigations"):
-            self.house.weir_text("stop", m["id"])
+        self.house.weir_text("stop", next(m["id"] for m in self.house.weir("mitigations") if m["family"] == "ipv4"))
         self.gone(HOST4)
+        self.shown(HOST6, BLACKHOLE6)
+        self.house.weir_text("withdraw-all", "--reason", "test")
         self.gone(HOST6)
         self.assertEqual([p["flaps"] for p in self.house.weir("peers")], [p["flaps"] for p in before["flaps"]])
 
