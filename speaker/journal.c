@@ -3,6 +3,7 @@
 #include "common/base/hash.h"
 #include "common/base/table.h"
 #include "common/base/wire.h"
+#include "speaker/journal_places.h"
 #include "speaker/journal_record.h"
 
 #include <assert.h>
@@ -28,16 +29,11 @@ enum {
 /* A larger file is not ours. */
 #define FILE_MAX_BYTES (1UL << 30)
 
-struct place {
-    uint64_t at;  /* of the value in the file */
-    uint32_t len; /* of the value */
-};
-
 struct journal {
     char *path;
     int fd, lock_fd;
     uint64_t end, live_bytes; /* of the file; of records that count */
-    struct table *places;
+    struct places *places;
     bool dirty, suspect;
 };
 
@@ -51,19 +47,18 @@ static enum status fail_errno(struct text *why, const char *what, const char *pa
 
 static void forget(struct journal *journal, const char *key, size_t key_len)
 {
-    const struct place *place = table_find(journal->places, key, key_len);
+    const struct place *place = places_find(journal->places, key, key_len);
     if (place == NULL)
         return;
     journal->live_bytes -= record_bytes(key_len, place->len);
-    table_remove(journal->places, key, key_len);
+    places_remove(journal->places, key, key_len);
 }
 
 static enum status remember(struct journal *journal, const char *key, size_t key_len, uint64_t at,
                             size_t len)
 {
-    bool is_new;
     forget(journal, key, key_len);
-    struct place *place = table_insert(journal->places, key, key_len, &is_new);
+    struct place *place = places_insert(journal->places, key, key_len);
     if (place == NULL)
         return STATUS_LIMIT;
     *place = (struct place){.at = at, .len = (uint32_t)len};
@@ -131,9 +126,9 @@ static enum status read_all(int fd, uint8_t **ret_bytes, size_t *ret_len)
 static void give_values(struct journal *journal, const uint8_t *bytes, journal_on_value on_value,
                         void *owner)
 {
-    size_t cursor = 0;
+    struct places_cursor cursor = {0};
     const struct place *place;
-    while ((place = table_next(journal->places, &cursor)) != NULL) {
+    while ((place = places_next(journal->places, &cursor)) != NULL) {
         char key[JOURNAL_KEY_MAX + 1];
         size_t key_len;
         const void *raw = table_key(place, &key_len);
@@ -213,7 +208,7 @@ enum status journal_put(struct journal *journal, const char *key, const void *va
 enum status journal_drop(struct journal *journal, const char *key)
 {
     uint64_t at;
-    if (table_find(journal->places, key, strlen(key)) == NULL)
+    if (places_find(journal->places, key, strlen(key)) == NULL)
         return STATUS_OK;
     enum status status = append(journal, RECORD_DROP, key, NULL, 0, &at);
     if (status == STATUS_OK)
@@ -259,12 +254,12 @@ bool journal_wants_compaction(const struct journal *journal)
 
 bool journal_has(const struct journal *journal, const char *key)
 {
-    return table_find(journal->places, key, strlen(key)) != NULL;
+    return places_find(journal->places, key, strlen(key)) != NULL;
 }
 
 size_t journal_count(const struct journal *journal)
 {
-    return table_count(journal->places);
+    return places_count(journal->places);
 }
 
 static void sync_folder(const char *path)
@@ -281,10 +276,10 @@ static void sync_folder(const char *path)
 /* Copies every value that counts; bytes: the old file, whole. */
 static enum status copy_live(struct journal *journal, struct journal *next, const uint8_t *bytes)
 {
-    size_t cursor = 0;
+    struct places_cursor cursor = {0};
     const struct place *place;
     enum status status = begin(next);
-    while (status == STATUS_OK && (place = table_next(journal->places, &cursor)) != NULL) {
+    while (status == STATUS_OK && (place = places_next(journal->places, &cursor)) != NULL) {
         char key[JOURNAL_KEY_MAX + 1];
         size_t key_len;
         const void *raw = table_key(place, &key_len);
@@ -295,21 +290,12 @@ static enum status copy_live(struct journal *journal, struct journal *next, cons
     return status;
 }
 
-static struct table *new_places(void)
-{
-    struct table_options options = {.entry_size = sizeof(struct place),
-                                    .key_max = JOURNAL_KEY_MAX,
-                                    .max = KEYS_MAX,
-                                    .seed = hash_random_seed()};
-    return table_new(&options);
-}
-
 enum status journal_compact(struct journal *journal)
 {
     char path[PATH_MAX];
     uint8_t *bytes = NULL;
     size_t len;
-    struct journal next = {.fd = -1, .places = new_places()};
+    struct journal next = {.fd = -1, .places = places_new(KEYS_MAX)};
     snprintf(path, sizeof(path), "%s.new", journal->path);
     enum status status = next.places != NULL ? STATUS_OK : STATUS_NO_MEMORY;
     if (status == STATUS_OK)
@@ -326,12 +312,12 @@ enum status journal_compact(struct journal *journal)
             (void)close(next.fd);
             (void)unlink(path); /* half of it helps nobody, least of all a full disk */
         }
-        table_free(next.places);
+        places_free(next.places);
         return status;
     }
     sync_folder(journal->path);
     (void)close(journal->fd);
-    table_free(journal->places);
+    places_free(journal->places);
     journal->fd = next.fd;
     journal->places = next.places;
     journal->end = next.end;
@@ -363,10 +349,10 @@ static enum status take_lock(struct journal *journal, struct text *why)
 static enum status start_empty(struct journal *journal, struct text *why)
 {
     (void)close(journal->fd);
-    table_free(journal->places);
+    places_free(journal->places);
     journal->end = journal->live_bytes = 0;
     journal->suspect = true;
-    journal->places = new_places();
+    journal->places = places_new(KEYS_MAX);
     journal->fd = open(journal->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (journal->places == NULL)
         return STATUS_NO_MEMORY;
@@ -419,7 +405,7 @@ enum status journal_open(struct journal **ret_journal, const char *path, journal
         return STATUS_NO_MEMORY;
     journal->fd = journal->lock_fd = -1;
     journal->path = strdup(path);
-    journal->places = new_places();
+    journal->places = places_new(KEYS_MAX);
     enum status status =
         journal->path != NULL && journal->places != NULL ? STATUS_OK : STATUS_NO_MEMORY;
     if (status == STATUS_OK)
@@ -444,7 +430,7 @@ void journal_close(struct journal *journal)
     }
     if (journal->lock_fd >= 0)
         (void)close(journal->lock_fd);
-    table_free(journal->places);
+    places_free(journal->places);
     free(journal->path);
     free(journal);
 }
