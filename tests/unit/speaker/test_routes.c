@@ -58,6 +58,7 @@ static struct world *world_new(void)
         peer->settings.families = i < 2 ? 1U << BGP_UNICAST4 : 1U << BGP_FLOW4;
         peer->settings.profile = model_profile(s->model, w->config->peers[i].profile.value);
         snprintf(peer->settings.name, sizeof(peer->settings.name), "%s", names[i]);
+        snprintf(peer->settings.configured, sizeof(peer->settings.configured), "%s", names[i]);
         rib_out_init(&peer->rib_out, s->rib, 100, 0);
         rib_out_up(&peer->rib_out, peer->settings.families, 0);
         s->peers[i] = peer;
