@@ -176,14 +176,20 @@ struct house *house_with_policy(bool dry_run)
     return h;
 }
 
+static FILE *open_log(const struct house *h, int index)
+{
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/p%d.log", h->folder, index + 1);
+    return fopen(path, "re");
+}
+
 const char *house_logs(struct house *h)
 {
     static char all[HOUSE_POLICIES_MAX * 16384];
     size_t len = 0;
     for (int i = 0; i < HOUSE_POLICIES_MAX; i++) {
-        char path[128], tail[12000];
-        (void)snprintf(path, sizeof(path), "%s/p%d.log", h->folder, i + 1);
-        FILE *file = fopen(path, "re");
+        char tail[12000];
+        FILE *file = open_log(h, i);
         if (file == NULL)
             continue;
         if (fseek(file, -(long)sizeof(tail) + 1, SEEK_END) != 0)
@@ -197,11 +203,50 @@ const char *house_logs(struct house *h)
     return all;
 }
 
+long house_log_len(const struct house *h, int index)
+{
+    FILE *file = open_log(h, index);
+    if (file == NULL)
+        return 0;
+    (void)fseek(file, 0, SEEK_END);
+    long len = ftell(file);
+    (void)fclose(file);
+    return len;
+}
+
+bool house_log_has(const struct house *h, int index, long from, const char *what)
+{
+    char line[8192];
+    bool found = false;
+    FILE *file = open_log(h, index);
+    if (file == NULL)
+        return false;
+    if (fseek(file, from, SEEK_SET) == 0)
+        while (!found && fgets(line, sizeof(line), file) != NULL)
+            found = strstr(line, what) != NULL;
+    (void)fclose(file);
+    return found;
+}
+
 /* --- time and traffic --- */
 
 void house_attack(struct house *h, const char *target, double bps)
 {
     put_rollup_set(&h->traffic, "host", target, bps);
+}
+
+uint64_t house_waited_ms(struct house *h)
+{
+    waits_look(&h->waits,
+               (const pid_t[WAITS_PROCESSES]){h->policies[0], h->policies[1], h->state.pid,
+                                              h->telemetry.pid, getpid()},
+               house_now_ms());
+    return waits_ms(&h->waits);
+}
+
+bool house_starved(const struct house *h)
+{
+    return h->waits.starved;
 }
 
 bool house_turn(struct house *h, uint64_t deadline_ms)

@@ -19,7 +19,7 @@ static void end(void)
     house_close(h);
 }
 
-TestSuite(health, .fini = end, .timeout = 60);
+TestSuite(health, .fini = end, .timeout = 300);
 
 /* A policy that listens on a port that was free a moment ago. */
 static void start(void)

@@ -13,7 +13,7 @@ static void end(void)
     house_close(h);
 }
 
-TestSuite(lead, .fini = end, .timeout = 90);
+TestSuite(lead, .fini = end, .timeout = 300);
 
 static const char target[] = "198.51.100.7";
 
@@ -83,12 +83,14 @@ Test(lead, killed_while_clearing_the_delay_does_not_begin_anew)
     (void)sent();
     house_attack(h, target, 0);
     HOUSE_UNTIL(h, house_alarm_is(h, ALARM_CLEARING));
-    uint64_t over_ms = house_now_ms();
+    uint64_t over_ms = house_now_ms(), waited_ms = house_waited_ms(h);
     restart();
     HOUSE_WITHIN(h, 4000, house_alarms(h) == 0);
     uint64_t took_ms = house_now_ms() - over_ms;
     /* clear.after, and what the lease of the killed one keeps the new one waiting at most */
-    cr_expect(took_ms >= 1900 && took_ms < 3500, "%d ms", (int)took_ms);
+    waited_ms = house_waited_ms(h) - waited_ms;
+    cr_expect(took_ms >= 1900 && took_ms < 3500 + waited_ms,
+              "%d ms, %d of them without a processor", (int)took_ms, (int)waited_ms);
     HOUSE_WITHIN(h, 4000, house_mitigation_is(h, MITIGATION_WITHDRAWING));
 }
 
@@ -98,11 +100,13 @@ Test(lead, killed_while_the_withdrawal_is_planned_it_comes_in_time)
     (void)sent();
     house_attack(h, target, 0);
     HOUSE_UNTIL(h, house_alarms(h) == 0);
-    uint64_t ended_ms = house_now_ms();
+    uint64_t ended_ms = house_now_ms(), waited_ms = house_waited_ms(h);
     restart();
     HOUSE_WITHIN(h, 4000, house_mitigation_is(h, MITIGATION_WITHDRAWING));
     uint64_t took_ms = house_now_ms() - ended_ms;
-    cr_expect(took_ms >= 1900 && took_ms < 3500, "%d ms", (int)took_ms);
+    waited_ms = house_waited_ms(h) - waited_ms;
+    cr_expect(took_ms >= 1900 && took_ms < 3500 + waited_ms,
+              "%d ms, %d of them without a processor", (int)took_ms, (int)waited_ms);
     cr_expect_eq(house_len(h, "weir:jobs"), 2);
 }
 
@@ -208,7 +212,7 @@ Test(lead, a_frozen_state_server_ends_acting_before_the_lease)
     redis_server_freeze(&h->state);
     uint64_t frozen_ms = house_now_ms();
     HOUSE_WITHIN(h, 1800, logged("not renewed in time"));
-    cr_expect_geq(house_now_ms() - frozen_ms, 400u);
+    cr_expect(house_now_ms() - frozen_ms >= 400 || house_starved(h));
     redis_server_thaw(&h->state);
     HOUSE_UNTIL(h, logged("alarms=1 mitigations=1"));
     HOUSE_WHILE(h, 1000, house_alarm_is(h, ALARM_ACTIVE) && house_len(h, "weir:jobs") == 1);

@@ -13,7 +13,7 @@ static void end(void)
     house_close(h);
 }
 
-TestSuite(life, .fini = end, .timeout = 60);
+TestSuite(life, .fini = end, .timeout = 300);
 
 static const char target[] = "198.51.100.7";
 

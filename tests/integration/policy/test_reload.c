@@ -14,7 +14,7 @@ static void end(void)
     house_close(h);
 }
 
-TestSuite(reload, .fini = end, .timeout = 60);
+TestSuite(reload, .fini = end, .timeout = 300);
 
 static const char target[] = "198.51.100.7";
 

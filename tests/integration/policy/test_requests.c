@@ -12,7 +12,7 @@ static void end(void)
     house_close(h);
 }
 
-TestSuite(requests, .fini = end, .timeout = 60);
+TestSuite(requests, .fini = end, .timeout = 300);
 
 static const char target[] = "198.51.100.7";
 
