@@ -148,11 +148,17 @@ static void take_lease(struct desired *d, struct standing *s, const struct mitig
     /* What is left of a renewal that is known runs by our own clock: the server's may step. */
     if (s->lease_ends_ms != 0 && s->renewed_ms == renewed_ms && s->lease_ms == m->lease_ms)
         return;
+    /* And a later one ends no earlier than the one before it, however old it looks. */
+    bool is_renewal =
+        s->lease_ends_ms != 0 && renewed_ms > s->renewed_ms && s->lease_ms == m->lease_ms;
+    uint64_t before_ms = is_renewal ? s->lease_ends_ms : 0;
     s->renewed_ms = renewed_ms;
     s->lease_ms = m->lease_ms;
     uint64_t age_ms = now.redis_ms > renewed_ms ? now.redis_ms - renewed_ms : 0;
     uint64_t left_ms = m->lease_ms > age_ms ? m->lease_ms - age_ms : 0;
     uint64_t ends_ms = d->contact_clock_ms + left_ms;
+    if (ends_ms < before_ms)
+        ends_ms = before_ms;
     /* A clock that is not running yet must not make the end look like "no lease". */
     s->lease_ends_ms = m->lease_ms == 0 ? 0 : ends_ms == 0 ? 1 : ends_ms;
 }

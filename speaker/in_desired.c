@@ -94,16 +94,23 @@ static void answered(struct asked *asked, enum status status)
     free(asked);
 }
 
-/* A key that is no hash, or a hash without the field, is there, and nobody can read it. */
-static void on_exists(void *owner, enum status status, const struct redis_reply *reply)
+/* What is there, and nobody can read it: a hash without the field, or no hash. */
+static void take_unreadable(struct asked *asked)
 {
     static const struct redis_reply unreadable = {.type = REDIS_STRING, .bytes = ""};
+    take(asked, &unreadable);
+}
+
+/* Anything but a number is the server's trouble and says nothing of the key. */
+static void on_exists(void *owner, enum status status, const struct redis_reply *reply)
+{
     struct asked *asked = owner;
-    if (reply != NULL) {
-        bool is_gone = status == STATUS_OK && reply->type == REDIS_INTEGER && reply->integer == 0;
-        take(asked, is_gone ? NULL : &unreadable);
-        status = STATUS_OK;
-    }
+    if (status == STATUS_OK && reply->type != REDIS_INTEGER)
+        status = STATUS_MALFORMED;
+    if (status == STATUS_OK && reply->integer == 0)
+        take(asked, NULL);
+    else if (status == STATUS_OK)
+        take_unreadable(asked);
     answered(asked, status);
 }
 
@@ -116,15 +123,20 @@ static enum status ask(struct asked *asked, const char *format, redis_on_reply o
     return redis_commandf(in->redis, on_reply, asked, format, name);
 }
 
+/* A server that is busy, loading or without its master answers an error, too: the walk that follows
+ * asks again. */
 static void on_pb(void *owner, enum status status, const struct redis_reply *reply)
 {
     struct asked *asked = owner;
     if (status == STATUS_OK && reply->type == REDIS_STRING) {
         take(asked, reply);
-    } else if (reply != NULL) {
+    } else if (status == STATUS_OK && reply->type == REDIS_NIL) {
         status = ask(asked, "EXISTS %s", on_exists);
         if (status == STATUS_OK)
             return;
+    } else if (reply != NULL && reply_error_is(reply, "WRONGTYPE")) {
+        take_unreadable(asked);
+        status = STATUS_OK;
     }
     answered(asked, status);
 }

@@ -12,7 +12,9 @@
  */
 enum {
     RECONCILE_EVERY_MS = 60000,
-    RETRY_MS = 1000, /* after a reading that failed */
+    RECONCILE_LEAST_MS = 1000,
+    WALKS_A_LEASE = 4, /* policy renews a lease three times, without a job: only a walk sees it */
+    RETRY_MS = 1000,   /* after a reading that failed */
     PAGE_MIN = 8,
     PAGE_FIRST = 64,
     /* What a page may take of the loop. Above it the next is half as large, far below it twice. */
@@ -37,6 +39,15 @@ void in_walk_soon(struct in_jobs *in)
     uint64_t at_ms = speaker_now_ms(in->speaker) + RETRY_MS;
     if (in->read_at > at_ms)
         in->read_at = at_ms;
+}
+
+static uint64_t every_ms(const struct config *config)
+{
+    uint64_t ms = RECONCILE_EVERY_MS;
+    for (size_t i = 0; i < config->method_count; i++)
+        if (config->methods[i].lease_ms / WALKS_A_LEASE < ms)
+            ms = config->methods[i].lease_ms / WALKS_A_LEASE;
+    return ms < RECONCILE_LEAST_MS ? RECONCILE_LEAST_MS : ms;
 }
 
 /* --- its end ------------------------------------------------------------------------------------
@@ -67,7 +78,7 @@ static void finish(struct in_jobs *in)
         store_catch_up(speaker);
     if (walk->owed && speaker->journal_failures == walk->failures)
         store_caught_up(speaker);
-    end(in, RECONCILE_EVERY_MS);
+    end(in, every_ms(speaker->config));
 }
 
 /* --- what was in no page ------------------------------------------------------------------------

@@ -129,6 +129,22 @@ class Many(Case):
         self.assertEqual([job["mitigation"] for job in failed], ["m-2"])
         self.assertIn("set aside: its record in Redis", failed[0]["results"][0]["reason"])
 
+    def test_a_server_that_answers_an_error_is_asked_again(self):
+        """As one that is busy or loading does; nothing is set aside for it."""
+        w = self.world
+        sink = w.peer(Sink, "sink", own_as=Sink.OWN_AS)
+        w.up()
+        w.all_established()
+        w.speaker.process.send_signal(signal.SIGSTOP)
+        w.announce("m-1", MANY.replace("{i}", "1") % 0)
+        w.state.cli("ACL", "SETUSER", "default", "-hget", "-exists")
+        w.speaker.process.send_signal(signal.SIGCONT)
+        stays("it cannot be read", lambda: not sink.held, 1)
+        w.state.cli("ACL", "SETUSER", "default", "+hget", "+exists")
+        wait_for("the route", lambda: len(sink.held) == 1)
+        wait_for("it is told of", lambda: "sent" in str(w.results("m-1")))
+        self.assertNotIn("set aside", w.state.cli("XRANGE", "weir:results", "-", "+"))
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

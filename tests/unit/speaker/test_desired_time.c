@@ -78,6 +78,26 @@ Test(desired_time, a_clock_that_steps_neither_ends_a_lease_nor_lengthens_it)
     }
 }
 
+/* Policy renewed it before the step, and we read that after it. */
+Test(desired_time, a_renewal_that_is_read_after_a_step_ends_nothing)
+{
+    struct world *w = world_new();
+    pass(w, 60000, true);
+    struct mitigation *m = mitigation(w, "m-1", 1, 1);
+    m->lease_ms = 60000;
+    apply(w, m, STATUS_OK);
+    pass(w, 20000, true);
+    m = mitigation(w, "m-1", 1, 1);
+    m->lease_ms = 60000;
+    w->now.redis_ms += 86400000;
+    apply(w, m, STATUS_EXISTS);
+    pass(w, 39000, true);
+    cr_assert_eq(routes(w, 0), 1, "what was left of the lease before it still is");
+    pass(w, 2000, true);
+    cr_assert_eq(routes(w, 0), 0);
+    world_free(w);
+}
+
 Test(desired_time, without_contact_everything_goes_at_orphan_max)
 {
     struct world *w = world_new();
