@@ -145,6 +145,19 @@ class Many(Case):
         wait_for("it is told of", lambda: "sent" in str(w.results("m-1")))
         self.assertNotIn("set aside", w.state.cli("XRANGE", "weir:results", "-", "+"))
 
+    def test_a_short_lease_that_is_renewed_without_a_job_does_not_end(self):
+        w = self.world
+        w.more_config = "methods: [{name: m, action: {discard: true}, match: {destination: infer}, lease: 8s}]\n"
+        sink = w.peer(Sink, "sink", own_as=Sink.OWN_AS)
+        w.up()
+        rule = MANY.replace("{i}", "1") % 0
+        w.announce("m-1", rule, lease_ms=8000)
+        wait_for("a route", lambda: len(sink.held) == 1)
+        for revision in range(2, 8):
+            w.put("m-1", revision, "announcing", rule, lease_ms=8000, job="none")
+            stays("it stands", lambda: len(sink.held) == 1, 2)
+        wait_for("it ends with its lease", lambda: not sink.held)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
