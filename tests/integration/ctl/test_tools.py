@@ -122,7 +122,7 @@ class Usage(Tools):
                  ["mitigate", "m", "--for"], ["mitigate", "m", "--reason", "x" * 300], ["announce", "match"],
                  ["announce", "--for", "1h"], ["stop"], ["stop", *["m"] * 17], ["withdraw-all", "x"],
                  ["withdraw-all", "--peer", "a", "--method", "b"], ["withdraw-all", "--family", "ipv5"],
-                 ["withdraw-all", "--peer", "a b"], ["resume", "--peer", ""], ["jobs", "--limit", "0"], ["job"], ["peers", "x"],
+                 ["withdraw-all", "--peer", "a b"], ["resume", "--peer", ""], ["jobs", "--limit", "0"], ["job"], ["peers", "x", "y"],
                  ["routes", "x"], ["rule"], ["rule", "a", "b", "c"], ["rule", "--family", "ipv5", "x"], ["rule", "--names", "x"],
                  ["speaker"], ["speaker", "dance"], ["speaker", "status", "--peer", "a"], ["decode"],
                  ["decode", "--text", "--json", "a"], ["replay", "a"], ["replay", "--to", "127.0.0.1:1"],
@@ -137,7 +137,7 @@ class Usage(Tools):
     def test_help_is_a_command_too(self):
         self.assertEqual(self.world.weir("help", config=False), self.world.weir("--help", config=False))
         self.assertEqual(self.world.weir("help", "stop", config=False), self.world.weir("stop", "--help", config=False))
-        self.assertTrue(self.world.weir("help", "peers", config=False)[1].startswith("usage: weir peers\n"))
+        self.assertTrue(self.world.weir("help", "peers", config=False)[1].startswith("usage: weir peers [PEER]\n"))
 
     def test_a_slip_is_told_what_was_meant(self):
         rule = "match destination 198.51.100.7/32 then discard"
