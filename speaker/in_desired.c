@@ -1,5 +1,6 @@
 #include "speaker/in_jobs_internal.h"
 
+#include "common/redis/reply.h"
 #include "speaker/out_results.h"
 #include "speaker/store.h"
 #include "speaker/turns.h"
