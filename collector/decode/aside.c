@@ -108,11 +108,14 @@ void aside_put_boot(struct decode_context *context, uint64_t boot_ms)
     struct aside_word *word = aside_word_for(context, context->serial);
     if (word != NULL)
         word->boot_ms = boot_ms;
+    else
+        context->decode->counters.evicted_aside++;
 }
 
 struct timeouts *aside_timeouts(struct decode_context *context)
 {
     struct aside_word *word = aside_word_for(context, context->serial);
+    context->decode->counters.evicted_aside += word == NULL;
     return word != NULL ? &word->timeouts : NULL;
 }
 
@@ -149,10 +152,14 @@ void aside_keep(struct decode_context *context, struct decode_template *old)
 {
     uint32_t owner = owner_of(context, old->serial, old->since_ms);
     template_unlink(context->decode, context->domain, old);
+    if (context->domain->rates_by == context->serial)
+        old->timeout = (struct timeout){0}; /* told since by that stream, of its own */
     struct aside_word *word = owner != 0 ? aside_word_for(context, owner) : NULL;
-    if (word == NULL || aside_word_find(context->domain, word, old->id) != NULL ||
-        !aside_word_put(context, word, old))
-        template_free(old);
+    const bool has_one = word != NULL && aside_word_find(context->domain, word, old->id) != NULL;
+    if (word != NULL && !has_one && aside_word_put(context, word, old))
+        return;
+    context->decode->counters.evicted_aside += owner != 0 && !has_one;
+    template_free(old);
 }
 
 /* Beside the rates, which the word has. */
@@ -160,9 +167,19 @@ static void keep_times(struct decode_context *context, struct aside_word *word)
 {
     const struct decode_domain *domain = context->domain;
     word->has_all_rates = word->rate_stale = true;
-    word->boot_ms = domain->boot_ms;
-    word->timeouts = domain->timeouts;
+    if (word->boot_ms == 0) /* else its stream told a newer one */
+        word->boot_ms = domain->boot_ms;
     aside_timeouts_keep(context, word);
+}
+
+/* No timeouts stand from now on. What stood and no word has is lost to its stream. */
+static void leave_times(struct decode_context *context, bool is_kept)
+{
+    struct decode_domain *domain = context->domain;
+    const uint32_t timeouts = aside_timeouts_clear(domain);
+    if (!is_kept)
+        context->decode->counters.evicted_aside +=
+            (uint64_t)domain->samplers.count + timeouts + (domain->boot_ms > 0);
 }
 
 void aside_keep_rates(struct decode_context *context)
@@ -175,13 +192,15 @@ void aside_keep_rates(struct decode_context *context)
     domain->rates_since_ms = context->now_ms;
     struct aside_word *word = owner != 0 ? aside_word_for(context, owner) : NULL;
     size_t bytes = samplers_bytes(&domain->samplers);
-    if (word != NULL && !word->has_all_rates && word->rates.count == 0 &&
-        aside_word_room(context, word, bytes) && samplers_copy(&word->rates, &domain->samplers)) {
+    const bool is_kept = word != NULL && !word->has_all_rates && word->rates.count == 0 &&
+                         aside_word_room(context, word, bytes) &&
+                         samplers_copy(&word->rates, &domain->samplers);
+    if (is_kept) {
         aside_word_take(context->decode, domain, word, bytes);
         keep_times(context, word);
     }
     if (owner != 0)
-        aside_timeouts_clear(domain);
+        leave_times(context, is_kept);
 }
 
 static bool is_same(const struct decode_template *a, const struct decode_template *b)
@@ -222,19 +241,20 @@ static void exchange_rates(struct decode_context *context, struct aside_word *wo
 {
     struct decode_domain *domain = context->domain;
     uint32_t by = domain->rates_by;
-    struct aside_word *other = by != context->serial && sequence_may_return(&domain->sequence, by)
-                                   ? aside_word_for(context, by)
-                                   : NULL;
+    const bool may_return = by != context->serial && sequence_may_return(&domain->sequence, by);
+    struct aside_word *other = may_return ? aside_word_for(context, by) : NULL;
+    const bool is_kept = other != NULL && other->rates.count == 0;
     size_t bytes = samplers_bytes(&domain->samplers);
-    if (other != NULL && other->rates.count == 0) {
+    if (is_kept)
+        keep_times(context, other);
+    leave_times(context, is_kept || !may_return);
+    if (is_kept) {
         other->rates = domain->samplers;
         other->bytes += bytes;
-        keep_times(context, other);
     } else {
         samplers_clear(&domain->samplers);
         room_give(context->decode, domain, bytes);
     }
-    aside_timeouts_clear(domain);
     domain->samplers = word->rates;
     domain->boot_ms = word->boot_ms;
     domain->timeouts = word->timeouts;
@@ -261,7 +281,6 @@ static void adopt_rates(struct decode_context *context, struct aside_word *word)
 
 static void adopt_word(struct decode_context *context, struct aside_word *word)
 {
-    struct decode_domain *domain = context->domain;
     if (word->has_all_rates)
         exchange_rates(context, word);
     else
@@ -271,7 +290,7 @@ static void adopt_word(struct decode_context *context, struct aside_word *word)
         chain_drop(&t->used);
         adopt_template(context, t);
     }
-    aside_timeouts_restore(domain, word); /* now that its templates are the domain's */
+    aside_timeouts_restore(context, word); /* now that its templates are the domain's */
     free(word);
 }
 

@@ -100,6 +100,13 @@ static void drop_word(struct decode *decode, struct decode_domain *domain, uint8
     free(word);
 }
 
+/* What is lost with it: templates, rates and times. */
+static uint64_t things_of(const struct aside_word *word)
+{
+    return (uint64_t)word->count + word->rates.count + word->of_templates_count +
+           (timeout_longest(&word->timeouts.whole) > 0) + (word->boot_ms > 0);
+}
+
 bool aside_drop(struct decode *decode, struct decode_domain *domain)
 {
     struct aside *aside = domain->aside;
@@ -119,7 +126,7 @@ void aside_give_way(struct decode *decode, struct decode_domain *domain)
 {
     for (uint8_t i = 0; i < ASIDE_WORDS; i++) {
         const struct aside_word *word = domain->aside->words[i];
-        decode->counters.evicted_aside += word != NULL ? word->count + word->rates.count : 0;
+        decode->counters.evicted_aside += word != NULL ? things_of(word) : 0;
     }
     (void)aside_drop(decode, domain);
 }
@@ -129,7 +136,7 @@ void aside_give_way(struct decode *decode, struct decode_domain *domain)
 static void drop_counted(struct decode_context *context, uint8_t place)
 {
     const struct aside_word *word = context->domain->aside->words[place];
-    context->decode->counters.evicted_aside += word->count + word->rates.count;
+    context->decode->counters.evicted_aside += things_of(word);
     drop_word(context->decode, context->domain, place);
 }
 

@@ -122,7 +122,7 @@ struct decode_counters {
         restored_dropped; /* of these and of those before an exporter's restart: contradicted */
     uint64_t evicted_exporters, evicted_domains, evicted_templates, evicted_samplers;
     uint64_t evicted_totals, evicted_sources;
-    uint64_t evicted_aside; /* templates and rates of other streams than the main one */
+    uint64_t evicted_aside; /* templates, rates and times of other streams than the main one */
     uint64_t samples_lost;  /* of sFlow, by the numbers of each source */
 };
 const struct decode_counters *decode_counters(const struct decode *decode);

@@ -33,17 +33,22 @@ static bool settle_domains(struct decode_context *context)
 {
     struct decode_exporter *exporter = context->domain->exporter;
     bool any_steady = false;
-    exporter->rate_stale = false;
+    exporter->rate_stale = exporter->rate_put_off = false;
     if (exporter->speaks != NULL)
         sampling_refresh(context, exporter->speaks);
     struct chain *head = &exporter->telling;
     for (struct chain *l = head->next; l != head; l = l->next) {
         struct decode_domain *d = CHAIN_OWNER(l, struct decode_domain, telling);
         sampling_refresh(context, d);
-        exporter->rate_stale = exporter->rate_stale || d->rate_stale;
+        exporter->rate_put_off = exporter->rate_put_off || d->rate_stale;
         any_steady = any_steady || is_steady(d, context->now_ms);
     }
     return any_steady;
+}
+
+void exporter_rate_begin(struct decode_exporter *exporter)
+{
+    exporter->rate_stale = exporter->rate_stale || exporter->rate_put_off;
 }
 
 void exporter_rate_settle(struct decode_context *context)

@@ -9,8 +9,11 @@
  * long as it is steady; one that is not is heard where no other is.
  */
 
-/* Works out what is stale, when a domain that tells none asks: so at most once a datagram, as it
- * would not ask after any options in it. */
+/* A datagram begins: what the one before put off is stale. */
+void exporter_rate_begin(struct decode_exporter *exporter);
+/* Works out what is stale, when a domain that tells none asks: so once a datagram, as it would not
+ * ask after any options in it, and what is stale beyond the walks of one is put off until the next;
+ * and again where one of the domains has gone since. */
 void exporter_rate_settle(struct decode_context *context);
 /* What speaks goes before the rate that the list of exporters has for those that never say: it is
  * steady, or was while records relied on it, which a few forged datagrams are not. */

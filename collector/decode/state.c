@@ -1,6 +1,7 @@
 #include "collector/decode/state.h"
 
 #include "collector/decode/aside.h"
+#include "collector/decode/exporter_rate.h"
 #include "collector/decode/held.h"
 #include "collector/decode/restore.h"
 #include "collector/decode/room.h"
@@ -278,6 +279,7 @@ bool state_enter(struct decode_context *context, const struct domain_id *id)
     domain->info.last_ms = (int64_t)context->now_ms;
     domain->info.counts.datagrams++;
     context->domain = domain;
+    exporter_rate_begin(domain->exporter);
     return true;
 }
 
@@ -300,6 +302,14 @@ void state_refuse(struct decode_context *context, enum decode_reason reason)
         context->reason = reason;
 }
 
+static bool goes_on_from_main(const struct sequence *s, uint32_t after)
+{
+    const uint32_t main = sequence_main(s);
+    while (after != 0 && after != main)
+        after = sequence_after(s, after);
+    return after != 0;
+}
+
 void state_sender(struct decode_context *context, uint32_t number, uint32_t tolerance)
 {
     struct decode_domain *domain = context->domain;
@@ -311,6 +321,7 @@ void state_sender(struct decode_context *context, uint32_t number, uint32_t tole
     context->serial = origin.serial;
     context->after = origin.after;
     context->is_outside = origin.is_outside || is_foreign;
+    context->goes_on_from_main = context->is_outside && goes_on_from_main(s, origin.after);
     if (is_foreign && context->sink->on_foreign != NULL)
         context->sink->on_foreign(context->sink->owner);
     if (context->is_outside) {

@@ -29,14 +29,15 @@ struct decode_template {
     uint16_t id;
     uint16_t field_count, scope_count;
     bool options;
-    bool on_trial;     /* told before a restart, ours or the exporter's, and neither told again nor
-                          borne out by data since */
-    bool misfits;      /* what stood behind its records was no padding: data proves nothing of it */
-    uint8_t fitting;   /* sets of data that one on trial fitted */
-    uint32_t serial;   /* of the stream that told it; 0: a snapshot did */
-    uint64_t since_ms; /* when it came to stand; a repeated one stands since then */
-    int64_t told_ms;   /* when the exporter last said it; below 0: before the clock began */
-    size_t bytes;      /* of this allocation with all that hangs on it */
+    bool on_trial; /* told before a restart, ours or the exporter's, and neither told again nor
+                      borne out by data since */
+    bool misfits;  /* what stood behind its records was no padding: data proves nothing of it */
+    bool is_as_standing; /* of one that was put aside: as the one that stood */
+    uint8_t fitting;     /* sets of data that one on trial fitted */
+    uint32_t serial;     /* of the stream that told it; 0: a snapshot did */
+    uint64_t since_ms;   /* when it came to stand; a repeated one stands since then */
+    int64_t told_ms;     /* when the exporter last said it; below 0: before the clock began */
+    size_t bytes;        /* of this allocation with all that hangs on it */
     size_t spec_len;
     struct timeout timeout; /* that options tell of it */
     uint8_t *spec;          /* the definition as it came: a repeated one is recognised */
@@ -112,6 +113,7 @@ struct decode_exporter {
     double only_rate, other_rate;
     bool is_relied_on, is_proven;
     bool rate_stale;         /* some domain's is, and then all of these */
+    bool rate_put_off;       /* the same, from the next datagram on */
     uint64_t two_senders_ms; /* when evidence was last seen */
     bool two_senders_seen;
 };
@@ -155,10 +157,11 @@ struct decode_context {
     bool has_own_rates;              /* those samplers are what its stream said itself */
     uint32_t serial;                 /* of its stream of numbers */
     uint32_t after;                  /* of the one that it goes on from; 0: none */
-    bool by_standing;                /* its data set at hand is read by what stands */
-    bool is_outside;                 /* of the main stream of its domain, which is not silent */
-    uint64_t records_before;         /* of its domain */
-    uint64_t useless_before;         /* of the sink */
+    bool goes_on_from_main;  /* it, or the one that it goes on from, and so on; outside only */
+    bool by_standing;        /* its data set at hand is read by what stands */
+    bool is_outside;         /* of the main stream of its domain, which is not silent */
+    uint64_t records_before; /* of its domain */
+    uint64_t useless_before; /* of the sink */
     enum decode_reason reason;
 };
 

@@ -32,6 +32,12 @@ struct definition {
     struct wire_reader fields;
 };
 
+static bool is_same(const struct decode_template *t, const struct definition *def)
+{
+    return t != NULL && t->options == def->options && t->scope_count == def->scope_count &&
+           t->spec_len == def->fields.left && memcmp(t->spec, def->fields.pos, t->spec_len) == 0;
+}
+
 static bool keep_template(struct decode_context *context, const struct definition *def,
                           size_t spec_len, const uint8_t *spec, struct decode_plan *plan)
 {
@@ -53,6 +59,7 @@ static bool keep_template(struct decode_context *context, const struct definitio
     memcpy(t->spec, spec, spec_len);
     t->bytes = sizeof(*t) + spec_len + plan->bytes;
     if (context->is_outside) {
+        t->is_as_standing = is_same(template_peek(domain, def->id), def);
         aside_put(context, t);
         return true;
     }
@@ -95,12 +102,6 @@ static void read_fields(struct decode_context *context, const struct definition 
         if (context->format == FORMAT_NETFLOW9 && i < def->scope_count)
             f->element = element_of_scope(f->element);
     }
-}
-
-static bool is_same(const struct decode_template *t, const struct definition *def)
-{
-    return t != NULL && t->options == def->options && t->scope_count == def->scope_count &&
-           t->spec_len == def->fields.left && memcmp(t->spec, def->fields.pos, t->spec_len) == 0;
 }
 
 /* What differs from what stands is refused; all is put aside if that has not been done yet, as what

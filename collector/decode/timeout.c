@@ -35,21 +35,65 @@ static uint32_t told_by(const struct plan_record *record)
     return s < UINT32_MAX / 1000 ? s * 1000 : UINT32_MAX;
 }
 
-uint32_t timeout_of_set(const struct decode_context *context, const struct decode_template *t)
+static uint32_t longer(const struct timeout *a, const struct timeout *b)
 {
-    static const struct timeout none;
-    const struct aside_word *own = context->is_outside ? aside_timeouts_told(context) : NULL;
-    const struct timeout *of_template = &t->timeout;
-    if (own == NULL)
-        return timeout_of_records(&context->domain->timeouts, of_template);
-    if (context->by_standing)
-        of_template = aside_timeouts_find(own, t->id);
-    return timeout_of_records(&own->timeouts, of_template != NULL ? of_template : &none);
+    const uint32_t a_ms = a != NULL ? timeout_longest(a) : 0;
+    const uint32_t b_ms = b != NULL ? timeout_longest(b) : 0;
+    return a_ms > b_ms ? a_ms : b_ms;
 }
 
-static struct decode_template *template_named(const struct decode_context *context, uint16_t id)
+/* Options may have told it before the word had the template. */
+static const struct timeout *of_word(const struct decode_context *context,
+                                     const struct aside_word *word, const struct decode_template *t)
 {
-    return context->is_outside ? aside_own(context, id) : template_peek(context->domain, id);
+    const bool has_own = !context->by_standing && timeout_longest(&t->timeout) > 0;
+    return has_own ? &t->timeout : aside_timeouts_find(word, t->id);
+}
+
+static const struct timeout *of_standing(const struct decode_context *context,
+                                         const struct decode_template *t)
+{
+    if (!context->by_standing && context->goes_on_from_main && t->is_as_standing)
+        t = template_peek(context->domain, t->id);
+    return t != NULL ? &t->timeout : NULL;
+}
+
+/* One that goes on from the main stream is the same sender, who need not tell all of it again. */
+static uint32_t of_set_outside(const struct decode_context *context,
+                               const struct decode_template *t)
+{
+    static const struct timeouts nothing;
+    const struct aside_word *own = aside_timeouts_told(context);
+    const bool by_domain = own == NULL || context->goes_on_from_main;
+    const struct timeouts *told = own != NULL ? &own->timeouts : &nothing;
+    const struct timeouts *stand = by_domain ? &context->domain->timeouts : &nothing;
+    const uint32_t own_ms = longer(own != NULL ? of_word(context, own, t) : NULL,
+                                   by_domain ? of_standing(context, t) : NULL);
+    if (own_ms > 0 || longer(&told->whole, &stand->whole) == 0)
+        return own_ms;
+    return longer(&told->any, &stand->any);
+}
+
+uint32_t timeout_of_set(const struct decode_context *context, const struct decode_template *t)
+{
+    return context->is_outside ? of_set_outside(context, t)
+                               : timeout_of_records(&context->domain->timeouts, &t->timeout);
+}
+
+/* Where a template's goes; NULL: it is not known, or there is no room. */
+static struct timeout *of_named(struct decode_context *context, uint32_t id)
+{
+    if (id > UINT16_MAX)
+        return NULL;
+    struct decode_template *t = context->is_outside ? aside_own(context, (uint16_t)id)
+                                                    : template_peek(context->domain, (uint16_t)id);
+    if (t == NULL)
+        return context->is_outside ? aside_timeouts_enter(context, (uint16_t)id) : NULL;
+    if (context->is_outside && timeout_longest(&t->timeout) == 0) {
+        const struct timeout *before = aside_timeouts_find(aside_word_own(context), (uint16_t)id);
+        t->timeout = before != NULL ? *before : t->timeout;
+    }
+    return &t->timeout;
 }
 
 void timeout_read_options(struct decode_context *context, const struct decode_plan *plan,
@@ -59,7 +103,6 @@ void timeout_read_options(struct decode_context *context, const struct decode_pl
     if (told_ms == 0)
         return;
     const bool is_whole = !(plan->need & NEED_TEMPLATE_ID);
-    const uint32_t id = record->extra.template_id;
     if (!context->is_outside)
         aside_keep_rates(context);
     struct timeouts *timeouts =
@@ -71,9 +114,9 @@ void timeout_read_options(struct decode_context *context, const struct decode_pl
         hear(&timeouts->whole, told_ms, context->now_ms);
         return;
     }
-    struct decode_template *t = id <= UINT16_MAX ? template_named(context, (uint16_t)id) : NULL;
-    if (t != NULL)
-        hear(&t->timeout, told_ms, context->now_ms);
+    struct timeout *of_template = of_named(context, record->extra.template_id);
+    if (of_template != NULL)
+        hear(of_template, told_ms, context->now_ms);
 }
 
 void timeout_merge_one(struct timeout *timeout, const struct timeout *told, uint64_t now_ms)

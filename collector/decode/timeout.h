@@ -38,7 +38,7 @@ struct plan_record;
 void timeout_read_options(struct decode_context *context, const struct decode_plan *plan,
                           const struct plan_record *record);
 /* What bounds the records of a set: those of a stream beside the main one by what it told, where it
- * told any. */
+ * told any; and if it goes on from the main one, by what stands as well. */
 struct decode_template;
 uint32_t timeout_of_set(const struct decode_context *context, const struct decode_template *t);
 /* What another stream of the domain was told stands as well. */

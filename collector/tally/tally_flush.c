@@ -13,14 +13,16 @@ struct flushing {
 };
 
 /* Of the row's records, by what they weigh. Sums are rounded and have an end, so no mean leaves the
- * bounds of the row's class; what was not admitted is of every class. */
+ * bounds of the row's class or lasts longer than a record may; what was not admitted is of every
+ * class. */
 static uint32_t mean_ms(const struct row *row, const struct row_extra *extra,
                         struct identity_head of)
 {
     const bool is_other = of.key_len == 0;
-    const uint32_t least_ms = is_other ? 0 : ((uint32_t)TALLY_TICK_MS << of.duration_class) / 2 + 1;
+    const uint32_t class_ms = (uint32_t)TALLY_TICK_MS << of.duration_class;
+    const uint32_t least_ms = is_other ? 0 : class_ms / 2 + 1;
     const uint32_t most_ms =
-        is_other ? VOLUME_DURATION_MAX_MS : (uint32_t)TALLY_TICK_MS << of.duration_class;
+        is_other || class_ms > VOLUME_DURATION_MAX_MS ? VOLUME_DURATION_MAX_MS : class_ms;
     const double weight = (double)row->bytes + (double)row->packets + (double)row->flows;
     const double mean_ms = (double)extra->weighted_ms[row->position] / weight + 0.5;
     if (mean_ms < least_ms)

@@ -90,6 +90,43 @@ static void make_empty_sets(struct hostile *h)
     hostile_end_sets(h, &w, 1);
 }
 
+/* Of so many templates that a stream's word has no room for more. */
+static void begin_timeouts(struct hostile *h, struct wire_writer *w)
+{
+    static const struct hostile_field options[] = {{5, 2, 0}, {36, 1, 0}};
+    enum { IDS = 256 };
+    begin_main(h);
+    *w = begin_outside(h, 0);
+    size_t set = hostile_begin_set(w, 1);
+    hostile_put_options_template(w, FORMAT_NETFLOW9, 60000, options, 2);
+    hostile_end_set(w, set);
+    hostile_define(w, FORMAT_NETFLOW9, FIRST_ID + IDS, one_field, 1);
+    set = hostile_begin_set(w, 60000);
+    for (uint16_t i = 0; i < IDS; i++) {
+        wire_put_u16(w, (uint16_t)(FIRST_ID + i));
+        wire_put_u8(w, 60);
+    }
+    hostile_end_set(w, set);
+}
+
+static void make_timeouts(struct hostile *h)
+{
+    static const uint8_t record[] = {50, 0, 60};
+    struct wire_writer w;
+    begin_timeouts(h, &w);
+    hostile_fill_with(&w, 60000, record, sizeof(record));
+    hostile_end_sets(h, &w, 1);
+}
+
+static void make_sets_by_timeouts(struct hostile *h)
+{
+    struct wire_writer w;
+    begin_timeouts(h, &w);
+    while (hostile_left(&w) >= 4)
+        hostile_end_set(&w, hostile_begin_set(&w, FIRST_ID + 256));
+    hostile_end_sets(h, &w, 1);
+}
+
 /* Each asks for a sampler and an interface that nobody told of. */
 static void make_records(struct hostile *h)
 {
@@ -118,6 +155,8 @@ static const struct hostile_case cases[] = {
     {FORMAT_NETFLOW9, "rates put aside", make_rates, 0, 0},
     {FORMAT_NETFLOW9, "rates put aside while memory is full", make_rates, 0, 1 << 18},
     {FORMAT_NETFLOW9, "empty sets, of templates put aside", make_empty_sets, 0, 0},
+    {FORMAT_NETFLOW9, "timeouts put aside", make_timeouts, 0, 0},
+    {FORMAT_NETFLOW9, "empty sets, of timeouts put aside", make_sets_by_timeouts, 0, 0},
     {FORMAT_NETFLOW9, "records, of rates put aside", make_records, 0, 0},
     {FORMAT_NETFLOW9, "what was put aside stands", make_adoption, STREAMS * 8 * (TEMPLATES + RATES),
      0},

@@ -282,37 +282,51 @@ static void make_options_that_waited(struct hostile *h)
     hostile_end_sets(h, &w, 1);
 }
 
-/* Each of many domains changes a rate, then one that tells none asks for another's. All of a domain
- * agree but for its last, so a walk over them goes to the end. */
+enum { CHANGED_DOMAINS = 48, CHANGED_RATES = 16 };
+
+/* All of the domain agree. */
+static void tell_alike(struct hostile *h, uint32_t domain)
+{
+    struct wire_writer w = hostile_begin_sets(h, FORMAT_IPFIX, domain);
+    hostile_define(&w, FORMAT_IPFIX, FIRST_ID, (struct hostile_field[]){{4, 1, 0}}, 1);
+    size_t set = hostile_begin_set(&w, 3);
+    hostile_put_options_template(&w, FORMAT_IPFIX, FIRST_ID + 1, sampler_options, 2);
+    hostile_end_set(&w, set);
+    set = hostile_begin_set(&w, FIRST_ID + 1);
+    for (uint16_t i = 0; i < CHANGED_RATES; i++)
+        wire_put_u32(&w, (1000U + i) << 16 | 1000);
+    hostile_end_set(&w, set);
+    hostile_end_sets(h, &w, 1);
+}
+
+/* The last of them changes once more often than a datagram may work it out. */
+static void change_too_often(struct hostile *h, uint32_t domain)
+{
+    enum { CHANGES = 17 };
+    struct wire_writer w = hostile_begin_sets(h, FORMAT_IPFIX, domain);
+    for (uint32_t i = 0; i < CHANGES; i++) {
+        size_t set = hostile_begin_set(&w, FIRST_ID + 1);
+        wire_put_u32(&w, (1000U + CHANGED_RATES - 1) << 16 | (2000 + i));
+        hostile_end_set(&w, set);
+        set = hostile_begin_set(&w, FIRST_ID);
+        wire_put_u8(&w, 6);
+        hostile_end_set(&w, set);
+    }
+    hostile_end_sets(h, &w, 1);
+}
+
+/* The rates of many domains are not worked out yet, and one that tells none asks for another's at
+ * each of its sets. */
 static void make_changed_rates(struct hostile *h)
 {
-    enum { DOMAINS = 40, RATES = 256 };
-    for (uint32_t d = 0; d < 2 * DOMAINS; d++) {
-        struct wire_writer w = hostile_begin_sets(h, FORMAT_IPFIX, 1 + d % DOMAINS);
-        size_t set;
-        if (d < DOMAINS) {
-            set = hostile_begin_set(&w, 3);
-            hostile_put_options_template(&w, FORMAT_IPFIX, FIRST_ID + 1, sampler_options, 2);
-            hostile_end_set(&w, set);
-        }
-        set = hostile_begin_set(&w, FIRST_ID + 1);
-        for (uint16_t i = d < DOMAINS ? 0 : RATES - 1; i < RATES; i++) {
-            wire_put_u16(&w, (uint16_t)(1000 + i));
-            wire_put_u16(&w, d < DOMAINS ? 1000 : 2000);
-        }
-        hostile_end_set(&w, set);
-        hostile_end_sets(h, &w, 1);
-    }
-    struct wire_writer w = hostile_begin_sets(h, FORMAT_IPFIX, 1 + DOMAINS);
-    size_t set = hostile_begin_set(&w, 2);
-    wire_put_u16(&w, FIRST_ID);
-    wire_put_u16(&w, 1);
-    wire_put_u16(&w, 1);
-    wire_put_u16(&w, 4);
-    hostile_end_set(&w, set);
-    set = hostile_begin_set(&w, FIRST_ID);
-    wire_put_u32(&w, 1000);
-    hostile_end_set(&w, set);
+    for (uint32_t d = 0; d < CHANGED_DOMAINS; d++)
+        tell_alike(h, 1 + d);
+    for (uint32_t d = 0; d < CHANGED_DOMAINS; d++)
+        change_too_often(h, 1 + d);
+    struct wire_writer w = hostile_begin_sets(h, FORMAT_IPFIX, 1 + CHANGED_DOMAINS);
+    hostile_define(&w, FORMAT_IPFIX, FIRST_ID, (struct hostile_field[]){{4, 1, 0}}, 1);
+    while (hostile_left(&w) >= 4)
+        hostile_end_set(&w, hostile_begin_set(&w, FIRST_ID));
     hostile_end_sets(h, &w, 1);
 }
 
@@ -323,7 +337,7 @@ static const struct hostile_case cases[] = {
     {FORMAT_NETFLOW9, "records that 256 samplers of places are asked for", make_sampled_places, 0,
      0},
     {FORMAT_IPFIX, "records of one octet", make_protocols, 0, 0},
-    {FORMAT_IPFIX, "a record where many domains changed rates", make_changed_rates, 0, 0},
+    {FORMAT_IPFIX, "empty sets where many domains changed rates", make_changed_rates, 0, 0},
     {FORMAT_IPFIX, "options that held sets are of", make_options_that_waited, 256 * 8, 0},
     {FORMAT_IPFIX, "records of one octet, reverse", make_reverse, 0, 0},
     {FORMAT_IPFIX, "records of one empty string", make_empty_strings, 0, 0},

@@ -53,8 +53,25 @@ Test(tally_flush, a_row_whose_sums_ended_lasts_no_longer_than_its_records)
         counting_add(&c, &flow);
     cr_assert_eq(counting_flush(&c, TALLY_FLUSH_TICK), 1);
     cr_assert_eq(c.rows[0].bytes, VOLUME_MAX);
-    cr_assert_geq(c.rows[0].duration_ms, 3600000);
-    cr_assert_lt(c.rows[0].duration_ms, 2 * 3600000);
+    cr_assert_eq(c.rows[0].duration_ms, 3600000, "%u", c.rows[0].duration_ms);
+    counting_done(&c);
+}
+
+/* Each of the small ones is less than the sum can show. */
+Test(tally_flush, a_row_whose_sums_are_rounded_lasts_no_shorter_than_its_records)
+{
+    enum { LEAST_MS = 1638401 }; /* of its class */
+    struct counting c;
+    struct flow_record flow = flow_to(CUSTOMER, UINT64_C(1) << 30, 1);
+    flow.has |= FLOW_DURATION;
+    flow.duration_ms = LEAST_MS;
+    counting_init(&c, BY_HOST);
+    counting_add(&c, &flow);
+    flow.bytes = 30;
+    for (size_t i = 0; i < 100; i++)
+        counting_add(&c, &flow);
+    cr_assert_eq(counting_flush(&c, TALLY_FLUSH_TICK), 1);
+    cr_assert_eq(c.rows[0].duration_ms, LEAST_MS, "%u", c.rows[0].duration_ms);
     counting_done(&c);
 }
 
