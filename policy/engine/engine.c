@@ -13,6 +13,7 @@ struct engine *engine_new(const struct model *model, const struct engine_options
     e->is_model_new = e->may_be_over = true; /* as far as what is restored goes */
     e->options = *options;
     e->turn = ENGINE_TURN_MAX;
+    e->owed_left = e->turn;
     struct table_options tracked = {.entry_size = sizeof(struct tracked),
                                     .key_max = sizeof(uint32_t) + KEY_BYTES_MAX,
                                     .max = ENGINE_TRACKED_MAX,
@@ -346,6 +347,9 @@ void engine_time(struct engine *e, struct engine_now now)
         e->is_model_new = false; /* what is withdrawn here is a change again */
         rejudge_all(e, now);
     }
+    e->owed_left = e->turn;
+    write_back_go_on(e, now);
+    forget_go_on(e);
     alarms_time(e, now);
     mitigations_time(e, now);
     budget_time(e, now);

@@ -33,7 +33,9 @@ enum {
 };
 
 /* How many alarms one part of a tick raises; the others come again with the next. Each is several
- * writes, and the owner has a lease to renew. */
+ * writes, and the owner has a lease to renew. Likewise how many writes forgetting a speaker and
+ * writing back may take between two calls of engine_time, as one for each peer of each mitigation
+ * may be more than a connection has room for; the rest comes with the next calls. */
 enum { ENGINE_TURN_MIN = 8, ENGINE_TURN_MAX = 256 };
 
 enum engine_standing { ENGINE_AS_IT_IS, ENGINE_STANDS, ENGINE_ENDED };
@@ -74,7 +76,8 @@ enum status engine_restore_mitigation(struct engine *engine, const struct mitiga
 void engine_restore_peer(struct engine *engine, const char *mitigation_id, const char *field,
                          const char *value);
 
-/* State Redis has lost what it had, and we lead again: all that we know is written once more. */
+/* State Redis has lost what it had, and we lead again: all that we know is written once more, now
+ * and with the next calls of engine_time. */
 void engine_write_back(struct engine *engine, uint64_t epoch, struct engine_now now);
 
 /* What the owner has time for, between ENGINE_TURN_MIN and ENGINE_TURN_MAX, which it begins with.

@@ -30,6 +30,7 @@ struct live_alarm {
     uint64_t written_ms, retry_ms;
     bool orphan;  /* its policy is gone */
     bool settled; /* all that its severity asks for stands, or was refused for good */
+    bool is_owed; /* it was not written back yet */
 };
 
 /* Each alarm that may try again does so after this long; all together a bounded number of times. */
@@ -38,6 +39,8 @@ enum { RETRY_EVERY_MS = 5000, RETRY_EVERY_MS_AN_ALARM = 4, RETRIES_A_TURN_MAX = 
 struct peer_result {
     char speaker[NAME_MAX_LEN + 1], peer[NAME_MAX_LEN + 1];
     uint8_t kind;
+    bool is_to_go; /* its speaker is being forgotten */
+    bool is_owed;  /* it was not written back yet */
 };
 
 /* Who keeps a place when there are too few: the severity and the excess of the first of the alarms
@@ -51,6 +54,7 @@ struct live_mitigation {
     struct mitigation m;
     struct peer_result results[ENGINE_RESULTS_MAX];
     size_t result_count;
+    bool is_owed;      /* it was not written back yet; its results say so themselves */
     bool is_forgotten; /* whoever answered was forgotten since: nobody is waited for */
     uint64_t created_ms, withdrawing_since_ms, renewed_ms;
     size_t wanted_by; /* live alarms */
@@ -68,6 +72,13 @@ struct shard_parts { /* of the tick that is coming in */
 
 /* A tick of more parts than PARTS_MAX says nothing of the keys that it does not name. */
 enum { HOLDS_MAX = 64, STARTS_A_MINUTE_MAX = 1024, PARTS_MAX = 64 };
+
+/* Speakers that are being forgotten at once. A person does so one by one, and each takes seconds at
+ * most where there are hundreds of mitigations. */
+enum { FORGETTING_MAX = 8 };
+struct forgetting {
+    char speaker[NAME_MAX_LEN + 1], who[REASON_MAX];
+};
 
 struct engine {
     const struct model *model;
@@ -88,6 +99,10 @@ struct engine {
     bool is_model_new;  /* what stands was not judged by it yet, or lost what let it pass */
     bool may_be_over;   /* more rules of alarms may stand than there are places */
     size_t retries;     /* in this turn of engine_time */
+    size_t owed_left;   /* of this turn's writes for what is owed and what is forgotten */
+    bool is_back_owed;  /* something was not written back yet */
+    struct forgetting forgetting[FORGETTING_MAX];
+    size_t forgetting_count;
     uint64_t tracked_refused, alarms_refused;
 };
 
@@ -112,8 +127,6 @@ struct live_alarm *alarms_by_id(const struct engine *e, const char *id);
 
 /* mitigations.c */
 struct live_mitigation *mitigations_by_id(const struct engine *e, const char *id);
-/* Of how many mitigations it had said something (forget.c). */
-size_t mitigations_forget_speaker(struct engine *e, const char *speaker, const char *who);
 /* What its severity asks for. A try that is not the first leaves no record of what is refused. */
 void mitigations_start_for(struct engine *e, struct live_alarm *live, bool is_retry,
                            struct engine_now now);
@@ -134,6 +147,14 @@ bool mitigations_covered(const struct engine *e, const struct scope *scope,
                          const struct mitigation *m);
 /* The hold that takes it away, or one of those that do so together; NULL: some peer may have it. */
 const struct scope *mitigations_held(const struct engine *e, const struct mitigation *m);
+
+/* forget.c. Of how many mitigations it had said something; LIMIT: too many are being forgotten. */
+enum status forget_speaker(struct engine *e, const char *speaker, const char *who,
+                           size_t *ret_mitigations);
+/* What is left of it, as far as e->owed_left goes. */
+void forget_go_on(struct engine *e);
+/* write_back.c: the same of what is to be written back */
+void write_back_go_on(struct engine *e, struct engine_now now);
 
 /* start.c: a rule on its way to being a mitigation */
 struct start {

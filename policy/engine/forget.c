@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A speaker that is gone for good: what it had said of its peers counts no more. */
+/* A speaker that is gone for good: what it had said of its peers counts no more. What is to go is
+ * noted at once, and goes in turns; where this policy ends meanwhile, a person asks the next one
+ * again. */
 
 static void write_forgotten(struct engine *e, struct live_mitigation *live,
                             const struct peer_result *r, const char *who)
@@ -19,27 +21,74 @@ static void write_forgotten(struct engine *e, struct live_mitigation *live,
                                  .peer_field = field,
                                  .peer_value = "forgotten"};
     e->options.on_write(e->options.owner, &write);
+    e->owed_left--;
 }
 
-size_t mitigations_forget_speaker(struct engine *e, const char *speaker, const char *who)
+/* As much of it as there is room for; false: some is left. */
+static bool forget_in(struct engine *e, struct live_mitigation *live, const struct forgetting *f)
 {
-    size_t cursor = 0, forgotten = 0;
+    size_t kept = 0;
+    bool had = false, is_whole = true;
+    for (size_t i = 0; i < live->result_count; i++) {
+        const struct peer_result *r = &live->results[i];
+        bool goes = r->is_to_go && strcmp(r->speaker, f->speaker) == 0;
+        if (goes && e->owed_left > 0) {
+            had = true;
+            write_forgotten(e, live, r, f->who);
+            continue;
+        }
+        is_whole = is_whole && !goes;
+        live->results[kept++] = *r;
+    }
+    live->result_count = kept;
+    live->is_forgotten = live->is_forgotten || (had && kept == 0);
+    return is_whole;
+}
+
+void forget_go_on(struct engine *e)
+{
+    while (e->forgetting_count > 0 && e->owed_left > 0) {
+        const struct forgetting *f = &e->forgetting[0];
+        size_t cursor = 0;
+        bool is_whole = true;
+        for (struct live_mitigation **at = table_next(e->mitigations, &cursor);
+             at != NULL && is_whole; at = table_next(e->mitigations, &cursor))
+            is_whole = forget_in(e, *at, f);
+        if (!is_whole)
+            return;
+        e->forgetting_count--;
+        memmove(&e->forgetting[0], &e->forgetting[1],
+                e->forgetting_count * sizeof(e->forgetting[0]));
+    }
+}
+
+static size_t note_what_goes(struct engine *e, const char *speaker)
+{
+    size_t cursor = 0, count = 0;
     for (struct live_mitigation **at = table_next(e->mitigations, &cursor); at != NULL;
          at = table_next(e->mitigations, &cursor)) {
-        struct live_mitigation *live = *at;
-        size_t kept = 0;
-        bool had = false;
-        for (size_t i = 0; i < live->result_count; i++) {
-            if (strcmp(live->results[i].speaker, speaker) != 0) {
-                live->results[kept++] = live->results[i];
-                continue;
-            }
-            had = true;
-            write_forgotten(e, live, &live->results[i], who);
+        bool has = false;
+        for (size_t i = 0; i < (*at)->result_count; i++) {
+            struct peer_result *r = &(*at)->results[i];
+            if (strcmp(r->speaker, speaker) == 0)
+                has = r->is_to_go = true;
         }
-        live->result_count = kept;
-        live->is_forgotten = live->is_forgotten || (had && kept == 0);
-        forgotten += had ? 1 : 0;
+        count += has ? 1 : 0;
     }
-    return forgotten;
+    return count;
+}
+
+enum status forget_speaker(struct engine *e, const char *speaker, const char *who,
+                           size_t *ret_mitigations)
+{
+    if (e->forgetting_count == FORGETTING_MAX)
+        return STATUS_LIMIT;
+    *ret_mitigations = note_what_goes(e, speaker);
+    if (*ret_mitigations == 0)
+        return STATUS_OK;
+    struct forgetting *f = &e->forgetting[e->forgetting_count++];
+    (void)snprintf(f->speaker, sizeof(f->speaker), "%s", speaker);
+    (void)snprintf(f->who, sizeof(f->who), "%s", who);
+    forget_go_on(e);
+    return STATUS_OK;
 }

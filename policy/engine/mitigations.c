@@ -429,6 +429,7 @@ void engine_result(struct engine *e, const struct job_result *result, struct eng
     if (r == NULL || (r->kind == result->kind && m->state != MITIGATION_ANNOUNCING && !withdrawing))
         return;
     r->kind = result->kind;
+    r->is_to_go = r->is_owed = false; /* it lives, and is written here */
 
     char field[2 * NAME_MAX_LEN + 16], value[REASON_MAX + 64];
     (void)snprintf(field, sizeof(field), "peer:%s/%s", r->speaker, r->peer);

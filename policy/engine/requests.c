@@ -340,7 +340,11 @@ static void do_forget_speaker(struct engine *e, const struct request *request, s
         say(reply, false, "no speaker was named");
         return;
     }
-    size_t count = mitigations_forget_speaker(e, speaker, request->who);
+    size_t count = 0;
+    if (forget_speaker(e, speaker, request->who, &count) != STATUS_OK) {
+        say(reply, false, "%d speakers are being forgotten: ask again in a moment", FORGETTING_MAX);
+        return;
+    }
     say(reply, true, "speaker %.64s forgotten: %zu mitigations wait for it no more", speaker,
         count);
 }

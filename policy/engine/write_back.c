@@ -4,7 +4,8 @@
 
 /*
  * The truth is in state Redis, and when that has lost it the engine's memory is the next best: so
- * the routes at the speakers stay managed, and are withdrawn in the end.
+ * the routes at the speakers stay managed, and are withdrawn in the end. In turns: mitigations
+ * first, as routes hang on them, then alarms, then what each peer was sent.
  */
 
 static const char what[] = "written back";
@@ -22,17 +23,15 @@ static void write_peer(struct engine *e, struct live_mitigation *live, const str
                                  .peer_field = field,
                                  .peer_value = result_kind_name((enum result_kind)r->kind)};
     e->options.on_write(e->options.owner, &write);
+    e->owed_left--;
 }
 
 /* It is not an announcement that a hold could refuse: it stands already. */
 static void write_mitigation(struct engine *e, struct live_mitigation *live, struct engine_now now)
 {
     struct mitigation *m = &live->m;
-    m->epoch = e->options.epoch;
     m->renewed_ms = now.state_ms;
     live->renewed_ms = now.mono_ms;
-    for (size_t i = 0; i < live->result_count; i++)
-        write_peer(e, live, &live->results[i]);
     m->revision++;
     struct job job = {.verb = m->state == MITIGATION_WITHDRAWING ? JOB_WITHDRAW : JOB_ANNOUNCE,
                       .epoch = m->epoch,
@@ -47,6 +46,55 @@ static void write_mitigation(struct engine *e, struct live_mitigation *live, str
                                  .who = "policy",
                                  .why = why};
     e->options.on_write(e->options.owner, &write);
+    e->owed_left--;
+}
+
+static void write_mitigations(struct engine *e, struct engine_now now)
+{
+    size_t cursor = 0;
+    for (struct live_mitigation **at = table_next(e->mitigations, &cursor);
+         at != NULL && e->owed_left > 0; at = table_next(e->mitigations, &cursor)) {
+        if ((*at)->is_owed)
+            write_mitigation(e, *at, now);
+        (*at)->is_owed = false;
+    }
+}
+
+static void write_alarms(struct engine *e, struct engine_now now)
+{
+    size_t cursor = 0;
+    for (struct tracked *t = table_next(e->tracked, &cursor); t != NULL && e->owed_left > 0;
+         t = table_next(e->tracked, &cursor)) {
+        if (t->live == NULL || !t->live->is_owed)
+            continue;
+        t->live->is_owed = false;
+        engine_write_alarm(e, t->live, what, why, now);
+        e->owed_left--;
+    }
+}
+
+static void write_peers(struct engine *e)
+{
+    size_t cursor = 0;
+    for (struct live_mitigation **at = table_next(e->mitigations, &cursor);
+         at != NULL && e->owed_left > 0; at = table_next(e->mitigations, &cursor)) {
+        for (size_t i = 0; i < (*at)->result_count && e->owed_left > 0; i++) {
+            struct peer_result *r = &(*at)->results[i];
+            if (r->is_owed)
+                write_peer(e, *at, r);
+            r->is_owed = false;
+        }
+    }
+}
+
+void write_back_go_on(struct engine *e, struct engine_now now)
+{
+    if (!e->is_back_owed)
+        return;
+    write_mitigations(e, now);
+    write_alarms(e, now);
+    write_peers(e);
+    e->is_back_owed = e->owed_left == 0; /* there may be more */
 }
 
 void engine_write_back(struct engine *e, uint64_t epoch, struct engine_now now)
@@ -54,12 +102,18 @@ void engine_write_back(struct engine *e, uint64_t epoch, struct engine_now now)
     size_t cursor = 0;
     e->options.epoch = epoch;
     for (struct live_mitigation **at = table_next(e->mitigations, &cursor); at != NULL;
-         at = table_next(e->mitigations, &cursor))
-        write_mitigation(e, *at, now);
+         at = table_next(e->mitigations, &cursor)) {
+        (*at)->m.epoch = epoch;
+        (*at)->is_owed = true;
+        for (size_t i = 0; i < (*at)->result_count; i++)
+            (*at)->results[i].is_owed = true;
+    }
     cursor = 0;
     for (struct tracked *t = table_next(e->tracked, &cursor); t != NULL;
          t = table_next(e->tracked, &cursor)) {
         if (t->live != NULL)
-            engine_write_alarm(e, t->live, what, why, now);
+            t->live->is_owed = true;
     }
+    e->is_back_owed = true;
+    write_back_go_on(e, now);
 }
