@@ -34,12 +34,22 @@ static void lose(struct in_jobs *in, const char *id)
     store_put_missing(speaker, id, now.redis_ms - (uint64_t)(now.now_ms - s->confirmed_ms));
 }
 
+/* The journal may still say of it that it stands, and nobody will say otherwise any more. */
+static void drop_withdrawn(struct speaker *speaker, const char *id)
+{
+    const struct standing *s = desired_find(speaker->desired, id);
+    if (s != NULL && s->end == DESIRED_STATE)
+        store_drop_mitigation(speaker, id);
+}
+
 enum status in_desired_apply(struct in_jobs *in, const char *id, const struct redis_reply *pb,
                              bool owed)
 {
     struct speaker *speaker = in->speaker;
     if (pb == NULL) {
         lose(in, id);
+        if (owed)
+            drop_withdrawn(speaker, id);
         return STATUS_NOT_FOUND;
     }
     enum status status = decode(in, id, pb);

@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A server whose data was put back tells of stops that ended long ago, and a speaker that was away
+ * that long finds those that stand in weir:hold. Policy's limit is the same. */
+enum { STOP_MAX_AGE_MS = 60000 };
+
 static void set_hold(struct speaker *speaker, const struct hold *hold)
 {
     char scope[SCOPE_TEXT_MAX];
@@ -14,7 +18,6 @@ static void set_hold(struct speaker *speaker, const struct hold *hold)
     struct hold all = *hold;
     all.scope = (struct scope){.kind = SCOPE_ALL};
     log_error("too many holds, everything is held", "scope=%s", scope_format(&hold->scope, scope));
-    holds_end(&speaker->holds, (enum hold_source)hold->source, &all.scope, UINT64_MAX);
     (void)holds_set(&speaker->holds, &all);
 }
 
@@ -44,6 +47,18 @@ static const char *text_of(const struct stream_entry *entry, const char *name)
     return field != NULL && field->bytes != NULL ? field->bytes : "";
 }
 
+static bool is_of_the_past(const struct speaker *speaker, const struct hold *hold)
+{
+    if (speaker_time(speaker).redis_ms <= hold->since_ms + STOP_MAX_AGE_MS)
+        return false;
+    for (size_t i = 0; i < speaker->holds.count; i++) {
+        const struct hold *other = &speaker->holds.items[i];
+        if (other->source == HOLD_REDIS && scope_equal(&other->scope, &hold->scope))
+            return false;
+    }
+    return true;
+}
+
 void in_stops_take(struct in_jobs *in, const struct stream_entry *entry)
 {
     struct speaker *speaker = in->speaker;
@@ -65,6 +80,11 @@ void in_stops_take(struct in_jobs *in, const struct stream_entry *entry)
              log_value(why, sizeof(why), text_of(entry, "why")));
     (void)snprintf(hold.why, sizeof(hold.why), "%.60s: %.60s", text_of(entry, "who"),
                    text_of(entry, "why"));
+    if (verb == STOP_WITHDRAW_ALL && is_of_the_past(speaker, &hold)) {
+        log_warn("a withdraw-all of the past is passed over: weir:hold does not have it",
+                 "scope=%s entry=%s", scope, entry->id);
+        return;
+    }
     if (verb == STOP_WITHDRAW_ALL) {
         set_hold(speaker, &hold);
         speaker_holds_changed(speaker);

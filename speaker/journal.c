@@ -43,6 +43,14 @@ static enum status fail_errno(struct text *why, const char *what, const char *pa
     return STATUS_IO;
 }
 
+static void copy_key(char ret_key[JOURNAL_KEY_MAX + 1], const struct place *place)
+{
+    size_t len;
+    const void *raw = table_key(place, &len);
+    memcpy(ret_key, raw, len);
+    ret_key[len] = '\0';
+}
+
 /* --- reading ---------------------------------------------------------------------------------- */
 
 static void forget(struct journal *journal, const char *key, size_t key_len)
@@ -130,10 +138,7 @@ static void give_values(struct journal *journal, const uint8_t *bytes, journal_o
     const struct place *place;
     while ((place = places_next(journal->places, &cursor)) != NULL) {
         char key[JOURNAL_KEY_MAX + 1];
-        size_t key_len;
-        const void *raw = table_key(place, &key_len);
-        memcpy(key, raw, key_len);
-        key[key_len] = '\0';
+        copy_key(key, place);
         on_value(owner, key, bytes + place->at, place->len);
     }
 }
@@ -216,6 +221,22 @@ enum status journal_drop(struct journal *journal, const char *key)
     return status;
 }
 
+enum status journal_drop_others(struct journal *journal,
+                                bool (*keeps)(const void *owner, const char *key),
+                                const void *owner)
+{
+    struct places_cursor cursor = {0};
+    const struct place *place;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && (place = places_next(journal->places, &cursor)) != NULL) {
+        char key[JOURNAL_KEY_MAX + 1];
+        copy_key(key, place);
+        if (!keeps(owner, key))
+            status = journal_drop(journal, key);
+    }
+    return status;
+}
+
 enum status journal_sync(struct journal *journal)
 {
     journal->dirty = false;
@@ -281,10 +302,7 @@ static enum status copy_live(struct journal *journal, struct journal *next, cons
     enum status status = begin(next);
     while (status == STATUS_OK && (place = places_next(journal->places, &cursor)) != NULL) {
         char key[JOURNAL_KEY_MAX + 1];
-        size_t key_len;
-        const void *raw = table_key(place, &key_len);
-        memcpy(key, raw, key_len);
-        key[key_len] = '\0';
+        copy_key(key, place);
         status = journal_put(next, key, bytes + place->at, place->len);
     }
     return status;

@@ -46,6 +46,10 @@ void journal_close(struct journal *journal); /* syncs; NULL is fine */
 /* IO: the disk took nothing, and the journal says what it said before. */
 enum status journal_put(struct journal *journal, const char *key, const void *value, size_t len);
 enum status journal_drop(struct journal *journal, const char *key);
+/* Drops every key that is not kept; ends at the first failure. */
+enum status journal_drop_others(struct journal *journal,
+                                bool (*keeps)(const void *owner, const char *key),
+                                const void *owner);
 enum status journal_sync(struct journal *journal);
 /* A sync failed, so nobody knows what the disk has: wants compaction until one succeeds. */
 void journal_suspect(struct journal *journal);

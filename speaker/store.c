@@ -70,13 +70,6 @@ static enum status judge(struct speaker *speaker, enum status status)
     return status;
 }
 
-void store_catch_up(struct speaker *speaker)
-{
-    for (size_t i = 0; i < speaker->holds.count; i++)
-        if (speaker->holds.items[i].source != HOLD_REDIS)
-            (void)store_put_hold(speaker, &speaker->holds.items[i]);
-}
-
 void store_caught_up(struct speaker *speaker)
 {
     if (journal_is_suspect(speaker->journal))
@@ -168,6 +161,39 @@ enum status store_drop_holds(struct speaker *speaker, const struct scope *scope,
     if (status == STATUS_OK)
         status = journal_sync(speaker->journal);
     return judge(speaker, status);
+}
+
+static bool has_hold(const struct speaker *speaker, const char *key)
+{
+    for (size_t i = 0; i < speaker->holds.count; i++) {
+        const struct hold *hold = &speaker->holds.items[i];
+        char its_key[JOURNAL_KEY_MAX];
+        hold_key(its_key, hold->source, &hold->scope);
+        if (strcmp(its_key, key) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether what the journal has under the key is so still. */
+static bool is_so_still(const void *owner, const char *key)
+{
+    const struct speaker *speaker = owner;
+    if (strncmp(key, "h:", 2) == 0)
+        return has_hold(speaker, key);
+    bool is_mitigation = strncmp(key, mitigation_prefix, 2) == 0;
+    if (!is_mitigation && strncmp(key, missing_prefix, 2) != 0)
+        return true;
+    const struct standing *s = desired_find(speaker->desired, key + 2);
+    return s != NULL && (is_mitigation || s->missing);
+}
+
+void store_catch_up(struct speaker *speaker)
+{
+    (void)judge(speaker, journal_drop_others(speaker->journal, is_so_still, speaker));
+    for (size_t i = 0; i < speaker->holds.count; i++)
+        if (speaker->holds.items[i].source != HOLD_REDIS)
+            (void)store_put_hold(speaker, &speaker->holds.items[i]);
 }
 
 static void put_text(struct wire_writer *w, const char *text)

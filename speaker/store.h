@@ -26,8 +26,9 @@ enum status store_put_hold(struct speaker *speaker, const struct hold *hold);
 enum status store_drop_holds(struct speaker *speaker, const struct scope *scope,
                              uint64_t not_after_ms);
 void store_put_state(struct speaker *speaker);
-/* The disk took something not, so the journal may lack what changed, or have what has ended: writes
- * the holds again, and the caller every mitigation; then, if no write failed, all is well. */
+/* The disk took something not, so the journal may lack what changed, or have what has ended: drops
+ * what is not known here any more and writes the holds again, and the caller every mitigation;
+ * then, if no write failed, all is well. */
 void store_catch_up(struct speaker *speaker);
 void store_caught_up(struct speaker *speaker);
 /* Brings the disk up to date on another thread, and writes the file anew where it pays. */
