@@ -4,6 +4,7 @@
 #include "speaker/control_commands.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +12,9 @@
 #include <unistd.h>
 
 enum { CLIENTS_MAX = 8, LINE_MAX_BYTES = 8192, BACKLOG = 8 };
+/* One that has said and read nothing for so long makes room for one that waits: this is the way
+ * out, and clients that hang must not be in it. */
+enum { IDLE_MS = 1000 };
 
 struct client {
     struct control *control;
@@ -19,12 +23,14 @@ struct client {
     struct text answer;
     char line[LINE_MAX_BYTES];
     size_t len;
+    uint64_t active_ms; /* monotonic: when it said or took something last */
     bool open, writing;
 };
 
 struct control {
     struct speaker *speaker;
     uv_pipe_t pipe;
+    uv_timer_t room; /* runs while one waits */
     size_t handles_open;
     bool closing, waiting; /* waiting: a connection that found no room */
     void (*on_closed)(void *owner);
@@ -68,6 +74,7 @@ static void on_answered(uv_write_t *write, int error)
 {
     struct client *client = write->data;
     client->writing = false;
+    client->active_ms = speaker_now_ms(client->control->speaker);
     if (error != 0)
         close_client(client);
     else
@@ -122,6 +129,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *room)
         return;
     }
     client->len += (size_t)n;
+    client->active_ms = speaker_now_ms(client->control->speaker);
     take_lines(client);
 }
 
@@ -136,6 +144,26 @@ static bool is_ours(uv_pipe_t *pipe)
            (peer.uid == geteuid() || peer.uid == 0);
 }
 
+static void make_room(uv_timer_t *timer)
+{
+    struct control *control = timer->data;
+    struct client *idlest = &control->clients[0];
+    uint64_t now_ms = speaker_now_ms(control->speaker);
+    if (!control->waiting)
+        return;
+    for (size_t i = 1; i < CLIENTS_MAX; i++)
+        if (control->clients[i].active_ms < idlest->active_ms)
+            idlest = &control->clients[i];
+    uint64_t idle_ms = now_ms - idlest->active_ms;
+    if (idle_ms < IDLE_MS) {
+        (void)uv_timer_start(&control->room, make_room, IDLE_MS - idle_ms, 0);
+        return;
+    }
+    log_warn("the local socket has no room: the client that was idle longest is closed",
+             "idle_ms=%" PRIu64 " clients=%d", idle_ms, CLIENTS_MAX);
+    close_client(idlest);
+}
+
 static void on_connection(uv_stream_t *stream, int error)
 {
     struct control *control = stream->data;
@@ -145,9 +173,12 @@ static void on_connection(uv_stream_t *stream, int error)
     for (size_t i = 0; i < CLIENTS_MAX && client == NULL; i++)
         client = control->clients[i].open ? NULL : &control->clients[i];
     control->waiting = client == NULL;
-    if (client == NULL)
-        return; /* until one leaves */
-    *client = (struct client){.control = control, .open = true};
+    if (client == NULL) { /* until one leaves */
+        make_room(&control->room);
+        return;
+    }
+    *client = (struct client){
+        .control = control, .open = true, .active_ms = speaker_now_ms(control->speaker)};
     text_init(&client->answer, 0);
     (void)uv_pipe_init(control->speaker->loop, &client->pipe, 0);
     client->pipe.data = client;
@@ -179,7 +210,9 @@ enum status control_open(struct speaker *speaker)
     control->speaker = speaker;
     (void)uv_pipe_init(speaker->loop, &control->pipe, 0);
     control->pipe.data = control;
-    control->handles_open = 1;
+    (void)uv_timer_init(speaker->loop, &control->room);
+    control->room.data = control;
+    control->handles_open = 2;
     speaker->control = control;
     int error = listen_at(control, path);
     if (error != 0) {
@@ -189,7 +222,7 @@ enum status control_open(struct speaker *speaker)
     return STATUS_OK;
 }
 
-static void on_socket_closed(uv_handle_t *handle)
+static void on_part_closed(uv_handle_t *handle)
 {
     on_handle_gone(handle->data);
 }
@@ -206,5 +239,6 @@ void control_close(struct speaker *speaker, void (*on_closed)(void *owner))
     for (size_t i = 0; i < CLIENTS_MAX; i++)
         if (control->clients[i].open)
             close_client(&control->clients[i]);
-    uv_close((uv_handle_t *)&control->pipe, on_socket_closed);
+    uv_close((uv_handle_t *)&control->room, on_part_closed);
+    uv_close((uv_handle_t *)&control->pipe, on_part_closed);
 }

@@ -4,6 +4,22 @@
 
 #include <string.h>
 
+/* What it held back is held back by all: one of the same source, which ends with that; else the
+ * last, and none that holds all itself where there is another. */
+static struct hold *one_that_gives_way(struct holds *holds, uint8_t source)
+{
+    struct hold *found = &holds->items[0];
+    for (size_t i = 0; i < holds->count; i++) {
+        struct hold *item = &holds->items[i];
+        if (item->scope.kind == SCOPE_ALL)
+            continue;
+        found = item;
+        if (item->source == source)
+            break;
+    }
+    return found;
+}
+
 enum status holds_set(struct holds *holds, const struct hold *hold)
 {
     for (size_t i = 0; i < holds->count; i++) {
@@ -12,6 +28,10 @@ enum status holds_set(struct holds *holds, const struct hold *hold)
             *item = *hold;
             return STATUS_OK;
         }
+    }
+    if (holds->count == HOLDS_MAX && hold->scope.kind == SCOPE_ALL) {
+        *one_that_gives_way(holds, hold->source) = *hold;
+        return STATUS_OK;
     }
     if (holds->count == HOLDS_MAX)
         return STATUS_LIMIT;

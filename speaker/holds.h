@@ -22,7 +22,8 @@ struct holds {
     size_t count;
 };
 
-/* Replaces the hold of equal scope and source. LIMIT: there are too many; then nothing changed. */
+/* Replaces the hold of equal scope and source; where there are too many, one of all takes the place
+ * of a narrower one. LIMIT: there are too many; then nothing changed. */
 enum status holds_set(struct holds *holds, const struct hold *hold);
 /* Ends those of a source that match the scope ("all" ends every one) and are not newer. */
 size_t holds_end(struct holds *holds, enum hold_source source, const struct scope *scope,

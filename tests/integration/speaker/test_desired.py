@@ -1,8 +1,11 @@
 """Thousands of mitigations: what must stand is read, sent and taken away without anybody waiting for it."""
+import contextlib
 import json
 import os
 import signal
+import socket
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -18,6 +21,7 @@ CHUNK = 1000
 COUNT = int(os.environ.get("WEIR_TEST_ROUTES", "3000"))  # on each of four peers
 # A second where nothing else runs and no sanitizer does; here only far less than a person would wait for.
 LIMIT_MS = 15000
+SOCKET_CLIENTS = 8  # that it takes at once
 
 
 class Many(Case):
@@ -95,6 +99,35 @@ class Many(Case):
         wait_for("all routes again", lambda: all(len(sink.held) == count for sink in sinks), 120)
         wait_for("all results again", lambda: self.results() == sent, 60)
         wait_for("none waits", lambda: "weir_speaker_results_waiting 0" in w.metrics())
+
+    def test_clients_that_hang_are_not_in_the_way_out(self):
+        w = self.world
+        w.peer(Sink, "sink", own_as=Sink.OWN_AS)
+        w.up()
+        wait_for("the local socket", lambda: os.path.exists(w.socket))
+        with contextlib.ExitStack() as stack:
+            hanging = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(SOCKET_CLIENTS)]
+            for client in hanging:
+                client.connect(w.socket)
+            began = time.monotonic()
+            self.assertTrue(w.command(command="withdraw-all", who="test", why="trial")["ok"])
+            self.assertLess(time.monotonic() - began, 8)
+            self.assertIn("the client that was idle longest is closed", w.speaker.text())
+            closed = 0
+            for client in hanging:
+                client.setblocking(False)
+                with contextlib.suppress(BlockingIOError):
+                    closed += client.recv(1) == b""
+            self.assertEqual(closed, 1, "no more than are in the way")
+        # Those that come all at once and ask are answered, every one.
+        with contextlib.ExitStack() as stack:
+            crowd = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(SOCKET_CLIENTS + 4)]
+            for client in crowd:
+                client.connect(w.socket)
+                client.settimeout(10)
+                client.sendall(b'{"command": "status"}\n')
+            for client in crowd:
+                self.assertEqual(client.recv(1), b"{")
 
     def test_what_no_job_has_told_is_found_and_counted(self):
         w = self.world

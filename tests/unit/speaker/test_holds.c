@@ -70,8 +70,34 @@ Test(holds, their_number_is_bounded)
         struct hold hold = hold_of(text, HOLD_STOPS, 1);
         cr_assert_eq(holds_set(holds, &hold), STATUS_OK);
     }
-    struct hold one_more = hold_of("all", HOLD_STOPS, 1);
+    struct hold one_more = hold_of("peer:mx1", HOLD_STOPS, 1);
     cr_assert_eq(holds_set(holds, &one_more), STATUS_LIMIT);
     cr_assert_eq(holds->count, HOLDS_MAX);
+    free(holds);
+}
+
+Test(holds, where_there_is_no_room_all_takes_the_place_of_a_narrower_one)
+{
+    struct holds *holds = calloc(1, sizeof(*holds));
+    struct hold_question question = {.peer = "mx9", .method = "rtbh", .alarm = "a-999"};
+    for (int i = 0; i < HOLDS_MAX; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "alarm:a-%d", i);
+        struct hold hold = hold_of(text, i == 100 ? HOLD_SOCKET : HOLD_REDIS, 1);
+        cr_assert_eq(holds_set(holds, &hold), STATUS_OK);
+    }
+    cr_assert_null(holds_find(holds, &question));
+    for (int source = HOLD_REDIS; source <= HOLD_SOCKET; source++) {
+        struct hold all = hold_of("all", (enum hold_source)source, 1);
+        cr_assert_eq(holds_set(holds, &all), STATUS_OK);
+        cr_assert_eq(holds_set(holds, &all), STATUS_OK, "the same again");
+        cr_assert_eq(holds->count, HOLDS_MAX);
+        cr_assert_not_null(holds_find(holds, &question));
+    }
+    size_t alls = 0;
+    for (size_t i = 0; i < holds->count; i++)
+        alls += holds->items[i].scope.kind == SCOPE_ALL ? 1 : 0;
+    cr_assert_eq(alls, 3, "each source's own, so that each is resumed by itself");
+    cr_assert_eq(holds->items[100].scope.kind, SCOPE_ALL, "of its own source where there is one");
     free(holds);
 }
