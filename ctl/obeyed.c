@@ -66,6 +66,12 @@ void obeyed_done(struct obeyed *obeyed)
 bool obeyed_say(const struct command_context *context, const struct obeyed *obeyed,
                 const char *command)
 {
+    bool is_known = obeyed->by.count + obeyed->not_by.count > 0;
+    if (!is_known)
+        (void)command_failed(context,
+                             "no speaker is known to state Redis, so NOBODY HAS OBEYED; one that "
+                             "comes finds it there.\n  Where a speaker runs: weir speaker %s",
+                             command);
     for (size_t i = 0; i < obeyed->not_by.count; i++)
         (void)command_failed(context,
                              "the speaker %s has NOT OBEYED within %d s: it does not run, or does "
@@ -76,7 +82,7 @@ bool obeyed_say(const struct command_context *context, const struct obeyed *obey
     for (size_t i = 0; i < obeyed->by.count && !context->json; i++)
         show_print(stdout, "%s%s%s", i == 0 ? "obeyed by " : ", ", obeyed->by.items[i],
                    i + 1 == obeyed->by.count ? "\n" : "");
-    return obeyed->not_by.count == 0;
+    return is_known && obeyed->not_by.count == 0;
 }
 
 json_t *obeyed_json(const struct obeyed *obeyed)

@@ -464,6 +464,7 @@ class Holds(unittest.TestCase):
     def setUp(self):
         self.world = World(servers=("state",))
         self.world.put_state()
+        self.world.redis("state", "HSET", "weir:speakers", "sp1", "9999999999999-0")  # it has obeyed whatever comes
 
     def tearDown(self):
         self.world.close()
@@ -474,14 +475,14 @@ class Holds(unittest.TestCase):
     def test_withdraw_all_and_resume(self):
         answer = self.world.json("withdraw-all", "--reason", "fire")
         self.assertEqual(answer, {"scope": "all", "mitigations": 2, "dry_runs": 1, "alarms_active": 2,
-                                  "alarms_unprotected": 1, "share": 0.5, "speakers": {}})
+                                  "alarms_unprotected": 1, "share": 0.5, "speakers": {"sp1": True}})
         hold = json.loads(self.world.redis("state", "HGET", "weir:hold", "all"))
         self.assertEqual(hold["why"], "fire")
         self.assertIn("@", hold["who"])
         self.assertGreater(hold["at_ms"], 1767323045000)
         self.assertEqual(self.stops(), ["verb", "withdraw-all", "scope", "all", "who", hold["who"], "why", "fire"])
         self.assertIn("ON HOLD: all, by", "\n".join(self.world.json("status", want=1)["warnings"]))
-        self.assertEqual(self.world.json("resume"), {"scope": "all", "ended": 1, "holds_left": [], "speakers": {}})
+        self.assertEqual(self.world.json("resume"), {"scope": "all", "ended": 1, "holds_left": [], "speakers": {"sp1": True}})
         self.assertEqual(self.world.redis("state", "EXISTS", "weir:hold"), "0")
         self.assertEqual(self.stops()[:4], ["verb", "resume", "scope", "all"])
 
@@ -506,6 +507,17 @@ class Holds(unittest.TestCase):
         self.assertEqual((answer["scope"], answer["ended"], len(answer["holds_left"])), ("peer:mx2", 1, 4))
         self.assertIn("no hold on peer:mx2 stood in Redis", self.world.text("resume", "--peer", "mx2"))
         self.assertEqual(self.world.json("resume")["ended"], 4)
+
+    def test_where_no_speaker_is_known_nobody_has_obeyed(self):
+        self.world.redis("state", "DEL", "weir:speakers")
+        for command in ("withdraw-all", "resume"):
+            code, out, err = self.world.weir(command)
+            self.assertEqual(code, 1)
+            self.assertIn("no speaker is known", err)
+            self.assertIn(f"weir speaker {command}", err)
+            self.assertNotIn("obeyed by", out)
+        self.assertEqual(self.world.json("withdraw-all", want=1)["speakers"], {})
+        self.assertEqual(self.world.redis("state", "HEXISTS", "weir:hold", "all"), "1", "it is set all the same")
 
     def test_a_state_that_cannot_be_read_does_not_stop_the_way_out(self):
         self.world.redis("state", "DEL", "weir:mitigations:active")
