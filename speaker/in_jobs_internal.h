@@ -14,7 +14,6 @@ enum { STREAM_JOBS = 0, STREAM_STOPS = 1 };
  * that stands here and was in none of them. */
 struct walk {
     bool running, again; /* again: another one is due when this is over */
-    bool in_rest;        /* past the pages */
     bool ends_resume;    /* its first page comes after the last resume */
     bool owed;           /* the journal may not have what is known already */
     struct desired_place after;

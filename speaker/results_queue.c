@@ -47,7 +47,6 @@ void results_queue_free(struct results_queue *queue)
 static void append(struct results_queue *queue, struct waiting_result *waiting)
 {
     waiting->behind = NULL;
-    waiting->before = queue->last;
     if (queue->last != NULL)
         queue->last->behind = waiting;
     else
@@ -80,9 +79,7 @@ struct waiting_result *results_queue_next(struct results_queue *queue)
     if (waiting == NULL)
         return NULL;
     queue->first = waiting->behind;
-    if (queue->first != NULL)
-        queue->first->before = NULL;
-    else
+    if (queue->first == NULL)
         queue->last = NULL;
     waiting->is_told = true;
     waiting->is_newer = false;

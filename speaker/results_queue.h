@@ -18,7 +18,7 @@ struct results_queue;
 struct waiting_result {
     struct job_result result;
     void *owner; /* of the queue, for callbacks */
-    struct waiting_result *before, *behind;
+    struct waiting_result *behind;
     bool is_told, is_newer; /* on its way to the server; and it has changed since */
 };
 
