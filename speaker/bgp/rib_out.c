@@ -11,6 +11,12 @@ enum { PASSED_MAX = 256, PASSED_A_ROUTE = 32 };
 /* Messages may go this much ahead of an even pace, so that a tick of the owner is enough. */
 enum { BURST_US = 100000 };
 
+static void want_nothing(struct rib_out *out)
+{
+    for (uint32_t id = 1; id < out->entry_room; id++)
+        (void)rib_out_want(out, id, 0);
+}
+
 void rib_out_init(struct rib_out *out, struct rib *rib, size_t max_routes,
                   uint32_t updates_per_second)
 {
@@ -22,13 +28,14 @@ void rib_out_set_limits(struct rib_out *out, size_t max_routes, uint32_t updates
 {
     out->max_routes = max_routes;
     out->updates_per_second = updates_per_second;
+    if (rib_out_wanted_count(out) > max_routes)
+        want_nothing(out);
 }
 
 void rib_out_done(struct rib_out *out)
 {
     rib_out_down(out);
-    for (uint32_t id = 1; id < out->entry_room; id++)
-        (void)rib_out_want(out, id, 0);
+    want_nothing(out);
     free(out->entries);
     for (size_t q = 0; q < RIB_OUT_QUEUES; q++)
         bits_done(&out->queues[q].nlri);

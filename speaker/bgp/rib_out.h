@@ -57,6 +57,9 @@ struct rib_out {
 void rib_out_init(struct rib_out *out, struct rib *rib, size_t max_routes,
                   uint32_t updates_per_second);
 void rib_out_done(struct rib_out *out);
+/* Where more is wanted than may be now, nothing is wanted any more: the caller wants anew what
+ * fits, before the next message, and what is wanted again neither leaves the peer nor is sent
+ * again. */
 void rib_out_set_limits(struct rib_out *out, size_t max_routes, uint32_t updates_per_second);
 
 /* The peer must have this NLRI with these attributes; attributes 0: must not have it. LIMIT: over

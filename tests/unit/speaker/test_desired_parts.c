@@ -203,11 +203,11 @@ Test(desired_parts, all_parts_fit_into_the_budget_or_none_is_sent)
     world_free(w);
 }
 
-Test(desired_parts, a_lower_budget_does_not_take_away_what_stands)
+Test(desired_parts, a_new_action_at_the_limit_takes_nothing_away)
 {
     struct world *w = split_world(3);
     apply(w, mitigation(w, "m-1", 1, 1), STATUS_OK);
-    rib_out_set_limits(&w->out[0], 1, 0);
+    cr_assert_eq(rib_out_room(&w->out[0]), 0);
     w->splits[0].action = 2;
     struct mitigation *m = mitigation(w, "m-1", 1, 2);
     m->communities[0][6] = 5;

@@ -252,6 +252,27 @@ Test(rib_out, the_budget_refuses_and_heals)
     world_free(w);
 }
 
+Test(rib_out, a_lower_limit_takes_what_is_over_it_and_leaves_the_rest_alone)
+{
+    struct world *w = world_new(0);
+    for (size_t i = 0; i < 10; i += 2)
+        want(w, i, w->discard);
+    rib_out_up(&w->out, both, 0);
+    cr_assert_eq(next(w), RIB_OUT_ANNOUNCE);
+    rib_out_set_limits(&w->out, 5, 0);
+    cr_assert_eq(rib_out_wanted_count(&w->out), 5, "they fit");
+    rib_out_set_limits(&w->out, 3, 0);
+    for (size_t i = 0; i < 6; i += 2)
+        want(w, i, w->discard);
+    for (size_t i = 6; i < 10; i += 2)
+        cr_assert_eq(rib_out_want(&w->out, w->nlri[i], w->discard), STATUS_LIMIT);
+    cr_assert_eq(next(w), RIB_OUT_WITHDRAW);
+    cr_assert_eq(w->count, 2, "those that are wanted again stay");
+    cr_assert_eq(next(w), RIB_OUT_NONE);
+    cr_assert_eq(rib_out_announced_count(&w->out), 3);
+    world_free(w);
+}
+
 Test(rib_out, announcements_keep_the_pace_and_withdrawals_do_not)
 {
     struct world *w = world_new(10);

@@ -1,0 +1,45 @@
+#include "tests/unit/speaker/desired_world.h"
+
+/* What becomes of mitigations when peers or their settings change. */
+
+static const char *const names[DESIRED_PEERS_MAX] = {"p0", "p1"};
+
+Test(desired_peers, a_lower_limit_withdraws_what_is_over_it)
+{
+    struct world *w = world_new();
+    for (uint8_t i = 1; i <= 3; i++) {
+        char id[8];
+        snprintf(id, sizeof(id), "m-%u", i);
+        apply(w, mitigation(w, id, i, 1), STATUS_OK);
+    }
+    cr_assert_eq(routes(w, 0), 3);
+    w->log[0] = '\0';
+    rib_out_set_limits(&w->out[0], 1, 0);
+    desired_set_peers(w->desired, names);
+    cr_expect_eq(rib_out_pending(&w->out[0]), 2, "two withdrawals, and nothing of what stays");
+    flush(w);
+    cr_expect_eq(routes(w, 0), 1);
+    cr_expect_eq(routes(w, 1), 3);
+    cr_expect_eq(desired_refused_count(w->desired, 0), 2, "%s", w->log);
+    cr_expect_str_eq(w->why, "budget: the peer's max_routes is reached");
+    cr_expect_null(strstr(w->log, "sent"), "%s", w->log);
+    w->log[0] = '\0';
+    rib_out_set_limits(&w->out[0], 3, 0);
+    pass(w, 1000, true);
+    cr_expect_eq(routes(w, 0), 3, "it heals");
+    world_free(w);
+}
+
+Test(desired_peers, parts_go_all_or_none_under_a_lower_limit)
+{
+    struct world *w = world_new();
+    w->splits[0] = (struct world_split){.id = "m-1", .first = 50, .count = 3};
+    apply(w, mitigation(w, "m-1", 1, 1), STATUS_OK);
+    cr_assert_eq(routes(w, 0), 3);
+    rib_out_set_limits(&w->out[0], 2, 0);
+    desired_set_peers(w->desired, names);
+    flush(w);
+    cr_expect_eq(routes(w, 0), 0);
+    cr_expect_eq(desired_refused_count(w->desired, 0), 1);
+    world_free(w);
+}
