@@ -26,7 +26,7 @@ static uint64_t now_ms(const struct peer *peer)
     return clock_mono_ms(&peer->options.clock);
 }
 
-bool peer_settings_keep_session(const struct peer_settings *a, const struct peer_settings *b)
+static bool settings_keep_session(const struct peer_settings *a, const struct peer_settings *b)
 {
     return strcmp(a->name, b->name) == 0 && addr_equal(&a->remote.addr, &b->remote.addr) &&
            a->remote.port == b->remote.port && addr_equal(&a->local_address, &b->local_address) &&
@@ -34,8 +34,22 @@ bool peer_settings_keep_session(const struct peer_settings *a, const struct peer
            a->remote_as == b->remote_as && a->router_id == b->router_id &&
            a->families == b->families && a->connects == b->connects && a->accepts == b->accepts &&
            a->no_export == b->no_export && a->hold_s == b->hold_s &&
-           a->local_preference == b->local_preference &&
-           a->connect_retry_ms == b->connect_retry_ms && a->restart_s == b->restart_s;
+           a->local_preference == b->local_preference;
+}
+
+/* The peer was told, or may have been, that it keeps routes for longer than they may now stand
+ * without us. A shorter time than it may be costs nothing, so that waits for the next session. */
+static bool keeps_too_long(const struct session *s, uint16_t restart_s)
+{
+    return s->state >= FSM_OPENSENT && s->told_restart_s > restart_s &&
+           (s->state != FSM_ESTABLISHED || s->negotiated.graceful);
+}
+
+static bool session_goes_on(const struct peer *peer, const struct peer_settings *settings)
+{
+    return settings_keep_session(&peer->settings, settings) &&
+           !keeps_too_long(&peer->out, settings->restart_s) &&
+           !keeps_too_long(&peer->in, settings->restart_s);
 }
 
 /* What a peer keeps of the old session is of use to the new one. */
@@ -289,9 +303,29 @@ void peer_done(struct peer *peer)
     peer->sent = (struct peer_sent){0};
 }
 
+/* What the sessions take without a new beginning: for the next OPEN and the next attempt. */
+static void patch_session(struct session *s, const struct peer_settings *settings, uint64_t now)
+{
+    s->options.connect_retry_ms = settings->connect_retry_ms;
+    s->options.open.graceful.offered = settings->restart_s != 0;
+    s->options.open.graceful.restart_s = settings->restart_s;
+    if (s->retry_at > now + settings->connect_retry_ms)
+        s->retry_at = now + settings->connect_retry_ms;
+}
+
+static void patch_sessions(struct peer *peer)
+{
+    const struct peer_settings *settings = &peer->settings;
+    uint64_t now = now_ms(peer);
+    patch_session(&peer->out, settings, now);
+    patch_session(&peer->in, settings, now);
+    if (peer->penalties == 0 && peer->start_at > now + settings->connect_retry_ms)
+        peer->start_at = now + settings->connect_retry_ms;
+}
+
 void peer_set(struct peer *peer, const struct peer_settings *settings)
 {
-    bool keeps = peer_settings_keep_session(&peer->settings, settings);
+    bool keeps = session_goes_on(peer, settings);
     bool was_running = peer->running;
     if (!keeps && same_neighbours(&peer->settings, settings))
         peer_pause(peer, BGP_CEASE_CONFIGURATION, NULL);
@@ -299,8 +333,10 @@ void peer_set(struct peer *peer, const struct peer_settings *settings)
         peer_stop(peer, BGP_CEASE_CONFIGURATION, NULL);
     peer->settings = *settings;
     rib_out_set_limits(&peer->rib_out, settings->max_routes, settings->updates_per_second);
-    if (keeps)
+    if (keeps) {
+        patch_sessions(peer);
         return;
+    }
     init_sessions(peer);
     (void)snprintf(peer->last_error, sizeof(peer->last_error), "%s", settings->unusable);
     peer->penalties = 0;

@@ -24,15 +24,14 @@ struct peer_settings {
     unsigned int families; /* bits 1 << enum bgp_family */
     bool connects, accepts, no_export;
     uint32_t hold_s, local_preference;
+    /* A change of those above needs a new session, of these below not; of restart_s where the peer
+     * would keep routes for longer than it says now. */
     uint16_t restart_s; /* graceful restart; 0: none */
     uint64_t connect_retry_ms;
-    /* A change of those above needs a new session, of these below not. */
     const struct router_profile *profile;
     uint32_t updates_per_second, max_routes;
     char unusable[PEER_ERROR_MAX]; /* why it neither connects nor accepts; "": it may */
 };
-/* Does the session go on under the new settings? */
-bool peer_settings_keep_session(const struct peer_settings *a, const struct peer_settings *b);
 
 struct peer;
 struct peer_events {

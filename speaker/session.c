@@ -222,7 +222,9 @@ static void do_send_open(struct session *s)
 {
     uint8_t bytes[256];
     size_t len;
+    const struct bgp_graceful *graceful = &s->options.open.graceful;
     s->negotiated = (struct bgp_negotiated){0}; /* what an earlier session agreed on is over */
+    s->told_restart_s = graceful->offered ? graceful->restart_s : 0;
     if (open_encode(&s->options.open, bytes, sizeof(bytes), &len) == STATUS_OK)
         write_message(s, bytes, len);
 }

@@ -57,6 +57,7 @@ struct session {
     struct conn *conn;
     struct bgp_open remote;           /* once an OPEN came */
     struct bgp_negotiated negotiated; /* likewise */
+    uint16_t told_restart_s;          /* our last OPEN: so long may the peer keep routes; 0: not */
     /* Monotonic ms; 0: off. */
     uint64_t retry_at, hold_at, keepalive_at, stuck_since;
     struct bgp_error error;    /* what DO_NOTIFY tells */
