@@ -14,7 +14,8 @@ enum {
     /* Below this many falls in a row, a connection from the peer is taken at any time. */
     PENALTIES_FREE = 3,
     /* End-of-RIB goes at the latest this long after a session came up, also where the state server
-     * has not told what must stand: without it, a peer may keep for ever what nobody wants. */
+     * has not told what must stand, or the pace keeps routes back: without it, a peer may keep for
+     * ever what nobody wants. */
     END_OF_RIB_MS = 120000,
     /* A connection that comes while a session stands this long is that of a peer that restarted;
      * before, it may be the other one of a collision. */
@@ -368,6 +369,8 @@ void peer_tick(struct peer *peer, uint64_t now)
     session_tick(&peer->in, now);
     if (peer->end_of_rib_at != 0 && now >= peer->end_of_rib_at)
         rib_out_complete(&peer->rib_out);
+    if (peer->end_of_rib_at != 0 && now >= peer->established_at + END_OF_RIB_MS)
+        rib_out_end_now(&peer->rib_out);
     note_end_of_rib(peer);
     if (peer->running && peer->settings.connects && peer->out.state == FSM_IDLE &&
         peer->established == NULL && !in_is_busy(peer) && now >= peer->start_at)

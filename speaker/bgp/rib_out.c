@@ -28,8 +28,10 @@ void rib_out_set_limits(struct rib_out *out, size_t max_routes, uint32_t updates
 {
     out->max_routes = max_routes;
     out->updates_per_second = updates_per_second;
-    if (rib_out_wanted_count(out) > max_routes)
-        want_nothing(out);
+    if (rib_out_wanted_count(out) <= max_routes)
+        return;
+    want_nothing(out);
+    out->end_begun = false; /* what is wanted anew goes before End-of-RIB, as it would have */
 }
 
 void rib_out_done(struct rib_out *out)
@@ -40,6 +42,7 @@ void rib_out_done(struct rib_out *out)
     for (size_t q = 0; q < RIB_OUT_QUEUES; q++)
         bits_done(&out->queues[q].nlri);
     bits_done(&out->resend);
+    bits_done(&out->before_end);
     *out = (struct rib_out){0};
 }
 
@@ -54,6 +57,8 @@ static enum status make_room(struct rib_out *out, uint32_t nlri)
         return STATUS_NO_MEMORY;
     out->entries = entries;
     enum status status = bits_grow(&out->resend, room);
+    if (status == STATUS_OK)
+        status = bits_grow(&out->before_end, room);
     for (size_t q = 0; q < RIB_OUT_QUEUES && status == STATUS_OK; q++)
         status = bits_grow(&out->queues[q].nlri, room);
     if (status != STATUS_OK)
@@ -107,6 +112,8 @@ static void enqueue(struct rib_out *out, uint32_t nlri)
         else if (out->queues[q].nlri.count > 0)
             bits_unset(&out->queues[q].nlri, nlri);
     }
+    if (out->before_end.count > 0 && (withdraws(order) || order == RIB_OUT_QUEUES))
+        bits_unset(&out->before_end, nlri);
 }
 
 /* The NLRI may be nobody's afterwards. */
@@ -198,7 +205,8 @@ size_t rib_out_pending(const struct rib_out *out)
 
 size_t rib_out_bytes(const struct rib_out *out)
 {
-    size_t bytes = out->entry_room * sizeof(*out->entries) + bits_bytes(&out->resend);
+    size_t bytes = out->entry_room * sizeof(*out->entries) + bits_bytes(&out->resend) +
+                   bits_bytes(&out->before_end);
     for (size_t q = 0; q < RIB_OUT_QUEUES; q++)
         bytes += bits_bytes(&out->queues[q].nlri);
     return bytes;
@@ -210,6 +218,7 @@ void rib_out_up(struct rib_out *out, unsigned int families, uint64_t now_us)
     out->up = true;
     out->families = families;
     out->end_of_rib_owed = families;
+    out->end_begun = false;
     out->paced_until_us = now_us;
     for (uint32_t id = 1; id < out->entry_room; id++)
         if (out->entries[id].wanted != 0)
@@ -224,6 +233,7 @@ void rib_out_down(struct rib_out *out)
     for (size_t q = 0; q < RIB_OUT_QUEUES; q++)
         bits_clear(&out->queues[q].nlri);
     bits_clear(&out->resend);
+    bits_clear(&out->before_end);
     for (uint32_t id = 1; id < out->entry_room; id++)
         if (out->entries[id].announced != 0)
             set_announced(out, id, 0);
@@ -252,6 +262,36 @@ void rib_out_refresh(struct rib_out *out, enum bgp_family family)
 void rib_out_complete(struct rib_out *out)
 {
     out->complete = true;
+}
+
+void rib_out_end_now(struct rib_out *out)
+{
+    out->complete = out->end_begun = true;
+    bits_clear(&out->before_end);
+}
+
+static void wait_for(struct rib_out *out, enum rib_out_order order)
+{
+    const struct bits *nlri = &out->queues[order].nlri;
+    uint32_t at = 0;
+    for (size_t todo = nlri->count; todo > 0; todo--) {
+        at = bits_next(nlri, at);
+        bits_set(&out->before_end, at++);
+    }
+}
+
+/* What waits when the whole state is first known goes before End-of-RIB, and nothing that comes to
+ * be wanted later: however much changes all the time, End-of-RIB has its turn. */
+static bool is_end_due(struct rib_out *out)
+{
+    if (!out->complete || out->end_of_rib_owed == 0)
+        return false;
+    if (!out->end_begun) {
+        wait_for(out, RIB_OUT_GUARDING_ANNOUNCEMENTS);
+        wait_for(out, RIB_OUT_ANNOUNCEMENTS);
+    }
+    out->end_begun = true;
+    return out->before_end.count == 0;
 }
 
 /* One message: what shares the first due entry's family and, for announcements, its attributes.
@@ -410,7 +450,10 @@ void rib_out_next(struct rib_out *out, const struct update_path *path, uint64_t 
         return;
     if (out->refresh_owed != 0)
         resend(out);
-    if (!withdraw(&d)) {
+    bool ends = is_end_due(out);
+    if (!withdraw(&d) && ends) {
+        end_of_rib(out, bytes, room, ret_batch);
+    } else if (ret_batch->kind == RIB_OUT_NONE) {
         enum rib_out_order order = is_waiting(out, RIB_OUT_GUARDING_ANNOUNCEMENTS)
                                        ? RIB_OUT_GUARDING_ANNOUNCEMENTS
                                        : RIB_OUT_ANNOUNCEMENTS;
@@ -423,8 +466,6 @@ void rib_out_next(struct rib_out *out, const struct update_path *path, uint64_t 
         spend(out, now_us);
     if (ret_batch->kind == RIB_OUT_ANNOUNCE || ret_batch->kind == RIB_OUT_WITHDRAW)
         ret_batch->len = update_end(&d.builder);
-    else if (ret_batch->kind == RIB_OUT_NONE && out->complete && out->end_of_rib_owed != 0)
-        end_of_rib(out, bytes, room, ret_batch);
 }
 
 void rib_out_batch_done(struct rib_out *out, struct rib_out_batch *batch)

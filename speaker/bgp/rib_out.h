@@ -7,13 +7,14 @@
 
 /*
  * What one peer must have, what it was sent, and in which order the difference goes out:
- * withdrawals first and at once, then announcements at the peer's pace, then End-of-RIB. Routes
- * that guard others (rib_set_guarding) are the last withdrawn and the first announced. A later
- * change of a route replaces an earlier one that did not go yet.
+ * withdrawals first and at once, then announcements at the peer's pace, and End-of-RIB behind those
+ * that were wanted when the whole state was known. Routes that guard others (rib_set_guarding) are
+ * the last withdrawn and the first announced. A later change of a route replaces an earlier one
+ * that did not go yet.
  *
  *   rib_out_init() → rib_out_want() …  rib_out_up() → rib_out_next() until NONE … rib_out_down()
  *
- * It costs two octets and five bits for each number of an NLRI (and a quarter more while it grows);
+ * It costs two octets and six bits for each number of an NLRI (and a quarter more while it grows);
  * nothing but rib_out_up(), rib_out_down() and rib_out_refresh() walks over all of them.
  *
  * Time is monotonic and comes in as a parameter.
@@ -44,6 +45,7 @@ struct rib_out {
     size_t entry_room;
     struct rib_out_queue queues[RIB_OUT_QUEUES]; /* an NLRI is in one at most */
     struct bits resend;                          /* announced, and to be announced again */
+    struct bits before_end;                      /* must have gone out before End-of-RIB */
     size_t wanted[BGP_FAMILIES], announced[BGP_FAMILIES];
     size_t max_routes;
     uint32_t updates_per_second;  /* 0: as fast as the session takes them */
@@ -52,6 +54,7 @@ struct rib_out {
     unsigned int end_of_rib_owed; /* families */
     unsigned int refresh_owed;    /* families */
     bool up, complete;
+    bool end_begun; /* what goes before End-of-RIB is settled */
 };
 
 void rib_out_init(struct rib_out *out, struct rib *rib, size_t max_routes,
@@ -82,8 +85,11 @@ void rib_out_down(struct rib_out *out);
 /* The peer asked for the family again (ROUTE-REFRESH): it goes from the next message on. A peer
  * that asks a thousand times at once makes us look once. */
 void rib_out_refresh(struct rib_out *out, enum bgp_family family);
-/* The whole desired state is known: End-of-RIB may be sent when all of it has gone out. */
+/* The whole desired state is known: End-of-RIB is sent when all has gone out that waits at the next
+ * message, also while more comes to be wanted. */
 void rib_out_complete(struct rib_out *out);
+/* It waits for no route any more. */
+void rib_out_end_now(struct rib_out *out);
 
 enum rib_out_kind {
     RIB_OUT_NONE, /* nothing to send */
