@@ -62,9 +62,10 @@ struct peer *dynamic_take(struct speaker *speaker, const struct dynamic_group *g
     return peer;
 }
 
+/* A connection alone is no session: who says no OPEN, or nothing after it, keeps nobody out. */
 static bool is_over(struct peer *peer, uint64_t now_ms)
 {
-    if (!peer->came || peer_state(peer) > FSM_ACTIVE) {
+    if (!peer->came || peer->established != NULL) {
         peer->idle_at = 0;
         return false;
     }

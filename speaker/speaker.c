@@ -122,7 +122,7 @@ static void every_second(struct speaker *speaker, uint64_t now_ms)
     speaker->looking = true;
     for (size_t i = 0; i < DESIRED_PEERS_MAX; i++) {
         const struct peer *peer = speaker->peers[i];
-        if (peer == NULL)
+        if (peer == NULL || !peer->told) /* who has come and had no session may be anybody */
             continue;
         speaker_metrics_peer(peer);
         speaker_metrics_peer_routes(peer, desired_refused_count(speaker->desired, i));
