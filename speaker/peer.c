@@ -71,10 +71,23 @@ static struct session *other_of(struct peer *peer, const struct session *s)
     return s == &peer->out ? &peer->in : &peer->out;
 }
 
-/* RFC 4271, 6.8: of two connections that have both seen an OPEN, one stays. */
+/* A connection of a peer whose session stands long enough is that of one that has begun anew. */
+static bool may_begin_anew(const struct peer *peer)
+{
+    const struct session *s = peer->established;
+    return s != NULL && s->negotiated.graceful && now_ms(peer) - peer->established_at >= SETTLED_MS;
+}
+
+/* RFC 4271, 6.8: of two connections that have both seen an OPEN, one stays. The OPEN of a peer that
+ * has begun anew ends what it had (RFC 4724, 5); a connection alone, which says nothing of who is
+ * there, does not. */
 static bool on_open(struct peer *peer, struct session *s, const struct bgp_open *remote)
 {
     struct session *other = other_of(peer, s);
+    if (other->state == FSM_ESTABLISHED && may_begin_anew(peer)) {
+        session_outdated(other);
+        return true;
+    }
     if (other->state == FSM_ESTABLISHED) {
         session_collide(s);
         return false;
@@ -82,6 +95,8 @@ static bool on_open(struct peer *peer, struct session *s, const struct bgp_open 
     if (other->state != FSM_OPENCONFIRM)
         return true;
     struct session *loser = open_keeps_ours(&s->options.open, remote) ? &peer->in : &peer->out;
+    if (peer->in.accepted && peer->out.accepted)
+        loser = other; /* the peer has opened both, and speaks on this one */
     session_collide(loser);
     return loser != s;
 }
@@ -352,10 +367,9 @@ bool peer_accept(struct peer *peer, struct conn *conn)
         conn_abort(conn);
         return false;
     }
-    const struct session *s = peer->established;
-    if (s != NULL && s->negotiated.graceful && now_ms(peer) - peer->established_at >= SETTLED_MS)
-        session_outdated(peer->established);
-    return session_accept(&peer->in, conn);
+    /* One that may have begun anew is heard on the session that is free. */
+    bool lends = peer->established == &peer->in && may_begin_anew(peer);
+    return session_accept(lends ? &peer->out : &peer->in, conn);
 }
 
 static bool in_is_busy(const struct peer *peer)

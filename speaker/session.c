@@ -52,7 +52,9 @@ static void on_conn_down(void *owner, const char *why)
 {
     struct session *s = owner;
     set_why(s, s->state == FSM_CONNECT ? "connect: " : "connection: ", why);
-    drive(s, FSM_EV_TCP_DOWN);
+    /* What the peer has opened is not opened again by us. */
+    bool lent = s->options.outgoing && s->accepted && s->state == FSM_OPENSENT;
+    drive(s, lent ? FSM_EV_LEAVE : FSM_EV_TCP_DOWN);
 }
 
 static void on_conn_written(void *owner)
@@ -195,6 +197,7 @@ static bool do_connect(struct session *s)
                                    .socket = &s->options.socket,
                                    .events = conn_events_of(s)};
     char why[SOCKET_WHY_MAX];
+    s->accepted = false;
     if (conn_connect(&s->conn, s->options.conns, &options, why) == STATUS_OK)
         return true;
     s->conn = NULL;
@@ -342,6 +345,8 @@ void session_start(struct session *s)
 bool session_accept(struct session *s, struct conn *conn)
 {
     struct conn_events events = conn_events_of(s);
+    if (s->state == FSM_OPENSENT)
+        session_collide(s);
     if (s->state == FSM_IDLE)
         drive(s, FSM_EV_START_PASSIVE);
     if (s->state != FSM_ACTIVE || s->conn != NULL) {
@@ -349,6 +354,7 @@ bool session_accept(struct session *s, struct conn *conn)
         return false;
     }
     s->conn = conn;
+    s->accepted = true;
     conn_adopt(conn, &events);
     drive(s, FSM_EV_TCP_UP);
     return true;

@@ -55,6 +55,7 @@ struct session {
     struct session_options options;
     enum fsm_state state;
     struct conn *conn;
+    bool accepted; /* the connection is one that the peer has opened, in an outgoing session, too */
     struct bgp_open remote;           /* once an OPEN came */
     struct bgp_negotiated negotiated; /* likewise */
     uint16_t told_restart_s;          /* our last OPEN: so long may the peer keep routes; 0: not */
@@ -69,7 +70,8 @@ struct session {
 
 void session_init(struct session *s, const struct session_options *options);
 void session_start(struct session *s); /* outgoing: connects; else waits for session_accept() */
-/* False: it has one already, and this one is closed. */
+/* Takes the place of one on which no OPEN has come: the peer has forgotten that. False: it has one
+ * already, and this one is closed. */
 bool session_accept(struct session *s, struct conn *conn);
 /* Ends it with a Cease as the last word, and with it its routes at the peer; no penalty. text: for
  * the people there, or NULL. */

@@ -275,24 +275,57 @@ class Octets(Case):
         w.up()
         w.announce("m-1", RULE4)
         wait_for("announced", lambda: any(b"\xc6\x33\x64\x07" in u for u in peer.updates))
-        with socket.socket() as early:
-            early.bind((peer.address, 0))
-            early.settimeout(5)
-            early.connect((w.address, w.bgp_port))
+        with self.connect(peer):
             stays("a connection that comes right away is not that", lambda: not peer.closed, 1)
         time.sleep(5)
-        with socket.socket() as s:
-            s.bind((peer.address, 0))
-            s.settimeout(5)
-            s.connect((w.address, w.bgp_port))
-            s.sendall(scripted.open_message(capabilities=BOTH + b"\x40\x02\x80\x78") + scripted.KEEPALIVE)
-            heard = []
-            while not any(kind == 2 and b"\xc6\x33\x64\x07" in body for kind, body in heard):
-                heard.append(scripted.next_message(s))
-            while len([body for kind, body in heard if kind == 2 and len(body) == 11]) < 2:
-                heard.append(scripted.next_message(s))
+        with self.connect(peer) as bare, self.connect(peer) as s:
+            self.assertEqual([scripted.next_message(bare) for _ in range(3)][1:], [(3, b"\x06\x07"), None], "there is a newer one")
+            stays("nor is one on which nothing is said", lambda: not peer.closed, 1)
+            self.begin_anew(s)
         wait_for("the old one is closed", lambda: peer.closed)
         self.assertIsNone(peer.last_words)
+
+    def connect(self, peer):
+        s = socket.socket()
+        s.bind((peer.address, 0))
+        s.settimeout(10)
+        s.connect((self.world.address, self.world.bgp_port))
+        return s
+
+    def begin_anew(self, s):
+        """Until the route and End-of-RIB of both families are there."""
+        s.sendall(scripted.open_message(capabilities=BOTH + b"\x40\x02\x80\x78") + scripted.KEEPALIVE)
+        heard = []
+        while not any(kind == 2 and b"\xc6\x33\x64\x07" in body for kind, body in heard):
+            heard.append(scripted.next_message(s))
+        while len([body for kind, body in heard if kind == 2 and len(body) == 11]) < 2:
+            heard.append(scripted.next_message(s))
+
+    def test_one_that_opens_its_sessions_itself_is_not_kept_waiting(self):
+        w = self.world
+        peer = self.peer("rebooted")
+        peer.connect = "passive"
+        w.up()
+        wait_for("it listens", lambda: "listening for peers" in w.speaker.text())
+        w.announce("m-1", RULE4)
+        with self.connect(peer) as lost, self.connect(peer) as first:
+            self.begin_anew(first)  # in place of a connection that was lost before its OPEN
+            self.assertEqual([scripted.next_message(lost) for _ in range(3)][1:], [(3, b"\x06\x07"), None])
+            for times in (2, 3):
+                time.sleep(5.5)
+                with self.connect(peer) as bare:
+                    self.assertEqual(scripted.next_message(bare)[0], 1)
+                    bare.sendall(scripted.open_message(own_as=64999))
+                    self.assertEqual(scripted.next_message(bare)[1][:2], b"\x02\x02", "an OPEN of another")
+                self.assertNotIn("peer down", self.world.speaker.text().split("peer up")[-1])
+                second = self.connect(peer)
+                self.addCleanup(second.close)
+                self.begin_anew(second)
+                self.up("rebooted", times)
+                while (said := scripted.next_message(first)) is not None:
+                    self.assertNotEqual(said[0], 3, "it is gone, and told nothing")
+                first.close()
+                first = second
 
 
 if __name__ == "__main__":
