@@ -423,14 +423,26 @@ int64_t desired_contact_ms(const struct desired *d)
     return d->contact_ms;
 }
 
+static void judge_and_settle_all(struct desired *d, uint64_t peers)
+{
+    size_t cursor = 0;
+    struct standing *s;
+    while (peers != 0 && (s = table_next(d->by_id, &cursor)) != NULL) {
+        settle_judge(d, s, peers);
+        settle(d, s, peers);
+    }
+}
+
 void desired_set_peers(struct desired *d, const char *const names[DESIRED_PEERS_MAX])
 {
+    uint64_t others = 0;
     for (size_t peer = 0; peer < DESIRED_PEERS_MAX; peer++) {
         const char *name = names[peer] != NULL ? names[peer] : "";
         size_t len = strlen(name);
         bool other = strcmp(d->names[peer], name) != 0;
         memset(d->names[peer], 0, sizeof(d->names[peer]));
         memcpy(d->names[peer], name, len < NAME_MAX_LEN ? len : NAME_MAX_LEN);
+        others |= other ? desired_bit(peer) : 0;
         size_t cursor = 0;
         struct standing *s;
         while (other && (s = table_next(d->by_id, &cursor)) != NULL) {
@@ -440,10 +452,12 @@ void desired_set_peers(struct desired *d, const char *const names[DESIRED_PEERS_
             claims_forget_peer(s, peer);
         }
     }
-    size_t cursor = 0;
-    struct standing *s;
-    while ((s = table_next(d->by_id, &cursor)) != NULL)
-        desired_judge_and_settle(d, s);
+    judge_and_settle_all(d, others);
+}
+
+void desired_rejudge_all(struct desired *d)
+{
+    judge_and_settle_all(d, ALL_PEERS);
 }
 
 size_t desired_count(const struct desired *d)

@@ -109,13 +109,15 @@ struct desired *desired_new(const struct desired_options *options); /* NULL: out
 void desired_free(struct desired *desired);
 void desired_set_orphan_max(struct desired *desired, uint64_t orphan_max_ms);
 
-/* The peers' names by number; NULL for a number without a peer. Judges everything anew. */
+/* The peers' names by number; NULL for a number without a peer. Judges everything anew where the
+ * name is another one. */
 void desired_set_peers(struct desired *desired, const char *const names[DESIRED_PEERS_MAX]);
 /* Its peers are to have it just as it was judged: wants it anew, which changes nothing unless
  * something differs. */
 void desired_check(struct desired *desired, const char *id);
 /* What judge or held would say of this peer may have changed. */
 void desired_rejudge(struct desired *desired, size_t peer);
+void desired_rejudge_all(struct desired *desired); /* likewise, of every peer */
 void desired_holds_changed(struct desired *desired);
 
 /* EXISTS: nothing new in it, or older than what is known; MALFORMED, LIMIT: not taken. */

@@ -368,6 +368,7 @@ void peers_apply(struct speaker *speaker)
             add_configured(speaker, &settings);
     }
     tell_desired(speaker);
+    desired_rejudge_all(speaker->desired); /* by the new configuration, and the new limits */
 }
 
 void peers_start(struct speaker *speaker)

@@ -2,8 +2,6 @@
 
 /* What becomes of mitigations when peers or their settings change. */
 
-static const char *const names[DESIRED_PEERS_MAX] = {"p0", "p1"};
-
 Test(desired_peers, a_lower_limit_withdraws_what_is_over_it)
 {
     struct world *w = world_new();
@@ -15,7 +13,7 @@ Test(desired_peers, a_lower_limit_withdraws_what_is_over_it)
     cr_assert_eq(routes(w, 0), 3);
     w->log[0] = '\0';
     rib_out_set_limits(&w->out[0], 1, 0);
-    desired_set_peers(w->desired, names);
+    desired_rejudge_all(w->desired);
     cr_expect_eq(rib_out_pending(&w->out[0]), 2, "two withdrawals, and nothing of what stays");
     flush(w);
     cr_expect_eq(routes(w, 0), 1);
@@ -37,9 +35,41 @@ Test(desired_peers, parts_go_all_or_none_under_a_lower_limit)
     apply(w, mitigation(w, "m-1", 1, 1), STATUS_OK);
     cr_assert_eq(routes(w, 0), 3);
     rib_out_set_limits(&w->out[0], 2, 0);
-    desired_set_peers(w->desired, names);
+    desired_rejudge_all(w->desired);
     flush(w);
     cr_expect_eq(routes(w, 0), 0);
     cr_expect_eq(desired_refused_count(w->desired, 0), 1);
+    world_free(w);
+}
+
+/* A neighbour that comes up costs the others nothing. */
+Test(desired_peers, only_those_that_have_another_name_are_judged)
+{
+    struct world *w = world_new();
+    const char *now[DESIRED_PEERS_MAX] = {"p0", NULL};
+    for (uint8_t i = 1; i <= 3; i++) {
+        char id[8];
+        snprintf(id, sizeof(id), "m-%u", i);
+        apply(w, mitigation(w, id, i, 1), STATUS_OK);
+    }
+    w->judged = 0;
+    desired_set_peers(w->desired, now);
+    flush(w);
+    cr_expect_eq(w->judged, 0, "%zu", w->judged);
+    cr_expect_eq(routes(w, 0), 3);
+    rib_out_done(&w->out[1]); /* which goes with the peer */
+    rib_out_init(&w->out[1], w->rib, 3, 0);
+    rib_out_up(&w->out[1], 3, 0);
+    now[1] = "p2";
+    desired_set_peers(w->desired, now);
+    flush(w);
+    cr_expect_eq(w->judged, 3, "%zu", w->judged);
+    cr_expect_eq(routes(w, 1), 3);
+    cr_expect_eq(rib_out_pending(&w->out[0]), 0);
+    w->judged = 0;
+    desired_set_peers(w->desired, now);
+    cr_expect_eq(w->judged, 0);
+    desired_rejudge_all(w->desired);
+    cr_expect_eq(w->judged, 6);
     world_free(w);
 }
