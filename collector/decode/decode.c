@@ -120,6 +120,7 @@ enum decode_reason decode_datagram(struct decode *decode, const struct decode_so
         .sink = sink,
         .format = FORMAT_COUNT,
         .now_ms = now_ms,
+        .octets = len,
     };
     struct wire_reader datagram = wire_reader_of(bytes, len);
 

@@ -286,6 +286,7 @@ static void decode_all(struct decode_context *context, uint16_t id)
         decode->counters.held_decoded++;
         data_read_set(&then, &octets, id);
         context->walks = then.walks; /* over samplers: all of the datagram's are counted */
+        context->walked = then.walked;
     }
 }
 

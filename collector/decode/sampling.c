@@ -84,15 +84,25 @@ static __attribute__((noinline)) double rate_of_another(struct decode_context *c
     return rate;
 }
 
+/* Options may change between any two sets, so walks over samplers are bounded, and those after the
+ * first by the datagram's length as well: a short one must not cost as much as a long one. */
+static bool may_walk(const struct decode_context *context, const struct samplers *samplers)
+{
+    enum { WALKS_MAX = 16, SAMPLERS_AN_OCTET = 2 };
+    return context->walks == 0 ||
+           (context->walks < WALKS_MAX &&
+            context->walked + samplers->count <= (uint64_t)SAMPLERS_AN_OCTET * context->octets);
+}
+
 __attribute__((noinline)) void sampling_work_out(struct decode_context *context,
                                                  const struct samplers *samplers, double *ret_rate,
                                                  bool *ret_stale)
 {
-    enum { WALKS_MAX = 16 };
-    *ret_stale = context->walks == WALKS_MAX;
+    *ret_stale = !may_walk(context, samplers);
     *ret_rate = 0;
     if (*ret_stale)
         return;
+    context->walked += context->walks > 0 ? samplers->count : 0;
     context->walks++;
     *ret_rate = sampling_of_samplers(samplers);
 }

@@ -152,7 +152,9 @@ struct decode_context {
     uint16_t template_id;            /* of the data set being read */
     uint32_t active_timeout_ms;      /* for its records; 0: none was told */
     const struct samplers *samplers; /* for its records; NULL: none were told */
-    uint8_t walks;                   /* over the samplers of its domain */
+    size_t octets;                   /* of the datagram */
+    uint64_t walked;                 /* samplers, by the walks after the first */
+    uint8_t walks;                   /* over the samplers of a domain or a stream */
     bool undecoded;                  /* a part held records that could not be told apart */
     bool has_own_rates;              /* those samplers are what its stream said itself */
     uint32_t serial;                 /* of its stream of numbers */

@@ -227,8 +227,7 @@ static void make_samplers_and_data_of_domains(struct hostile *h)
     make_samplers_and_data(h);
 }
 
-/* All samplers agree, but for the newest at each other set. */
-static void make_samplers_that_agree_and_data(struct hostile *h)
+static void tell_samplers_that_agree(struct hostile *h)
 {
     struct wire_writer w = hostile_begin_sets(h, FORMAT_IPFIX, 1);
     size_t set = hostile_begin_set(&w, 3);
@@ -238,11 +237,17 @@ static void make_samplers_that_agree_and_data(struct hostile *h)
     for (uint16_t i = 0; i < 256; i++)
         wire_put_u32(&w, (uint32_t)i << 16 | 100);
     hostile_end_set(&w, set);
-    hostile_end_sets(h, &w, 1);
-    w = hostile_begin_sets(h, FORMAT_IPFIX, 1);
     hostile_define(&w, FORMAT_IPFIX, FIRST_ID, (struct hostile_field[]){{4, 1, 0}}, 1);
-    for (uint32_t i = 0; hostile_left(&w) >= 13; i++) {
-        set = hostile_begin_set(&w, FIRST_ID + 1);
+    hostile_end_sets(h, &w, 1);
+}
+
+/* But for the newest at each other set. */
+static void change_newest(struct hostile *h, uint32_t times)
+{
+    tell_samplers_that_agree(h);
+    struct wire_writer w = hostile_begin_sets(h, FORMAT_IPFIX, 1);
+    for (uint32_t i = 0; i < times && hostile_left(&w) >= 13; i++) {
+        size_t set = hostile_begin_set(&w, FIRST_ID + 1);
         wire_put_u32(&w, 255U << 16 | (100 + i % 2));
         hostile_end_set(&w, set);
         set = hostile_begin_set(&w, FIRST_ID);
@@ -250,6 +255,17 @@ static void make_samplers_that_agree_and_data(struct hostile *h)
         hostile_end_set(&w, set);
     }
     hostile_end_sets(h, &w, 1);
+}
+
+static void make_samplers_that_agree_and_data(struct hostile *h)
+{
+    change_newest(h, UINT32_MAX);
+}
+
+/* As often as a datagram may walk over them, and no more. */
+static void make_few_changes_of_samplers_that_agree(struct hostile *h)
+{
+    change_newest(h, 17);
 }
 
 /* Each held set of one record changes a rate that all others agree on. */
@@ -354,6 +370,8 @@ static const struct hostile_case cases[] = {
      make_samplers_and_data_of_domains, 0, 0},
     {FORMAT_IPFIX, "options between sets, of 256 that agree but for one",
      make_samplers_that_agree_and_data, 0, 0},
+    {FORMAT_IPFIX, "few changes of 256 samplers that agree",
+     make_few_changes_of_samplers_that_agree, 0, 0},
     {FORMAT_IPFIX, "totals of flows that are always new", make_totals, 0, 0},
     {FORMAT_IPFIX, "totals of flows that push out others", make_totals_of_more, 0, 0},
 };
