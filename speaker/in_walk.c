@@ -220,6 +220,7 @@ static void on_page(void *owner, enum status status, const struct redis_reply *r
         return;
     }
     uint64_t began_us = clock_mono_us(&in->speaker->clock);
+    first_reading_goes_on(&in->speaker->first_reading, began_us / 1000);
     if (walk->after.id[0] == '\0')
         take_first(in, &answer);
     take_page(in, &answer);

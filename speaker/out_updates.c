@@ -73,7 +73,8 @@ static bool fill(struct speaker *speaker, struct peer *peer, uint64_t now_us)
 
 bool out_updates_send(struct speaker *speaker, struct peer *peer)
 {
-    if (peer->established == NULL || !session_can_write(peer->established))
+    if (peer->established == NULL || !session_can_write(peer->established) ||
+        first_reading_waits(&speaker->first_reading))
         return false;
     /* What went before is with the kernel, and is reported before more is remembered. */
     out_updates_report(speaker, peer);

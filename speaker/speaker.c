@@ -64,6 +64,7 @@ void speaker_flush(struct speaker *speaker)
 void speaker_complete(struct speaker *speaker)
 {
     speaker->complete = true;
+    first_reading_end(&speaker->first_reading);
     for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
         if (speaker->peers[i] != NULL)
             rib_out_complete(&speaker->peers[i]->rib_out);
@@ -149,6 +150,10 @@ static void on_tick(uv_timer_t *timer)
         return;
     }
     in_jobs_tick(speaker->in_jobs, now_ms);
+    if (first_reading_tick(&speaker->first_reading, now_ms))
+        log_warn("the desired state could not be read: routes are announced as the journal has "
+                 "them, and what ended meanwhile ends when it is read",
+                 "routes=%zu", desired_standing_count(speaker->desired));
     if (now_ms >= speaker->second_at) {
         speaker->second_at = now_ms + SECOND_MS;
         every_second(speaker, now_ms);
@@ -222,6 +227,7 @@ static enum status start(void *self, struct process *process)
     if (status != STATUS_OK)
         return status;
     out_results_use(speaker->out_results, in_jobs_redis(speaker->in_jobs));
+    first_reading_begin(&speaker->first_reading, speaker_now_ms(speaker));
     peers_apply(speaker);
     status = listeners_update(speaker);
     if (status != STATUS_OK)

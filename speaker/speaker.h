@@ -4,6 +4,7 @@
 #include "common/model/model.h"
 #include "common/service/process.h"
 #include "speaker/desired.h"
+#include "speaker/first_reading.h"
 #include "speaker/holds.h"
 #include "speaker/journal.h"
 #include "speaker/peer.h"
@@ -45,8 +46,9 @@ struct speaker {
     size_t group_count;
     struct journal *journal;
     uint64_t accepting_changed; /* bits of peers: accepting_apply() */
-    struct timebase timebase;   /* as the journal had it */
-    uint64_t epoch;             /* the highest of policy that was seen */
+    struct first_reading first_reading;
+    struct timebase timebase; /* as the journal had it */
+    uint64_t epoch;           /* the highest of policy that was seen */
     char jobs_cursor[48], stops_cursor[48];
     struct listeners *listeners;
     struct in_jobs *in_jobs;
