@@ -286,16 +286,18 @@ enum status conn_connect(struct conn **ret_conn, struct conns *conns,
 }
 
 enum status conn_accept(struct conn **ret_conn, struct conns *conns, uv_stream_t *listener,
-                        struct ip_endpoint *ret_remote)
+                        struct ip_endpoint *ret_remote, struct ip_endpoint *ret_local)
 {
-    struct sockaddr_storage remote;
-    int len = sizeof(remote);
+    struct sockaddr_storage remote, local;
+    int len = sizeof(remote), local_len = sizeof(local);
     struct conn *conn = new_conn(conns, AF_UNSPEC);
     if (conn == NULL)
         return STATUS_NO_MEMORY;
     if (uv_accept(listener, (uv_stream_t *)&conn->tcp) != 0 ||
         uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&remote, &len) != 0 ||
-        endpoint_from_sockaddr(ret_remote, (const struct sockaddr *)&remote) != STATUS_OK) {
+        uv_tcp_getsockname(&conn->tcp, (struct sockaddr *)&local, &local_len) != 0 ||
+        endpoint_from_sockaddr(ret_remote, (const struct sockaddr *)&remote) != STATUS_OK ||
+        endpoint_from_sockaddr(ret_local, (const struct sockaddr *)&local) != STATUS_OK) {
         conn_abort(conn);
         return STATUS_IO;
     }

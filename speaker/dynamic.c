@@ -1,5 +1,7 @@
 #include "speaker/dynamic.h"
 
+#include "speaker/callers.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -11,12 +13,13 @@ enum {
 };
 
 const struct dynamic_group *dynamic_group_of(const struct speaker *speaker,
-                                             const struct ip_addr *addr, const char *device)
+                                             const struct ip_addr *addr,
+                                             const struct ip_addr *local, const char *device)
 {
     const struct dynamic_group *best = NULL;
     for (size_t i = 0; i < speaker->group_count; i++) {
         const struct dynamic_group *group = &speaker->groups[i];
-        if (prefix_contains(&group->from, addr) &&
+        if (prefix_contains(&group->from, addr) && caller_may_reach(&group->settings, local) &&
             strcmp(group->settings.socket.device, device) == 0 && group->settings.accepts &&
             (best == NULL || group->from.len > best->from.len))
             best = group;

@@ -16,9 +16,10 @@ struct dynamic_group {
     struct peer_settings settings;
 };
 
-/* The narrowest one that holds the address, or NULL. */
+/* The narrowest one that holds the address and may be reached at the local one, or NULL. */
 const struct dynamic_group *dynamic_group_of(const struct speaker *speaker,
-                                             const struct ip_addr *addr, const char *device);
+                                             const struct ip_addr *addr,
+                                             const struct ip_addr *local, const char *device);
 const struct dynamic_group *dynamic_group_named(const struct speaker *speaker, const char *name);
 /* The peer for a connection from there; NULL: there are as many as may be. */
 struct peer *dynamic_take(struct speaker *speaker, const struct dynamic_group *group,

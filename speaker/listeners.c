@@ -2,7 +2,7 @@
 
 #include "common/base/hash.h"
 #include "common/base/log.h"
-#include "speaker/dynamic.h"
+#include "speaker/callers.h"
 #include "speaker/speaker_metrics.h"
 
 #include <inttypes.h>
@@ -82,38 +82,47 @@ static void refuse(struct listener *listener, const struct ip_endpoint *remote, 
     turn_away(listener->all, remote, name, why);
 }
 
-/* Who it is for; NULL: for nobody, which is counted. */
-static struct peer *peer_of(struct listener *listener, struct conn *conn,
-                            const struct ip_endpoint *remote)
+/* What is known of who comes there lets it in; else it is turned away, and counted. */
+static bool is_let_in(struct listener *listener, struct conn *conn,
+                      const struct ip_endpoint *remote, const struct caller *caller)
 {
-    struct speaker *speaker = listener->all->speaker;
-    struct peer *peer = speaker_peer_by_addr(speaker, &remote->addr, listener->device);
-    const struct dynamic_group *group =
-        peer == NULL ? dynamic_group_of(speaker, &remote->addr, listener->device) : NULL;
-    const struct peer_settings *settings = peer != NULL    ? &peer->settings
-                                           : group != NULL ? &group->settings
-                                                           : NULL;
+    const struct peer_settings *settings = caller->settings;
     char why[SOCKET_WHY_MAX];
-    if (settings == NULL) {
+    if (caller->kind == CALLER_STRANGER) {
         speaker_metrics_stranger();
         turn_away(listener->all, remote, NULL, "");
-        return NULL;
+        return false;
+    }
+    if (caller->kind == CALLER_ELSEWHERE) {
+        refuse(listener, remote, settings->name, CONNECTION_ELSEWHERE,
+               "it comes to another address than local_address");
+        return false;
     }
     if (!expects(listener, &remote->addr, &settings->socket.password)) {
         refuse(listener, remote, settings->name, CONNECTION_UNSIGNED,
                "its password is not set at the listening socket");
-        return NULL;
+        return false;
     }
     enum status status = conn_prepare(conn, &settings->socket, why);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         refuse(listener, remote, settings->name,
                status == STATUS_REFUSED ? CONNECTION_TOO_FAR : CONNECTION_BROKEN, why);
+    return status == STATUS_OK;
+}
+
+/* Who it is for; NULL: for nobody. */
+static struct peer *peer_of(struct listener *listener, struct conn *conn,
+                            const struct ip_endpoint *remote, const struct ip_endpoint *local)
+{
+    struct speaker *speaker = listener->all->speaker;
+    struct caller caller = caller_of(speaker, &remote->addr, &local->addr, listener->device);
+    if (!is_let_in(listener, conn, remote, &caller))
         return NULL;
-    }
+    if (caller.kind == CALLER_PEER)
+        return caller.peer;
+    struct peer *peer = dynamic_take(speaker, caller.group, &remote->addr);
     if (peer == NULL)
-        peer = dynamic_take(speaker, group, &remote->addr);
-    if (peer == NULL)
-        refuse(listener, remote, settings->name, CONNECTION_LIMIT,
+        refuse(listener, remote, caller.settings->name, CONNECTION_LIMIT,
                "max_sessions neighbours are there, or all places are taken");
     return peer;
 }
@@ -121,12 +130,12 @@ static struct peer *peer_of(struct listener *listener, struct conn *conn,
 static void on_connection(uv_stream_t *socket, int error)
 {
     struct listener *listener = socket->data;
-    struct ip_endpoint remote;
+    struct ip_endpoint remote, local;
     struct conn *conn;
     if (error != 0 ||
-        conn_accept(&conn, &listener->all->speaker->conns, socket, &remote) != STATUS_OK)
+        conn_accept(&conn, &listener->all->speaker->conns, socket, &remote, &local) != STATUS_OK)
         return;
-    struct peer *peer = peer_of(listener, conn, &remote);
+    struct peer *peer = peer_of(listener, conn, &remote, &local);
     if (peer == NULL)
         conn_abort(conn);
     else if (!peer_accept(peer, conn))
@@ -143,9 +152,16 @@ static int fd_of(const struct listener *listener)
     return fd;
 }
 
+static bool comes_to(const struct peer_settings *settings, const struct ip_endpoint *at)
+{
+    const struct ip_addr any = {.family = at->addr.family};
+    return settings->accepts && settings->remote.addr.family == at->addr.family &&
+           (addr_equal(&at->addr, &any) || caller_may_reach(settings, &at->addr));
+}
+
 static bool comes_by(const struct peer_settings *settings, const struct listener *listener)
 {
-    return settings->accepts && settings->remote.addr.family == listener->at.addr.family &&
+    return comes_to(settings, &listener->at) &&
            strcmp(settings->socket.device, listener->device) == 0;
 }
 
@@ -349,8 +365,8 @@ static void open_for(struct listeners *listeners, const struct peer_settings *se
 {
     const struct config_speaker *config = &listeners->speaker->config->speaker;
     const char *device = settings->socket.device;
-    for (size_t i = 0; i < config->listen_count && settings->accepts && device[0] != '\0'; i++)
-        if (config->listen[i].addr.family == settings->remote.addr.family &&
+    for (size_t i = 0; i < config->listen_count && device[0] != '\0'; i++)
+        if (comes_to(settings, &config->listen[i]) &&
             listener_of(listeners, &config->listen[i], device) == NULL)
             (void)open_one(listeners, &config->listen[i], device);
 }

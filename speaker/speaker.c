@@ -44,18 +44,6 @@ struct desired_time speaker_time(const struct speaker *speaker)
     return now;
 }
 
-struct peer *speaker_peer_by_addr(const struct speaker *speaker, const struct ip_addr *addr,
-                                  const char *device)
-{
-    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++) {
-        struct peer *peer = speaker->peers[i];
-        if (peer != NULL && addr_equal(&peer->settings.remote.addr, addr) &&
-            strcmp(peer->settings.socket.device, device) == 0)
-            return peer;
-    }
-    return NULL;
-}
-
 void speaker_flush(struct speaker *speaker)
 {
     turns_flush(speaker);

@@ -72,8 +72,6 @@ struct speaker {
 
 struct desired_time speaker_time(const struct speaker *speaker);
 uint64_t speaker_now_ms(const struct speaker *speaker); /* monotonic */
-struct peer *speaker_peer_by_addr(const struct speaker *speaker, const struct ip_addr *addr,
-                                  const char *device);
 /* The whole desired state is known: End-of-RIB may go. */
 void speaker_complete(struct speaker *speaker);
 /* Sends what is due to every peer now; what changes otherwise goes at the end of the turn. */

@@ -93,14 +93,14 @@ static struct metric_family jobs = {.name = "weir_speaker_jobs_total",
 static struct metric_family strangers = {.name = "weir_speaker_strangers_total",
                                          .help = "connections from addresses that are no peer",
                                          .type = METRIC_COUNTER};
-static const char *const connection_refusals[CONNECTION_REFUSALS] = {"not-now", "too-far",
-                                                                     "unsigned", "limit", "broken"};
+static const char *const connection_refusals[CONNECTION_REFUSALS] = {
+    "not-now", "too-far", "unsigned", "limit", "broken", "elsewhere"};
 static struct metric_family connections_refused = {
     .name = "weir_speaker_connections_refused_total",
     .help = "connections of peers that were turned away: one that has a session, is not to connect "
             "or flaps (not-now), gtsm_hops (too-far), a password that could not be set (unsigned), "
-            "max_sessions or no place (limit), "
-            "or the connection was gone (broken)",
+            "max_sessions or no place (limit), the connection was gone (broken), or it came to "
+            "another address than local_address (elsewhere)",
     .type = METRIC_COUNTER,
     .labels = {"reason"},
     .series_max = CONNECTION_REFUSALS};

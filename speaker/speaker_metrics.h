@@ -23,11 +23,12 @@ void speaker_metrics_job(const char *outcome);
 void speaker_metrics_stranger(void);
 /* A connection of a peer that was turned away. */
 enum connection_refusal {
-    CONNECTION_NOT_NOW,  /* it has a session, is not to connect, or flaps */
-    CONNECTION_TOO_FAR,  /* gtsm_hops */
-    CONNECTION_UNSIGNED, /* its password could not be set */
-    CONNECTION_LIMIT,    /* max_sessions, or all places are taken */
-    CONNECTION_BROKEN,   /* gone, or the kernel refused an option */
+    CONNECTION_NOT_NOW,   /* it has a session, is not to connect, or flaps */
+    CONNECTION_TOO_FAR,   /* gtsm_hops */
+    CONNECTION_UNSIGNED,  /* its password could not be set */
+    CONNECTION_LIMIT,     /* max_sessions, or all places are taken */
+    CONNECTION_BROKEN,    /* gone, or the kernel refused an option */
+    CONNECTION_ELSEWHERE, /* to another address than local_address */
     CONNECTION_REFUSALS
 };
 void speaker_metrics_connection_refused(enum connection_refusal why);

@@ -139,7 +139,7 @@ static void check_names(struct config_read *r)
 /* --- the house ----------------------------------------------------------------------------------
  */
 
-static struct config_pos pos_of_key(const struct config_node *map, const char *key)
+struct config_pos config_pos_of_key(const struct config_node *map, const char *key)
 {
     const struct config_node *node = node_child(map, key);
     return node != NULL ? node->pos : map != NULL ? map->pos : (struct config_pos){0};
@@ -163,7 +163,7 @@ static void check_slots(struct config_read *r)
         seen |= shard->slots;
     }
     if (~seen != 0)
-        config_error(r->errors, pos_of_key(r->root, "shards"),
+        config_error(r->errors, config_pos_of_key(r->root, "shards"),
                      "slot %d is in no shard, expected each of 0 to 63 in one",
                      __builtin_ctzll(~seen));
 }
@@ -175,7 +175,7 @@ static void check_folders(struct config_read *r)
         return;
     size_t room = SOCKET_PATH_MAX - LONGEST_SOCKET;
     if (strlen(c->run_dir) > room)
-        config_error(r->errors, pos_of_key(r->root, "run_dir"),
+        config_error(r->errors, config_pos_of_key(r->root, "run_dir"),
                      "run_dir: %zu octets, expected at most %zu so that sockets fit into it",
                      strlen(c->run_dir), room);
     struct config_speaker *speaker = &c->speaker;
@@ -188,7 +188,7 @@ static void check_folders(struct config_read *r)
         collector->archive.dir =
             arena_format(r->arena, "%s/%s", c->state_dir, collector->archive.dir);
     if (speaker->socket != NULL && strlen(speaker->socket) > SOCKET_PATH_MAX)
-        config_error(r->errors, pos_of_key(node_child(r->root, "speaker"), "socket"),
+        config_error(r->errors, config_pos_of_key(node_child(r->root, "speaker"), "socket"),
                      "socket: %zu octets with run_dir, expected at most %d",
                      strlen(speaker->socket), (int)SOCKET_PATH_MAX);
 }
@@ -214,7 +214,8 @@ static void check_endpoints(struct config_read *r, const struct config_node *lis
             }
 }
 
-/* --- exporters, peers ---------------------------------------------------------------------------
+/* --- exporters, profiles
+ * ---------------------------------------------------------------------------
  */
 
 static int compare_exporters(const void *a, const void *b)
@@ -260,58 +261,6 @@ static void forget_own_profiles(struct config_read *r)
         struct config_text *profile = &r->config->peers[i].profile;
         if (profile->value != NULL && (own.has_gaps && find_name(&own, profile->value) == NULL))
             *profile = (struct config_text){0};
-    }
-}
-
-static bool is_same_session(const struct config_peer *a, const struct config_peer *b)
-{
-    const char *device = a->device != NULL ? a->device : "";
-    return a->address.addr.family != ADDR_NONE && a->port == b->port &&
-           prefix_equal(&a->address, &b->address) &&
-           addr_equal(&a->local_address, &b->local_address) &&
-           strcmp(device, b->device != NULL ? b->device : "") == 0;
-}
-
-static void check_sessions(struct config_read *r)
-{
-    const struct config *c = r->config;
-    const struct config_node *speaker = node_child(r->root, "speaker");
-    const struct config_node *peers = node_child(r->root, "peers");
-    if (peers == NULL || peers->count == 0)
-        return;
-    bool shown = config_shows_all(r, speaker);
-    if (shown && c->speaker.router_id.family == ADDR_NONE &&
-        node_child(speaker, "router_id") == NULL)
-        config_error(r->errors, speaker != NULL ? speaker->pos : peers->pos,
-                     "speaker without \"router_id\", expected it: there are peers");
-    if (shown && c->speaker.local_as == 0 && node_child(speaker, "local_as") == NULL)
-        config_error(r->errors, speaker != NULL ? speaker->pos : peers->pos,
-                     "speaker without \"local_as\", expected it: there are peers");
-    const struct ip_addr nobody = addr_from_ipv4(0);
-    if (addr_equal(&c->speaker.router_id, &nobody))
-        config_error(r->errors, pos_of_key(speaker, "router_id"),
-                     "router_id: \"0.0.0.0\", expected an address that is not zero");
-    const struct config_node *n = peers->first;
-    for (size_t i = 0; i < c->peer_count && n != NULL; i++, n = n->next) {
-        const struct config_peer *peer = &c->peers[i];
-        if (shown && peer->connect != CONNECT_ACTIVE && c->speaker.listen_count == 0 &&
-            node_child(speaker, "listen") == NULL)
-            config_error(r->errors, pos_of_key(n, "connect"),
-                         "connect: a session that the peer opens, expected speaker.listen to say "
-                         "where");
-        if (shown && peer->multihop != 0 && peer->remote_as == c->speaker.local_as)
-            config_error(r->errors, pos_of_key(n, "multihop"),
-                         "multihop: %u hops to an eBGP neighbour, expected none: remote_as is the "
-                         "speaker's local_as, and iBGP may be any number of hops away",
-                         peer->multihop);
-        for (size_t j = 0; j < i; j++)
-            if (is_same_session(peer, &c->peers[j])) {
-                config_error(r->errors, n->pos,
-                             "a peer with address and port of another, expected each once; it "
-                             "stands in line %u already",
-                             c->peers[j].pos.line);
-                break;
-            }
     }
 }
 
@@ -371,7 +320,7 @@ void config_check(struct config_read *r)
     check_endpoints(r, node_child(speaker, "listen"), r->config->speaker.listen,
                     r->config->speaker.listen_count, "listen");
     check_exporters(r);
-    check_sessions(r);
+    config_check_sessions(r);
     forget_own_profiles(r);
     check_policies(r);
 }

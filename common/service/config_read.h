@@ -165,5 +165,7 @@ config_reader read_action_later, read_dscp, read_vrf, read_known_method;
 
 /* What only several parts together show; called when the whole file was read. */
 void config_check(struct config_read *r);
+void config_check_sessions(struct config_read *r); /* its part for `peers` */
+struct config_pos config_pos_of_key(const struct config_node *map, const char *key);
 
 #endif

@@ -233,6 +233,36 @@ class Opening(Case):
                 w.speaker.kill()
                 w.start_speaker()
 
+    def test_two_peers_of_one_address_are_told_apart_by_local_address(self):
+        w = self.world
+        second, router = w.addresses.take(), w.addresses.take()
+        w.more_listen = [f"{second}:{w.bgp_port}"]
+        peers = []
+        for name, ours, own_as in (("one", w.address, 65001), ("two", second, 65002)):
+            peer = w.peer(Bird, name, own_as=own_as, connect="passive", dials=True, address=router)
+            peer.speaker = peer.local = ours
+            peer.router_id = f"10.9.9.{own_as - 65000}"
+            peers.append(peer)
+        w.up()
+        w.all_established()
+        w.announce("m-1", RULE4)
+        for peer in peers:
+            self.present(peer, "198.51.100.7/32")
+            self.assertEqual(w.speaker.text().count(f"peer={peer.name} families="), 1)
+        # To the address of neither: it is of a peer's address, and no stranger's.
+        w.more_listen.append(f"{w.addresses.take()}:{w.bgp_port}")
+        w.speaker.end()
+        w.write_config()
+        w.start_speaker()
+        w.all_established()
+        with socket.create_connection((w.more_listen[-1].split(":")[0], w.bgp_port), 5, (router, 0)) as other:
+            try:
+                other.recv(100)
+            except ConnectionResetError:
+                pass
+        wait_for("counted", lambda: refusals(w, "elsewhere") == 1)
+        self.assertIn("it comes to another address than local_address", w.speaker.text())
+
     def test_who_is_deconfigured_or_changed_is_told_so(self):
         w = self.world
         gone, changed = w.peer(Bird, "gone"), w.peer(Bird, "changed")

@@ -1,0 +1,62 @@
+#include "tests/unit/common/service/bad_config.h"
+
+/* What sessions ask of the speaker and of each other. */
+
+#define AT(listen) "speaker: {router_id: 192.0.2.9, local_as: 1, listen: [" listen "]}\n"
+#define ANY AT("\"0.0.0.0:179\"")
+#define EACH AT("\"192.0.2.8:179\", \"192.0.2.9:179\"")
+#define COMES(name, more)                                                                          \
+    "  - {name: " name ", address: 192.0.2.1, remote_as: 1, connect: passive" more "}\n"
+#define FILE_A ", password_file: /a"
+#define FILE_B ", password_file: /b"
+#define AT_8 ", local_address: 192.0.2.8"
+#define AT_9 ", local_address: 192.0.2.9"
+
+static const struct bad bad_callers[] = {
+    {ANY "peers:\n" COMES("a", "") COMES("b", ", port: 180"), 4, 5,
+     "a peer with address, local_address and device of the one in line 3, expected \"connect: "
+     "active\" in one of them"},
+    {ANY "peers:\n" COMES("a", AT_8 FILE_A) COMES("b", AT_9 FILE_B), 4, 108,
+     "password_file: not that of the peer with the same address in line 3"},
+    {ANY "peers:\n" COMES("a", AT_8 FILE_A) COMES("b", AT_9), 4, 5, "password_file: not that of"},
+    {EACH "peers:\n" COMES("a", AT_8 FILE_A) COMES("b", ""), 4, 5, "password_file: not that of"},
+    {EACH "peers:\n" COMES("a", ", local_address: 192.0.2.7"), 3, 82,
+     "a passive peer that can connect to no address of speaker.listen, expected one of the family "
+     "of \"address\" that is \"local_address\", or any"},
+    {AT("\"[::]:179\"") "peers:\n" COMES("a", ""), 3, 5,
+     "a passive peer that can connect to no address of speaker.listen"},
+};
+
+static const char *const good_callers[] = {
+    ANY "peers:\n" COMES("a", AT_8) COMES("b", AT_9),
+    ANY "peers:\n" COMES("a", AT_8 FILE_A) COMES("b", AT_9 FILE_A),
+    ANY "peers:\n" COMES("a", AT_8) COMES("b", ""),
+    EACH "peers:\n" COMES("a", AT_8 FILE_A) COMES("b", AT_9 FILE_B),
+    ANY "peers:\n" COMES("a", "") COMES("b", ", device: red" FILE_A),
+    ANY
+    "peers:\n" COMES("a", FILE_A) "  - {name: b, address: 192.0.2.1, port: 180, remote_as: 1}\n",
+    EACH "peers: [{name: a, address: 192.0.2.1, remote_as: 1, connect: both" AT_8
+         "}, {name: b, address: 192.0.2.1, remote_as: 1, connect: both" AT_9 "}]\n",
+};
+
+static void is_good(const char *yaml)
+{
+    struct config_errors errors;
+    struct config *config = NULL;
+    config_errors_init(&errors, "t.yaml");
+    cr_expect_eq(config_parse(&config, yaml, strlen(yaml), "t.yaml", &errors), STATUS_OK, "%s%s",
+                 yaml, text_str(&errors.lines));
+    config_free(config);
+    config_errors_done(&errors);
+}
+
+Test(config_sessions, refuses_what_could_not_be_told_apart_or_never_come)
+{
+    CHECK(bad_callers);
+}
+
+Test(config_sessions, takes_what_is_told_apart)
+{
+    for (size_t i = 0; i < sizeof(good_callers) / sizeof(good_callers[0]); i++)
+        is_good(good_callers[i]);
+}
