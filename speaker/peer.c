@@ -1,5 +1,6 @@
 #include "speaker/peer.h"
 
+#include "common/base/hash.h"
 #include "common/base/text.h"
 
 #include <stdio.h>
@@ -7,12 +8,6 @@
 #include <string.h>
 
 enum {
-    /* A session that stood this long makes earlier falls forgotten. */
-    STABLE_MS = 60000,
-    /* The longest wait between two tries. */
-    WAIT_MAX_MS = 120000,
-    /* Below this many falls in a row, a connection from the peer is taken at any time. */
-    PENALTIES_FREE = 3,
     /* End-of-RIB goes at the latest this long after a session came up, also where the state server
      * has not told what must stand, or the pace keeps routes back: without it, a peer may keep for
      * ever what nobody wants. */
@@ -139,8 +134,9 @@ static void on_down(struct peer *peer, struct session *s)
     peer->end_of_rib_at = 0;
     peer->established = NULL;
     peer->flaps++;
-    if (now_ms(peer) - peer->established_at >= STABLE_MS)
-        peer->penalties = 0;
+    peer->fell = true;
+    damping_stood(&peer->dialling, now_ms(peer) - peer->established_at);
+    damping_stood(&peer->answering, now_ms(peer) - peer->established_at);
     rib_out_down(&peer->rib_out);
     peer->options.events.on_down(peer->options.events.owner, peer, s->why);
 }
@@ -159,24 +155,35 @@ static void note_error(struct peer *peer, const char *why)
                        peer->last_word);
 }
 
-static void on_state(struct peer *peer, const char *why, bool penalty)
+static uint32_t next_random(struct peer *peer)
 {
-    uint64_t wait_ms = peer->settings.connect_retry_ms;
+    peer->random = peer->random * 1664525U + 1013904223U;
+    return peer->random >> 8;
+}
+
+/* A session that does not come about says nothing of the other way to the peer; one that falls
+ * would fall there as well. */
+static void note_fall(struct peer *peer, const struct session *s)
+{
+    uint64_t now = now_ms(peer), usual_ms = peer->settings.connect_retry_ms;
+    if (peer->fell || s == &peer->out)
+        damping_fall(&peer->dialling, now, usual_ms, next_random(peer));
+    if (peer->fell || s == &peer->in)
+        damping_fall(&peer->answering, now, usual_ms, next_random(peer));
+    peer->start_at = 0;
+}
+
+static void on_state(struct peer *peer, const struct session *s, const char *why, bool penalty)
+{
     /* What befalls the session that is not needed is no error of the peer. */
     if (why[0] != '\0' && peer->established == NULL)
         note_error(peer, why);
-    if (penalty) {
-        /* The first fall is most likely a restart of the peer. */
-        if (peer->penalties == 0)
-            wait_ms = open_retry_ms(wait_ms, 0, 0);
-        for (uint32_t i = 0; i < peer->penalties && wait_ms < WAIT_MAX_MS; i++)
-            wait_ms *= 2;
-        if (wait_ms > WAIT_MAX_MS)
-            wait_ms = WAIT_MAX_MS;
-        peer->penalties++;
-    }
-    if (why[0] != '\0')
-        peer->start_at = now_ms(peer) + open_jitter_ms(wait_ms, peer->out.random >> 4);
+    if (penalty)
+        note_fall(peer, s);
+    else if (why[0] != '\0')
+        peer->start_at =
+            now_ms(peer) + open_jitter_ms(peer->settings.connect_retry_ms, next_random(peer));
+    peer->fell = false;
     if (peer->shown != peer_state(peer))
         peer->since_ms = clock_wall_ms(&peer->options.clock);
     peer->shown = peer_state(peer);
@@ -205,6 +212,11 @@ static void on_notification(struct peer *peer, const struct bgp_error *error, bo
     {                                                                                              \
         struct peer *peer = owner;                                                                 \
         on_down(peer, &peer->which);                                                               \
+    }                                                                                              \
+    static void which##_on_state(void *owner, const char *why, bool penalty)                       \
+    {                                                                                              \
+        struct peer *peer = owner;                                                                 \
+        on_state(peer, &peer->which, why, penalty);                                                \
     }
 SESSION_CALLBACKS(out)
 SESSION_CALLBACKS(in)
@@ -226,11 +238,6 @@ static void either_on_written(void *owner)
 {
     struct peer *peer = owner;
     peer->options.events.on_writable(peer->options.events.owner, peer);
-}
-
-static void either_on_state(void *owner, const char *why, bool penalty)
-{
-    on_state(owner, why, penalty);
 }
 
 static void either_on_notification(void *owner, const struct bgp_error *error, bool sent)
@@ -267,7 +274,7 @@ static void init_sessions(struct peer *peer)
                    .on_down = out_on_down,
                    .on_refresh = either_on_refresh,
                    .on_written = either_on_written,
-                   .on_state = either_on_state,
+                   .on_state = out_on_state,
                    .on_tolerated = either_on_tolerated,
                    .on_notification = either_on_notification,
                    .owner = peer},
@@ -277,6 +284,7 @@ static void init_sessions(struct peer *peer)
     options.events.on_open = in_on_open;
     options.events.on_up = in_on_up;
     options.events.on_down = in_on_down;
+    options.events.on_state = in_on_state;
     session_init(&peer->in, &options);
 }
 
@@ -286,6 +294,7 @@ void peer_init(struct peer *peer, const struct peer_settings *settings,
     *peer =
         (struct peer){.settings = *settings, .options = *options, .restarted = options->restarted};
     peer->since_ms = clock_wall_ms(&options->clock);
+    peer->random = (uint32_t)hash_random_seed();
     rib_out_init(&peer->rib_out, options->rib, settings->max_routes, settings->updates_per_second);
     init_sessions(peer);
     (void)snprintf(peer->last_error, sizeof(peer->last_error), "%s", settings->unusable);
@@ -335,7 +344,7 @@ static void patch_sessions(struct peer *peer)
     uint64_t now = now_ms(peer);
     patch_session(&peer->out, settings, now);
     patch_session(&peer->in, settings, now);
-    if (peer->penalties == 0 && peer->start_at > now + settings->connect_retry_ms)
+    if (peer->start_at > now + settings->connect_retry_ms)
         peer->start_at = now + settings->connect_retry_ms;
 }
 
@@ -355,15 +364,15 @@ void peer_set(struct peer *peer, const struct peer_settings *settings)
     }
     init_sessions(peer);
     (void)snprintf(peer->last_error, sizeof(peer->last_error), "%s", settings->unusable);
-    peer->penalties = 0;
+    peer->dialling = peer->answering = (struct damping){0};
     if (was_running)
         peer_start(peer);
 }
 
 bool peer_accept(struct peer *peer, struct conn *conn)
 {
-    bool damped = peer->penalties >= PENALTIES_FREE && now_ms(peer) < peer->start_at;
-    if (!peer->running || !peer->settings.accepts || damped) {
+    if (!peer->running || !peer->settings.accepts ||
+        damping_keeps_peer(&peer->answering, now_ms(peer))) {
         conn_abort(conn);
         return false;
     }
@@ -387,7 +396,8 @@ void peer_tick(struct peer *peer, uint64_t now)
         rib_out_end_now(&peer->rib_out);
     note_end_of_rib(peer);
     if (peer->running && peer->settings.connects && peer->out.state == FSM_IDLE &&
-        peer->established == NULL && !in_is_busy(peer) && now >= peer->start_at)
+        peer->established == NULL && !in_is_busy(peer) && now >= peer->start_at &&
+        !damping_keeps_us(&peer->dialling, now))
         session_start(&peer->out);
     if (peer->running && peer->settings.accepts && peer->in.state == FSM_IDLE &&
         peer->established == NULL)

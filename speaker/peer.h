@@ -3,6 +3,7 @@
 
 #include "flowspec/profile.h"
 #include "proto/delta.h"
+#include "speaker/bgp/damping.h"
 #include "speaker/bgp/rib_out.h"
 #include "speaker/session.h"
 
@@ -69,12 +70,14 @@ struct peer {
     struct update_path path;
     struct peer_sent sent;
     bool running;
-    bool came, told;         /* from a prefix (dynamic.h); desired knows of it */
-    uint64_t idle_at;        /* monotonic ms: since when one that came has no session; 0: it has */
-    bool restarted;          /* and the peer has not had all its routes again */
-    uint64_t end_of_rib_at;  /* monotonic ms: it is sent then, whatever is missing; 0: not owed */
-    uint32_t penalties;      /* falls in a row */
-    uint64_t start_at;       /* monotonic ms: not before */
+    bool came, told;        /* from a prefix (dynamic.h); desired knows of it */
+    uint64_t idle_at;       /* monotonic ms: since when one that came has no session; 0: it has */
+    bool restarted;         /* and the peer has not had all its routes again */
+    uint64_t end_of_rib_at; /* monotonic ms: it is sent then, whatever is missing; 0: not owed */
+    struct damping dialling, answering; /* of the sessions that we open, that the peer opens */
+    bool fell;                          /* an established session is ending, whichever it was */
+    uint32_t random;
+    uint64_t start_at;       /* monotonic ms: we do not connect before */
     uint64_t established_at; /* monotonic ms */
     uint64_t since_ms;       /* wall: of the last change of state */
     enum fsm_state shown;    /* to people */

@@ -12,6 +12,7 @@ import scripted  # noqa: E402
 from case import Case  # noqa: E402
 from daemons import GoBgp, stays, wait_for  # noqa: E402
 from scripted import Scripted  # noqa: E402
+from test_neighbours import refusals  # noqa: E402
 from world import LOCAL_AS, RULE4, RULE6  # noqa: E402
 
 
@@ -91,6 +92,38 @@ class Hostile(Case):
     def test_collision_of_the_same_identifier_keeps_the_connection_of_the_higher_as(self):
         # RFC 6286, 2.3: ours is 4200000001.
         self.collide(socket.inet_aton(self.world.address), own_as=65002, ours_stays=False)
+
+    def test_who_refuses_our_connections_may_still_connect_to_us(self):
+        w = self.world
+        peer = w.peer(Scripted, "notification-for-open", connect="both")
+        w.up()
+        wait_for("it has refused us four times", lambda: peer.connections() >= 4, 30)
+        with socket.create_connection((w.address, w.bgp_port), 5, (peer.address, 0)) as ours:
+            self.assertEqual(scripted.next_message(ours)[0], 1)
+            ours.sendall(scripted.open_message(capabilities=scripted.FLOW) + scripted.KEEPALIVE)
+            wait_for("it is up", lambda: "peer up" in w.speaker.text())
+
+    def test_who_falls_again_and_again_is_left_alone_for_a_while(self):
+        w = self.world
+        peer = w.peer(Scripted, "flaps", connect="passive")
+        w.up(peers_first=False)
+        wait_for("it listens", lambda: "listening for peers" in w.speaker.text())
+
+        def comes():
+            """Whether it was let in, to break the session at once."""
+            with socket.create_connection((w.address, w.bgp_port), 5, (peer.address, 0)) as s:
+                try:
+                    if (scripted.next_message(s) or (0, b""))[0] != 1:
+                        return False
+                    s.sendall(scripted.open_message(own_as=64999))
+                    return scripted.next_message(s) == (3, b"\x02\x02")
+                except ConnectionResetError:
+                    return False
+
+        self.assertEqual([comes() for _ in range(10)], [True] * 3 + [False] * 7)
+        before = refusals(w, "not-now")
+        wait_for("it is let in again", comes, 10)
+        self.assertGreaterEqual(before, 7)
 
     def test_a_session_over_ipv6(self):
         w = self.world

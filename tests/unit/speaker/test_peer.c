@@ -156,3 +156,57 @@ Test(peer, what_the_open_says_beside_needs_a_new_session)
     cr_expect_eq(w->downs, 1);
     world_free(w);
 }
+
+/* --- damping ------------------------------------------------------------------------------------
+ */
+
+static void falls(struct session *s, unsigned int times)
+{
+    for (unsigned int i = 0; i < times; i++)
+        s->options.events.on_state(s->options.events.owner, "in vain", true);
+}
+
+Test(peer, sessions_that_we_open_in_vain_keep_nobody_from_connecting_to_us)
+{
+    struct world *w = world_new();
+    uint64_t now = clock_mono_ms(&w->peer.options.clock);
+    falls(&w->peer.out, 10);
+    cr_expect(damping_keeps_us(&w->peer.dialling, now + 80000));
+    cr_expect_not(damping_keeps_peer(&w->peer.answering, now));
+    falls(&w->peer.in, 1);
+    cr_expect_not(damping_keeps_peer(&w->peer.answering, now));
+    falls(&w->peer.in, DAMPING_FREE_FALLS - 1);
+    cr_expect(damping_keeps_peer(&w->peer.answering, now));
+    world_free(w);
+}
+
+Test(peer, an_established_session_that_falls_counts_both_ways_and_is_forgotten_after_one_that_stood)
+{
+    struct world *w = world_new();
+    uint64_t now = clock_mono_ms(&w->peer.options.clock);
+    for (int i = 0; i < DAMPING_FREE_FALLS; i++) {
+        w->peer.established_at = now;
+        established(w, &w->peer.in, true);
+        w->peer.in.options.events.on_down(&w->peer);
+        falls(&w->peer.in, 1);
+    }
+    cr_expect(damping_keeps_us(&w->peer.dialling, now));
+    cr_expect(damping_keeps_peer(&w->peer.answering, now));
+    w->peer.established_at = now - DAMPING_STABLE_MS;
+    established(w, &w->peer.in, true);
+    w->peer.in.options.events.on_down(&w->peer);
+    falls(&w->peer.in, 1);
+    cr_expect_not(damping_keeps_peer(&w->peer.answering, now));
+    cr_expect_not(damping_keeps_us(&w->peer.dialling, now + 250));
+    world_free(w);
+}
+
+Test(peer, an_end_without_penalty_does_not_shorten_the_wait_of_one_that_flaps)
+{
+    struct world *w = world_new();
+    uint64_t now = clock_mono_ms(&w->peer.options.clock);
+    falls(&w->peer.out, 10);
+    w->peer.in.options.events.on_state(&w->peer, "left", false);
+    cr_expect(damping_keeps_us(&w->peer.dialling, now + 80000));
+    world_free(w);
+}
