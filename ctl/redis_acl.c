@@ -7,6 +7,8 @@
 #include <string.h>
 
 static const char key_mark[] = "~weir:", password_mark[] = "@password@";
+/* A line that begins so is for speakers with an adapter socket. */
+static const char adapter_mark[] = "@adapter@";
 
 enum { USER_MAX = 32 };
 
@@ -66,6 +68,16 @@ enum status redis_acl_add(struct text *ret_acl, const struct config *config, boo
         len = strcspn(line, "\n");
         if (len == 0 || line[0] == '#')
             continue;
+        const char *text = line + strspn(line, " ");
+        bool is_of_adapter = strncmp(text, adapter_mark, sizeof(adapter_mark) - 1) == 0;
+        if (is_of_adapter && !config->speaker.adapter.enabled)
+            continue;
+        if (is_of_adapter) {
+            text_add(ret_acl, " ");
+            text += sizeof(adapter_mark) - 1;
+            s = add_line(&acl, text, len - (size_t)(text - line));
+            continue;
+        }
         if (sscanf(line, "user %31s", acl.user) == 1 && ret_acl->len > 0)
             text_add(ret_acl, "\n"); /* the others go on with the user's line */
         s = add_line(&acl, line, len);

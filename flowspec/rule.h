@@ -127,6 +127,9 @@ enum status rule_format_text(const struct flow_rule *rule, const struct flow_act
 struct rule_json_options {
     bool rate_in_bytes;
     uint8_t family; /* of a rule that does not show its own; 0: IPv4 */
+    /* Members beside the rule that the caller reads himself, at any of its three levels; ends with
+     * NULL. NULL: none. */
+    const char *const *beside;
 };
 enum status rule_parse_json(struct flow_rule *ret_rule, struct flow_actions *ret_actions,
                             const char *json, struct rule_error *ret_error);

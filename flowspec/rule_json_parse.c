@@ -41,14 +41,31 @@ static enum status find_family(struct json_reading *r, const json_t *flow, const
     return STATUS_OK;
 }
 
-/* The one member of an object that holds one. */
-static json_t *only_member(json_t *object, const char **ret_key)
+static bool is_beside(const struct rule_json_options *options, const char *key)
 {
-    void *first = json_object_iter(object);
-    if (json_object_size(object) != 1)
-        return NULL;
-    *ret_key = json_object_iter_key(first);
-    return json_object_iter_value(first);
+    for (size_t i = 0; options != NULL && options->beside != NULL && options->beside[i] != NULL;
+         i++)
+        if (strcmp(options->beside[i], key) == 0)
+            return true;
+    return false;
+}
+
+/* The one member of an object that holds one, but for those that are the caller's. */
+static json_t *only_member(json_t *object, const struct rule_json_options *options,
+                           const char **ret_key)
+{
+    json_t *only = NULL, *value;
+    const char *key;
+    json_object_foreach(object, key, value)
+    {
+        if (is_beside(options, key))
+            continue;
+        if (only != NULL)
+            return NULL;
+        *ret_key = key;
+        only = value;
+    }
+    return only;
 }
 
 static enum status read_flow(struct json_reading *r, struct flow_rule *rule,
@@ -63,7 +80,8 @@ static enum status read_flow(struct json_reading *r, struct flow_rule *rule,
     json_object_foreach(flow, key, value)
     {
         rule_json_at(r, flow, key);
-        if (value != match && value != then && strcmp(key, "family") != 0)
+        if (value != match && value != then && strcmp(key, "family") != 0 &&
+            !is_beside(options, key))
             return rule_json_fail(r, STATUS_MALFORMED, "'%.40s': flow has match, then and family",
                                   key);
     }
@@ -98,8 +116,8 @@ enum status rule_parse_json_message(struct flow_rule *ret_rule, struct flow_acti
         return rule_fail(ret_error, STATUS_MALFORMED,
                          syntax.position > 0 ? (size_t)syntax.position - 1 : 0, "%s", syntax.text);
     struct json_reading r = {.text = json, .root = root, .error = ret_error};
-    json_t *body = only_member(root, &verb);
-    json_t *flow = body != NULL ? only_member(body, &kind) : NULL;
+    json_t *body = only_member(root, options, &verb);
+    json_t *flow = body != NULL ? only_member(body, options, &kind) : NULL;
     enum status s;
     if (body == NULL || (strcmp(verb, "announce") != 0 && strcmp(verb, "withdraw") != 0)) {
         s = rule_json_fail(&r, STATUS_MALFORMED,

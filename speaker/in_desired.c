@@ -1,6 +1,7 @@
 #include "speaker/in_jobs_internal.h"
 
 #include "common/redis/reply.h"
+#include "speaker/adapter.h"
 #include "speaker/out_results.h"
 #include "speaker/store.h"
 #include "speaker/turns.h"
@@ -59,8 +60,10 @@ enum status in_desired_apply(struct in_jobs *in, const char *id, const struct re
         return status;
     }
     status = desired_apply(speaker->desired, in->scratch, speaker_time(speaker));
-    if (status == STATUS_OK || status == STATUS_EXISTS)
+    if (status == STATUS_OK || status == STATUS_EXISTS) {
         store_drop_missing(speaker, id);
+        adapter_routes_note(adapter_routes(speaker), in->scratch);
+    }
     const struct standing *s = desired_find(speaker->desired, id);
     bool is_known = s != NULL && s->revision == in->scratch->revision;
     bool lacks = status == STATUS_EXISTS && is_known && !store_has_mitigation(speaker, id);

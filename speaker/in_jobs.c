@@ -13,7 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEADER_EVERY_MS = 1000, OWED_EVERY_MS = 5000 };
+enum {
+    LEADER_EVERY_MS = 1000,
+    OWED_EVERY_MS = 5000,
+    /* A standby leads 2 s after the last leader at the latest, and is seen with the next look. */
+    LEADER_GONE_MS = 2000 + 2 * LEADER_EVERY_MS,
+};
 
 void in_jobs_complain(struct in_jobs *in, const char *what, const char *id, enum status status)
 {
@@ -137,10 +142,14 @@ static void on_leader(void *owner, enum status status, const struct redis_reply 
 {
     struct in_jobs *in = owner;
     uint64_t epoch = 0;
+    if (!in->was_read)
+        in->leader_at = 0; /* asked again at once */
     if (status != STATUS_OK || reply->type != REDIS_ARRAY || reply->count != 2 || !in->was_read)
         return;
-    if (reply->items[0].type == REDIS_STRING)
-        desired_contact(in->speaker->desired, (int64_t)speaker_now_ms(in->speaker));
+    if (reply->items[0].type == REDIS_STRING) {
+        in->leader_seen_ms = speaker_now_ms(in->speaker);
+        desired_contact(in->speaker->desired, (int64_t)in->leader_seen_ms);
+    }
     (void)redis_to_u64(&reply->items[1], &epoch);
     if (epoch < in->speaker->epoch && !in->is_older)
         in_walk_start(in);
@@ -154,6 +163,7 @@ static void on_up(void *owner)
              log_value(address, sizeof address, in->speaker->config->redis.state.address));
     in->was_read = false;
     in->leader_at = 0;
+    in->looking_since_ms = speaker_now_ms(in->speaker);
     in_walk_start(in);
 }
 
@@ -161,6 +171,7 @@ static void on_down(void *owner, enum status why)
 {
     struct in_jobs *in = owner;
     in->was_read = false;
+    in->looking_since_ms = 0;
     log_error("state server away: what stands is kept, and goes at orphan_max", "reason=\"%s\"",
               status_text(why));
     store_put_state(in->speaker);
@@ -191,6 +202,7 @@ enum status in_jobs_new(struct in_jobs **ret_in, struct speaker *speaker)
     if (in == NULL)
         return STATUS_NO_MEMORY;
     in->speaker = speaker;
+    in->looking_since_ms = speaker_now_ms(speaker);
     in->scratch = calloc(1, sizeof(*in->scratch));
     log_limiter_init(&in->unreadable, 60000);
     (void)key_name(in->keys[STREAM_JOBS], in_jobs_prefix(in), KEY_JOBS);
@@ -222,6 +234,17 @@ uint64_t in_jobs_now_ms(const struct in_jobs *in)
 bool in_jobs_is_up(const struct in_jobs *in)
 {
     return in != NULL && in->was_read && redis_is_up(in->redis);
+}
+
+enum in_jobs_policy in_jobs_policy(const struct in_jobs *in)
+{
+    if (in == NULL)
+        return POLICY_AWAY;
+    uint64_t now_ms = speaker_now_ms(in->speaker);
+    if (in_jobs_is_up(in) && in->leader_seen_ms != 0 &&
+        now_ms - in->leader_seen_ms < LEADER_GONE_MS)
+        return POLICY_LIVES;
+    return now_ms - in->looking_since_ms < LEADER_GONE_MS ? POLICY_UNKNOWN : POLICY_AWAY;
 }
 
 bool in_jobs_is_asking(const struct in_jobs *in)

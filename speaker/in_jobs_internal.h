@@ -41,6 +41,8 @@ struct in_jobs {
     bool was_read;               /* the whole state, since the connection came up */
     bool is_older;               /* the state server, than what this speaker has seen */
     uint64_t read_at, leader_at; /* monotonic ms: the next */
+    uint64_t leader_seen_ms;     /* monotonic: policy had a leader; 0: not yet */
+    uint64_t looking_since_ms;   /* monotonic: start, or the connection's */
     struct log_limiter unreadable;
     size_t asked; /* hashes that were asked for and have not come */
     size_t closing;

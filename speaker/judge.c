@@ -1,5 +1,6 @@
 #include "flowspec/route.h"
 #include "speaker/accepting.h"
+#include "speaker/adapter.h"
 #include "speaker/out_results.h"
 #include "speaker/parts.h"
 #include "speaker/speaker.h"
@@ -330,7 +331,9 @@ static void ended(void *owner, const struct standing *s)
 
 static void forgotten(void *owner, const char *id)
 {
-    store_drop_mitigation(owner, id);
+    struct speaker *speaker = owner;
+    adapter_routes_forget(adapter_routes(speaker), id);
+    store_drop_mitigation(speaker, id);
 }
 
 struct desired_ops judge_ops(struct speaker *speaker)

@@ -2,6 +2,8 @@
 
 #include "common/base/log.h"
 #include "common/redis/redis_metrics.h"
+#include "speaker/adapter.h"
+#include "speaker/adapter_metrics.h"
 #include "speaker/control.h"
 #include "speaker/dynamic.h"
 #include "speaker/in_jobs.h"
@@ -190,6 +192,8 @@ static enum status open_doors(struct speaker *speaker)
     if (status == STATUS_OK)
         status = control_open(speaker);
     if (status == STATUS_OK)
+        status = adapter_open(speaker);
+    if (status == STATUS_OK)
         status = in_jobs_new(&speaker->in_jobs, speaker);
     if (status == STATUS_OK)
         status = presence_open(speaker);
@@ -206,6 +210,8 @@ static enum status start(void *self, struct process *process)
     enum status status = make_parts(speaker);
     if (status == STATUS_OK)
         status = use_config(speaker, process_config(process));
+    if (status == STATUS_OK)
+        status = adapter_new(speaker);
     if (status == STATUS_OK)
         status = store_open(speaker);
     if (status == STATUS_OK)
@@ -253,6 +259,7 @@ static void reload(void *self, const struct config *config)
 static void free_parts(struct speaker *speaker)
 {
     store_close(speaker);
+    adapter_free(speaker);
     peers_free(speaker);
     desired_free(speaker->desired);
     rib_free(speaker->rib);
@@ -289,13 +296,14 @@ static void stop_peers_now(struct speaker *speaker)
     out_results_tick(speaker->out_results, speaker_now_ms(speaker));
     store_put_state(speaker);
     /* The timer, the sockets, the journal's thread if it is busy, and what is behind each name. */
-    speaker->closing = 7 + (speaker->syncing ? 1 : 0);
+    speaker->closing = 8 + (speaker->syncing ? 1 : 0);
     speaker->ended = true;
     (void)uv_timer_stop(&speaker->tick);
     uv_close((uv_handle_t *)&speaker->tick, on_tick_closed);
     turns_close(speaker, speaker_part_closed);
     listeners_close(speaker, speaker_part_closed);
     control_close(speaker, speaker_part_closed);
+    adapter_close(speaker, speaker_part_closed);
     presence_close(speaker, speaker_part_closed);
     out_results_use(speaker->out_results, NULL);
     struct in_jobs *in_jobs = speaker->in_jobs;
@@ -344,6 +352,7 @@ static bool healthy(void *self, struct text *why)
 static void declare_metrics(void)
 {
     speaker_metrics_declare();
+    adapter_metrics_declare();
     redis_metrics_declare();
 }
 

@@ -11,7 +11,8 @@
 
 /*
  * The process: what its parts share. Jobs come in by in_jobs.c, UPDATEs go out by out_updates.c,
- * results by out_results.c; control.c is the local socket, store.c what the journal keeps.
+ * results by out_results.c; control.c is the local socket, adapter.c that of tools that bring
+ * rules, store.c what the journal keeps.
  */
 struct in_jobs;
 struct out_results;
@@ -21,6 +22,7 @@ struct parts_scratch;
 struct presence;
 struct dynamic_group;
 struct turns;
+struct adapter;
 
 enum { BOOT_ID_LEN = 36 };
 
@@ -54,6 +56,7 @@ struct speaker {
     struct in_jobs *in_jobs;
     struct out_results *out_results;
     struct control *control;
+    struct adapter *adapter; /* NULL: switched off */
     struct presence *presence;
     struct turns *turns;
     struct parts_scratch *parts_scratch; /* of the judge */

@@ -2,6 +2,7 @@
 
 #include "common/base/log.h"
 #include "common/base/wire.h"
+#include "speaker/adapter.h"
 #include "speaker/in_jobs.h"
 #include "speaker/speaker_metrics.h"
 
@@ -369,6 +370,8 @@ static bool apply_mitigation(struct speaker *speaker, const struct waiting *w,
     if (mitigation_decode(scratch, w->bytes, w->len) != STATUS_OK)
         return false;
     enum status status = desired_apply(speaker->desired, scratch, speaker_time(speaker));
+    if (status == STATUS_OK)
+        adapter_routes_note(adapter_routes(speaker), scratch);
     mitigation_done(scratch);
     return status == STATUS_OK;
 }

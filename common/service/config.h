@@ -145,6 +145,7 @@ struct config_policy_process {
 };
 
 enum config_shutdown { SHUTDOWN_KEEP, SHUTDOWN_WITHDRAW };
+enum config_units { UNITS_BITS, UNITS_BYTES }; /* a second */
 
 struct config_speaker {
     const char *name;
@@ -158,6 +159,12 @@ struct config_speaker {
     const char *journal; /* full path */
     uint64_t orphan_max_ms;
     enum config_shutdown shutdown;
+    struct {
+        bool enabled;
+        const char *path;        /* full path */
+        enum config_units units; /* of a bare rate-limit */
+        uint64_t default_ttl_ms;
+    } adapter;
 };
 
 enum config_family {

@@ -181,6 +181,8 @@ static void check_folders(struct config_read *r)
     struct config_speaker *speaker = &c->speaker;
     if (speaker->socket != NULL && speaker->socket[0] != '/')
         speaker->socket = arena_format(r->arena, "%s/%s", c->run_dir, speaker->socket);
+    if (speaker->adapter.path != NULL && speaker->adapter.path[0] != '/')
+        speaker->adapter.path = arena_format(r->arena, "%s/%s", c->run_dir, speaker->adapter.path);
     if (speaker->journal != NULL && speaker->journal[0] != '/')
         speaker->journal = arena_format(r->arena, "%s/%s", c->state_dir, speaker->journal);
     struct config_collector *collector = &c->collector;
@@ -191,6 +193,22 @@ static void check_folders(struct config_read *r)
         config_error(r->errors, config_pos_of_key(node_child(r->root, "speaker"), "socket"),
                      "socket: %zu octets with run_dir, expected at most %d",
                      strlen(speaker->socket), (int)SOCKET_PATH_MAX);
+}
+
+static void check_adapter(struct config_read *r)
+{
+    const struct config_speaker *speaker = &r->config->speaker;
+    const struct config_node *node = node_child(node_child(r->root, "speaker"), "adapter_socket");
+    if (speaker->adapter.path == NULL || speaker->socket == NULL)
+        return;
+    if (strlen(speaker->adapter.path) > SOCKET_PATH_MAX)
+        config_error(r->errors, config_pos_of_key(node, "path"),
+                     "path: %zu octets with run_dir, expected at most %d",
+                     strlen(speaker->adapter.path), (int)SOCKET_PATH_MAX);
+    if (speaker->adapter.enabled && strcmp(speaker->adapter.path, speaker->socket) == 0)
+        config_error(r->errors, config_pos_of_key(node, "path"),
+                     "path: \"%s\" is the speaker's socket, expected another",
+                     speaker->adapter.path);
 }
 
 static int compare_endpoints(const void *a, const void *b)
@@ -315,6 +333,7 @@ void config_check(struct config_read *r)
     check_names(r);
     check_slots(r);
     check_folders(r);
+    check_adapter(r);
     check_endpoints(r, node_child(collector, "udp"), r->config->collector.udp,
                     r->config->collector.udp_count, "udp");
     check_endpoints(r, node_child(speaker, "listen"), r->config->speaker.listen,

@@ -73,6 +73,8 @@ static const struct fixed fixed[] = {
     VALUE("speaker", speaker.metrics_port, "speaker.metrics_port"),
     STRING("speaker", speaker.socket, "speaker.socket"),
     STRING("speaker", speaker.journal, "speaker.journal"),
+    VALUE("speaker", speaker.adapter.enabled, "speaker.adapter_socket.enabled"),
+    STRING("speaker", speaker.adapter.path, "speaker.adapter_socket.path"),
 };
 
 struct endpoints {

@@ -101,14 +101,6 @@ static const struct config_range as_range = {1, UINT32_MAX - 1,
                                              "an AS number from 1 to 4294967294"};
 
 /* Sections that are read only to be found switched off; their values are kept nowhere. */
-static const struct config_key adapter_keys[] = {
-    {"enabled", read_bool, 0, NULL, NULL, "whether it is there", 0},
-    {"path", read_path_part, 0, NULL, NULL, "under run_dir", 0},
-    {"units", read_choice, 0, &units, NULL, "what a bare rate-limit counts", 0},
-    {"default_ttl", read_duration, 0, &seconds_to_days, NULL, "how long a rule stays", 0},
-};
-static const struct config_section adapter_section = {"adapter_socket", CONFIG_KEYS(adapter_keys),
-                                                      16, CONFIG_NO_POS, NULL};
 static const struct config_key exabgp_keys[] = {
     {"enabled", read_bool, 0, NULL, NULL, "whether routes go out through ExaBGP", 0},
 };
@@ -123,6 +115,18 @@ const struct config_section console_section = {
     "console", CONFIG_KEYS(console_keys), sizeof(struct ip_endpoint) + 16, CONFIG_NO_POS, NULL};
 
 #define AT(member) offsetof(struct config_speaker, member)
+static const struct config_key adapter_keys[] = {
+    {"enabled", read_bool, AT(adapter.enabled), NULL, "false", "whether it is there", 0},
+    {"path", read_path_part, AT(adapter.path), NULL, "adapter.sock", "under run_dir", 0},
+    {"units", read_choice, AT(adapter.units), &units, "bits",
+     "what a bare rate-limit counts, a second", 0},
+    {"default_ttl", read_duration, AT(adapter.default_ttl_ms), &seconds_to_days, "10m",
+     "how long a rule stays that names no time; for policy, without which a rule has to name one",
+     0},
+};
+static const struct config_section adapter_section = {"adapter_socket", CONFIG_KEYS(adapter_keys),
+                                                      sizeof(struct config_speaker), CONFIG_NO_POS,
+                                                      NULL};
 static const struct config_key speaker_keys[] = {
     {"name", read_name, AT(name), NULL, "sp1", "unique among speakers", 0},
     {"router_id", read_addr4, AT(router_id), NULL, NULL,
@@ -135,7 +139,7 @@ static const struct config_key speaker_keys[] = {
      "port of /metrics and /healthz; 0: none", 0},
     {"socket", read_path_part, AT(socket), NULL, "speaker.sock",
      "under run_dir: the way out when all else is down", 0},
-    {"adapter_socket", read_switched_off, 0, &adapter_section, NULL, "takes rules as JSON", 0},
+    {"adapter_socket", read_section, 0, &adapter_section, "{}", "takes rules as JSON", 0},
     {"journal", read_path_part, AT(journal), NULL, "speaker.journal",
      "under state_dir: what stands, over a restart", 0},
     {"orphan_max", read_duration, AT(orphan_max_ms), &seconds_to_days, "4h",

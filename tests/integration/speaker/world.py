@@ -27,7 +27,7 @@ class World:
         self.speaker = Program("speaker", self.folder)
         self.socket = os.path.join(self.folder, "speaker.sock")
         self.config = os.path.join(self.folder, "weir.yaml")
-        self.more_config, self.more_listen = "", []
+        self.more_config, self.more_speaker, self.more_listen = "", "", []
         self.peers, self.settings = [], {"shutdown": "keep", "dry_run": "false"}
 
     # --- parts ---
@@ -69,7 +69,7 @@ speaker:
   listen: [{', '.join(f'"{at}"' for at in [f'{self.address}:{self.bgp_port}', *self.more_listen])}]
   metrics_port: {self.metrics_port}
   shutdown: {self.settings['shutdown']}
-peers:
+{self.more_speaker}peers:
 {''.join(self.peer_lines(p) for p in self.peers)}{self.more_config}""")
 
     def up(self, peers_first=True):

@@ -80,6 +80,23 @@ Test(redis_acl, keys_begin_with_the_prefix_of_the_configuration, .init = make, .
     cr_assert_null(strstr(text_str(&acl), "weir:"));
 }
 
+/* Only then may a speaker ask policy for anything. */
+Test(redis_acl, an_adapter_socket_has_its_rights_where_it_is_switched_on, .init = make,
+     .fini = clean)
+{
+    cr_assert_null(strstr(rendered(), "adapter"));
+    const char *speaker = strstr(text_str(&acl), "user speaker");
+    cr_assert_null(strstr(speaker, "%W~weir:requests %W~weir:audit)\n"));
+    size_t len = acl.len;
+    config.speaker.adapter.enabled = true;
+    speaker = strstr(rendered(), "user speaker");
+    const char *right = strstr(speaker, "(+xadd %W~weir:requests %W~weir:audit)");
+    cr_assert_not_null(right);
+    cr_assert_lt(right, strchr(speaker, '\n'), "it is the speaker's line");
+    cr_assert_null(strstr(text_str(&acl), "adapter"));
+    cr_assert_gt(acl.len, len);
+}
+
 Test(redis_acl, a_password_that_would_end_its_word_is_refused, .init = make, .fini = clean)
 {
     static const char *const wrong[] = {"two words", "a\tb", "x +@all", "\"q\""};

@@ -70,6 +70,9 @@ Test(config_fixed, each_key_alone_stays)
         {"speaker", "speaker: {metrics_port: 1}\n", "speaker.metrics_port"},
         {"speaker", "speaker: {socket: x.sock}\n", "speaker.socket"},
         {"speaker", "speaker: {journal: x.journal}\n", "speaker.journal"},
+        {"speaker", "speaker: {adapter_socket: {enabled: true}}\n",
+         "speaker.adapter_socket.enabled"},
+        {"speaker", "speaker: {adapter_socket: {path: x.sock}}\n", "speaker.adapter_socket.path"},
         /* What is another process's to keep, and what may change. */
         {"policy", "speaker: {name: x}\ncollector: {workers: 3}\n", ""},
         {"speaker", "dry_run: false\nexporters: [{address: 192.0.2.1}]\nlog: {level: debug}\n", ""},

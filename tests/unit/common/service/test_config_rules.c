@@ -211,7 +211,6 @@ static const struct bad not_yet[] = {
     {"notifications: [{name: n, exec: /bin/true}]\n", 1, 1, "notifications: not available yet"},
     {"console: {enabled: true}\n", 1, 20, "console: not available yet"},
     {"speaker: {exabgp: {enabled: true}}\n", 1, 29, "exabgp: not available yet"},
-    {"speaker: {adapter_socket: {enabled: true}}\n", 1, 37, "adapter_socket: not available yet"},
     {"redis: {state: {sentinels: [\"a:1\"]}}\n", 1, 17, "sentinels: not available yet"},
     {"redis: {state: {master: weir}}\n", 1, 17, "master: not available yet"},
     {"exporters: [{address: 192.0.2.1, sees: before}]\n", 1, 34, "sees: not available yet"},
