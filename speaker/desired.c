@@ -443,6 +443,7 @@ void desired_set_peers(struct desired *d, const char *const names[DESIRED_PEERS_
         memset(d->names[peer], 0, sizeof(d->names[peer]));
         memcpy(d->names[peer], name, len < NAME_MAX_LEN ? len : NAME_MAX_LEN);
         others |= other ? desired_bit(peer) : 0;
+        d->peers = len > 0 ? d->peers | desired_bit(peer) : d->peers & ~desired_bit(peer);
         size_t cursor = 0;
         struct standing *s;
         while (other && (s = table_next(d->by_id, &cursor)) != NULL) {

@@ -16,6 +16,7 @@ struct desired {
     size_t unsaid_cursor;
     size_t refused[DESIRED_PEERS_MAX]; /* mitigations of which this was reported last */
     char names[DESIRED_PEERS_MAX][NAME_MAX_LEN + 1]; /* "": no peer of this number */
+    uint64_t peers;                                  /* bits of those that have one */
     int64_t contact_ms;                              /* monotonic, of the last contact */
     uint64_t contact_clock_ms;                       /* runs only while contact lasts */
     uint64_t grace_until_ms;               /* of the contact clock: no lease ends before */

@@ -61,7 +61,8 @@ static enum result_kind judge_form(struct desired *d, struct standing *s, size_t
                                    char why[REASON_MAX])
 {
     const struct desired_ops *ops = &d->options.ops;
-    struct desired_parts parts = {0};
+    struct desired_parts parts; /* it is large */
+    parts.count = 0;
     enum result_kind kind = ops->judge(ops->owner, s, peer, &parts, why);
     if (kind != RESULT_SENT)
         return kind;
@@ -84,10 +85,12 @@ static void take_whole_form(struct desired *d, struct standing *s, size_t peer)
 void settle_judge(struct desired *d, struct standing *s, uint64_t peers)
 {
     const struct desired_ops *ops = &d->options.ops;
-    for (size_t peer = 0; peer < DESIRED_PEERS_MAX; peer++) {
-        if ((peers & desired_bit(peer)) == 0)
-            continue;
-        char why[REASON_MAX] = "";
+    /* Of the other numbers there is nothing to be changed. */
+    peers &= d->peers | s->targets | s->allowed | s->held | ~s->whole.peers;
+    for (uint64_t todo = peers; todo != 0; todo &= todo - 1) {
+        size_t peer = (size_t)__builtin_ctzll(todo);
+        char why[REASON_MAX];
+        why[0] = '\0';
         bool target = is_target(d, s, peer);
         set_bit(&s->targets, peer, target);
         if (!target)
@@ -240,7 +243,7 @@ static void settle_named(struct desired *d, struct standing *s, size_t peer)
 
 void settle(struct desired *d, struct standing *s, uint64_t peers)
 {
-    for (uint64_t todo = peers; todo != 0; todo &= todo - 1) {
+    for (uint64_t todo = peers & (d->peers | s->targets); todo != 0; todo &= todo - 1) {
         size_t peer = (size_t)__builtin_ctzll(todo);
         if (s->whole.nlri == 0) {
             if ((s->targets & desired_bit(peer)) != 0)
@@ -268,9 +271,8 @@ void settle_refused(struct desired *d, struct standing *s)
 
 void settle_nlri(struct desired *d, uint32_t nlri)
 {
-    for (size_t peer = 0; peer < DESIRED_PEERS_MAX; peer++) {
-        if (d->names[peer][0] == '\0')
-            continue;
+    for (uint64_t todo = d->peers; todo != 0; todo &= todo - 1) {
+        size_t peer = (size_t)__builtin_ctzll(todo);
         want_winner(d, nlri, peer);
         report_nlri(d, nlri, peer);
     }

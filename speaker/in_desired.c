@@ -76,104 +76,119 @@ enum status in_desired_apply(struct in_jobs *in, const char *id, const struct re
     return status;
 }
 
-struct asked {
-    struct in_jobs *in;
+/* One hash that was asked for, and why. */
+struct wanted {
     char id[ID_TEXT_MAX];
     bool owed, of_walk;
     uint64_t at_us; /* monotonic */
     uint64_t job_revision;
 };
 
-static void take(struct asked *asked, const struct redis_reply *pb)
+struct asked {
+    struct in_jobs *in;
+    size_t count;
+    struct wanted at[READ_HASHES_MAX];
+};
+
+static void take(struct in_jobs *in, const struct wanted *wanted, const struct redis_reply *pb)
 {
-    enum status status = in_desired_apply(asked->in, asked->id, pb, asked->owed);
+    enum status status = in_desired_apply(in, wanted->id, pb, wanted->owed);
     bool is_news = status == STATUS_OK;
-    if (!is_news && status != STATUS_EXISTS && asked->job_revision != 0)
-        out_results_set_aside(asked->in->speaker->out_results, asked->id, asked->job_revision,
-                              status);
-    if (is_news && asked->of_walk)
-        asked->in->walk.changed++;
+    if (!is_news && status != STATUS_EXISTS && wanted->job_revision != 0)
+        out_results_set_aside(in->speaker->out_results, wanted->id, wanted->job_revision, status);
+    if (is_news && wanted->of_walk)
+        in->walk.changed++;
     else if (is_news)
-        turns_job(asked->in->speaker, asked->at_us);
+        turns_job(in->speaker, wanted->at_us);
 }
 
-static void answered(struct asked *asked, enum status status)
+static void answered(struct in_jobs *in, const struct wanted *wanted, enum status status)
 {
-    struct in_jobs *in = asked->in;
     in->asked--;
     if (status != STATUS_OK)
         in_walk_soon(in);
-    if (asked->of_walk)
+    if (wanted->of_walk)
         in_walk_rest_answered(in, status);
+}
+
+/* What was not told of was too much for one answer. */
+static void ask_again(struct asked *asked, size_t told);
+
+/* An empty pb is what is there and nobody can read. A server that is busy, loading or without its
+ * master answers an error: the walk that follows asks again. */
+static void on_hashes(void *owner, enum status status, const struct redis_reply *reply)
+{
+    struct asked *asked = owner;
+    struct in_jobs *in = asked->in;
+    size_t told = status == STATUS_OK ? script_read_count(reply, asked->count) : 0;
+    if (status == STATUS_OK && told == 0)
+        status = STATUS_MALFORMED;
+    for (size_t i = 0; i < told; i++) {
+        const struct redis_reply *pb = &reply->items[i];
+        take(in, &asked->at[i], pb->type == REDIS_NIL ? NULL : pb);
+    }
+    store_write_out(in->speaker);
+    for (size_t i = 0; i < told; i++)
+        answered(in, &asked->at[i], STATUS_OK);
+    if (status == STATUS_OK && told < asked->count) {
+        ask_again(asked, told);
+        return;
+    }
+    for (size_t i = told; i < asked->count; i++)
+        answered(in, &asked->at[i], status);
+    free(asked);
+    out_results_tell(in->speaker->out_results);
+}
+
+static void ask(struct asked *asked)
+{
+    struct in_jobs *in = asked->in;
+    const char *ids[READ_HASHES_MAX];
+    for (size_t i = 0; i < asked->count; i++)
+        ids[i] = asked->at[i].id;
+    enum status status =
+        script_read(in->redis, in_jobs_prefix(in), ids, asked->count, on_hashes, asked);
+    if (status == STATUS_OK)
+        return;
+    /* Too much at once, or no connection: the whole reading that follows brings it. */
+    for (size_t i = 0; i < asked->count; i++)
+        answered(in, &asked->at[i], status);
     free(asked);
 }
 
-/* What is there, and nobody can read it: a hash without the field, or no hash. */
-static void take_unreadable(struct asked *asked)
+static void ask_again(struct asked *asked, size_t told)
 {
-    static const struct redis_reply unreadable = {.type = REDIS_STRING, .bytes = ""};
-    take(asked, &unreadable);
+    asked->count -= told;
+    memmove(asked->at, asked->at + told, asked->count * sizeof(asked->at[0]));
+    ask(asked);
 }
 
-/* Anything but a number is the server's trouble and says nothing of the key. */
-static void on_exists(void *owner, enum status status, const struct redis_reply *reply)
+void in_desired_send(struct in_jobs *in)
 {
-    struct asked *asked = owner;
-    if (status == STATUS_OK && reply->type != REDIS_INTEGER)
-        status = STATUS_MALFORMED;
-    if (status == STATUS_OK && reply->integer == 0)
-        take(asked, NULL);
-    else if (status == STATUS_OK)
-        take_unreadable(asked);
-    answered(asked, status);
-}
-
-static enum status ask(struct asked *asked, const char *format, redis_on_reply on_reply)
-{
-    char name[KEY_NAME_MAX];
-    struct in_jobs *in = asked->in;
-    if (key_name(name, in_jobs_prefix(in), KEY_MITIGATION, asked->id) == NULL)
-        return STATUS_LIMIT;
-    return redis_commandf(in->redis, on_reply, asked, format, name);
-}
-
-/* A server that is busy, loading or without its master answers an error, too: the walk that follows
- * asks again. */
-static void on_pb(void *owner, enum status status, const struct redis_reply *reply)
-{
-    struct asked *asked = owner;
-    if (status == STATUS_OK && reply->type == REDIS_STRING) {
-        take(asked, reply);
-    } else if (status == STATUS_OK && reply->type == REDIS_NIL) {
-        status = ask(asked, "EXISTS %s", on_exists);
-        if (status == STATUS_OK)
-            return;
-    } else if (reply != NULL && reply_error_is(reply, "WRONGTYPE")) {
-        take_unreadable(asked);
-        status = STATUS_OK;
-    }
-    answered(asked, status);
+    struct asked *asked = in->collecting;
+    in->collecting = NULL;
+    if (asked != NULL)
+        ask(asked);
 }
 
 bool in_desired_ask(struct in_jobs *in, const char *id, uint64_t job_revision, bool of_walk)
 {
-    struct asked *asked = calloc(1, sizeof(*asked));
-    if (asked == NULL) {
+    if (in->collecting != NULL && in->collecting->count == READ_HASHES_MAX)
+        in_desired_send(in);
+    if (in->collecting == NULL)
+        in->collecting = calloc(1, sizeof(*in->collecting));
+    if (in->collecting == NULL) {
         in_walk_soon(in);
         return false;
     }
+    struct asked *asked = in->collecting;
     asked->in = in;
-    asked->owed = in->speaker->journal_failed;
-    asked->of_walk = of_walk;
-    asked->job_revision = job_revision;
-    asked->at_us = clock_mono_us(&in->speaker->clock);
-    (void)snprintf(asked->id, sizeof(asked->id), "%s", id);
-    if (ask(asked, "HGET %s pb", on_pb) != STATUS_OK) {
-        /* Too much at once, or no connection: the whole reading that follows brings it. */
-        in_walk_soon(in);
-        free(asked);
-        return false;
-    }
+    struct wanted *wanted = &asked->at[asked->count++];
+    *wanted = (struct wanted){.owed = in->speaker->journal_failed,
+                              .of_walk = of_walk,
+                              .job_revision = job_revision,
+                              .at_us = clock_mono_us(&in->speaker->clock)};
+    (void)snprintf(wanted->id, sizeof(wanted->id), "%s", id);
     in->asked++;
     return true;
 }

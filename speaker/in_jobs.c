@@ -41,19 +41,19 @@ static void take_job(struct in_jobs *in, const struct stream_entry *entry)
     if (pb != NULL)
         status = job_decode(&job, (const uint8_t *)pb->bytes, pb->len);
     if (status != STATUS_OK) {
-        speaker_metrics_job("unreadable");
+        speaker_metrics_job(JOB_UNREADABLE);
         in_jobs_complain(in, "job", entry->id, status);
         return;
     }
     const struct standing *s = desired_find(in->speaker->desired, job.mitigation);
     if (job.epoch < in->speaker->epoch ||
         (s != NULL && (job.revision < s->revision || job.epoch < s->epoch))) {
-        speaker_metrics_job("older");
+        speaker_metrics_job(JOB_OLDER);
         return;
     }
     if (job.epoch > in->speaker->epoch)
         in->speaker->epoch = job.epoch;
-    speaker_metrics_job("taken");
+    speaker_metrics_job(JOB_TAKEN);
     (void)in_desired_ask(in, job.mitigation, job.revision, false);
 }
 
@@ -73,6 +73,7 @@ static void on_batch_end(void *owner, bool caught_up)
 {
     struct in_jobs *in = owner;
     (void)caught_up;
+    in_desired_send(in);
     in_stops_tell(in);
     store_put_state(in->speaker);
 }
@@ -82,7 +83,7 @@ static void on_gap(void *owner, size_t stream)
     struct in_jobs *in = owner;
     log_warn("entries of a stream were missed, the whole state is read", "stream=%s",
              in->keys[stream]);
-    speaker_metrics_job("gap");
+    speaker_metrics_job(JOB_GAP);
     in_walk_start(in);
 }
 
@@ -264,6 +265,7 @@ static void on_part_closed(void *owner)
         return;
     void (*on_closed)(void *) = in->on_closed;
     void *whose = in->owner;
+    free(in->collecting);
     free(in->scratch);
     free(in);
     on_closed(whose);

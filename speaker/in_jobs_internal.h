@@ -28,6 +28,9 @@ struct walk {
     uint64_t failures;    /* of the journal, when it began */
 };
 
+/* Hashes that are asked for together. */
+struct asked;
+
 struct in_jobs {
     struct speaker *speaker;
     struct redis *redis;
@@ -35,6 +38,7 @@ struct in_jobs {
     char keys[2][KEY_NAME_MAX];
     struct mitigation *scratch; /* it is large */
     struct walk walk;
+    struct asked *collecting;    /* not asked for yet; NULL: none */
     char told_stop[48];          /* as weir:speakers has it; "": not since the connection came up
                                   */
     bool resumes;                /* a resume is obeyed when the hash of holds has been read anew */
@@ -63,9 +67,11 @@ void in_jobs_start_reader(struct in_jobs *in, const struct desired_answer *answe
  * what is known already. */
 enum status in_desired_apply(struct in_jobs *in, const char *id, const struct redis_reply *pb,
                              bool owed);
-/* Reads one hash. job_revision: of the job that told of it, which is answered where nobody can read
- * the hash; 0: none. of_walk: in_walk_rest_answered() follows; false: it was not asked for. */
+/* Reads one hash, with others, at in_desired_send() or before. job_revision: of the job that told
+ * of it, which is answered where nobody can read the hash; 0: none. of_walk:
+ * in_walk_rest_answered() follows, not before in_desired_send(); false: it will not be read. */
 bool in_desired_ask(struct in_jobs *in, const char *id, uint64_t job_revision, bool of_walk);
+void in_desired_send(struct in_jobs *in);
 
 /* Reads all of it, from now on; soon: after a moment, because something could not be read. */
 void in_walk_start(struct in_jobs *in);

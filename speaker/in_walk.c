@@ -107,7 +107,7 @@ static void on_turn(void *owner, enum status status, const struct redis_reply *r
     in_walk_rest_answered(owner, status);
 }
 
-static void look_at_the_rest(struct in_jobs *in)
+static void look_on(struct in_jobs *in)
 {
     struct walk *walk = &in->walk;
     for (size_t looked_at = 0; walk->rest_asked < REST_ASKED_MAX; looked_at++) {
@@ -131,6 +131,12 @@ static void look_at_the_rest(struct in_jobs *in)
             return;
         }
     }
+}
+
+static void look_at_the_rest(struct in_jobs *in)
+{
+    look_on(in);
+    in_desired_send(in);
 }
 
 void in_walk_rest_answered(struct in_jobs *in, enum status status)
@@ -192,6 +198,7 @@ static void take_page(struct in_jobs *in, const struct desired_answer *answer)
         else if (status == STATUS_EXISTS)
             check(in->speaker, id);
     }
+    store_write_out(in->speaker);
     walk->read += answer->mitigation_count;
     walk->routes += in->speaker->repaired - repaired;
 }

@@ -25,6 +25,9 @@ enum {
     KEYS_MAX = 1 << 20,
     /* Below this size a file is never written anew, however little of it is alive. */
     COMPACT_FROM_BYTES = 1 << 20,
+    /* Records that wait for others are written at the latest when they take this much. */
+    WAITING_BYTES = 64 << 10,
+    WAITING_MAX_BYTES = WAITING_BYTES + 2 * JOURNAL_VALUE_MAX,
 };
 /* A larger file is not ours. */
 #define FILE_MAX_BYTES (1UL << 30)
@@ -35,6 +38,7 @@ struct journal {
     uint64_t end, live_bytes; /* of the file; of records that count */
     struct places *places;
     bool dirty, suspect;
+    struct text waiting; /* whole records, which belong at the end of the file */
 };
 
 static enum status fail_errno(struct text *why, const char *what, const char *path)
@@ -74,6 +78,15 @@ static enum status remember(struct journal *journal, const char *key, size_t key
     return STATUS_OK;
 }
 
+static enum status index_record(struct journal *journal, const struct record *record, uint64_t at)
+{
+    uint64_t value_at = at + RECORD_FRAME_LEN + RECORD_HEAD_LEN + record->key_len;
+    if (record->verb == RECORD_PUT)
+        return remember(journal, record->key, record->key_len, value_at, record->value_len);
+    forget(journal, record->key, record->key_len);
+    return STATUS_OK;
+}
+
 static enum journal_found index_records(struct journal *journal, const uint8_t *bytes, size_t len)
 {
     size_t at = MAGIC_LEN;
@@ -92,11 +105,7 @@ static enum journal_found index_records(struct journal *journal, const uint8_t *
         status = record_read(bytes + at, len - at, &record);
         if (status != STATUS_OK)
             break;
-        uint64_t value_at = at + RECORD_FRAME_LEN + RECORD_HEAD_LEN + record.key_len;
-        if (record.verb == RECORD_PUT)
-            (void)remember(journal, record.key, record.key_len, value_at, record.value_len);
-        else
-            forget(journal, record.key, record.key_len);
+        (void)index_record(journal, &record, at);
         at += record.len;
     }
     journal->end = at;
@@ -168,57 +177,88 @@ static enum status begin(struct journal *journal)
     return status;
 }
 
-static enum status append(struct journal *journal, uint8_t verb, const char *key, const void *value,
-                          size_t value_len, uint64_t *ret_value_at)
+static enum status index_written(struct journal *journal, const uint8_t *bytes, size_t len)
 {
-    size_t key_len = strlen(key);
+    struct record record = {0};
+    enum status status = STATUS_OK;
+    for (size_t at = 0; at < len; at += record.len) {
+        if (record_read(bytes + at, len - at, &record) != STATUS_OK)
+            abort(); /* we have just made it */
+        enum status indexed = index_record(journal, &record, journal->end + at);
+        status = status == STATUS_OK ? indexed : status;
+    }
+    return status;
+}
+
+enum status journal_write_out(struct journal *journal)
+{
+    struct text *waiting = &journal->waiting;
+    if (waiting->len == 0 && !waiting->failed)
+        return STATUS_OK;
+    enum status status = waiting->failed ? STATUS_NO_MEMORY : STATUS_OK;
+    if (status == STATUS_OK && journal->end == 0)
+        status = begin(journal);
+    const uint8_t *bytes = (const uint8_t *)text_str(waiting);
+    size_t len = waiting->len;
+    if (status == STATUS_OK)
+        status = write_all(journal->fd, bytes, len, journal->end);
+    /* What was written of it lies past the end we know, and the next record goes over it. */
+    if (status != STATUS_OK && journal->fd >= 0)
+        (void)!ftruncate(journal->fd, (off_t)journal->end);
+    if (status == STATUS_OK) {
+        status = index_written(journal, bytes, len);
+        journal->end += len;
+        journal->dirty = true;
+    }
+    text_clear(waiting);
+    return status;
+}
+
+static enum status add_record(struct journal *journal, uint8_t verb, const char *key,
+                              const void *value, size_t value_len)
+{
+    uint8_t head[RECORD_FRAME_LEN + RECORD_HEAD_LEN];
+    size_t key_len = strlen(key), at = journal->waiting.len;
     assert(key_len > 0 && key_len <= JOURNAL_KEY_MAX);
     if (value_len > JOURNAL_VALUE_MAX)
         return STATUS_LIMIT;
-    if (journal->end == 0 && begin(journal) != STATUS_OK)
-        return STATUS_IO;
     size_t len = record_bytes(key_len, value_len);
-    uint8_t *bytes = malloc(len);
-    if (bytes == NULL)
-        return STATUS_NO_MEMORY;
-    struct wire_writer w = wire_writer_of(bytes, len);
+    struct wire_writer w = wire_writer_of(head, sizeof(head));
     wire_put_u32(&w, (uint32_t)(len - RECORD_FRAME_LEN));
     wire_put_u64(&w, 0);
     wire_put_u8(&w, verb);
     wire_put_u8(&w, (uint8_t)key_len);
-    wire_put_bytes(&w, key, key_len);
-    wire_put_bytes(&w, value, value_len);
-    assert(!w.failed && w.len == len);
+    text_add_bytes(&journal->waiting, head, sizeof(head));
+    text_add_bytes(&journal->waiting, key, key_len);
+    text_add_bytes(&journal->waiting, value, value_len);
+    if (journal->waiting.failed)
+        return STATUS_OK; /* said when they are written */
+    uint8_t *bytes = (uint8_t *)journal->waiting.at + at;
     wire_put_uint_at(bytes + 4, 8, hash_wire(bytes + RECORD_FRAME_LEN, len - RECORD_FRAME_LEN));
-    enum status status = write_all(journal->fd, bytes, len, journal->end);
-    free(bytes);
-    if (status != STATUS_OK) {
-        /* What was written of it lies past the end we know, and the next record goes over it. */
-        (void)!ftruncate(journal->fd, (off_t)journal->end);
-        return status;
-    }
-    *ret_value_at = journal->end + len - value_len;
-    journal->end += len;
-    journal->dirty = true;
     return STATUS_OK;
+}
+
+enum status journal_put_later(struct journal *journal, const char *key, const void *value,
+                              size_t len)
+{
+    enum status status = add_record(journal, RECORD_PUT, key, value, len);
+    bool is_enough = journal->waiting.failed || journal->waiting.len >= WAITING_BYTES;
+    return status == STATUS_OK && is_enough ? journal_write_out(journal) : status;
 }
 
 enum status journal_put(struct journal *journal, const char *key, const void *value, size_t len)
 {
-    uint64_t at;
-    enum status status = append(journal, RECORD_PUT, key, value, len, &at);
-    return status == STATUS_OK ? remember(journal, key, strlen(key), at, len) : status;
+    enum status status = add_record(journal, RECORD_PUT, key, value, len);
+    return status == STATUS_OK ? journal_write_out(journal) : status;
 }
 
 enum status journal_drop(struct journal *journal, const char *key)
 {
-    uint64_t at;
-    if (places_find(journal->places, key, strlen(key)) == NULL)
-        return STATUS_OK;
-    enum status status = append(journal, RECORD_DROP, key, NULL, 0, &at);
-    if (status == STATUS_OK)
-        forget(journal, key, strlen(key));
-    return status;
+    enum status status = journal_write_out(journal);
+    if (status != STATUS_OK || places_find(journal->places, key, strlen(key)) == NULL)
+        return status;
+    status = add_record(journal, RECORD_DROP, key, NULL, 0);
+    return status == STATUS_OK ? journal_write_out(journal) : status;
 }
 
 enum status journal_drop_others(struct journal *journal,
@@ -239,9 +279,10 @@ enum status journal_drop_others(struct journal *journal,
 
 enum status journal_sync(struct journal *journal)
 {
+    enum status status = journal_write_out(journal);
     journal->dirty = false;
     if (fdatasync(journal->fd) == 0)
-        return STATUS_OK;
+        return status;
     journal_suspect(journal);
     return STATUS_IO;
 }
@@ -303,9 +344,9 @@ static enum status copy_live(struct journal *journal, struct journal *next, cons
     while (status == STATUS_OK && (place = places_next(journal->places, &cursor)) != NULL) {
         char key[JOURNAL_KEY_MAX + 1];
         copy_key(key, place);
-        status = journal_put(next, key, bytes + place->at, place->len);
+        status = journal_put_later(next, key, bytes + place->at, place->len);
     }
-    return status;
+    return status == STATUS_OK ? journal_write_out(next) : status;
 }
 
 enum status journal_compact(struct journal *journal)
@@ -314,8 +355,9 @@ enum status journal_compact(struct journal *journal)
     uint8_t *bytes = NULL;
     size_t len;
     struct journal next = {.fd = -1, .places = places_new(KEYS_MAX)};
+    text_init(&next.waiting, WAITING_MAX_BYTES);
     snprintf(path, sizeof(path), "%s.new", journal->path);
-    enum status status = next.places != NULL ? STATUS_OK : STATUS_NO_MEMORY;
+    enum status status = next.places != NULL ? journal_write_out(journal) : STATUS_NO_MEMORY;
     if (status == STATUS_OK)
         status = read_all(journal->fd, &bytes, &len);
     if (status == STATUS_OK) {
@@ -325,6 +367,7 @@ enum status journal_compact(struct journal *journal)
     if (status == STATUS_OK && (fsync(next.fd) != 0 || rename(path, journal->path) != 0))
         status = STATUS_IO;
     free(bytes);
+    text_done(&next.waiting);
     if (status != STATUS_OK) {
         if (next.fd >= 0) {
             (void)close(next.fd);
@@ -422,6 +465,7 @@ enum status journal_open(struct journal **ret_journal, const char *path, journal
     if (journal == NULL)
         return STATUS_NO_MEMORY;
     journal->fd = journal->lock_fd = -1;
+    text_init(&journal->waiting, WAITING_MAX_BYTES);
     journal->path = strdup(path);
     journal->places = places_new(KEYS_MAX);
     enum status status =
@@ -443,12 +487,14 @@ void journal_close(struct journal *journal)
     if (journal == NULL)
         return;
     if (journal->fd >= 0) {
+        (void)journal_write_out(journal);
         (void)fdatasync(journal->fd);
         (void)close(journal->fd);
     }
     if (journal->lock_fd >= 0)
         (void)close(journal->lock_fd);
     places_free(journal->places);
+    text_done(&journal->waiting);
     free(journal->path);
     free(journal);
 }

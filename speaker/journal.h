@@ -46,6 +46,11 @@ void journal_close(struct journal *journal); /* syncs; NULL is fine */
 /* IO: the disk took nothing, and the journal says what it said before. */
 enum status journal_put(struct journal *journal, const char *key, const void *value, size_t len);
 enum status journal_drop(struct journal *journal, const char *key);
+/* A put that waits for others, and is written with them by the next call here that writes, or by
+ * journal_write_out(): until then it is not there. IO: none of those that waited is. */
+enum status journal_put_later(struct journal *journal, const char *key, const void *value,
+                              size_t len);
+enum status journal_write_out(struct journal *journal);
 /* Drops every key that is not kept; ends at the first failure. */
 enum status journal_drop_others(struct journal *journal,
                                 bool (*keeps)(const void *owner, const char *key),

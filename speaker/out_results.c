@@ -19,9 +19,10 @@ enum {
     ARG_BYTES_MAX = 8192, /* of all values of one command */
     /* Results on their way at once: some 150 KB, and no command of others waits behind more. */
     FLYING_MAX = 256,
-    /* While hashes of jobs are still to come: what is told of those before would keep them waiting,
-     * here and at the server. */
-    FLYING_BESIDE_JOBS = 16,
+    /* While hashes of jobs are still to come, what is told of those before would keep them waiting,
+     * here and at the server, which also waits for its disk: so many, and then a while nothing. */
+    FLYING_BESIDE_JOBS = 64,
+    BESIDE_JOBS_MS = 10,
     REFUSED_WAIT_MS = 1000, /* after a result that the server refused */
 };
 
@@ -32,6 +33,7 @@ struct out_results {
     uint64_t peers_at;
     struct results_queue *queue;
     uint64_t results_at;      /* monotonic ms: none is told before */
+    uint64_t beside_at;       /* likewise, while hashes of jobs are still to come */
     struct job_result result; /* scratch */
 };
 
@@ -42,6 +44,13 @@ struct command {
     bool failed;
     char bytes[ARG_BYTES_MAX];
 };
+
+/* Its rooms are large, and need no clearing. */
+static void begin(struct command *c)
+{
+    c->count = c->used = 0;
+    c->failed = false;
+}
 
 static void add_bytes(struct command *c, const void *bytes, size_t len)
 {
@@ -111,8 +120,6 @@ static const char *key(const struct out_results *out, char ret_name[KEY_NAME_MAX
 /* --- results ------------------------------------------------------------------------------------
  */
 
-static void tell_more(struct out_results *out);
-
 static void on_result_written(void *owner, enum status status, const struct redis_reply *reply)
 {
     struct waiting_result *waiting = owner;
@@ -124,7 +131,7 @@ static void on_result_written(void *owner, enum status status, const struct redi
             log_warn("results are not taken, and told again", "error=\"%.100s\"", reply->bytes);
         out->results_at = speaker_now_ms(out->speaker) + REFUSED_WAIT_MS;
     } else if (results_queue_on_their_way(out->queue) <= FLYING_MAX / 2) {
-        tell_more(out);
+        out_results_tell(out);
     }
 }
 
@@ -132,8 +139,9 @@ static enum status write_result(struct out_results *out, struct waiting_result *
 {
     const struct job_result *result = &waiting->result;
     char name[KEY_NAME_MAX], max[16];
-    struct command c = {0};
+    struct command c;
     struct text pb;
+    begin(&c);
     text_init(&pb, 0);
     (void)snprintf(max, sizeof(max), "%d", KEY_LOG_MAX);
     enum status status = job_result_encode(result, &pb);
@@ -162,12 +170,15 @@ static bool is_wanted(const struct out_results *out, const struct job_result *re
 }
 
 /* Before the desired state has been read nobody knows what policy has ended meanwhile. */
-static void tell_more(struct out_results *out)
+void out_results_tell(struct out_results *out)
 {
-    if (out->redis == NULL || !in_jobs_is_up(out->speaker->in_jobs) ||
-        speaker_now_ms(out->speaker) < out->results_at)
+    uint64_t now_ms = speaker_now_ms(out->speaker);
+    bool is_beside = in_jobs_is_asking(out->speaker->in_jobs);
+    if (out->redis == NULL || !in_jobs_is_up(out->speaker->in_jobs) || now_ms < out->results_at ||
+        (is_beside && now_ms < out->beside_at))
         return;
-    size_t most = in_jobs_is_asking(out->speaker->in_jobs) ? FLYING_BESIDE_JOBS : FLYING_MAX;
+    size_t most = is_beside ? FLYING_BESIDE_JOBS : FLYING_MAX;
+    out->beside_at = now_ms + BESIDE_JOBS_MS;
     while (results_queue_on_their_way(out->queue) < most) {
         struct waiting_result *waiting = results_queue_next(out->queue);
         if (waiting == NULL)
@@ -200,7 +211,7 @@ bool out_results_report(struct out_results *out, const struct standing *s, const
         r->since_crossed_us = (now.redis_ms - s->crossed_ms) * 1000;
     if (results_queue_put(out->queue, r) != STATUS_OK)
         return false;
-    tell_more(out);
+    out_results_tell(out);
     return true;
 }
 
@@ -218,13 +229,13 @@ void out_results_set_aside(struct out_results *out, const char *mitigation, uint
     r->verb = JOB_ANNOUNCE;
     r->at_ms = speaker_time(out->speaker).redis_ms;
     if (results_queue_put(out->queue, r) == STATUS_OK) /* else the log has it */
-        tell_more(out);
+        out_results_tell(out);
 }
 
 static void tick_results(struct out_results *out)
 {
     struct desired *desired = out->speaker->desired;
-    tell_more(out);
+    out_results_tell(out);
     if (results_queue_count(out->queue) <= RESULTS_QUEUE_MAX / 2)
         desired_report_unsaid(desired);
     speaker_metrics_results_waiting(results_queue_count(out->queue) +
@@ -286,7 +297,8 @@ static void add_peer_fields(struct command *c, const struct peer *peer, size_t r
 static void write_peer(struct out_results *out, const struct peer *peer)
 {
     char name[KEY_NAME_MAX], ttl[16];
-    struct command c = {0};
+    struct command c;
+    begin(&c);
     (void)snprintf(ttl, sizeof(ttl), "%d", KEY_PEER_TTL_MS);
     add(&c, "HSET");
     add(&c, key(out, name, KEY_PEER, peer->settings.name));

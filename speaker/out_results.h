@@ -29,6 +29,9 @@ bool out_results_report(struct out_results *out, const struct standing *s, const
 void out_results_set_aside(struct out_results *out, const char *mitigation, uint64_t revision,
                            enum status why);
 
+/* Writes what waits, as much of it as may be on its way at once. */
+void out_results_tell(struct out_results *out);
+
 void out_results_peer_changed(struct out_results *out, const struct peer *peer);
 void out_results_peer_gone(struct out_results *out, const char *name);
 void out_results_tick(struct out_results *out, uint64_t now_ms);

@@ -19,7 +19,9 @@ void speaker_metrics_result(enum result_kind kind, const char *why);
 void speaker_metrics_ended(enum desired_end end);
 void speaker_metrics_job_written(uint64_t took_us);
 void speaker_metrics_deployed(uint64_t since_crossed_us); /* 0: not known */
-void speaker_metrics_job(const char *outcome);
+/* gap: entries of the stream were missed. */
+enum job_outcome { JOB_TAKEN, JOB_OLDER, JOB_UNREADABLE, JOB_GAP, JOB_OUTCOMES };
+void speaker_metrics_job(enum job_outcome outcome);
 void speaker_metrics_stranger(void);
 /* A connection of a peer that was turned away. */
 enum connection_refusal {

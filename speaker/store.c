@@ -92,7 +92,12 @@ void store_put_mitigation(struct speaker *speaker, const char *id, const void *b
 {
     char key[sizeof(mitigation_prefix) + ID_TEXT_MAX];
     (void)snprintf(key, sizeof(key), "%s%s", mitigation_prefix, id);
-    (void)judge(speaker, journal_put(speaker->journal, key, bytes, len));
+    (void)judge(speaker, journal_put_later(speaker->journal, key, bytes, len));
+}
+
+void store_write_out(struct speaker *speaker)
+{
+    (void)judge(speaker, journal_write_out(speaker->journal));
 }
 
 bool store_has_mitigation(const struct speaker *speaker, const char *id)
@@ -242,6 +247,7 @@ void store_tick(struct speaker *speaker)
     if (speaker->journal == NULL || speaker->syncing)
         return;
     uint64_t now_ms = speaker_now_ms(speaker);
+    store_write_out(speaker);
     if (journal_wants_compaction(speaker->journal) && now_ms >= speaker->compact_at) {
         if (judge(speaker, journal_compact(speaker->journal)) != STATUS_OK)
             speaker->compact_at = now_ms + COMPACT_RETRY_MS;

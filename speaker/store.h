@@ -15,7 +15,10 @@
 enum status store_open(struct speaker *speaker);
 void store_close(struct speaker *speaker);
 
+/* Waits for others, until store_write_out(). */
 void store_put_mitigation(struct speaker *speaker, const char *id, const void *bytes, size_t len);
+/* Those that were put are in the file by now: before anything of them is sent. */
+void store_write_out(struct speaker *speaker);
 void store_drop_mitigation(struct speaker *speaker, const char *id);
 bool store_has_mitigation(const struct speaker *speaker, const char *id);
 /* When the state server last had it; dropping it is cheap where there is none. */

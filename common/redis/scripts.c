@@ -95,7 +95,8 @@ enum status script_run(struct redis *redis, enum script_id id, const struct redi
     snprintf(number, sizeof number, "%zu", key_count);
     name_script(all, id, is_known);
     all[2] = arg(number);
-    memcpy(all + 3, keys, key_count * sizeof *keys);
+    if (key_count > 0)
+        memcpy(all + 3, keys, key_count * sizeof *keys);
     memcpy(all + 3 + key_count, args, arg_count * sizeof *args);
     struct script_call *call = call_new(all, is_known ? count : 0);
     if (call == NULL)
@@ -245,4 +246,29 @@ const struct redis_reply *desired_mitigation(const struct desired_answer *answer
     const struct redis_reply *pair = &answer->mitigations[i];
     *ret_id = pair->items[0].bytes;
     return pair->count == 2 ? &pair->items[1] : NULL;
+}
+
+/* --- read --- */
+
+enum status script_read(struct redis *redis, const char *prefix, const char *const *ids,
+                        size_t count, redis_on_reply on_reply, void *owner)
+{
+    char hash[KEY_NAME_MAX];
+    struct redis_arg args[1 + READ_HASHES_MAX];
+    if (count == 0 || count > READ_HASHES_MAX || key_name(hash, prefix, KEY_MITIGATION, "") == NULL)
+        return STATUS_RANGE;
+    args[0] = arg(hash);
+    for (size_t i = 0; i < count; i++)
+        args[1 + i] = arg(ids[i]);
+    return script_run(redis, SCRIPT_read, NULL, 0, args, 1 + count, on_reply, owner);
+}
+
+size_t script_read_count(const struct redis_reply *reply, size_t asked)
+{
+    if (reply == NULL || reply->type != REDIS_ARRAY || reply->count > asked)
+        return 0;
+    for (size_t i = 0; i < reply->count; i++)
+        if (reply->items[i].type != REDIS_STRING && reply->items[i].type != REDIS_NIL)
+            return 0;
+    return reply->count;
 }

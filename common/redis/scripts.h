@@ -16,10 +16,11 @@
  *            mitigations of the active set
  *   top      one writer's part of the heaviest keys of a count, replaced at once
  *   cap      the oldest entries of a stream go until it keeps to its bytes (stream_cap.h)
+ *   read     what some mitigations are now, in one answer
  *
  * Processes call the typed functions below; names, counts and orders are here only.
  */
-#define SCRIPT_LIST(X) X(lead) X(resign) X(write) X(desired) X(top) X(cap)
+#define SCRIPT_LIST(X) X(lead) X(resign) X(write) X(desired) X(top) X(cap) X(read)
 
 enum script_id {
 #define X(name) SCRIPT_##name,
@@ -124,6 +125,17 @@ bool script_desired_answer(const struct redis_reply *reply, struct desired_answe
 /* The i-th's field pb, and its id; NULL where the hash is gone. */
 const struct redis_reply *desired_mitigation(const struct desired_answer *answer, size_t i,
                                              const char **ret_id);
+
+/* --- read --- */
+
+/* Blocks the server for some 2 us a mitigation, and jobs come at most so many at a time. */
+enum { READ_HASHES_MAX = 64 };
+/* ids: of that many mitigations. RANGE: there are none, or more than the maximum. */
+enum status script_read(struct redis *redis, const char *prefix, const char *const *ids,
+                        size_t count, redis_on_reply on_reply, void *owner);
+/* How many of those that were asked for the answer tells of, the first ones: each of them is NIL
+ * where its hash is gone, and else its field pb, empty where nobody can read it. 0: no answer. */
+size_t script_read_count(const struct redis_reply *reply, size_t asked);
 
 /* --- top --- */
 

@@ -234,6 +234,74 @@ static void free_disk(void)
     fill_disk(RLIM_INFINITY);
 }
 
+Test(journal, what_waits_is_there_when_it_is_written_and_before_what_comes_later)
+{
+    struct folder folder = folder_new();
+    struct said said;
+    struct journal *journal = open_at(folder.file, &said, JOURNAL_NEW);
+    put(journal, "a", "1");
+    cr_assert_eq(journal_put_later(journal, "a", "2", 1), STATUS_OK);
+    cr_assert_eq(journal_put_later(journal, "b", "2", 1), STATUS_OK);
+    cr_assert_not(journal_has(journal, "b"));
+    cr_assert_eq(journal_write_out(journal), STATUS_OK);
+    cr_assert(journal_has(journal, "b"));
+    cr_assert_eq(journal_put_later(journal, "c", "3", 1), STATUS_OK);
+    cr_assert_eq(journal_drop(journal, "c"), STATUS_OK);
+    cr_assert_eq(journal_put_later(journal, "b", "4", 1), STATUS_OK);
+    put(journal, "b", "5");
+    cr_assert_eq(journal_put_later(journal, "d", "6", 1), STATUS_OK);
+    cr_assert_eq(journal_compact(journal), STATUS_OK);
+    cr_assert_eq(journal_put_later(journal, "e", "7", 1), STATUS_OK);
+    journal_close(journal);
+    journal = open_at(folder.file, &said, JOURNAL_WHOLE);
+    cr_assert_eq(said.count, 4);
+    cr_assert_str_eq(value_of(&said, "a"), "2");
+    cr_assert_str_eq(value_of(&said, "b"), "5");
+    cr_assert_str_eq(value_of(&said, "d"), "6");
+    cr_assert_str_eq(value_of(&said, "e"), "7");
+    journal_close(journal);
+    folder_done(&folder);
+}
+
+Test(journal, so_much_that_waits_is_written_by_itself)
+{
+    struct folder folder = folder_new();
+    struct said said;
+    char value[1024] = "";
+    struct journal *journal = open_at(folder.file, &said, JOURNAL_NEW);
+    for (size_t i = 0; i < 64; i++)
+        cr_assert_eq(journal_put_later(journal, "a", value, sizeof(value)), STATUS_OK);
+    cr_assert(journal_has(journal, "a"));
+    cr_assert_eq(journal_drop(journal, "a"), STATUS_OK);
+    journal_close(journal);
+    folder_done(&folder);
+}
+
+Test(journal, a_full_disk_takes_none_of_what_waited)
+{
+    struct folder folder = folder_new();
+    struct said said;
+    struct stat info;
+    struct journal *journal = open_at(folder.file, &said, JOURNAL_NEW);
+    put(journal, "a", "1");
+    cr_assert_eq(stat(folder.file, &info), 0);
+    fill_disk((size_t)info.st_size + 20); /* room for the first of them */
+    cr_assert_eq(journal_put_later(journal, "b", "2", 1), STATUS_OK);
+    cr_assert_eq(journal_put_later(journal, "c", "3", 1), STATUS_OK);
+    cr_assert_eq(journal_write_out(journal), STATUS_IO);
+    cr_assert_eq(journal_write_out(journal), STATUS_OK, "nothing waits any more");
+    free_disk();
+    cr_assert_not(journal_has(journal, "b"));
+    put(journal, "d", "4");
+    journal_close(journal);
+    journal = open_at(folder.file, &said, JOURNAL_WHOLE);
+    cr_assert_eq(said.count, 2);
+    cr_assert_str_eq(value_of(&said, "a"), "1");
+    cr_assert_str_eq(value_of(&said, "d"), "4");
+    journal_close(journal);
+    folder_done(&folder);
+}
+
 Test(journal, a_full_disk_refuses_and_what_stood_stands)
 {
     struct folder folder = folder_new();

@@ -187,6 +187,7 @@ Test(store, what_was_withdrawn_while_the_disk_was_full_is_not_announced_by_the_j
     fill_disk(1);
     cr_assert_eq(desired_apply(s->desired, &w->m, speaker_time(s)), STATUS_OK);
     store_put_mitigation(s, "m-1", "?", 1);
+    store_write_out(s);
     cr_assert(s->journal_failed);
     fill_disk(RLIM_INFINITY);
     /* Its hash has ended at the server as well, and that of m-2 was lost. */
