@@ -6,13 +6,15 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Jobs, newest first, and what each peer answered: results name the mitigation and revision. */
+/* Jobs, newest first, and what each peer answered. A result names the mitigation and its revision
+ * of then, which policy also raises without a job, as when it renews a lease: it belongs to the
+ * last job before it. */
 enum { JOBS_SHOWN = 100, JOBS_READ_MAX = 10000, PAGE = 1000 };
 
 struct jobs_run {
     struct session session;
     json_t *jobs;
-    json_t *by_revision;    /* "m-1 3": array of results */
+    json_t *by_mitigation;  /* "m-1": array of its jobs, newest first */
     const char *mitigation; /* only its jobs; NULL: all */
     uint64_t oldest_ms;     /* of the jobs */
     size_t unreadable;
@@ -70,16 +72,31 @@ static bool on_job(struct jobs_run *run, const char *id, const struct redis_repl
         return true;
     }
     if (run->mitigation == NULL || strcmp(run->mitigation, job.mitigation) == 0) {
-        (void)json_array_append_new(run->jobs, noun_job(&job, id));
+        json_t *noun = noun_job(&job, id),
+               *of = json_object_get(run->by_mitigation, job.mitigation);
+        if (of == NULL) {
+            of = json_array();
+            (void)json_object_set_new(run->by_mitigation, job.mitigation, of);
+        }
+        (void)json_object_set_new(noun, "results", json_array());
+        (void)json_array_append(of, noun);
+        (void)json_array_append_new(run->jobs, noun);
         run->oldest_ms = id_ms(id);
     }
     return true;
 }
 
-static void revision_key(struct text *out, const char *mitigation, uint64_t revision)
+/* The job that the result answers, or NULL. */
+static json_t *answered_job(const struct jobs_run *run, const struct job_result *result)
 {
-    text_clear(out);
-    text_addf(out, "%s %" PRIu64, mitigation, revision);
+    size_t i;
+    json_t *job;
+    json_array_foreach(json_object_get(run->by_mitigation, result->mitigation), i, job)
+    {
+        if (show_u64(job, "revision") <= result->revision)
+            return job;
+    }
+    return NULL;
 }
 
 static bool on_result(struct jobs_run *run, const char *id, const struct redis_reply *fields)
@@ -91,32 +108,10 @@ static bool on_result(struct jobs_run *run, const char *id, const struct redis_r
     if (pb == NULL || pb->type != REDIS_STRING ||
         job_result_decode(&result, (const uint8_t *)pb->bytes, pb->len) != STATUS_OK)
         return true; /* routes offered for adoption have none */
-    struct text key;
-    text_init(&key, 0);
-    revision_key(&key, result.mitigation, result.revision);
-    json_t *list = json_object_get(run->by_revision, text_str(&key));
-    if (list == NULL) {
-        list = json_array();
-        (void)json_object_set_new(run->by_revision, text_str(&key), list);
-    }
-    (void)json_array_insert_new(list, 0, noun_result(&result));
-    text_done(&key);
+    json_t *job = answered_job(run, &result);
+    if (job != NULL)
+        (void)json_array_insert_new(json_object_get(job, "results"), 0, noun_result(&result));
     return true;
-}
-
-static void attach_results(struct jobs_run *run)
-{
-    size_t i;
-    json_t *job;
-    struct text key;
-    text_init(&key, 0);
-    json_array_foreach(run->jobs, i, job)
-    {
-        revision_key(&key, show_string(job, "mitigation"), show_u64(job, "revision"));
-        json_t *list = json_object_get(run->by_revision, text_str(&key));
-        (void)json_object_set_new(job, "results", list != NULL ? json_incref(list) : json_array());
-    }
-    text_done(&key);
 }
 
 static bool has_failed(const json_t *job)
@@ -210,14 +205,14 @@ static bool open_run(struct jobs_run *run, const struct command_context *context
     if (!session_open(&run->session, context))
         return false;
     run->jobs = json_array();
-    run->by_revision = json_object();
+    run->by_mitigation = json_object();
     return session_state(&run->session);
 }
 
 static void close_run(struct jobs_run *run)
 {
     json_decref(run->jobs);
-    json_decref(run->by_revision);
+    json_decref(run->by_mitigation);
     session_close(&run->session);
 }
 
@@ -241,10 +236,8 @@ int jobs_run(const struct command_context *context, int argc, char **argv)
         open_run(&run, context) &&
         read_back(&run, KEY_JOBS, failed ? JOBS_READ_MAX : (size_t)max, on_job) &&
         (json_array_size(run.jobs) == 0 || read_back(&run, KEY_RESULTS, KEY_LOG_MAX, on_result));
-    if (good) {
-        attach_results(&run);
+    if (good)
         keep_failed(run.jobs, failed, (size_t)max);
-    }
     if (good && context->json)
         (void)show_json(json_incref(run.jobs));
     else if (good && json_array_size(run.jobs) > 0)
@@ -256,14 +249,24 @@ int jobs_run(const struct command_context *context, int argc, char **argv)
     return good ? EXIT_DONE : EXIT_FAILED;
 }
 
-/* A stream id, or all jobs of a mitigation. */
-static bool read_one(struct jobs_run *run, const char *id)
+static bool is_stream_id(const char *id)
+{
+    return id[0] >= '0' && id[0] <= '9';
+}
+
+/* All jobs of a mitigation: which of them a result answers is known by those after it only. */
+static bool read_of(struct jobs_run *run, const char *mitigation)
+{
+    run->mitigation = mitigation;
+    return read_back(run, KEY_JOBS, JOBS_READ_MAX, on_job);
+}
+
+/* A stream id, or all jobs of a mitigation. ret_mitigation: room for its id. */
+static bool read_one(struct jobs_run *run, const char *id, char ret_mitigation[ID_TEXT_MAX])
 {
     char key[KEY_NAME_MAX];
-    if (id[0] < '0' || id[0] > '9') {
-        run->mitigation = id;
-        return read_back(run, KEY_JOBS, JOBS_READ_MAX, on_job);
-    }
+    if (!is_stream_id(id))
+        return read_of(run, id);
     (void)key_name(key, run->session.prefix, KEY_JOBS);
     const struct redis_reply *page =
         session_ask(&run->session, run->session.state, "XRANGE", key, id, id, NULL);
@@ -274,7 +277,21 @@ static bool read_one(struct jobs_run *run, const char *id)
         if (entry->type == REDIS_ARRAY && entry->count == 2 && entry->items[0].type == REDIS_STRING)
             (void)on_job(run, entry->items[0].bytes, &entry->items[1]);
     }
-    return true;
+    if (json_array_size(run->jobs) == 0)
+        return true;
+    (void)snprintf(ret_mitigation, ID_TEXT_MAX, "%s",
+                   show_string(json_array_get(run->jobs, 0), "mitigation"));
+    (void)json_array_clear(run->jobs);
+    (void)json_object_clear(run->by_mitigation);
+    run->unreadable = 0; /* the other jobs are not what was asked for */
+    return read_of(run, ret_mitigation);
+}
+
+static void keep_one(json_t *jobs, const char *id)
+{
+    for (size_t i = json_array_size(jobs); i > 0; i--)
+        if (strcmp(show_string(json_array_get(jobs, i - 1), "id"), id) != 0)
+            (void)json_array_remove(jobs, i - 1);
 }
 
 int job_run(const struct command_context *context, int argc, char **argv)
@@ -287,15 +304,16 @@ int job_run(const struct command_context *context, int argc, char **argv)
         return EXIT_USAGE;
     if (argc != 2)
         return command_usage_error(context, "needs the ID of a job, or of a mitigation");
-    bool good = open_run(&run, context) && read_one(&run, argv[1]);
+    char mitigation[ID_TEXT_MAX];
+    bool good = open_run(&run, context) && read_one(&run, argv[1], mitigation);
     if (good && json_array_size(run.jobs) == 0)
         good = run.unreadable == 0 &&
                command_failed(context, "there is no job %s; weir jobs lists them", argv[1]) ==
                    EXIT_DONE;
     good = good && read_back(&run, KEY_RESULTS, KEY_LOG_MAX, on_result) &&
            (now_ms = session_now_ms(&run.session, run.session.state)) != 0;
-    if (good)
-        attach_results(&run);
+    if (good && is_stream_id(argv[1]))
+        keep_one(run.jobs, argv[1]);
     if (good && context->json)
         (void)show_json(json_incref(run.jobs));
     else if (good)

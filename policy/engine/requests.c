@@ -101,6 +101,30 @@ struct asked {
     uint64_t for_ms;
 };
 
+/* What a person says of the next hop counts for the method's; a peer that has one of its own keeps
+ * it, and the person is told. */
+static void say_own_next_hops(const struct engine *e, const struct asked *asked,
+                              enum addr_family family, struct reply *reply)
+{
+    const struct config_route *route = &asked->method->config->route;
+    struct text names;
+    size_t len = strlen(reply->text);
+    text_init(&names, 0);
+    for (size_t i = 0; asked->has_next_hop && i < route->peer_count; i++) {
+        const struct config_route_peer *differs = &route->peers[i];
+        const struct ip_addr *own = family == ADDR_IPV4 ? &differs->next_hop4 : &differs->next_hop6;
+        char addr[ADDR_TEXT_MAX];
+        if (own->family != ADDR_NONE && !addr_equal(own, &asked->next_hop))
+            text_addf(&names, "%s%s gets %s", names.len > 0 ? ", " : "",
+                      e->model->config->peers[differs->peer].name, addr_format(own, addr));
+    }
+    if (names.len > 0)
+        (void)snprintf(reply->text + len, sizeof(reply->text) - len,
+                       "; not this next hop, but its own of method %s: %.1000s",
+                       asked->method->config->name, text_str(&names));
+    text_done(&names);
+}
+
 static void mitigate_on(struct engine *e, const struct request *request, const struct asked *asked,
                         const struct config_platform *platform, struct reply *reply,
                         struct engine_now now)
@@ -138,7 +162,10 @@ static void mitigate_on(struct engine *e, const struct request *request, const s
                           .withdraw_after_ms = c->withdraw_after_ms,
                           .withdraw_manual = true,
                           .route = kind != ROUTE_FLOWSPEC ? &route : NULL};
-    report_start(reply, start_rule(e, &start, &rule, &actions, &refusal, now), &refusal);
+    const struct live_mitigation *live = start_rule(e, &start, &rule, &actions, &refusal, now);
+    report_start(reply, live, &refusal);
+    if (live != NULL)
+        say_own_next_hops(e, asked, (enum addr_family)rule.family, reply);
 }
 
 static void say_methods(const struct engine *e, struct reply *reply, const char *asked)

@@ -241,10 +241,13 @@ static void put_state(void)
     put_alarm("a-2", "evil\x1b]0;x\x07", ALARM_CLEARING, born_ms + 1000, NULL);
     for (size_t i = 0; i < sizeof mitigations / sizeof mitigations[0]; i++)
         put_mitigation(&mitigations[i]);
+    put_job("m-2", 1, "1767323045006-0");
     put_job("m-1", 1, "1767323045008-0");
     put_job("m-2", 3, "1767323045020-0");
+    /* Of revisions that no job told of, as when a lease is renewed. */
+    put_result("m-2", 2, RESULT_HELD, "drill", "1767323045010-0");
     put_result("m-1", 1, RESULT_SENT, "", "1767323045012-0");
-    put_result("m-2", 3, RESULT_REFUSED, "too wide", "1767323045022-0");
+    put_result("m-2", 5, RESULT_REFUSED, "too wide", "1767323045022-0");
 }
 
 /* --- as policy ----------------------------------------------------------------------------------

@@ -111,10 +111,14 @@ class KnownState(unittest.TestCase):
     def test_jobs_with_their_results(self):
         jobs = self.world.json("jobs")
         self.assertEqual([(j["id"], j["mitigation"], j["verb"]) for j in jobs],
-                         [("1767323045020-0", "m-2", "announce"), ("1767323045008-0", "m-1", "announce")])
+                         [("1767323045020-0", "m-2", "announce"), ("1767323045008-0", "m-1", "announce"), ("1767323045006-0", "m-2", "announce")])
         self.assertEqual(jobs[1]["results"], [{"speaker": "sp1", "peer": "mx1", "result": "sent", "reason": None,
                                                "at_ms": 1767323045012, "since_crossed_ms": 12.5}])
-        self.assertEqual([j["mitigation"] for j in self.world.json("jobs", "--failed")], ["m-2"])
+        # An answer belongs to the last job before it, whatever the revision was by then.
+        self.assertEqual([[(r["result"], r["reason"]) for r in jobs[i]["results"]] for i in (0, 2)], [[("refused", "too wide")], [("held", "drill")]])
+        self.assertEqual([j["id"] for j in self.world.json("jobs", "--failed")], ["1767323045020-0"])
+        self.assertEqual(self.world.json("job", "1767323045006-0"), [jobs[2]])
+        self.assertEqual(self.world.json("job", "m-2"), [jobs[0], jobs[2]])
         self.assertEqual(len(self.world.json("jobs", "--limit", "1")), 1)
         self.assertIn("sp1/mx1 refused: too wide", self.world.text("jobs"))
         self.assertEqual(self.world.json("job", "1767323045008-0"), self.world.json("job", "m-1"))

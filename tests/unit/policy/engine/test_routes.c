@@ -83,6 +83,22 @@ Test(routes, a_diversion_goes_where_the_person_says)
     teardown(b);
 }
 
+Test(routes, who_diverts_is_told_which_peer_has_a_next_hop_of_its_own)
+{
+    struct bench *b =
+        setup(ROUTES(BOTH, "methods:\n"
+                           "  - {name: scrub, divert: {next_hop: 192.0.2.200, peers: {up: {ipv4: "
+                           "{next_hop: 192.0.2.222}}}}}\n"));
+    const struct reply *reply = divert(b, "198.51.100.45", "192.0.2.77");
+    cr_assert(reply->ok, "%s", reply->text);
+    cr_expect_not_null(strstr(reply->text, "not this next hop, but its own of method scrub: "
+                                           "up gets 192.0.2.222"),
+                       "%s", reply->text);
+    reply = divert(b, "198.51.100.46", "192.0.2.222");
+    cr_expect(reply->ok && strstr(reply->text, "its own") == NULL, "%s", reply->text);
+    teardown(b);
+}
+
 Test(routes, the_guard_and_the_budget_hold_for_people_too)
 {
     struct bench *b = setup(ROUTES(BOTH, RTBH));
