@@ -18,8 +18,9 @@ enum {
     VALUES_SAFE = 5,
     NLRI_SHORT = 239, /* one length octet */
     NLRI_LONGEST = 4095,
-    PACE_SAFE = 100,  /* of a router nobody measured */
-    PACE_SEEN = 1000, /* daemons that were seen to take 12,000 and more */
+    NLRI_IN_4096 = 4027, /* the rest is for the attributes of one action, NO_EXPORT, and ours */
+    PACE_SAFE = 100,     /* of a router nobody measured */
+    PACE_SEEN = 1000,    /* daemons that were seen to take 12,000 and more */
     ACTIONS_SAFE = PROFILE_DISCARD | PROFILE_RATE | PROFILE_TRAFFIC_ACTION | PROFILE_MARK |
                    PROFILE_REDIRECT_AS2,
     PORT = 1 << COMPONENT_PORT
@@ -85,24 +86,25 @@ static const struct router_profile profiles[] = {
      * FRR 8.4.4, seen: resets the session over `!=`, `true`, an offset, a sixth value of a
      * component and 240 octets; a sixth value may crash unpatched ones (CVE-2026-37457); packets
      * per second and attribute 25 stay unknown communities, a 4-octet AS is shown cut. Drops what
-     * comes by eBGP until `no bgp ebgp-requires-policy`. Does not validate.
+     * comes by eBGP until `no bgp ebgp-requires-policy`. Does not validate. It says that it takes
+     * extended messages, and resets the session over 4,095 octets of rules in one.
      */
     {.name = "frr",
      .since = "8.4.4",
      TAKES(VALUES_SAFE, NLRI_SHORT, 2, ALL_FRAGMENT_BITS),
-     .extended_messages = true,
      .updates_per_second = PACE_SAFE,
      .validation = PROFILE_VALIDATES_NOT,
      .actions = ACTIONS_SAFE | PROFILE_REDIRECT_IP4 | PROFILE_TO_IP4,
      .ebgp_setting = "no bgp ebgp-requires-policy"},
     /*
      * BIRD 2.0.12, seen: strict about sizes and reserved bits (resets the session), takes offsets
-     * and long NLRI (up to 4027 octets tried), and hands on the communities as they are. Validates
-     * only with `validate on` in its channel. Took 35,000 routes/s.
+     * and NLRI of any length (4,095 octets with `enable extended messages`), and hands on the
+     * communities as they are. Validates only with `validate on` in its channel. Took 35,000
+     * routes/s.
      */
     {.name = "bird",
      .since = "2.0.12",
-     TAKES(RULE_OPS_MAX, 4027, 1, ALL_FRAGMENT_BITS),
+     TAKES(RULE_OPS_MAX, NLRI_LONGEST, 1, ALL_FRAGMENT_BITS),
      .not_equal = true,
      .true_false = true,
      .prefix_offset = true,
@@ -142,6 +144,15 @@ const struct router_profile *profile_find(const char *name)
 const struct router_profile *profile_at(size_t i)
 {
     return i < PROFILE_COUNT ? &profiles[i] : NULL;
+}
+
+struct router_profile profile_of_short_messages(const struct router_profile *profile)
+{
+    struct router_profile p = *profile;
+    p.extended_messages = false;
+    if (p.nlri_max > NLRI_IN_4096)
+        p.nlri_max = NLRI_IN_4096;
+    return p;
 }
 
 static enum status check_ops(const struct router_profile *p, const struct flow_rule *rule,

@@ -33,7 +33,8 @@ struct router_profile {
     const char
         *since; /* the version that this was seen with or is documented for; NULL: not known */
     bool ipv4, ipv6, not_equal, true_false, prefix_offset;
-    bool extended_messages; /* RFC 8654 */
+    bool extended_messages; /* takes UPDATEs of more than 4,096 octets, where it says so (RFC 8654)
+                             */
     uint16_t components;    /* bit c: takes component c */
     uint16_t values_max;    /* operators of a component */
     uint16_t nlri_max;      /* octets, without those of the length */
@@ -69,6 +70,8 @@ enum status profile_check_match(const struct router_profile *profile, const stru
 /* The largest rate not above this one that the router and the wire can hold; may be 0, which must
  * not be sent. */
 double profile_rate(const struct router_profile *profile, double rate_bytes);
+/* Likewise, for a session in which messages of 4,096 octets are the longest. */
+struct router_profile profile_of_short_messages(const struct router_profile *profile);
 /* Octets of the rule's NLRI without those of the length; SIZE_MAX where that has no room. */
 size_t profile_nlri_len(const struct flow_rule *rule);
 

@@ -5,9 +5,9 @@
 #include <string.h>
 
 enum {
-    READ_ROOM = 65536,  /* the largest message; pages that nothing was read into cost nothing */
-    WRITE_ROOM = 32768, /* eight of the largest that are sent, and two halves of it a peer */
-    LINGER_MS = 1000,   /* how long a closing peer is waited for */
+    READ_ROOM = 65536, /* the largest message; pages that nothing was read into cost nothing */
+    WRITE_ROOM = CONN_WRITE_MAX, /* likewise: what the kernel takes at once was never in it */
+    LINGER_MS = 1000,            /* how long a closing peer is waited for */
 };
 
 struct conn {
@@ -19,7 +19,7 @@ struct conn {
     uv_shutdown_t shutdown;
     struct conn_events events;
     size_t handles_open;
-    bool up, writing, corked, closing, shutting, closed;
+    bool up, writing, closing, shutting, closed;
     uint8_t in[READ_ROOM];
     size_t in_len;
     /* Two halves: the kernel reads one while the other fills. */
@@ -138,37 +138,46 @@ static void on_shut(uv_shutdown_t *shutdown, int error)
         conn_abort(conn);
 }
 
+/* Octets that the kernel took; all of them where it cannot take any more, which the reading side
+ * will report: a callback from inside a write would surprise. */
+static size_t write_now(struct conn *conn, const void *bytes, size_t len)
+{
+    uv_buf_t buffer = uv_buf_init((char *)(uintptr_t)bytes, (unsigned int)len);
+    int n = uv_try_write((uv_stream_t *)&conn->tcp, &buffer, 1);
+    if (n < 0 && n != UV_EAGAIN && conn->closing)
+        conn_abort(conn);
+    return n >= 0 ? (size_t)n : n == UV_EAGAIN ? 0 : len;
+}
+
 /* Hands the filled half to the kernel, as much as possible now and the rest by the loop. */
 static void flush(struct conn *conn)
 {
-    if (conn->writing || conn->corked || conn->closed || !conn->up)
+    if (conn->writing || conn->closed || !conn->up)
         return;
     unsigned int half = conn->filling;
     size_t len = conn->out_len[half];
     if (len > 0) {
-        uv_buf_t bytes = uv_buf_init((char *)conn->out[half], (unsigned int)len);
-        int n = uv_try_write((uv_stream_t *)&conn->tcp, &bytes, 1);
+        size_t done = write_now(conn, conn->out[half], len);
         conn->out_len[half] = 0;
-        if (n < 0 && n != UV_EAGAIN) {
-            /* The reading side will report it: a callback from inside a write would surprise. */
-            if (conn->closing)
-                conn_abort(conn);
-            return;
-        }
-        size_t done = n < 0 ? 0 : (size_t)n;
         if (done < len) {
-            bytes = uv_buf_init((char *)conn->out[half] + done, (unsigned int)(len - done));
+            uv_buf_t bytes =
+                uv_buf_init((char *)conn->out[half] + done, (unsigned int)(len - done));
             conn->filling = 1 - half;
             conn->writing =
                 uv_write(&conn->write, (uv_stream_t *)&conn->tcp, &bytes, 1, on_written) == 0;
             return;
         }
     }
-    if (conn->closing && !conn->shutting) {
+    if (conn->closing && !conn->shutting && !conn->closed) {
         conn->shutting = true;
         if (uv_shutdown(&conn->shutdown, (uv_stream_t *)&conn->tcp, on_shut) != 0)
             conn_abort(conn);
     }
+}
+
+bool conn_is_idle(const struct conn *conn)
+{
+    return conn->up && !conn->writing && conn->out_len[conn->filling] == 0;
 }
 
 enum status conn_write(struct conn *conn, const void *bytes, size_t len)
@@ -178,31 +187,19 @@ enum status conn_write(struct conn *conn, const void *bytes, size_t len)
     size_t *out_len = &conn->out_len[conn->filling];
     if (len > WRITE_ROOM - *out_len)
         return STATUS_LIMIT;
-    memcpy(conn->out[conn->filling] + *out_len, bytes, len);
-    *out_len += len;
+    /* Nearly always that is all, and no octet is copied. */
+    size_t done = conn_is_idle(conn) ? write_now(conn, bytes, len) : 0;
+    if (done == len)
+        return STATUS_OK;
+    memcpy(conn->out[conn->filling] + *out_len, (const uint8_t *)bytes + done, len - done);
+    *out_len += len - done;
     flush(conn);
     return STATUS_OK;
-}
-
-void conn_cork(struct conn *conn)
-{
-    conn->corked = true;
-}
-
-void conn_uncork(struct conn *conn)
-{
-    conn->corked = false;
-    flush(conn);
 }
 
 size_t conn_room(const struct conn *conn)
 {
     return WRITE_ROOM - conn->out_len[conn->filling];
-}
-
-bool conn_is_idle(const struct conn *conn)
-{
-    return conn->up && !conn->writing && conn->out_len[conn->filling] == 0;
 }
 
 static void on_linger_over(uv_timer_t *timer)
@@ -219,7 +216,6 @@ void conn_close(struct conn *conn)
         return;
     }
     conn->closing = true;
-    conn->corked = false;
     (void)uv_timer_start(&conn->linger, on_linger_over, LINGER_MS, 0);
     flush(conn);
 }

@@ -20,6 +20,9 @@
  */
 struct conn;
 
+/* The largest BGP message, behind others that went to the kernel with it. */
+enum { CONN_WRITE_MAX = 96 * 1024 };
+
 /* The connections of a process: it is done when the last of them has closed. */
 struct conns {
     uv_loop_t *loop;
@@ -56,11 +59,9 @@ enum status conn_prepare(struct conn *conn, const struct socket_options *options
                          char ret_why[SOCKET_WHY_MAX]);
 void conn_adopt(struct conn *conn, const struct conn_events *events);
 
-/* LIMIT: the buffer is full and nothing was queued. Between conn_cork() and conn_uncork() bytes are
- * gathered, so that many messages cost one call of the kernel. */
+/* What the kernel does not take at once waits here. LIMIT: there is no room for it, and nothing was
+ * written; never while conn_is_idle(), for at most CONN_WRITE_MAX. */
 enum status conn_write(struct conn *conn, const void *bytes, size_t len);
-void conn_cork(struct conn *conn);
-void conn_uncork(struct conn *conn);
 size_t conn_room(const struct conn *conn);
 /* Nothing waits: what is written next goes to the kernel at once, if it takes it. */
 bool conn_is_idle(const struct conn *conn);

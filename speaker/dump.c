@@ -11,6 +11,8 @@ enum {
     SLICE_BYTES = 48 * 1024,
     /* So that a peer with few of many routes keeps the loop no longer than one with all. */
     SLICE_NLRI = 16384,
+    /* The longest rule with all attributes; messages that hold several are no longer either. */
+    LONG_MESSAGE = 2 * BGP_MESSAGE_MAX,
 };
 
 struct slice {
@@ -39,9 +41,10 @@ static void put_message(struct slice *slice, const struct peer *peer, uint32_t *
     struct update_path path = peer->path;
     struct mrt_session session = session_of(peer);
     struct update_builder u;
-    uint8_t bytes[BGP_MESSAGE_MAX];
+    uint8_t bytes[LONG_MESSAGE];
+    size_t room = path.message_max < sizeof(bytes) ? path.message_max : sizeof(bytes);
     path.as4 = true; /* RFC 6396, 4.4.3, whatever the peer was sent */
-    enum status status = update_begin_reach(&u, bytes, sizeof(bytes), family, &path, &communities);
+    enum status status = update_begin_reach(&u, bytes, room, family, &path, &communities);
     size_t count = 0;
     while (status == STATUS_OK && *at < bound && slice->looks > 0 &&
            rib_out_announced(out, *at) == attributes) {
@@ -66,8 +69,7 @@ static bool put_peer(struct slice *slice, const struct peer *peer, uint32_t *at)
 {
     uint32_t bound = rib_nlri_bound(peer->rib_out.rib);
     while (*at < bound) {
-        if (slice->looks == 0 ||
-            slice->w.room - slice->w.len < MRT_RECORD_HEAD_MAX + BGP_MESSAGE_MAX)
+        if (slice->looks == 0 || slice->w.room - slice->w.len < MRT_RECORD_HEAD_MAX + LONG_MESSAGE)
             return false;
         if (rib_out_announced(&peer->rib_out, *at) != 0) {
             put_message(slice, peer, at);

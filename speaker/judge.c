@@ -169,9 +169,12 @@ static enum status make_form(const struct speaker *speaker, const struct peer *p
                              const struct standing *s, struct desired_parts *ret_parts,
                              char why[REASON_MAX])
 {
-    if (s->route == ROUTE_FLOWSPEC)
-        return parts_make(speaker->parts_scratch, speaker->rib, peer->settings.profile, s,
-                          ret_parts, why);
+    if (s->route == ROUTE_FLOWSPEC) {
+        struct router_profile profile = *peer->settings.profile;
+        if (peer->path.message_max <= BGP_MESSAGE_MAX)
+            profile = profile_of_short_messages(&profile);
+        return parts_make(speaker->parts_scratch, speaker->rib, &profile, s, ret_parts, why);
+    }
     enum status status = parts_differ(
         speaker->rib, model_route_peer(speaker->config, s->method, peer->settings.configured), s,
         ret_parts);

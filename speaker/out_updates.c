@@ -5,14 +5,28 @@
 #include "speaker/speaker_metrics.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+enum {
+    /* Messages are gathered until they are this long, and then go to the kernel in one call. */
+    GATHERED_BYTES = 24 * 1024,
+    /* Results that a peer first has room for. */
+    SENT_FIRST = 1024,
+};
+_Static_assert((int)GATHERED_BYTES + (int)BGP_EXTENDED_MAX <= (int)CONN_WRITE_MAX,
+               "what was gathered, and one more message, is written at once");
 
 /* Numbers of routes that are in the session's buffer and not yet all with the kernel; they stay
  * held in the rib, so that they still mean the same when they are reported. */
 static void remember(struct peer *peer, struct rib_out_batch *batch)
 {
     struct peer_sent *sent = &peer->sent;
+    if (batch->count == 0)
+        return;
     if (sent->count + batch->count > sent->room) {
-        size_t room = sent->room == 0 ? RIB_OUT_BATCH_MAX : sent->room * 2;
+        size_t room = sent->room == 0 ? SENT_FIRST : sent->room * 2;
+        while (room < sent->count + batch->count)
+            room *= 2;
         uint32_t *ids = realloc(sent->ids, room * sizeof(*ids));
         if (ids == NULL) {
             log_error("out of memory, results are missing", "peer=%s", peer->settings.name);
@@ -22,8 +36,8 @@ static void remember(struct peer *peer, struct rib_out_batch *batch)
         sent->ids = ids;
         sent->room = room;
     }
-    for (size_t i = 0; i < batch->count; i++)
-        sent->ids[sent->count++] = batch->nlri[i];
+    memcpy(sent->ids + sent->count, batch->nlri, batch->count * sizeof(*sent->ids));
+    sent->count += batch->count;
 }
 
 void out_updates_forget(struct speaker *speaker, struct peer *peer)
@@ -46,16 +60,17 @@ static void count(struct peer *peer, const struct rib_out_batch *batch)
     speaker_metrics_update(peer->settings.name, withdrawal, batch->count);
 }
 
-/* One buffer of messages. False: nothing more is due now. */
+/* One buffer of messages, each as long as the peer takes one. False: nothing more is due now. */
 static bool fill(struct speaker *speaker, struct peer *peer, uint64_t now_us)
 {
     struct session *session = peer->established;
     struct rib_out_batch batch;
-    uint8_t bytes[BGP_MESSAGE_MAX];
+    uint8_t bytes[GATHERED_BYTES + BGP_EXTENDED_MAX];
+    size_t len = 0, messages = 0;
     bool more = true;
-    session_cork(session);
-    while (more && session_room(session) >= 2 * BGP_MESSAGE_MAX) {
-        rib_out_next(&peer->rib_out, &peer->path, now_us, bytes, sizeof(bytes), &batch);
+    while (more && len < GATHERED_BYTES) {
+        rib_out_next(&peer->rib_out, &peer->path, now_us, bytes + len, peer->path.message_max,
+                     &batch);
         more = batch.kind != RIB_OUT_NONE && batch.kind != RIB_OUT_WAIT;
         if (batch.kind == RIB_OUT_UNFIT) {
             desired_unfit(speaker->desired, peer->options.number, batch.nlri[0]);
@@ -65,9 +80,11 @@ static bool fill(struct speaker *speaker, struct peer *peer, uint64_t now_us)
             continue;
         count(peer, &batch);
         remember(peer, &batch);
-        (void)session_write(session, bytes, batch.len);
+        len += batch.len;
+        messages++;
     }
-    session_uncork(session);
+    if (len > 0)
+        (void)session_write(session, bytes, len, messages);
     return more;
 }
 

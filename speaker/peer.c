@@ -41,9 +41,22 @@ static bool keeps_too_long(const struct session *s, uint16_t restart_s)
            (s->state != FSM_ESTABLISHED || s->negotiated.graceful);
 }
 
+/* Of a profile that is not known to take more, the peer has agreed to more than it may stand. */
+static size_t message_max(const struct peer_settings *settings, bool agreed)
+{
+    bool takes = settings->profile != NULL && settings->profile->extended_messages;
+    return agreed && takes ? BGP_EXTENDED_MAX : BGP_MESSAGE_MAX;
+}
+
+static bool messages_differ(const struct peer *peer, const struct peer_settings *settings)
+{
+    return peer->established != NULL &&
+           message_max(settings, peer->established->negotiated.extended) != peer->path.message_max;
+}
+
 static bool session_goes_on(const struct peer *peer, const struct peer_settings *settings)
 {
-    return settings_keep_session(&peer->settings, settings) &&
+    return settings_keep_session(&peer->settings, settings) && !messages_differ(peer, settings) &&
            !keeps_too_long(&peer->out, settings->restart_s) &&
            !keeps_too_long(&peer->in, settings->restart_s);
 }
@@ -103,11 +116,13 @@ static void on_up(struct peer *peer, struct session *s)
     peer->established_at = now_ms(peer);
     peer->last_error[0] = peer->last_word[0] = '\0';
     peer->notified = false;
-    peer->path = (struct update_path){.local_as = peer->settings.local_as,
-                                      .ibgp = is_ibgp(peer),
-                                      .as4 = s->negotiated.as4,
-                                      .no_export = peer->settings.no_export,
-                                      .local_preference = peer->settings.local_preference};
+    peer->path =
+        (struct update_path){.local_as = peer->settings.local_as,
+                             .ibgp = is_ibgp(peer),
+                             .as4 = s->negotiated.as4,
+                             .no_export = peer->settings.no_export,
+                             .local_preference = peer->settings.local_preference,
+                             .message_max = message_max(&peer->settings, s->negotiated.extended)};
     /* A connection that is still being made is not needed; one that waits for the peer's OPEN is
      * decided when that comes. */
     if (other->state == FSM_CONNECT || other->state == FSM_ACTIVE)
@@ -295,6 +310,7 @@ void peer_init(struct peer *peer, const struct peer_settings *settings,
         (struct peer){.settings = *settings, .options = *options, .restarted = options->restarted};
     peer->since_ms = clock_wall_ms(&options->clock);
     peer->random = (uint32_t)hash_random_seed();
+    peer->path.message_max = message_max(settings, true); /* until it says */
     rib_out_init(&peer->rib_out, options->rib, settings->max_routes, settings->updates_per_second);
     init_sessions(peer);
     (void)snprintf(peer->last_error, sizeof(peer->last_error), "%s", settings->unusable);
@@ -357,6 +373,8 @@ void peer_set(struct peer *peer, const struct peer_settings *settings)
     else if (!keeps)
         peer_stop(peer, BGP_CEASE_CONFIGURATION, NULL);
     peer->settings = *settings;
+    if (peer->established == NULL)
+        peer->path.message_max = message_max(settings, true);
     rib_out_set_limits(&peer->rib_out, settings->max_routes, settings->updates_per_second);
     if (keeps) {
         patch_sessions(peer);

@@ -418,34 +418,17 @@ void session_tick(struct session *s, uint64_t now)
     }
 }
 
-enum status session_write(struct session *s, const void *bytes, size_t len)
+enum status session_write(struct session *s, const void *bytes, size_t len, size_t messages)
 {
     if (s->state != FSM_ESTABLISHED || s->conn == NULL)
         return STATUS_AWAY;
     enum status status = conn_write(s->conn, bytes, len);
     if (status == STATUS_OK)
-        s->counters.messages_out++;
+        s->counters.messages_out += messages;
     return status;
 }
 
 bool session_can_write(const struct session *s)
 {
     return s->state == FSM_ESTABLISHED && s->conn != NULL && conn_is_idle(s->conn);
-}
-
-void session_cork(struct session *s)
-{
-    if (s->conn != NULL)
-        conn_cork(s->conn);
-}
-
-void session_uncork(struct session *s)
-{
-    if (s->conn != NULL)
-        conn_uncork(s->conn);
-}
-
-size_t session_room(const struct session *s)
-{
-    return s->conn != NULL ? conn_room(s->conn) : 0;
 }

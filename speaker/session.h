@@ -85,12 +85,10 @@ void session_outdated(struct session *s);
 void session_collide(struct session *s);
 void session_tick(struct session *s, uint64_t now_ms);
 
-/* Whole messages; LIMIT: not now, wait for on_written. */
-enum status session_write(struct session *s, const void *bytes, size_t len);
+/* So many whole messages, of CONN_WRITE_MAX octets at most while session_can_write(); LIMIT: not
+ * now, wait for on_written. */
+enum status session_write(struct session *s, const void *bytes, size_t len, size_t messages);
 /* All that was written is with the kernel. */
 bool session_can_write(const struct session *s);
-void session_cork(struct session *s); /* gathers messages; only while session_can_write() */
-void session_uncork(struct session *s);
-size_t session_room(const struct session *s);
 
 #endif

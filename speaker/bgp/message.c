@@ -192,7 +192,7 @@ void message_end(struct wire_writer *w, size_t begun_at)
     if (w->failed)
         return;
     size_t len = w->len - begun_at;
-    if (len > BGP_MESSAGE_MAX) {
+    if (len > BGP_EXTENDED_MAX) {
         w->failed = true;
         return;
     }

@@ -104,7 +104,8 @@ enum status message_write_keepalive(uint8_t *bytes, size_t room, size_t *ret_len
 enum status message_write_notification(const struct bgp_error *error, uint8_t *bytes, size_t room,
                                        size_t *ret_len);
 
-/* Header with a length that message_end fills in. */
+/* Header with a length that message_end fills in; how long it may be is said by the writer's room.
+ */
 size_t message_begin(struct wire_writer *w, enum bgp_type type);
 void message_end(struct wire_writer *w, size_t begun_at);
 

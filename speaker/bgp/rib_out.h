@@ -100,7 +100,8 @@ enum rib_out_kind {
     RIB_OUT_END
 };
 
-enum { RIB_OUT_BATCH_MAX = 1024 };
+/* More than an extended message has room for, were they all /24. */
+enum { RIB_OUT_BATCH_MAX = 16384 };
 struct rib_out_batch {
     enum rib_out_kind kind;
     enum bgp_family family;

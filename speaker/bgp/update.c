@@ -203,9 +203,10 @@ enum status update_add(struct update_builder *u, const uint8_t *nlri, size_t len
 bool update_fits(enum bgp_family family, const struct update_path *path,
                  const struct communities *communities, const uint8_t *nlri, size_t len)
 {
-    uint8_t bytes[BGP_MESSAGE_MAX];
+    uint8_t bytes[BGP_EXTENDED_MAX];
     struct update_builder u;
-    return update_begin_reach(&u, bytes, sizeof(bytes), family, path, communities) == STATUS_OK &&
+    return update_begin_reach(&u, bytes, path->message_max, family, path, communities) ==
+               STATUS_OK &&
            update_add(&u, nlri, len) == STATUS_OK;
 }
 

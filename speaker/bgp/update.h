@@ -19,6 +19,7 @@ struct update_path {
     bool as4;  /* both sides have 4-octet AS numbers */
     bool no_export;
     uint32_t local_preference;
+    size_t message_max; /* what one UPDATE may be: BGP_MESSAGE_MAX, or up to BGP_EXTENDED_MAX */
 };
 
 /* Communities of one message: what a mitigation can hold. */
@@ -51,7 +52,7 @@ void update_begin_unreach(struct update_builder *u, uint8_t *bytes, size_t room,
                           enum bgp_family family);
 /* An NLRI with its length. LIMIT: not in this message; nothing was added. */
 enum status update_add(struct update_builder *u, const uint8_t *nlri, size_t len);
-/* Whether one NLRI with these attributes has room in a message. */
+/* Whether one NLRI with these attributes has room in one of path->message_max. */
 bool update_fits(enum bgp_family family, const struct update_path *path,
                  const struct communities *communities, const uint8_t *nlri, size_t len);
 /* Octets of the message. A withdrawal without NLRI is the family's End-of-RIB (RFC 4724, 2). */

@@ -115,7 +115,7 @@ static void read_rule(struct mitigation *m, const char *text)
 /* The copy's own id and rule. */
 static void number_copy(struct put *p)
 {
-    char text[RULE_TEXT_MAX], number[32];
+    char text[4 * NLRI_MAX], number[32]; /* of the longest rule; what people are shown is cut */
     const char *at = strstr(p->rule, "{i}"), *as_address = strstr(p->rule, "{a}");
     uint64_t n = p->copy;
     if (p->copies > 0)

@@ -197,6 +197,7 @@ idle-hold-time-after-reset = 1
 
 class Bird(Peer):
     profile = "bird"
+    extended = False  # messages of up to 65,535 octets
 
     def up(self):
         self.control = os.path.join(self.folder, f"{self.name}.ctl")
@@ -216,6 +217,7 @@ protocol bgp spk {{
   local {self.address} port {self.port} as {self.own_as};
   {neighbor}
   {getattr(self, "hops", "multihop 1" if self.gtsm else "multihop 8")};
+  {'enable extended messages on;' if self.extended else ''}
   strict bind on; hold time 30; connect delay time 1; connect retry time 1; error wait time 1,2;
   flow4 {{ table fs4; import all; export none; validate off; }};
   flow6 {{ table fs6; import all; export none; validate off; }};

@@ -10,7 +10,7 @@
 struct far {
     uv_tcp_t listener, tcp;
     struct ip_endpoint at;
-    size_t received;
+    size_t received, out_of_order; /* of octets that say where they are, as numbered() makes them */
     bool accepted, ended, closed;
 };
 
@@ -57,7 +57,8 @@ static void on_far_room(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_roo
 static void on_far_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *room)
 {
     struct far *far = stream->data;
-    (void)room;
+    for (ssize_t i = 0; i < n; i++)
+        far->out_of_order += (uint8_t)room->base[i] != (far->received + (size_t)i) % 251 ? 1 : 0;
     if (n > 0)
         far->received += (size_t)n;
     else if (n < 0)
@@ -143,6 +144,45 @@ Test(conn, a_peer_that_does_not_read_costs_a_bounded_buffer_and_hears_the_last_w
     uv_close((uv_handle_t *)&far.listener, NULL);
     LOOP_UNTIL(&loop, near.none_left && far.closed);
     cr_assert_eq(near.conns.open, 0);
+    cr_assert_eq(uv_run(&loop, UV_RUN_DEFAULT), 0);
+    cr_assert_eq(uv_loop_close(&loop), 0);
+}
+
+static void numbered(uint8_t *bytes, size_t len, size_t from)
+{
+    for (size_t i = 0; i < len; i++)
+        bytes[i] = (uint8_t)((from + i) % 251);
+}
+
+Test(conn, while_it_is_idle_the_largest_write_is_taken_and_nothing_passes_another)
+{
+    uv_loop_t loop;
+    struct far far = {0};
+    struct near near = {0};
+    static uint8_t block[CONN_WRITE_MAX];
+    cr_assert_eq(uv_loop_init(&loop), 0);
+    far_listen(&far, &loop);
+    near_connect(&near, &loop, &far.at);
+    LOOP_UNTIL(&loop, near.up && far.accepted);
+    while (conn_is_idle(near.conn)) {
+        numbered(block, sizeof(block), near.written);
+        cr_assert_eq(conn_write(near.conn, block, sizeof(block)), STATUS_OK);
+        near.written += sizeof(block);
+        cr_assert_lt(near.written, 64U << 20, "nothing stops the writer");
+    }
+    for (int i = 0; i < 100; i++) { /* as keepalives are */
+        numbered(block, 19, near.written);
+        cr_assert_eq(conn_write(near.conn, block, 19), STATUS_OK);
+        near.written += 19;
+    }
+    cr_assert_eq(uv_read_start((uv_stream_t *)&far.tcp, on_far_room, on_far_read), 0);
+    LOOP_UNTIL(&loop, far.received == near.written);
+    cr_expect_eq(far.out_of_order, 0);
+    cr_expect(conn_is_idle(near.conn));
+    conn_close(near.conn);
+    uv_close((uv_handle_t *)&far.tcp, on_far_closed);
+    uv_close((uv_handle_t *)&far.listener, NULL);
+    LOOP_UNTIL(&loop, near.none_left && far.closed);
     cr_assert_eq(uv_run(&loop, UV_RUN_DEFAULT), 0);
     cr_assert_eq(uv_loop_close(&loop), 0);
 }

@@ -83,6 +83,20 @@ Test(profile, generic_is_what_every_peer_takes)
     }
 }
 
+Test(profile, who_resets_over_long_messages_is_sent_none)
+{
+    cr_expect_not(profile_find("frr")->extended_messages, "it does at 4,095 octets of rules");
+    cr_expect_not(profile_find("generic")->extended_messages);
+    const struct router_profile *bird = profile_find("bird");
+    struct router_profile p = profile_of_short_messages(bird);
+    cr_expect(bird->extended_messages);
+    cr_expect_eq(bird->nlri_max, 4095);
+    cr_expect_not(p.extended_messages);
+    cr_expect_eq(p.nlri_max, 4027);
+    p = profile_of_short_messages(profile_find("frr"));
+    cr_expect_eq(p.nlri_max, profile_find("frr")->nlri_max);
+}
+
 Test(profile, a_rate_below_the_smallest_is_refused)
 {
     struct router_profile p = *profile_find("generic");

@@ -53,6 +53,7 @@ static struct world *world_new(void)
     cr_assert_eq(out_results_new(&s->out_results, s), STATUS_OK);
     w->peer.settings.families = 1U << BGP_FLOW4;
     w->peer.settings.profile = model_profile(s->model, w->config->peers[0].profile.value);
+    w->peer.path.message_max = BGP_MESSAGE_MAX;
     snprintf(w->peer.settings.name, sizeof(w->peer.settings.name), "p1");
     rib_out_init(&w->peer.rib_out, s->rib, 100, 0);
     s->peers[0] = &w->peer;
@@ -186,6 +187,7 @@ Test(accepting, a_rule_that_no_message_holds_lets_none_out)
         uint8_t nlri[NLRI_MAX];
         takes_all.nlri_max = 4095;
         w->peer.settings.profile = &takes_all;
+        w->peer.path.message_max = BGP_MESSAGE_MAX + 1; /* so that the profile is as it is */
         size_t len = make_long(nlri, cases[i].octets);
         apply_long(w, "m-accept", nlri, len, MITIGATION_ANNOUNCING);
         apply(w, "m-cut", cut, MITIGATION_ANNOUNCING);

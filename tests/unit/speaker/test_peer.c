@@ -210,3 +210,39 @@ Test(peer, an_end_without_penalty_does_not_shorten_the_wait_of_one_that_flaps)
     cr_expect(damping_keeps_us(&w->peer.dialling, now + 80000));
     world_free(w);
 }
+
+/* How long a message may be in a session where the peer agreed to it or not; 0: no session any
+ * more, once the profile is another one. */
+static size_t longest(const char *profile, bool agreed, const char *then)
+{
+    struct world *w = world_new();
+    w->settings.profile = profile_find(profile);
+    peer_set(&w->peer, &w->settings);
+    w->peer.in.negotiated.extended = agreed;
+    w->peer.in.options.events.on_up(w->peer.in.options.events.owner);
+    established(w, &w->peer.in, false);
+    size_t max = w->peer.path.message_max;
+    if (then != NULL) {
+        w->settings.profile = profile_find(then);
+        peer_set(&w->peer, &w->settings);
+        max = w->downs > 0 ? 0 : max;
+    }
+    world_free(w);
+    return max;
+}
+
+Test(peer, long_messages_go_where_both_and_the_profile_say_so)
+{
+    cr_expect_eq(longest("bird", true, NULL), BGP_EXTENDED_MAX);
+    cr_expect_eq(longest("bird", false, NULL), BGP_MESSAGE_MAX);
+    cr_expect_eq(longest("generic", true, NULL), BGP_MESSAGE_MAX);
+    cr_expect_eq(longest("frr", true, NULL), BGP_MESSAGE_MAX);
+}
+
+Test(peer, a_profile_that_takes_other_messages_needs_a_new_session)
+{
+    cr_expect_eq(longest("bird", true, "frr"), 0);
+    cr_expect_eq(longest("frr", true, "bird"), 0);
+    cr_expect_eq(longest("bird", false, "frr"), BGP_MESSAGE_MAX);
+    cr_expect_eq(longest("bird", true, "exabgp"), BGP_EXTENDED_MAX);
+}

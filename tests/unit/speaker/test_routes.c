@@ -55,6 +55,7 @@ static struct world *world_new(void)
     for (size_t i = 0; i < ROUTE_PEERS; i++) {
         struct peer *peer = &w->peers[i];
         peer->options.number = i;
+        peer->path.message_max = BGP_MESSAGE_MAX;
         peer->settings.families = i < 2 ? 1U << BGP_UNICAST4 : 1U << BGP_FLOW4;
         peer->settings.profile = model_profile(s->model, w->config->peers[i].profile.value);
         snprintf(peer->settings.name, sizeof(peer->settings.name), "%s", names[i]);

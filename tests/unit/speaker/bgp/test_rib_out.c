@@ -341,6 +341,50 @@ Test(rib_out, many_refreshes_at_once_are_one)
     world_free(w);
 }
 
+Test(rib_out, an_extended_message_holds_thousands_of_routes_and_the_longest_one)
+{
+    enum { ROUTES = 9000, ROUTE_LEN = 7 };
+    static uint8_t bytes[BGP_EXTENDED_MAX];
+    static struct rib_out_batch batch;
+    static uint8_t longest[4095 + 2] = {0xff, 0xff};
+    static const uint8_t a[1][8] = {{0x80, 6}};
+    struct update_path path = {.local_as = 64500, .ibgp = true};
+    struct rib *rib = rib_new(ROUTES + 1);
+    struct rib_out out;
+    uint32_t nlri, discard;
+    rib_out_init(&out, rib, ROUTES + 1, 0);
+    cr_assert_eq(rib_hold_attributes(rib, &(struct communities){.at = a, .count = 1}, &discard),
+                 STATUS_OK);
+    for (uint32_t i = 0; i <= ROUTES; i++) {
+        uint8_t value[ROUTE_LEN] = {6, 1, 32, 10, 0, (uint8_t)(i >> 8), (uint8_t)i};
+        bool last = i == ROUTES;
+        cr_assert_eq(rib_hold_nlri(rib, BGP_FLOW4, last ? longest : value,
+                                   last ? sizeof(longest) : sizeof(value), &nlri),
+                     STATUS_OK);
+        cr_assert_eq(rib_out_want(&out, nlri, discard), STATUS_OK);
+    }
+    rib_out_up(&out, both, 0);
+    rib_out_next(&out, &path, 0, bytes, sizeof(bytes), &batch);
+    cr_expect_eq(batch.kind, RIB_OUT_ANNOUNCE);
+    cr_expect_eq(batch.count, ROUTES);
+    rib_out_batch_done(&out, &batch);
+    rib_out_next(&out, &path, 0, bytes, sizeof(bytes), &batch);
+    cr_expect_eq(batch.kind, RIB_OUT_ANNOUNCE);
+    cr_expect_eq(batch.count, 1);
+    rib_out_batch_done(&out, &batch);
+    for (nlri = 1; nlri < rib_nlri_bound(rib); nlri++)
+        cr_assert_eq(rib_out_want(&out, nlri, 0), STATUS_OK);
+    size_t withdrawn = 0;
+    while (rib_out_next(&out, &path, 0, bytes, sizeof(bytes), &batch),
+           batch.kind == RIB_OUT_WITHDRAW) {
+        withdrawn += batch.count;
+        rib_out_batch_done(&out, &batch);
+    }
+    cr_expect_eq(withdrawn, ROUTES + 1);
+    rib_out_done(&out);
+    rib_free(rib);
+}
+
 Test(rib_out, what_fits_no_message_is_handed_back_and_the_rest_goes)
 {
     struct world *w = world_new(0);

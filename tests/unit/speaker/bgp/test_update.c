@@ -298,6 +298,44 @@ Test(update, fills_a_message_and_never_passes_it)
     cr_assert_eq(message_next(bytes, len, &message, &error), STATUS_OK);
 }
 
+Test(update, fills_an_extended_message_which_our_reader_takes_whole)
+{
+    static uint8_t bytes[BGP_EXTENDED_MAX + 10];
+    struct update_path path = {.local_as = 64500, .ibgp = true, .no_export = true};
+    struct update_builder u;
+    for (int withdraw = 0; withdraw < 2; withdraw++) {
+        if (withdraw)
+            update_begin_unreach(&u, bytes, BGP_EXTENDED_MAX, BGP_FLOW4);
+        else
+            cr_assert_eq(
+                update_begin_reach(&u, bytes, BGP_EXTENDED_MAX, BGP_FLOW4, &path, &discard),
+                STATUS_OK);
+        while (update_add(&u, nlri, sizeof(nlri)) == STATUS_OK)
+            ;
+        size_t len = update_end(&u);
+        cr_expect_leq(len, BGP_EXTENDED_MAX);
+        cr_expect_gt(len, BGP_EXTENDED_MAX - sizeof(nlri));
+        struct bgp_message message;
+        struct bgp_error error;
+        struct received_update update;
+        cr_assert_eq(message_next_of(bytes, len, true, &message, &error), STATUS_OK);
+        cr_assert_eq(message_next(bytes, len, &message, &error), STATUS_MALFORMED);
+        struct received_session session = {.ibgp = true};
+        cr_assert_eq(received_check(&message, &session, &update, &error), STATUS_OK);
+        cr_expect_eq(update.mistakes, 0);
+    }
+}
+
+Test(update, what_fits_depends_on_the_longest_message)
+{
+    static const uint8_t longest[4095 + 2] = {0xff, 0xff};
+    struct update_path path = {.local_as = 64500, .message_max = BGP_MESSAGE_MAX};
+    cr_expect(update_fits(BGP_FLOW4, &path, &discard, longest, 4027 + 2));
+    cr_expect_not(update_fits(BGP_FLOW4, &path, &discard, longest, sizeof(longest)));
+    path.message_max = BGP_EXTENDED_MAX;
+    cr_expect(update_fits(BGP_FLOW4, &path, &discard, longest, sizeof(longest)));
+}
+
 Test(update, most_communities_fit_and_more_are_refused)
 {
     static const uint8_t many[UPDATE_COMMUNITIES_MAX + 1][8],
