@@ -119,11 +119,11 @@ struct timeouts *aside_timeouts(struct decode_context *context)
     return word != NULL ? &word->timeouts : NULL;
 }
 
-const struct aside_word *aside_timeouts_told(const struct decode_context *context)
+struct aside_word *aside_timeouts_told(const struct decode_context *context)
 {
     const struct aside *aside = context->domain->aside;
     for (uint8_t i = 0; aside != NULL && i < aside->line_len; i++) {
-        const struct aside_word *word = aside->words[aside->line[i]];
+        struct aside_word *word = aside->words[aside->line[i]];
         if (word != NULL && timeout_longest(&word->timeouts.any) > 0)
             return word;
     }

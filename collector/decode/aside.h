@@ -34,7 +34,7 @@ void aside_put_boot(struct decode_context *context, uint64_t boot_ms);
 /* Where the stream's timeouts go; NULL: there is no room. */
 struct timeouts *aside_timeouts(struct decode_context *context);
 /* By which its records are read; NULL: neither it nor those that it goes on from told any. */
-const struct aside_word *aside_timeouts_told(const struct decode_context *context);
+struct aside_word *aside_timeouts_told(const struct decode_context *context);
 
 /* Takes a template that stands away: should the stream come back that it is of, it is its again. */
 void aside_keep(struct decode_context *context, struct decode_template *old);

@@ -1,43 +1,57 @@
 #include "collector/decode/aside.h"
 
-static uint32_t place_of(const struct aside_word *word, uint16_t id)
+/* Of an id: the slot that has it, or the empty one where it would go; there always is one, as half
+ * of them are empty at least. */
+static uint8_t *slot_of(const struct decode_domain *domain, struct aside_word *word, uint16_t id)
 {
-    uint32_t i = 0;
-    while (i < word->of_templates_count && word->of_templates[i].id != id)
-        i++;
-    return i;
+    uint32_t i = (uint32_t)id * domain->secret >> (32 - ASIDE_SLOT_BITS);
+    while (word->slots[i] != 0 && word->of_templates[word->slots[i] - 1].id != id)
+        i = (i + 1) % ASIDE_SLOTS;
+    return &word->slots[i];
 }
 
 /* NULL: there is no room, which is counted. */
-static struct timeout *enter(struct decode *decode, struct aside_word *word, uint16_t id)
+static struct timeout *enter(struct decode_context *context, struct aside_word *word, uint16_t id)
 {
-    const uint32_t i = place_of(word, id);
-    if (i == ASIDE_TIMEOUTS) {
-        decode->counters.evicted_aside++;
+    uint8_t *slot = slot_of(context->domain, word, id);
+    if (*slot == 0 && word->of_templates_count == ASIDE_TIMEOUTS) {
+        context->decode->counters.evicted_aside++;
         return NULL;
     }
-    if (i == word->of_templates_count)
-        word->of_templates[word->of_templates_count++] = (struct aside_timeout){.id = id};
-    return &word->of_templates[i].timeout;
+    if (*slot == 0) {
+        word->of_templates[word->of_templates_count] = (struct aside_timeout){.id = id};
+        *slot = (uint8_t)++word->of_templates_count;
+    }
+    return &word->of_templates[*slot - 1].timeout;
 }
 
 struct timeout *aside_timeouts_enter(struct decode_context *context, uint16_t id)
 {
     struct aside_word *word = aside_word_own(context);
-    return word != NULL ? enter(context->decode, word, id) : NULL;
+    return word != NULL ? enter(context, word, id) : NULL;
+}
+
+static void move(struct decode_context *context, struct timeout *to, struct timeout *from)
+{
+    if (to != NULL)
+        timeout_merge_one(to, from, context->now_ms);
+    *from = (struct timeout){0};
 }
 
 void aside_timeouts_keep(struct decode_context *context, struct aside_word *word)
 {
-    struct chain *head = &context->domain->templates;
-    timeout_merge(&word->timeouts, &context->domain->timeouts, context->now_ms);
-    for (struct chain *l = head->next; l != head; l = l->next) {
-        const struct decode_template *t = CHAIN_OWNER(l, struct decode_template, used);
-        if (timeout_longest(&t->timeout) == 0)
-            continue;
-        struct timeout *kept = enter(context->decode, word, t->id);
-        if (kept != NULL)
-            timeout_merge_one(kept, &t->timeout, context->now_ms);
+    struct decode_domain *domain = context->domain;
+    struct chain *head = &domain->templates;
+    timeout_merge(&word->timeouts, &domain->timeouts, context->now_ms);
+    for (uint32_t i = 0; i < word->of_templates_count; i++) {
+        struct decode_template *t = template_peek(domain, word->of_templates[i].id);
+        if (t != NULL)
+            move(context, &word->of_templates[i].timeout, &t->timeout);
+    }
+    for (struct chain *l = head->next; l != head; l = l->next) { /* what the word has not */
+        struct decode_template *t = CHAIN_OWNER(l, struct decode_template, used);
+        if (timeout_longest(&t->timeout) > 0)
+            move(context, enter(context, word, t->id), &t->timeout);
     }
 }
 
@@ -60,11 +74,14 @@ void aside_timeouts_restore(struct decode_context *context, const struct aside_w
         struct decode_template *t = template_peek(context->domain, word->of_templates[i].id);
         if (t != NULL) /* which may have been told a newer one since */
             timeout_merge_one(&t->timeout, &word->of_templates[i].timeout, context->now_ms);
+        else
+            context->decode->counters.evicted_aside++; /* its template has not come */
     }
 }
 
-const struct timeout *aside_timeouts_find(const struct aside_word *word, uint16_t id)
+const struct timeout *aside_timeouts_find(const struct decode_domain *domain,
+                                          struct aside_word *word, uint16_t id)
 {
-    const uint32_t i = place_of(word, id);
-    return i < word->of_templates_count ? &word->of_templates[i].timeout : NULL;
+    const uint8_t slot = *slot_of(domain, word, id);
+    return slot != 0 ? &word->of_templates[slot - 1].timeout : NULL;
 }

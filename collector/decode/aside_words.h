@@ -10,7 +10,7 @@ enum { ASIDE_BUCKET_BITS = 7, ASIDE_BUCKETS = 1 << ASIDE_BUCKET_BITS };
 /* What was told of a template that the word has not: it stands, as it is the same for another
  * stream, or has not come yet. Of those used last, or told first, as a set may ask for each:
  * routers tell it of a few. */
-enum { ASIDE_TIMEOUTS = 32 };
+enum { ASIDE_TIMEOUTS = 32, ASIDE_SLOT_BITS = 6, ASIDE_SLOTS = 1 << ASIDE_SLOT_BITS };
 struct aside_timeout {
     uint16_t id;
     struct timeout timeout;
@@ -28,7 +28,8 @@ struct aside_word {
     struct timeouts timeouts;
     struct aside_timeout of_templates[ASIDE_TIMEOUTS];
     uint32_t of_templates_count;
-    size_t bytes; /* with all that it holds */
+    uint8_t slots[ASIDE_SLOTS]; /* under the domain's secret; numbers from 1 on */
+    size_t bytes;               /* with all that it holds */
 };
 
 /* Of each stream that is followed, and of one that a datagram begins. */
@@ -64,14 +65,16 @@ bool aside_word_room(struct decode_context *context, const struct aside_word *wo
 void aside_word_take(struct decode *decode, struct decode_domain *domain, struct aside_word *word,
                      size_t bytes);
 
-/* Timeouts of the domain and its templates: into a word, beside what its stream told since; none
- * from now on, which gives how many there were; and those of the word again. */
+/* Timeouts of the domain and its templates: into a word, beside what its stream told since, which
+ * leaves the templates none; none from now on, which gives how many there were; and those of the
+ * word again. */
 void aside_timeouts_keep(struct decode_context *context, struct aside_word *word);
 uint32_t aside_timeouts_clear(struct decode_domain *domain);
 void aside_timeouts_restore(struct decode_context *context, const struct aside_word *word);
 /* Where that of a template goes which the stream's own word has not; NULL: there is no room. */
 struct timeout *aside_timeouts_enter(struct decode_context *context, uint16_t id);
 /* NULL: none of it. */
-const struct timeout *aside_timeouts_find(const struct aside_word *word, uint16_t id);
+const struct timeout *aside_timeouts_find(const struct decode_domain *domain,
+                                          struct aside_word *word, uint16_t id);
 
 #endif

@@ -85,7 +85,8 @@ static void read_records(struct decode_context *context, const struct decode_tem
     base.format = context->format;
     base.domain = context->domain_number;
     base.has = plan->has;
-    sampling_base(context, &base);
+    if (!t->options) /* else it has no need of a rate, and may walk for none */
+        sampling_base(context, &base);
     for (size_t i = 0; i < at_most && i < PLAN_BATCH; i++)
         batch.records[i].extra = no_extra;
     while (read_some(plan, set, is_single ? 0 : done, &base, &batch)) {

@@ -283,10 +283,12 @@ static void decode_all(struct decode_context *context, uint16_t id)
         then.uptime_ms = set->uptime_ms;
         struct wire_reader octets = put_together(decode->held, set);
         drop(decode->held, set);
+        then.octets += octets.left;
         decode->counters.held_decoded++;
         data_read_set(&then, &octets, id);
         context->walks = then.walks; /* over samplers: all of the datagram's are counted */
         context->walked = then.walked;
+        context->octets = then.octets;
     }
 }
 

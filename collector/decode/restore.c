@@ -92,11 +92,12 @@ static void put_on_trial(struct decode_context *context)
         struct decode_template *t = CHAIN_OWNER(l, struct decode_template, used);
         t->on_trial = !t->misfits;
         t->fitting = 0;
+        t->timeout = (struct timeout){0};
     }
     sampling_put_on_trial(domain);
     held_drop_domain(context->decode, domain); /* its templates are not those that will come */
     domain->boot_ms = 0;
-    aside_timeouts_clear(domain);
+    domain->timeouts = (struct timeouts){0};
     domain->info.counts.restarts++;
     context->decode->counters.restarts++;
     context->decode->changes++;

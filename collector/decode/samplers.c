@@ -51,6 +51,21 @@ bool samplers_is_in_force(const struct samplers *samplers, const struct decode_s
     return is_fresh(samplers, s) || samplers->fresh == 0;
 }
 
+double samplers_common_rate(const struct samplers *samplers)
+{
+    const bool are_all_in_force = samplers->fresh == 0;
+    double common = 0;
+    for (uint32_t i = 0; i < samplers->count; i++) {
+        const struct decode_sampler *s = &samplers->items[i];
+        if (!are_all_in_force && s->restarts != samplers->restarts)
+            continue;
+        if (s->is_disputed || (common != 0 && s->rate != common))
+            return 0;
+        common = s->rate;
+    }
+    return common;
+}
+
 static uint32_t *bucket_of(const struct samplers *samplers, uint8_t kind, uint32_t id)
 {
     uint64_t key = (uint64_t)kind << 32 | id;

@@ -67,6 +67,9 @@ struct decode_sampler *samplers_enter(struct samplers *samplers, enum sampler_ki
 void samplers_put_on_trial(struct samplers *samplers);
 bool samplers_is_in_force(const struct samplers *samplers, const struct decode_sampler *sampler);
 
+/* That all in force agree on; 0: none. */
+double samplers_common_rate(const struct samplers *samplers);
+
 static inline bool sampler_is_of_place(const struct decode_sampler *sampler)
 {
     return sampler->kind >= SAMPLER_INTERFACE;

@@ -35,11 +35,6 @@ void sampling_note_change(struct decode_context *context, double from, double to
     events->changed_to = to;
 }
 
-static double common_rate(double common, double rate)
-{
-    return common == 0 || common == rate ? rate : -1;
-}
-
 static const struct decode_sampler *sampler_of_all(const struct samplers *samplers)
 {
     const struct decode_sampler *all = samplers_find(samplers, SAMPLER_ALL, 0);
@@ -49,12 +44,7 @@ static const struct decode_sampler *sampler_of_all(const struct samplers *sample
 double sampling_of_samplers(const struct samplers *samplers)
 {
     const struct decode_sampler *all = sampler_of_all(samplers);
-    double common = 0;
-    for (uint32_t i = 0; all == NULL && i < samplers->count && common >= 0; i++)
-        if (samplers_is_in_force(samplers, &samplers->items[i]))
-            common =
-                samplers->items[i].is_disputed ? -1 : common_rate(common, samplers->items[i].rate);
-    return all != NULL ? all->rate : common > 0 ? common : 0;
+    return all != NULL ? all->rate : samplers_common_rate(samplers);
 }
 
 /* The records of a domain that tells no rate go by another's. Anybody can pretend to be such a
@@ -85,11 +75,12 @@ static __attribute__((noinline)) double rate_of_another(struct decode_context *c
 }
 
 /* Options may change between any two sets, so walks over samplers are bounded, and those after the
- * first by the datagram's length as well: a short one must not cost as much as a long one. */
+ * first two by the octets that were read as well: a short datagram must not cost as much as a long
+ * one. */
 static bool may_walk(const struct decode_context *context, const struct samplers *samplers)
 {
-    enum { WALKS_MAX = 16, SAMPLERS_AN_OCTET = 2 };
-    return context->walks == 0 ||
+    enum { WALKS_FREE = 2, WALKS_MAX = 16, SAMPLERS_AN_OCTET = 4 };
+    return context->walks < WALKS_FREE ||
            (context->walks < WALKS_MAX &&
             context->walked + samplers->count <= (uint64_t)SAMPLERS_AN_OCTET * context->octets);
 }
@@ -102,8 +93,8 @@ __attribute__((noinline)) void sampling_work_out(struct decode_context *context,
     *ret_rate = 0;
     if (*ret_stale)
         return;
-    context->walked += context->walks > 0 ? samplers->count : 0;
     context->walks++;
+    context->walked += samplers->count;
     *ret_rate = sampling_of_samplers(samplers);
 }
 

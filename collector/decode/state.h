@@ -152,8 +152,8 @@ struct decode_context {
     uint16_t template_id;            /* of the data set being read */
     uint32_t active_timeout_ms;      /* for its records; 0: none was told */
     const struct samplers *samplers; /* for its records; NULL: none were told */
-    size_t octets;                   /* of the datagram */
-    uint64_t walked;                 /* samplers, by the walks after the first */
+    size_t octets;                   /* of the datagram, and of held sets that it had decoded */
+    uint64_t walked;                 /* samplers, by its walks */
     uint8_t walks;                   /* over the samplers of a domain or a stream */
     bool undecoded;                  /* a part held records that could not be told apart */
     bool has_own_rates;              /* those samplers are what its stream said itself */

@@ -43,11 +43,11 @@ static uint32_t longer(const struct timeout *a, const struct timeout *b)
 }
 
 /* Options may have told it before the word had the template. */
-static const struct timeout *of_word(const struct decode_context *context,
-                                     const struct aside_word *word, const struct decode_template *t)
+static const struct timeout *of_word(const struct decode_context *context, struct aside_word *word,
+                                     const struct decode_template *t)
 {
     const bool has_own = !context->by_standing && timeout_longest(&t->timeout) > 0;
-    return has_own ? &t->timeout : aside_timeouts_find(word, t->id);
+    return has_own ? &t->timeout : aside_timeouts_find(context->domain, word, t->id);
 }
 
 static const struct timeout *of_standing(const struct decode_context *context,
@@ -63,7 +63,7 @@ static uint32_t of_set_outside(const struct decode_context *context,
                                const struct decode_template *t)
 {
     static const struct timeouts nothing;
-    const struct aside_word *own = aside_timeouts_told(context);
+    struct aside_word *own = aside_timeouts_told(context);
     const bool by_domain = own == NULL || context->goes_on_from_main;
     const struct timeouts *told = own != NULL ? &own->timeouts : &nothing;
     const struct timeouts *stand = by_domain ? &context->domain->timeouts : &nothing;
@@ -90,7 +90,8 @@ static struct timeout *of_named(struct decode_context *context, uint32_t id)
     if (t == NULL)
         return context->is_outside ? aside_timeouts_enter(context, (uint16_t)id) : NULL;
     if (context->is_outside && timeout_longest(&t->timeout) == 0) {
-        const struct timeout *before = aside_timeouts_find(aside_word_own(context), (uint16_t)id);
+        const struct timeout *before =
+            aside_timeouts_find(context->domain, aside_word_own(context), (uint16_t)id);
         t->timeout = before != NULL ? *before : t->timeout;
     }
     return &t->timeout;

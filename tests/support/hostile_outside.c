@@ -118,6 +118,53 @@ static void make_timeouts(struct hostile *h)
     hostile_end_sets(h, &w, 1);
 }
 
+/* An octet each, and the word has no room for what they tell; or they tell a rate, in the way that
+ * costs most. */
+static void make_short_options(struct hostile *h, uint16_t element)
+{
+    const struct hostile_field options[] = {{5, 0, 0}, {element, 1, 0}};
+    static const uint8_t record[] = {60};
+    struct wire_writer w;
+    begin_timeouts(h, &w);
+    size_t set = hostile_begin_set(&w, 1);
+    hostile_put_options_template(&w, FORMAT_NETFLOW9, 60001, options, 2);
+    hostile_end_set(&w, set);
+    hostile_fill_with(&w, 60001, record, sizeof(record));
+    hostile_end_sets(h, &w, 1);
+}
+
+static void make_short_timeouts(struct hostile *h)
+{
+    make_short_options(h, 36);
+}
+
+static void make_short_rates(struct hostile *h)
+{
+    make_short_options(h, 50);
+}
+
+/* Each of the main stream's templates has one; it is silent, and a short datagram begins anew. */
+static void make_timeouts_of_who_began_anew(struct hostile *h)
+{
+    static const struct hostile_field options[] = {{5, 2, 0}, {36, 1, 0}};
+    begin_main(h);
+    struct wire_writer w = hostile_begin_sets(h, FORMAT_NETFLOW9, 1);
+    put_templates(&w, FIRST_ID, TEMPLATES - 1);
+    size_t set = hostile_begin_set(&w, 1);
+    hostile_put_options_template(&w, FORMAT_NETFLOW9, 60000, options, 2);
+    hostile_end_set(&w, set);
+    set = hostile_begin_set(&w, 60000);
+    for (uint16_t i = 0; i < TEMPLATES - 1; i++) {
+        wire_put_u16(&w, (uint16_t)(FIRST_ID + i));
+        wire_put_u8(&w, 60);
+    }
+    hostile_end_set(&w, set);
+    hostile_end_sets(h, &w, 1);
+    w = begin_outside(h, 0);
+    hostile_end_sets(h, &w, 1);
+    h->datagrams[h->count - 1].wait_ms = 11000;
+}
+
 static void make_sets_by_timeouts(struct hostile *h)
 {
     struct wire_writer w;
@@ -157,6 +204,9 @@ static const struct hostile_case cases[] = {
     {FORMAT_NETFLOW9, "empty sets, of templates put aside", make_empty_sets, 0, 0},
     {FORMAT_NETFLOW9, "timeouts put aside", make_timeouts, 0, 0},
     {FORMAT_NETFLOW9, "empty sets, of timeouts put aside", make_sets_by_timeouts, 0, 0},
+    {FORMAT_NETFLOW9, "timeouts of one octet put aside", make_short_timeouts, 0, 0},
+    {FORMAT_NETFLOW9, "rates of one octet put aside", make_short_rates, 0, 0},
+    {FORMAT_NETFLOW9, "timeouts of who began anew", make_timeouts_of_who_began_anew, TEMPLATES, 0},
     {FORMAT_NETFLOW9, "records, of rates put aside", make_records, 0, 0},
     {FORMAT_NETFLOW9, "what was put aside stands", make_adoption, STREAMS * 8 * (TEMPLATES + RATES),
      0},

@@ -15,7 +15,8 @@ uint64_t steps_now(void);
 
 /*
  * The most that a datagram of a format may take: twice what the dearest known takes at most, each
- * octet alone and, where an octet can be a record, with the record; and what each takes at least.
+ * octet alone and, where an octet can be a record, of flows or of options, with the record; and
+ * what each takes at least.
  */
 struct steps_allowed {
     uint64_t an_octet, a_record, a_datagram;

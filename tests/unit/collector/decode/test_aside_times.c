@@ -377,3 +377,24 @@ Test(aside_times, of_more_templates_than_a_word_has_room_for_are_counted)
         bench_done(&b);
     }
 }
+
+/* Told before it came, by who is the exporter since: it waits for the next options. */
+Test(aside_times, of_a_template_that_has_not_come_are_counted)
+{
+    struct bench b;
+    struct machine one = {.sequence = 1000, .timeout_s = 60, .by_template = true};
+    struct machine two = {.sequence = 2000000000, .timeout_s = 120, .by_template = true};
+    begin_times(&b);
+    send_some(&b, &one, MINUTE, true);
+    send_some(&b, &two, 1, true);
+    at(&b, two.sequence++);
+    put_timeout(&b, &two, 257);
+    bench_send(&b);
+    cr_assert_eq(decode_counters(b.decode)->evicted_aside, 0);
+    b.now_ms += 11000;
+    at(&b, two.sequence++);
+    put_layout(&b, &two, 257);
+    cr_assert_eq(finish(&b, 257), LASTED_MS);
+    cr_assert_eq(decode_counters(b.decode)->evicted_aside, 1);
+    bench_done(&b);
+}
