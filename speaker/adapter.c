@@ -1,6 +1,9 @@
 #include "speaker/adapter.h"
 
 #include "common/base/log.h"
+#include "speaker/adapter_audit.h"
+#include "speaker/adapter_guard.h"
+#include "speaker/adapter_local.h"
 #include "speaker/adapter_metrics.h"
 #include "speaker/adapter_work.h"
 
@@ -44,6 +47,8 @@ struct client {
 struct adapter {
     struct speaker *speaker;
     struct adapter_routes *routes;
+    struct adapter_audit *audit;
+    struct adapter_starts starts;
     uv_pipe_t pipe;
     uv_timer_t tick;
     char *path;
@@ -386,9 +391,11 @@ enum status adapter_new(struct speaker *speaker)
         return STATUS_NO_MEMORY;
     speaker->adapter->speaker = speaker;
     speaker->adapter->routes = adapter_routes_new();
+    speaker->adapter->audit = adapter_audit_new(speaker);
     speaker->adapter->path = strdup(speaker->config->speaker.adapter.path);
-    return speaker->adapter->routes != NULL && speaker->adapter->path != NULL ? STATUS_OK
-                                                                              : STATUS_NO_MEMORY;
+    bool is_whole = speaker->adapter->routes != NULL && speaker->adapter->audit != NULL &&
+                    speaker->adapter->path != NULL;
+    return is_whole ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 void adapter_free(struct speaker *speaker)
@@ -396,6 +403,7 @@ void adapter_free(struct speaker *speaker)
     if (speaker->adapter == NULL)
         return;
     adapter_routes_free(speaker->adapter->routes);
+    adapter_audit_free(speaker->adapter->audit);
     free(speaker->adapter->path);
     free(speaker->adapter);
     speaker->adapter = NULL;
@@ -452,4 +460,25 @@ void adapter_who(const struct speaker *speaker, char ret_who[NAME_MAX_LEN + 1])
 {
     (void)snprintf(ret_who, NAME_MAX_LEN + 1, ADAPTER_WHO "%.*s",
                    (int)(NAME_MAX_LEN - sizeof(ADAPTER_WHO) + 1), speaker->config->speaker.name);
+}
+
+struct adapter_audit *adapter_audit_of(const struct speaker *speaker)
+{
+    return speaker->adapter != NULL ? speaker->adapter->audit : NULL;
+}
+
+struct adapter_starts *adapter_starts(const struct speaker *speaker)
+{
+    return speaker->adapter != NULL ? &speaker->adapter->starts : NULL;
+}
+
+void adapter_tick(struct speaker *speaker)
+{
+    adapter_audit_tick(speaker);
+}
+
+void adapter_ended(struct speaker *speaker, const struct standing *s, const char *why)
+{
+    if (adapter_is_local(speaker, s))
+        adapter_audit(speaker, "expired", s->id, why, "");
 }

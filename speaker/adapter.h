@@ -19,6 +19,16 @@ void adapter_free(struct speaker *speaker);
 enum status adapter_open(struct speaker *speaker);
 void adapter_close(struct speaker *speaker, void (*on_closed)(void *owner));
 
+struct adapter_audit;
+struct adapter_starts;
+/* Every second. */
+void adapter_tick(struct speaker *speaker);
+/* A mitigation has ended here, by time. */
+void adapter_ended(struct speaker *speaker, const struct standing *s, const char *why);
+/* NULL: switched off. */
+struct adapter_audit *adapter_audit_of(const struct speaker *speaker);
+struct adapter_starts *adapter_starts(const struct speaker *speaker);
+
 struct adapter_routes *adapter_routes(const struct speaker *speaker); /* NULL: switched off */
 /* "adapter@sp1": who asks, as policy and the record of it see it. */
 void adapter_who(const struct speaker *speaker, char ret_who[NAME_MAX_LEN + 1]);

@@ -24,9 +24,19 @@ static struct metric_family turned_away = {
     .labels = {"reason"},
     .series_max = REASONS};
 
+static struct metric_family audit_waiting = {
+    .name = "weir_speaker_adapter_audit_waiting",
+    .help = "entries about rules announced without policy that the audit does not have yet",
+    .type = METRIC_GAUGE};
+static struct metric_family audit_lost = {
+    .name = "weir_speaker_adapter_audit_lost_total",
+    .help = "such entries that found no room while the state server was away",
+    .type = METRIC_COUNTER};
+
 void adapter_metrics_declare(void)
 {
-    struct metric_family *const all[] = {&lines, &clients, &turned_away};
+    struct metric_family *const all[] = {&lines, &clients, &turned_away, &audit_waiting,
+                                         &audit_lost};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         metrics_declare(all[i]);
     for (size_t i = 0; i < 2 * VERBS; i++)
@@ -34,6 +44,8 @@ void adapter_metrics_declare(void)
     for (size_t i = 0; i < REASONS; i++)
         (void)metric_at(&turned_away, &reasons[i]);
     (void)metric_of(&clients);
+    (void)metric_of(&audit_waiting);
+    (void)metric_of(&audit_lost);
 }
 
 void adapter_metrics_line(const char *verb, bool ok)
@@ -49,4 +61,14 @@ void adapter_metrics_clients(size_t count)
 void adapter_metrics_turned_away(const char *why)
 {
     metric_add(metric_at(&turned_away, &why), 1);
+}
+
+void adapter_metrics_audit_waiting(size_t count)
+{
+    metric_set(metric_of(&audit_waiting), (double)count);
+}
+
+void adapter_metrics_audit_lost(void)
+{
+    metric_add(metric_of(&audit_lost), 1);
 }

@@ -2,6 +2,7 @@
 
 #include "common/base/log.h"
 #include "speaker/adapter.h"
+#include "speaker/adapter_local.h"
 #include "speaker/adapter_metrics.h"
 #include "speaker/in_jobs.h"
 
@@ -123,9 +124,11 @@ static bool announce(struct adapter_work *work, struct text *ret_answer)
     struct adapter_line *line = work->line;
     char for_ms[24];
     if (in_jobs_policy(work->speaker->in_jobs) == POLICY_AWAY) {
-        log_answer(work, false, "speaker", "policy is away");
-        say(work, adapter_refusal("policy is away, and without it nothing is announced here"),
-            ret_answer);
+        json_t *answer = adapter_local_announce(work->speaker, line, in_bytes(work));
+        bool ok = json_is_true(json_object_get(answer, "ok"));
+        const char *text = json_string_value(json_object_get(answer, ok ? "text" : "error"));
+        log_answer(work, ok, "speaker", text != NULL ? text : "");
+        say(work, answer, ret_answer);
         return true;
     }
     struct request *request = new_request(work, "announce");
@@ -156,9 +159,33 @@ static json_t *no_such_route(const struct adapter_work *work, const struct adapt
     return answer;
 }
 
-static bool stop(struct adapter_work *work, const struct adapter_found *found,
-                 struct text *ret_answer)
+/* Those that policy does not have go at once; leaves the others. */
+static bool stop_local(struct adapter_work *work, struct adapter_found *found,
+                       struct text *ret_answer)
 {
+    char gone[ADAPTER_FOUND_MAX][ID_TEXT_MAX] = {""};
+    size_t left = 0, count = 0;
+    for (size_t i = 0; i < found->count; i++) {
+        const struct standing *s = desired_find(work->speaker->desired, found->ids[i]);
+        if (s != NULL && adapter_is_local(work->speaker, s)) {
+            memcpy(gone[count++], found->ids[i], ID_TEXT_MAX);
+            adapter_local_withdraw(work->speaker, s, work->line->reason);
+        } else {
+            memmove(found->ids[left++], found->ids[i], ID_TEXT_MAX);
+        }
+    }
+    found->count = left;
+    if (left > 0)
+        return false;
+    log_answer(work, true, "speaker", gone[0]);
+    say(work, agreed("speaker", (const char(*)[ID_TEXT_MAX])gone, count), ret_answer);
+    return true;
+}
+
+static bool stop(struct adapter_work *work, struct adapter_found *found, struct text *ret_answer)
+{
+    if (stop_local(work, found, ret_answer))
+        return true;
     if (in_jobs_policy(work->speaker->in_jobs) == POLICY_AWAY) {
         log_answer(work, false, "speaker", "policy is away");
         say(work,
@@ -258,6 +285,8 @@ bool adapter_work_poll(struct adapter_work *work, struct text *ret_answer)
     if (work->policy_said_yes && !is_so_here(work) &&
         speaker_now_ms(work->speaker) < work->await_until_ms)
         return false;
+    if (work->policy_said_yes && !work->line->withdraw)
+        adapter_local_give_up(work->speaker, work->line);
     json_t *answer = work->answer;
     work->answer = NULL;
     say(work, answer, ret_answer);

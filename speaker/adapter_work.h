@@ -6,8 +6,8 @@
 
 /*
  * What one client of the adapter socket has asked for, from its line to the answer: by policy while
- * it lives. One line at a time; between the two adapter_work_poll() is called every few
- * milliseconds.
+ * it lives, else by adapter_local.c. One line at a time; between the two adapter_work_poll() is
+ * called every few milliseconds.
  */
 struct adapter_work {
     struct speaker *speaker;

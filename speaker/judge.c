@@ -323,7 +323,7 @@ static void ended(void *owner, const struct standing *s)
         [DESIRED_UNTIL] = "its time is over",
         [DESIRED_LEASE] = "policy did not renew it",
         [DESIRED_ORPHAN] = "orphan_max: no contact with policy or the state server"};
-    (void)owner;
+    adapter_ended(owner, s, reasons[s->end]);
     speaker_metrics_ended((enum desired_end)s->end);
     if (s->end == DESIRED_UNTIL)
         log_info("mitigation ended here", "mitigation=%s reason=\"%s\"", s->id, reasons[s->end]);

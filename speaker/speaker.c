@@ -121,6 +121,7 @@ static void every_second(struct speaker *speaker, uint64_t now_ms)
     (void)listeners_update(speaker);
     dynamic_tick(speaker, now_ms);
     store_tick(speaker);
+    adapter_tick(speaker);
     if (now_ms >= speaker->saved_at + SAVE_EVERY_MS)
         store_put_state(speaker);
     presence_update(speaker);

@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "common/base/wire.h"
 #include "speaker/adapter.h"
+#include "speaker/adapter_audit.h"
 #include "speaker/in_jobs.h"
 #include "speaker/speaker_metrics.h"
 
@@ -128,6 +129,16 @@ void store_drop_missing(struct speaker *speaker, const char *id)
 {
     char key[sizeof(missing_prefix) + ID_TEXT_MAX];
     (void)snprintf(key, sizeof(key), "%s%s", missing_prefix, id);
+    drop(speaker, key);
+}
+
+void store_put_audit(struct speaker *speaker, const char *key, const void *bytes, size_t len)
+{
+    (void)judge(speaker, journal_put(speaker->journal, key, bytes, len));
+}
+
+void store_drop_audit(struct speaker *speaker, const char *key)
+{
     drop(speaker, key);
 }
 
@@ -366,7 +377,8 @@ static void on_value(void *owner, const char *key, const uint8_t *value, size_t 
         load_hold(loading, key + 2, value, len);
     else if (strncmp(key, mitigation_prefix, 2) == 0 || strncmp(key, missing_prefix, 2) == 0)
         keep_waiting(loading, key, value, len);
-    else
+    else if (strncmp(key, STORE_AUDIT_PREFIX, 2) != 0 ||
+             !adapter_audit_load(loading->speaker, key, value, len))
         loading->unreadable++;
 }
 

@@ -176,6 +176,143 @@ class Bytes(Adapter):
         self.assertEqual((answer["rate-limit"], answer["rate-limit-unit"], answer["rate-limit-bytes"]), (10000000, "B/s", 10000000))
 
 
+class WithoutPolicy(Adapter):
+    """Nobody leads: guard, budget, time and record are the speaker's own."""
+
+    def setUp(self):
+        super().setUp()
+        time.sleep(4.5)  # until the speaker takes policy for dead
+
+    def refused(self, client, **line):
+        answer = client.ask(**line)
+        self.assertFalse(answer["ok"], answer)
+        return answer["error"]
+
+    def test_a_rule_has_to_name_its_time(self):
+        client = self.client()
+        self.assertIn("has to name its time", self.refused(client, announce=flow(DNS, LIMIT)))
+        self.assertIn("4h", self.refused(client, announce=flow(DNS, LIMIT), ttl="5h"))
+        answer = client.ask(announce=flow(DNS, LIMIT), ttl=3)
+        self.assertTrue(answer["ok"], answer)
+        self.assertEqual((answer["by"], answer["ttl"], answer["rate-limit-bytes"]), ("speaker", 3, 1250000))
+        self.present(self.bird, "198.51.100.45")
+        self.absent(self.bird, "198.51.100.45")
+        wait_for("the record of it", lambda: "its time is over" in self.audit())
+        audit = self.audit()
+        for said in ("announce", "expired", "adapter@sp1", "without policy", answer["id"]):
+            self.assertIn(said, audit)
+        self.assertIn(answer["id"], self.world.state.cli("XRANGE", "weir:results", "-", "+"))
+
+    def test_withdraw_replace_and_restart(self):
+        client = self.client()
+        first = client.ask(announce=flow(DNS, LIMIT), ttl="10m", reason="a tool says so")
+        self.assertTrue(first["ok"], first)
+        again = client.ask(announce=flow(DNS, {"rate-limit": 20000000}), ttl="10m")
+        self.assertEqual((again["ok"], again["id"]), (True, first["id"]))
+        self.present(self.bird, "198.51.100.45")
+        self.world.speaker.kill()
+        self.world.start_speaker()
+        wait_for("the socket is there again", lambda: self.world.metrics() != "")
+        self.world.all_established()
+        self.present(self.bird, "198.51.100.45")
+        part = {key: DNS[key] for key in ("destination", "protocol")}
+        client = self.client()
+        self.assertEqual(client.ask(withdraw=flow(part), exact=True)["nearest"]["rate-limit-bytes"], 2500000)
+        gone = client.ask(withdraw=flow(part))
+        self.assertEqual((gone["ok"], gone["by"], gone["ids"]), (True, "speaker", [first["id"]]))
+        self.absent(self.bird, "198.51.100.45")
+        wait_for("the record", lambda: all(what in self.audit() for what in ("announce", "replace", "withdraw")))
+
+    def test_guard_and_budget_are_the_speakers_own(self):
+        client = self.client()
+        ttl = {"ttl": "10m"}
+        outside = {"destination": "192.0.2.1/32", "protocol": "udp", "source-port": 53}
+        self.assertIn("not-ours", self.refused(client, announce=flow(outside, LIMIT), **ttl))
+        self.assertIn("protected", self.refused(client, announce=flow({**outside, "destination": "198.51.100.10/32"}, LIMIT), **ttl))
+        self.assertIn("wide", self.refused(client, announce=flow({"destination": "198.51.100.0/24"}, LIMIT), **ttl))
+        self.world.announce("m-of-people", "match destination 198.51.100.45/32 protocol =udp source-port >=100&<=200 then discard")
+        self.world.state.cli("DEL", "weir:lease:policy")  # who put it there led
+        time.sleep(4.5)
+        self.present(self.bird, "198.51.100.45")
+        self.assertIn("shadow", self.refused(client, announce=flow(NTP, LIMIT), **ttl))
+        same = {**NTP, "source-port": "100..200"}
+        self.assertIn("m-of-people has this match", self.refused(client, announce=flow(same, LIMIT), **ttl))
+        self.assertIn("no such route", self.refused(client, withdraw=flow(same)))
+        for port in (1001, 1002, 1003, 1004):
+            self.assertTrue(client.ask(announce=flow({"destination": "198.51.100.46/32", "protocol": "udp", "source-port": port}, LIMIT), **ttl)["ok"])
+        self.assertIn("4 allowed", self.refused(client, announce=flow({"destination": "198.51.100.46/32", "protocol": "udp", "source-port": 9}, LIMIT), **ttl))
+        for host in range(100, 156):
+            self.assertTrue(client.ask(announce=flow({"destination": f"198.51.100.{host}/32", "protocol": "udp", "source-port": 53}, LIMIT), **ttl)["ok"])
+        self.assertIn("60 rules started in the last minute",
+                      self.refused(client, announce=flow({"destination": "198.51.100.200/32", "protocol": "udp", "source-port": 53}, LIMIT), **ttl))
+
+    def test_blackholes_have_their_budget(self):
+        client = self.client()
+        hosts = [client.ask(announce=flow({"destination": f"198.51.100.{i}/32"}, {"discard": True}), ttl="10m") for i in (20, 21, 22)]
+        self.assertEqual([host["ok"] for host in hosts], [True, True, False], hosts)  # 1 % of 256
+        self.assertIn("3 of 256 hosts", hosts[2]["error"])
+
+    def test_withdraw_all_holds_these_too(self):
+        client = self.client()
+        self.assertTrue(client.ask(announce=flow(DNS, LIMIT), ttl="10m")["ok"])
+        self.present(self.bird, "198.51.100.45")
+        self.assertTrue(self.world.command(command="withdraw-all", who="test", why="trial")["ok"])
+        self.absent(self.bird, "198.51.100.45")
+        self.assertIn("on hold", self.refused(client, announce=flow(NTP, LIMIT), ttl="10m"))
+
+    def test_policy_that_comes_back_is_asked_again(self):
+        client = self.client()
+        first = client.ask(announce=flow(DNS, LIMIT), ttl="10m")
+        self.assertEqual(first["by"], "speaker")
+        self.present(self.bird, "198.51.100.45")
+        self.start_policy()
+        answer = client.ask(announce=flow(DNS, LIMIT))
+        self.assertEqual((answer["ok"], answer["by"]), (True, "policy"), answer)
+        gone = client.ask(withdraw=flow(DNS))
+        self.assertTrue(gone["ok"], gone)
+        self.absent(self.bird, "198.51.100.45")
+        self.assertIn("no such route", self.refused(client, withdraw=flow(DNS)))
+
+
+class WithoutRedis(Adapter):
+    def test_the_record_comes_when_the_server_is_back(self):
+        w = self.world
+        w.state.kill()
+        client = self.client()
+        wait_for("it is seen to be away", lambda: w.health()[0] != 200)
+        answer = client.ask(announce=flow(DNS, LIMIT), ttl="10m")
+        self.assertEqual((answer["ok"], answer["by"]), (True, "speaker"), answer)
+        self.present(self.bird, "198.51.100.45")
+        self.assertEqual(self.metric("weir_speaker_adapter_audit_waiting"), 1)
+        # Over a restart, too.
+        w.speaker.kill()
+        w.start_speaker()
+        wait_for("the socket is there again", lambda: w.metrics() != "")
+        self.present(self.bird, "198.51.100.45", limit_s=20)
+        self.assertEqual(self.metric("weir_speaker_adapter_audit_waiting"), 1)
+        w.state.up()
+        wait_for("the record", lambda: answer["id"] in self.audit())
+        wait_for("it has gone", lambda: self.metric("weir_speaker_adapter_audit_waiting") == 0)
+        self.assertEqual(self.audit().count(answer["id"]), 1)
+        self.present(self.bird, "198.51.100.45")
+        self.assertEqual(self.client().ask(withdraw=flow(DNS))["ids"], [answer["id"]])
+        self.absent(self.bird, "198.51.100.45")
+
+
+    def test_the_record_that_waits_has_its_bound(self):
+        self.world.state.kill()
+        client = self.client()
+        wait_for("it is seen to be away", lambda: self.world.health()[0] != 200)
+        count = 1024 + 10
+        for i in range(count):
+            self.assertTrue(client.ask(announce=flow(DNS, {"rate-limit": 10000000 + 8 * i}), ttl="10m")["ok"])
+        self.assertEqual(self.metric("weir_speaker_adapter_audit_waiting"), 1024)
+        self.assertEqual(self.metric("weir_speaker_adapter_audit_lost_total"), count - 1024)
+        self.world.state.up()
+        wait_for("all of it has gone", lambda: self.metric("weir_speaker_adapter_audit_waiting") == 0, 60)
+        self.assertEqual(self.world.state.cli("XLEN", "weir:audit"), "1024")
+
+
 class Hostile(Adapter):
     """No policy is needed for these."""
 

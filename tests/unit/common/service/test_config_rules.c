@@ -18,6 +18,10 @@
 #define ACTION(more) "methods: [{name: m, match: {destination: infer}, action: " more "}]\n"
 
 static const struct bad bad_peers[] = {
+    {"speaker: {socket: a.sock, adapter_socket: {enabled: true, path: a.sock}}\n", 1, 65,
+     "a.sock\" is the speaker's socket"},
+    {"speaker: {adapter_socket: {units: octets}}\n", 1, 35, "expected bits or bytes"},
+    {"speaker: {adapter_socket: {default_ttl: 31d}}\n", 1, 41, "expected a duration"},
     {"speaker: {local_as: 1}\n" PEERS, 1, 10,
      "speaker without \"router_id\", expected it: there are peers"},
     {"speaker: {router_id: 192.0.2.9}\n" PEERS, 1, 10,
