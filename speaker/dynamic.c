@@ -20,7 +20,7 @@ const struct dynamic_group *dynamic_group_of(const struct speaker *speaker,
     for (size_t i = 0; i < speaker->group_count; i++) {
         const struct dynamic_group *group = &speaker->groups[i];
         if (prefix_contains(&group->from, addr) && caller_may_reach(&group->settings, local) &&
-            strcmp(group->settings.socket.device, device) == 0 && group->settings.accepts &&
+            strcmp(group->settings.socket.device, device) == 0 &&
             (best == NULL || group->from.len > best->from.len))
             best = group;
     }

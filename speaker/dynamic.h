@@ -16,7 +16,8 @@ struct dynamic_group {
     struct peer_settings settings;
 };
 
-/* The narrowest one that holds the address and may be reached at the local one, or NULL. */
+/* The narrowest one that holds the address and may be reached at the local one, or NULL. One that
+ * is unusable counts: its routers are not those of a wider one. */
 const struct dynamic_group *dynamic_group_of(const struct speaker *speaker,
                                              const struct ip_addr *addr,
                                              const struct ip_addr *local, const char *device);

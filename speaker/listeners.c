@@ -98,6 +98,10 @@ static bool is_let_in(struct listener *listener, struct conn *conn,
                "it comes to another address than local_address");
         return false;
     }
+    if (settings->unusable[0] != '\0') {
+        refuse(listener, remote, settings->name, CONNECTION_UNSIGNED, settings->unusable);
+        return false;
+    }
     if (!expects(listener, &remote->addr, &settings->socket.password)) {
         refuse(listener, remote, settings->name, CONNECTION_UNSIGNED,
                "its password is not set at the listening socket");

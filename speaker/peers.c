@@ -219,12 +219,30 @@ static struct peer *by_name(const struct speaker *speaker, const char *name)
     return NULL;
 }
 
+/* The address of one that came from a prefix has a peer of its own now. */
+static const struct config_peer *own_peer_of(const struct speaker *speaker, const struct peer *peer)
+{
+    const struct config *config = speaker->config;
+    for (size_t i = 0; i < config->peer_count; i++) {
+        const struct config_peer *own = &config->peers[i];
+        const char *device = own->device != NULL ? own->device : "";
+        if (!config_peer_is_dynamic(own) &&
+            addr_equal(&own->address.addr, &peer->settings.remote.addr) &&
+            strcmp(device, peer->settings.socket.device) == 0)
+            return own;
+    }
+    return NULL;
+}
+
 static bool is_configured(const struct speaker *speaker, const struct peer *peer)
 {
     const char *name = peer->settings.configured;
     if (peer->came) {
-        const struct dynamic_group *group = dynamic_group_named(speaker, name);
-        return group != NULL && prefix_contains(&group->from, &peer->settings.remote.addr);
+        const struct dynamic_group *group =
+            dynamic_group_of(speaker, &peer->settings.remote.addr, &peer->settings.local_address,
+                             peer->settings.socket.device);
+        return group != NULL && strcmp(group->settings.configured, name) == 0 &&
+               own_peer_of(speaker, peer) == NULL;
     }
     for (size_t i = 0; i < speaker->config->peer_count; i++)
         if (strcmp(speaker->config->peers[i].name, name) == 0)
@@ -241,11 +259,22 @@ static void free_peer(struct speaker *speaker, size_t number)
     free(peer);
 }
 
+/* What the router keeps is of use to the peer that has its address from now on. */
+static bool is_succeeded(const struct speaker *speaker, const struct peer *peer)
+{
+    const struct config_peer *own = peer->came ? own_peer_of(speaker, peer) : NULL;
+    return own != NULL && own->remote_as == peer->settings.remote_as &&
+           own->graceful_restart_ms != 0;
+}
+
 static void remove_peer(struct speaker *speaker, size_t number)
 {
     struct peer *peer = speaker->peers[number];
     log_info("peer removed", "peer=%s", peer->settings.name);
-    peer_stop(peer, BGP_CEASE_DECONFIGURED, NULL);
+    if (is_succeeded(speaker, peer))
+        peer_pause(peer, BGP_CEASE_CONFIGURATION, NULL);
+    else
+        peer_stop(peer, BGP_CEASE_DECONFIGURED, NULL);
     speaker_metrics_peer_gone(peer->settings.name);
     out_results_peer_gone(speaker->out_results, peer->settings.name);
     free_peer(speaker, number);

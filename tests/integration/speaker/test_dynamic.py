@@ -117,6 +117,43 @@ class Dynamic(Case):
         stays("who does not sign is not heard", lambda: not none.established(), 2)
         self.assertEqual(self.names(), sorted([f"edge@{gobgp.address}", f"edge@{bird.address}", "own"]))
 
+    def test_a_peer_of_its_own_and_a_narrower_prefix_take_over_who_came_before(self):
+        w = self.world
+        peers = self.edge((Bird, "bird"), (GoBgp, "gobgp"))
+        bird, gobgp = peers
+        gobgp.address = gobgp.router_id = f"{w.addresses.base}.20"
+        w.up(peers_first=False)
+        wait_for("it listens", lambda: "listening for peers" in w.speaker.text())
+        for peer in peers:
+            peer.up()
+        w.all_established()
+        w.announce("m-1", RULE4)
+        for peer in peers:
+            self.present(peer, "198.51.100.7/32")
+        bird.line = (self.line() + self.line().replace(f"address: {self.prefix}", f"address: {gobgp.address}/31")
+                     .replace("name: edge", "name: near"))
+        gobgp.line = self.line().replace(f"address: {self.prefix}", f"address: {bird.address}").replace("name: edge", "name: own")
+        self.reload()
+        wait_for("they have taken over", lambda: self.names() == sorted([f"near@{gobgp.address}", "own"]))
+        w.all_established()
+        for peer in peers:
+            self.present(peer, "198.51.100.7/32")
+        stays("no other", lambda: self.names() == sorted([f"near@{gobgp.address}", "own"]), 1.5)
+
+    def test_a_narrower_prefix_without_its_password_leaves_its_routers_to_no_wider_one(self):
+        w = self.world
+        path = os.path.join(w.folder, "near.md5")
+        bird, far = self.edge((Bird, "bird"), (Bird, "far"))
+        bird.address = bird.router_id = f"{w.addresses.base}.20"
+        bird.line = (self.line() + self.line().replace(f"address: {self.prefix}", f"address: {bird.address}/31")
+                     .replace("name: edge", "name: near").replace("}}", "}").replace("graceful_restart: 0s", f"graceful_restart: 0s, password_file: {path}"))
+        w.up()
+        wait_for("the one of the wider prefix", far.established)
+        wait_for("the other is turned away", lambda: refusals(w, "unsigned") > 0)
+        self.assertIn("No such file", [l for l in w.speaker.text().splitlines() if "connection of a peer refused" in l][0])
+        stays("nobody of the narrower one", lambda: self.names() == [f"edge@{far.address}"], 2)
+        self.assertFalse(bird.established())
+
     def test_another_as_is_no_neighbour(self):
         w = self.world
         peers = self.edge((Bird, "bird"))

@@ -112,6 +112,9 @@ Test(callers, a_peer_of_its_own_goes_before_a_prefix_and_the_narrower_before_the
     cr_expect_str_eq(name_of(call(w, "192.0.2.77", "192.0.2.8", "")), "group wide");
     cr_expect_str_eq(name_of(call(w, "192.0.2.1", "192.0.2.8", "")), "group narrow");
     cr_expect_str_eq(name_of(call(w, "192.0.2.1", "192.0.2.9", "")), "group there");
+    w->groups[1].settings.accepts = false;
+    cr_expect_str_eq(name_of(call(w, "192.0.2.1", "192.0.2.8", "")), "group narrow",
+                     "where it is unusable, its routers are not those of the wider one");
     struct peer *came = has(w, "there@192.0.2.1", "192.0.2.1", "192.0.2.9", true);
     came->came = true;
     cr_expect_str_eq(name_of(call(w, "192.0.2.1", "192.0.2.9", "")), "peer there@192.0.2.1");
