@@ -78,6 +78,27 @@ static bool check_callers(struct config_read *r, const struct config_node *node,
     return false;
 }
 
+/* The kernel lets nobody out of the password of a prefix. */
+static void check_bare(struct config_read *r, const struct config_node *node,
+                       const struct config_peer *peer)
+{
+    const struct config *c = r->config;
+    for (size_t i = 0; i < c->peer_count && peer->password_file == NULL; i++) {
+        const struct config_peer *around = &c->peers[i];
+        if (around->password_file == NULL || around->address.len >= peer->address.len ||
+            around->address.addr.family == ADDR_NONE ||
+            !prefix_contains(&around->address, &peer->address.addr) ||
+            !come_together(&c->speaker, peer, around))
+            continue;
+        config_error(r->errors, node->pos,
+                     "a peer without password_file inside the prefix of line %u, which has one, "
+                     "expected one or \"connect: active\": the kernel takes no unsigned "
+                     "connection from the prefix",
+                     around->pos.line);
+        return;
+    }
+}
+
 /* One that only waits must be able to come. */
 static void check_waiting(struct config_read *r, const struct config_node *node,
                           const struct config_peer *peer)
@@ -115,6 +136,7 @@ static void check_peer(struct config_read *r, const struct config_node *node,
                      "speaker's local_as, and iBGP may be any number of hops away",
                      peer->multihop);
     check_waiting(r, node, peer);
+    check_bare(r, node, peer);
 }
 
 static void check_against_earlier(struct config_read *r, const struct config_node *node, size_t at)

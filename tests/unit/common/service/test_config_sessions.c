@@ -9,6 +9,8 @@
     "  - {name: " name ", address: 192.0.2.1, remote_as: 1, connect: passive" more "}\n"
 #define FILE_A ", password_file: /a"
 #define FILE_B ", password_file: /b"
+#define PREFIX(name, len, more)                                                                    \
+    "  - {name: " name ", address: 192.0.2.0" len ", remote_as: 1, connect: passive" more "}\n"
 #define AT_8 ", local_address: 192.0.2.8"
 #define AT_9 ", local_address: 192.0.2.9"
 
@@ -23,6 +25,10 @@ static const struct bad bad_callers[] = {
     {EACH "peers:\n" COMES("a", ", local_address: 192.0.2.7"), 3, 82,
      "a passive peer that can connect to no address of speaker.listen, expected one of the family "
      "of \"address\" that is \"local_address\", or any"},
+    {ANY "peers:\n" COMES("a", "") PREFIX("b", "/24", FILE_A), 3, 5,
+     "a peer without password_file inside the prefix of line 4, which has one"},
+    {ANY "peers:\n" PREFIX("b", "/24", FILE_A) PREFIX("c", "/28", ""), 4, 5,
+     "a peer without password_file inside the prefix of line 3, which has one"},
     {AT("\"[::]:179\"") "peers:\n" COMES("a", ""), 3, 5,
      "a passive peer that can connect to no address of speaker.listen"},
 };
@@ -35,6 +41,9 @@ static const char *const good_callers[] = {
     ANY "peers:\n" COMES("a", "") COMES("b", ", device: red" FILE_A),
     ANY
     "peers:\n" COMES("a", FILE_A) "  - {name: b, address: 192.0.2.1, port: 180, remote_as: 1}\n",
+    ANY "peers:\n" COMES("a", FILE_A) PREFIX("b", "/24", "") PREFIX("c", "/28", FILE_B),
+    ANY "peers:\n" COMES("a", "") PREFIX("b", "/24", FILE_A ", device: red"),
+    ANY "peers:\n  - {name: a, address: 192.0.2.1, remote_as: 1}\n" PREFIX("b", "/24", FILE_A),
     EACH "peers: [{name: a, address: 192.0.2.1, remote_as: 1, connect: both" AT_8
          "}, {name: b, address: 192.0.2.1, remote_as: 1, connect: both" AT_9 "}]\n",
 };
