@@ -289,8 +289,11 @@ enum status conn_accept(struct conn **ret_conn, struct conns *conns, uv_stream_t
     struct conn *conn = new_conn(conns, AF_UNSPEC);
     if (conn == NULL)
         return STATUS_NO_MEMORY;
-    if (uv_accept(listener, (uv_stream_t *)&conn->tcp) != 0 ||
-        uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&remote, &len) != 0 ||
+    if (uv_accept(listener, (uv_stream_t *)&conn->tcp) != 0) {
+        conn_abort(conn);
+        return STATUS_NO_MEMORY;
+    }
+    if (uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&remote, &len) != 0 ||
         uv_tcp_getsockname(&conn->tcp, (struct sockaddr *)&local, &local_len) != 0 ||
         endpoint_from_sockaddr(ret_remote, (const struct sockaddr *)&remote) != STATUS_OK ||
         endpoint_from_sockaddr(ret_local, (const struct sockaddr *)&local) != STATUS_OK) {

@@ -51,7 +51,9 @@ struct conn_options {
 /* Where no attempt can even begin, ret_why says it. */
 enum status conn_connect(struct conn **ret_conn, struct conns *conns,
                          const struct conn_options *options, char ret_why[SOCKET_WHY_MAX]);
-/* Takes a waiting connection off a listening handle; it hears nothing until conn_adopt(). */
+/* Takes a waiting connection off a listening handle; it hears nothing until conn_adopt(). IO: it
+ * was gone already. NO_MEMORY: it was not taken, and the handle brings no other, so it must be
+ * closed. */
 enum status conn_accept(struct conn **ret_conn, struct conns *conns, uv_stream_t *listener,
                         struct ip_endpoint *ret_remote, struct ip_endpoint *ret_local);
 /* Once it is known whose it is. REFUSED: it is not to be taken, and ret_why says why. */

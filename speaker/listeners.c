@@ -5,7 +5,9 @@
 #include "speaker/callers.h"
 #include "speaker/speaker_metrics.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +30,7 @@ struct listener {
     struct listeners *all;
     struct ip_endpoint at;
     char device[SOCKET_DEVICE_MAX]; /* "": all that no other listener has */
+    unsigned int device_index;      /* which of that name it is bound to */
     struct expected expected[EXPECTED_MAX];
     size_t expected_count;
     bool listens, closing;
@@ -129,21 +132,6 @@ static struct peer *peer_of(struct listener *listener, struct conn *conn,
         refuse(listener, remote, caller.settings->name, CONNECTION_LIMIT,
                "max_sessions neighbours are there, or all places are taken");
     return peer;
-}
-
-static void on_connection(uv_stream_t *socket, int error)
-{
-    struct listener *listener = socket->data;
-    struct ip_endpoint remote, local;
-    struct conn *conn;
-    if (error != 0 ||
-        conn_accept(&conn, &listener->all->speaker->conns, socket, &remote, &local) != STATUS_OK)
-        return;
-    struct peer *peer = peer_of(listener, conn, &remote, &local);
-    if (peer == NULL)
-        conn_abort(conn);
-    else if (!peer_accept(peer, conn))
-        speaker_metrics_connection_refused(CONNECTION_NOT_NOW);
 }
 
 /* --- passwords ----------------------------------------------------------------------------------
@@ -270,6 +258,36 @@ static void close_one(struct listener *listener)
     uv_close((uv_handle_t *)&listener->tcp, on_socket_closed);
 }
 
+/* It is opened anew the next time. */
+static void give_up(struct listener *listener, const char *why)
+{
+    char text[ENDPOINT_TEXT_MAX];
+    endpoint_format(&listener->at, text);
+    log_warn("listening anew for peers", "address=%s device=%s because=\"%s\"", text,
+             listener->device[0] != '\0' ? listener->device : "any", why);
+    close_one(listener);
+}
+
+static void on_connection(uv_stream_t *socket, int error)
+{
+    struct listener *listener = socket->data;
+    struct ip_endpoint remote, local;
+    struct conn *conn;
+    if (error != 0)
+        return;
+    enum status status =
+        conn_accept(&conn, &listener->all->speaker->conns, socket, &remote, &local);
+    if (status == STATUS_NO_MEMORY)
+        give_up(listener, status_name(status));
+    if (status != STATUS_OK)
+        return;
+    struct peer *peer = peer_of(listener, conn, &remote, &local);
+    if (peer == NULL)
+        conn_abort(conn);
+    else if (!peer_accept(peer, conn))
+        speaker_metrics_connection_refused(CONNECTION_NOT_NOW);
+}
+
 static struct listener *new_listener(struct listeners *listeners, const struct ip_endpoint *at,
                                      const char *device)
 {
@@ -285,6 +303,7 @@ static struct listener *new_listener(struct listeners *listeners, const struct i
     listener->all = listeners;
     listener->at = *at;
     memcpy(listener->device, device, strlen(device) + 1);
+    listener->device_index = device[0] != '\0' ? if_nametoindex(device) : 0;
     listener->next = listeners->first;
     listeners->first = listener;
     listeners->open++;
@@ -364,6 +383,15 @@ static bool is_needed(const struct listener *listener)
     return needed;
 }
 
+/* A device that was deleted and made again is another one to the kernel. */
+static bool is_of_another_device(const struct listener *listener)
+{
+    if (listener->device[0] == '\0')
+        return false;
+    unsigned int index = if_nametoindex(listener->device);
+    return index != listener->device_index && (index != 0 || errno == ENODEV);
+}
+
 /* One that a device keeps from listening is tried again the next time. */
 static void open_for(struct listeners *listeners, const struct peer_settings *settings)
 {
@@ -393,10 +421,12 @@ enum status listeners_update(struct speaker *speaker)
     const struct config_speaker *config = &speaker->config->speaker;
     for (struct listener *l = listeners->first, *next; l != NULL; l = next) {
         next = l->next;
-        if (is_needed(l))
-            update_expected(l);
-        else
+        if (!is_needed(l))
             close_one(l);
+        else if (is_of_another_device(l))
+            give_up(l, "the device is another one, or gone");
+        else
+            update_expected(l);
     }
     for (size_t i = 0; i < config->listen_count; i++)
         if (listener_of(listeners, &config->listen[i], "") == NULL &&

@@ -207,6 +207,43 @@ class Transport(Case):
         self.assertTrue(other.established())
 
 
+    def test_a_device_that_is_made_again_is_listened_at_again(self):
+        w = self.world
+        far = subprocess.Popen(["unshare", "--net", "sleep", "600"])
+        inside = ("nsenter", "--target", str(far.pid), "--net")
+
+        def make():
+            ip("link", "add", "again0", "type", "veth", "peer", "name", "far0", "netns", str(far.pid))
+            ip("address", "add", "10.77.7.1/24", "dev", "again0")
+            ip("link", "set", "again0", "up")
+            for command in (["address", "add", "10.77.7.2/24", "dev", "far0"], ["link", "set", "far0", "up"]):
+                subprocess.run([*inside, "ip", *command], check=True)
+
+        try:
+            wait_for("the other namespace", lambda: os.readlink(f"/proc/{far.pid}/ns/net") != os.readlink("/proc/self/ns/net"))
+            subprocess.run([*inside, "ip", "link", "set", "lo", "up"], check=True)
+            make()
+            w.more_listen = [f"0.0.0.0:{w.bgp_port + 1}"]
+            bird = w.peer(Bird, "bird", own_as=65001, connect="passive", dials=True)
+            bird.inside, bird.address, bird.local, bird.speaker = inside, "10.77.7.2", "10.77.7.1", "10.77.7.1"
+            bird.dials_port, bird.extra, bird.router_id = w.bgp_port + 1, ", device: again0", "10.77.7.2"
+            bird.graceful_restart = "60s"  # its next OPEN ends the session that went with the device
+            w.up()
+            w.all_established()
+            before = w.speaker.text().count("listening for peers")
+            ip("link", "delete", "again0")
+            make()
+            wait_for("it listens at the new one", lambda: w.speaker.text().count("listening for peers") == before + 1)
+            self.assertIn("listening anew for peers", w.speaker.text())
+            bird.end()
+            bird.up()
+            wait_for("it comes by it", lambda: w.speaker.text().count("peer=bird families=") == 2)
+            wait_for("and has its session", bird.established)
+        finally:
+            far.kill()
+            far.wait()
+
+
 class Opening(Case):
     def connections(self, peer):
         """Of TCP between the speaker and this peer, as the kernel has them."""
