@@ -123,6 +123,7 @@ static bool read_capabilities(struct wire_reader *r, struct bgp_open *open, bool
         struct wire_reader value = wire_sub(r, len);
         if (value.failed)
             return false;
+        open->multiprotocol = open->multiprotocol || code == CAPABILITY_MP;
         if (code == CAPABILITY_MP && len == 4)
             read_mp(&value, open);
         if (code == CAPABILITY_REFRESH && len == 0)
@@ -197,6 +198,9 @@ enum status open_decode(const struct bgp_message *message, struct bgp_open *ret_
     if (r.failed || parameters_len != r.left)
         return refuse(ret_error, BGP_OPEN_UNSPECIFIC, NULL, 0);
     enum status status = read_parameters(&r, wide, &open, ret_error);
+    /* What BGP carries that knows no other families (RFC 4271; RFC 4760, 8). */
+    if (!open.multiprotocol)
+        open.families = 1U << BGP_UNICAST4;
     if (status == STATUS_OK)
         *ret_open = open;
     return status;

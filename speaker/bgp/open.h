@@ -24,6 +24,7 @@ struct bgp_open {
     unsigned int families; /* bits 1 << enum bgp_family */
     bool as4, refresh;     /* capabilities 65 (RFC 6793) and 2 (RFC 2918) */
     bool extended;         /* 6: messages of up to BGP_EXTENDED_MAX (RFC 8654) */
+    bool multiprotocol;    /* read: any capability 1; without one, families is IPv4 unicast */
     struct bgp_graceful graceful;
 };
 

@@ -66,19 +66,21 @@ struct open_case {
     unsigned int families;
 };
 
+/* Of a peer that says nothing of families (RFC 4760, 8). */
+enum { IMPLIED = 1 << BGP_UNICAST4 };
 #define FIXED(version, as, hold) version, 0, as, 0, hold, 10, 0, 0, 1
 
 ParameterizedTestParameters(open, body_is_judged)
 {
     static struct open_case cases[] = {
-        {"no parameters", {FIXED(4, 100, 90), 0}, 10, STATUS_OK, 0, 100, 0},
+        {"no parameters", {FIXED(4, 100, 90), 0}, 10, STATUS_OK, 0, 100, IMPLIED},
         {"version 3", {FIXED(3, 100, 90), 0}, 10, STATUS_MALFORMED, BGP_OPEN_VERSION, 0, 0},
         {"version 5", {FIXED(5, 100, 90), 0}, 10, STATUS_MALFORMED, BGP_OPEN_VERSION, 0, 0},
         {"AS 0", {FIXED(4, 0, 90), 0}, 10, STATUS_MALFORMED, BGP_OPEN_PEER_AS, 0, 0},
         {"hold time 1", {FIXED(4, 100, 1), 0}, 10, STATUS_MALFORMED, BGP_OPEN_HOLD_TIME, 0, 0},
         {"hold time 2", {FIXED(4, 100, 2), 0}, 10, STATUS_MALFORMED, BGP_OPEN_HOLD_TIME, 0, 0},
-        {"hold time 0", {FIXED(4, 100, 0), 0}, 10, STATUS_OK, 0, 100, 0},
-        {"hold time 3", {FIXED(4, 100, 3), 0}, 10, STATUS_OK, 0, 100, 0},
+        {"hold time 0", {FIXED(4, 100, 0), 0}, 10, STATUS_OK, 0, 100, IMPLIED},
+        {"hold time 3", {FIXED(4, 100, 3), 0}, 10, STATUS_OK, 0, 100, IMPLIED},
         {"identifier 0",
          {4, 0, 100, 0, 90, 0, 0, 0, 0, 0},
          10,
@@ -128,7 +130,13 @@ ParameterizedTestParameters(open, body_is_judged)
          BGP_OPEN_UNSPECIFIC,
          0,
          0},
-        {"unknown capability", {FIXED(4, 100, 90), 5, 2, 3, 200, 1, 7}, 15, STATUS_OK, 0, 100, 0},
+        {"unknown capability",
+         {FIXED(4, 100, 90), 5, 2, 3, 200, 1, 7},
+         15,
+         STATUS_OK,
+         0,
+         100,
+         IMPLIED},
         {"MP of the wrong length",
          {FIXED(4, 100, 90), 7, 2, 5, 1, 3, 0, 1, 0},
          17,
@@ -157,7 +165,13 @@ ParameterizedTestParameters(open, body_is_judged)
          0,
          100,
          0},
-        {"4-octet AS", {FIXED(4, 100, 90), 8, 2, 6, 65, 4, 0, 1, 0, 5}, 18, STATUS_OK, 0, 65541, 0},
+        {"4-octet AS",
+         {FIXED(4, 100, 90), 8, 2, 6, 65, 4, 0, 1, 0, 5},
+         18,
+         STATUS_OK,
+         0,
+         65541,
+         IMPLIED},
         {"4-octet AS 0",
          {FIXED(4, 100, 90), 8, 2, 6, 65, 4, 0, 0, 0, 0},
          18,
@@ -234,6 +248,14 @@ Test(open, negotiation_takes_what_both_have)
     cr_assert_eq(n.keepalive_ms, 0);
     remote.hold_s = 180;
     cr_assert_eq(open_negotiate(&ours, &remote).hold_ms, 90000);
+}
+
+Test(open, who_names_no_family_has_ipv4_unicast_where_that_is_asked_for)
+{
+    struct bgp_open local = ours, remote = {.as = 1, .families = IMPLIED};
+    cr_assert_eq(open_negotiate(&local, &remote).families, 0);
+    local.families |= 1U << BGP_UNICAST4;
+    cr_assert_eq(open_negotiate(&local, &remote).families, 1U << BGP_UNICAST4);
 }
 
 Test(open, of_two_connections_the_higher_identifiers_stays)
