@@ -26,6 +26,8 @@ enum {
     SAVE_EVERY_MS = 10000,
     /* A planned stop that withdraws waits this long for slow peers. */
     WITHDRAW_LIMIT_MS = 2500,
+    /* The longest graceful_restart: who comes later keeps nothing of an earlier process. */
+    RESTART_MS = 120000,
 };
 
 uint64_t speaker_now_ms(const struct speaker *speaker)
@@ -118,6 +120,8 @@ static void every_second(struct speaker *speaker, uint64_t now_ms)
         speaker_metrics_peer(peer);
         speaker_metrics_peer_routes(peer, desired_refused_count(speaker->desired, i));
     }
+    if (now_ms >= speaker->restart_over_at)
+        speaker->restarted = false;
     (void)listeners_update(speaker);
     dynamic_tick(speaker, now_ms);
     store_tick(speaker);
@@ -207,6 +211,7 @@ static enum status start(void *self, struct process *process)
     speaker->process = process;
     speaker->loop = process_loop(process);
     speaker->clock = process_clock(process);
+    speaker->restart_over_at = speaker_now_ms(speaker) + RESTART_MS;
     speaker->conns = (struct conns){.loop = speaker->loop};
     enum status status = make_parts(speaker);
     if (status == STATUS_OK)
@@ -228,7 +233,6 @@ static enum status start(void *self, struct process *process)
     if (status != STATUS_OK)
         return status;
     peers_start(speaker);
-    speaker->restarted = false;
     (void)uv_timer_init(speaker->loop, &speaker->tick);
     speaker->tick.data = speaker;
     (void)uv_timer_start(&speaker->tick, on_tick, TICK_MS, TICK_MS);

@@ -63,14 +63,14 @@ struct speaker {
     uv_timer_t tick;
     uv_fs_t sync;
     bool syncing, complete, journal_failed, looking; /* looking: a walk over what stands is on */
-    bool restarted; /* the journal is of an earlier process; until the first peers are made */
+    bool restarted; /* the journal is of an earlier process, whose routes peers may still keep */
     bool stopping, withdrawing, ended;
-    uint64_t second_at, saved_at, stop_at, compact_at; /* monotonic ms */
-    uint64_t journal_failures;                         /* writes that the disk did not take */
-    size_t missing;  /* mitigations that the state server has lost, as was said last */
-    bool checking;   /* what is wanted now was wanted before, or it differs */
-    size_t repaired; /* routes that did */
-    size_t closing;  /* parts that have not closed yet */
+    uint64_t second_at, saved_at, stop_at, compact_at, restart_over_at; /* monotonic ms */
+    uint64_t journal_failures; /* writes that the disk did not take */
+    size_t missing;            /* mitigations that the state server has lost, as was said last */
+    bool checking;             /* what is wanted now was wanted before, or it differs */
+    size_t repaired;           /* routes that did */
+    size_t closing;            /* parts that have not closed yet */
 };
 
 struct desired_time speaker_time(const struct speaker *speaker);

@@ -9,6 +9,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from case import Case  # noqa: E402
 from daemons import Bird, Frr, GoBgp, run, stays, wait_for  # noqa: E402
+from scripted import next_message  # noqa: E402
+from test_graceful import offered  # noqa: E402
 from test_neighbours import refusals  # noqa: E402
 from world import BIN, LOCAL_AS, RULE4, RULE4_LIMIT  # noqa: E402
 
@@ -153,6 +155,23 @@ class Dynamic(Case):
         self.assertIn("No such file", [l for l in w.speaker.text().splitlines() if "connection of a peer refused" in l][0])
         stays("nobody of the narrower one", lambda: self.names() == [f"edge@{far.address}"], 2)
         self.assertFalse(bird.established())
+
+    def test_who_comes_after_a_restart_is_told_of_it(self):
+        w = self.world
+        bird = self.edge((Bird, "bird"))[0]
+        bird.line = bird.line.replace("graceful_restart: 0s", "graceful_restart: 60s")
+
+        def restarted():
+            with socket.create_connection((w.address, w.bgp_port), 5, (w.addresses.take(), 0)) as s:
+                return offered(next_message(s)[1])[0]
+
+        w.up(peers_first=False)
+        wait_for("it listens", lambda: "listening for peers" in w.speaker.text())
+        self.assertIs(restarted(), False)
+        w.speaker.end()  # the journal has what a restart is known by
+        w.start_speaker()
+        wait_for("it listens again", lambda: w.speaker.text().count("listening for peers") == 2)
+        self.assertIs(restarted(), True)
 
     def test_another_as_is_no_neighbour(self):
         w = self.world
