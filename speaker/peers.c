@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert((int)CONFIG_PEERS_MAX == (int)DESIRED_PEERS_MAX, "the check knows how many");
+_Static_assert((int)CONFIG_PEER_PREFIXES_MAX == (int)DYNAMIC_GROUPS_MAX, "likewise");
+
 static void tell_desired(struct speaker *speaker)
 {
     const char *names[DESIRED_PEERS_MAX] = {NULL};
@@ -305,8 +308,24 @@ struct peer *peers_add(struct speaker *speaker, const struct peer_settings *sett
     return peer;
 }
 
+/* One that came from a prefix gives way to one that is configured: first one without a session. */
+static void make_room(struct speaker *speaker)
+{
+    size_t leaves = DESIRED_PEERS_MAX;
+    for (size_t i = 0; i < DESIRED_PEERS_MAX; i++) {
+        const struct peer *peer = speaker->peers[i];
+        if (peer == NULL)
+            return;
+        if (peer->came && (leaves == DESIRED_PEERS_MAX || peer->established == NULL))
+            leaves = i;
+    }
+    if (leaves < DESIRED_PEERS_MAX)
+        peers_remove(speaker, leaves);
+}
+
 static void add_configured(struct speaker *speaker, const struct peer_settings *settings)
 {
+    make_room(speaker);
     if (peers_add(speaker, settings) != NULL)
         speaker_metrics_peer_new(settings->name);
     else

@@ -211,6 +211,9 @@ struct config_peer {
     struct config_pos pos;
 };
 
+/* What one speaker has: bits of a word say which peers a route is for. */
+enum { CONFIG_PEERS_MAX = 64, CONFIG_PEER_PREFIXES_MAX = 64 };
+
 /* Its neighbours are those that connect from a prefix, each its own peer NAME@ADDRESS. */
 bool config_peer_is_dynamic(const struct config_peer *peer);
 

@@ -4,7 +4,11 @@
 
 /* The sections `peers`, `platforms` and `profiles`. */
 
-enum { PEERS_MAX = 1000, PLATFORMS_MAX = 1000, PROFILES_MAX = 1000 };
+enum {
+    PEERS_MAX = CONFIG_PEERS_MAX + CONFIG_PEER_PREFIXES_MAX,
+    PLATFORMS_MAX = 1000,
+    PROFILES_MAX = 1000
+};
 
 _Static_assert(sizeof(enum config_connect) == sizeof(unsigned int), "read_choice writes an int");
 

@@ -156,6 +156,24 @@ static void check_against_earlier(struct config_read *r, const struct config_nod
             return;
 }
 
+/* The first that is one too many. */
+static void check_count(struct config_read *r, const struct config_node *first)
+{
+    const struct config *c = r->config;
+    size_t hosts = 0, prefixes = 0;
+    for (size_t i = 0; i < c->peer_count && first != NULL; i++, first = first->next) {
+        bool dynamic = config_peer_is_dynamic(&c->peers[i]);
+        if (dynamic && ++prefixes == CONFIG_PEER_PREFIXES_MAX + 1)
+            config_error(r->errors, first->pos,
+                         "one prefix of neighbours too many, expected at most %d",
+                         CONFIG_PEER_PREFIXES_MAX);
+        if (!dynamic && ++hosts == CONFIG_PEERS_MAX + 1)
+            config_error(r->errors, first->pos,
+                         "one peer with an address of its own too many, expected at most %d",
+                         CONFIG_PEERS_MAX);
+    }
+}
+
 void config_check_sessions(struct config_read *r)
 {
     const struct config *c = r->config;
@@ -175,6 +193,7 @@ void config_check_sessions(struct config_read *r)
     if (addr_equal(&c->speaker.router_id, &nobody))
         config_error(r->errors, config_pos_of_key(speaker, "router_id"),
                      "router_id: \"0.0.0.0\", expected an address that is not zero");
+    check_count(r, peers->first);
     const struct config_node *n = peers->first;
     for (size_t i = 0; i < c->peer_count && n != NULL; i++, n = n->next) {
         check_peer(r, n, &c->peers[i]);

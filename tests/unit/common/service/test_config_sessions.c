@@ -69,3 +69,35 @@ Test(config_sessions, takes_what_is_told_apart)
     for (size_t i = 0; i < sizeof(good_callers) / sizeof(good_callers[0]); i++)
         is_good(good_callers[i]);
 }
+
+/* So many peers from 192.0.2.1 on, or prefixes from 10.0.0.0/24 on. */
+static void refused_after(unsigned int most, bool dynamic, const char *want)
+{
+    struct config_errors errors;
+    for (unsigned int count = most; count <= most + 1; count++) {
+        struct config *config = NULL;
+        struct text yaml;
+        text_init(&yaml, 0);
+        text_add(&yaml, ANY "peers:\n");
+        for (unsigned int i = 0; i < count; i++)
+            text_addf(&yaml, "  - {name: p%u, address: %s%u%s, remote_as: 1, connect: passive}\n",
+                      i, dynamic ? "10.0." : "192.0.2.", i + 1, dynamic ? ".0/24" : "");
+        config_errors_init(&errors, "t.yaml");
+        enum status status = config_parse(&config, text_str(&yaml), yaml.len, "t.yaml", &errors);
+        cr_expect_eq(status, count == most ? STATUS_OK : STATUS_MALFORMED, "%s",
+                     text_str(&errors.lines));
+        cr_expect_str_eq(text_str(&errors.lines), count == most ? "" : want);
+        config_free(config);
+        config_errors_done(&errors);
+        text_done(&yaml);
+    }
+}
+
+Test(config_sessions, refuses_one_peer_more_than_a_speaker_has_room_for)
+{
+    refused_after(
+        CONFIG_PEERS_MAX, false,
+        "t.yaml:67:5: one peer with an address of its own too many, expected at most 64\n");
+    refused_after(CONFIG_PEER_PREFIXES_MAX, true,
+                  "t.yaml:67:5: one prefix of neighbours too many, expected at most 64\n");
+}
