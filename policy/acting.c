@@ -39,7 +39,7 @@ void acting_on_emptied(void *owner)
     policy_metrics_state_lost();
     if (p->restore != NULL || p->engine == NULL) {
         log_error("state Redis has lost what it had, before it was read: routes at the speakers "
-                  "stand until orphan_max; withdraw them by weir withdraw-all",
+                  "stand, and are adopted as they offer them",
                   "epoch=%" PRIu64, p->epoch);
         stop_acting(p);
         return;

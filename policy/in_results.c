@@ -8,20 +8,69 @@
  * change nothing. */
 enum { BACK_MS = 600000 };
 
+static void complain(struct policy *p, const char *verb, const struct stream_entry *entry)
+{
+    uint64_t suppressed = 0;
+    policy_metrics_request(verb, "malformed");
+    if (log_limiter_allow(&p->log_limiter, 1, clock_mono_ms(&p->clock), &suppressed))
+        log_warn("a result cannot be read", "entry=%s suppressed=%" PRIu64, entry->id, suppressed);
+}
+
+/* What a speaker has and state Redis has lost. An offer is to the policy of one epoch: one that was
+ * made to an earlier one may be of something that has ended since. */
+static void take_offer(struct policy *p, const struct stream_entry *entry,
+                       const struct redis_reply *offer)
+{
+    static const char *const outcomes[] = {[ENGINE_KNOWN] = "known",
+                                           [ENGINE_ADOPTED] = "adopted",
+                                           [ENGINE_NOT_ADOPTED] = "not_adopted",
+                                           [ENGINE_NO_ROOM] = "no_room"};
+    char name[NAME_MAX_LEN + 1];
+    struct mitigation m;
+    uint64_t epoch = 0;
+    const struct redis_reply *to = stream_field(entry, "epoch");
+    const struct redis_reply *speaker = stream_field(entry, "speaker");
+    if (to == NULL || !redis_to_u64(to, &epoch) || speaker == NULL ||
+        speaker->type != REDIS_STRING || offer->type != REDIS_STRING) {
+        complain(p, "offer", entry);
+        return;
+    }
+    if (epoch != p->epoch) {
+        policy_metrics_request("offer", "to_another");
+        return;
+    }
+    if (mitigation_decode(&m, (const uint8_t *)offer->bytes, offer->len) != STATUS_OK) {
+        complain(p, "offer", entry);
+        return;
+    }
+    (void)snprintf(name, sizeof(name), "%.*s", NAME_MAX_LEN, speaker->bytes);
+    enum engine_adoption adoption = engine_adopt(p->engine, &m, name, gate_now(p));
+    policy_metrics_request("offer", outcomes[adoption]);
+    uint64_t suppressed = 0;
+    if (adoption == ENGINE_NO_ROOM &&
+        log_limiter_allow(&p->log_limiter, 2, clock_mono_ms(&p->clock), &suppressed))
+        log_error("there is no room for what a speaker offers: it stands there until its lease or "
+                  "orphan_max ends",
+                  "mitigation=%s most=%d suppressed=%" PRIu64, m.id, ENGINE_MITIGATIONS_MAX,
+                  suppressed);
+    mitigation_done(&m);
+    gate_settle(p);
+}
+
 static void on_entry(void *owner, const struct stream_entry *entry)
 {
     struct policy *p = owner;
     struct job_result result;
-    const struct redis_reply *pb = stream_field(entry, "pb");
+    const struct redis_reply *pb = stream_field(entry, "pb"), *offer = stream_field(entry, "offer");
     if (!gate_is_open(p))
         return;
+    if (pb == NULL && offer != NULL) {
+        take_offer(p, entry, offer);
+        return;
+    }
     if (pb == NULL || pb->type != REDIS_STRING ||
         job_result_decode(&result, (const uint8_t *)pb->bytes, pb->len) != STATUS_OK) {
-        uint64_t suppressed = 0;
-        policy_metrics_request("result", "malformed");
-        if (log_limiter_allow(&p->log_limiter, 1, clock_mono_ms(&p->clock), &suppressed))
-            log_warn("a result cannot be read", "entry=%s suppressed=%" PRIu64, entry->id,
-                     suppressed);
+        complain(p, "result", entry);
         return;
     }
     policy_metrics_request("result", result_kind_name((enum result_kind)result.kind));

@@ -56,7 +56,7 @@ static void on_emptied(struct lease *l)
     l->asked_ms = 0;
     if (l->epoch == 0) {
         log_error("state Redis has lost what it had (was it emptied?): who led writes it back, and "
-                  "where nobody can, routes stand at the speakers until orphan_max",
+                  "where nobody can, speakers offer what stands there to who leads next",
                   "");
         l->paused_until_ms = mono_ms(l) + 2 * l->options.lease_ms;
         return;

@@ -257,9 +257,9 @@ static void take_words(struct standing *s, const struct mitigation *m)
     s->dry_run = m->dry_run;
 }
 
-static bool is_older(const struct standing *s, const struct mitigation *m)
+bool desired_is_older(const struct standing *s, uint64_t epoch, uint64_t revision)
 {
-    return m->revision < s->revision || m->epoch < s->epoch;
+    return epoch < s->epoch || (epoch == s->epoch && revision < s->revision);
 }
 
 static enum status judge_form(const struct mitigation *m)
@@ -299,8 +299,9 @@ static bool is_meant_otherwise(const struct standing *s, const struct mitigation
            strcmp(s->policy, m->policy) != 0;
 }
 
+/* was_lost: whoever knows it again may not know what became of it. */
 static enum status take(struct desired *d, struct standing *s, const struct mitigation *m,
-                        struct desired_time now)
+                        bool was_lost, struct desired_time now)
 {
     uint32_t nlri_before = s->whole.nlri, attributes_before = s->whole.attributes;
     bool is_renewal = desired_stands(s) && !s->over && !s->torn && !is_meant_otherwise(s, m);
@@ -312,7 +313,7 @@ static enum status take(struct desired *d, struct standing *s, const struct miti
     s->torn = status != STATUS_OK;
     if (s->torn)
         return status;
-    if (says_something_new(s, m, nlri_before, attributes_before)) {
+    if (was_lost || says_something_new(s, m, nlri_before, attributes_before)) {
         desired_forget_reported(d, s);
         is_renewal = false;
     }
@@ -344,9 +345,10 @@ enum status desired_apply(struct desired *d, const struct mitigation *m, struct 
         s->id = table_key(s, &len);
         s->end = DESIRED_STATE;
     }
+    bool was_lost = s->missing;
     s->confirmed_ms = now.now_ms;
     s->missing = false;
-    if (!is_new && is_older(s, m))
+    if (!is_new && desired_is_older(s, m->epoch, m->revision))
         return STATUS_EXISTS;
     if (!is_new && m->revision == s->revision && m->epoch == s->epoch) {
         take_lease(d, s, m, now);
@@ -354,7 +356,7 @@ enum status desired_apply(struct desired *d, const struct mitigation *m, struct 
             desired_judge_and_settle(d, s);
         return STATUS_EXISTS;
     }
-    status = take(d, s, m, now);
+    status = take(d, s, m, was_lost, now);
     if (status != STATUS_OK && is_new) {
         desired_free_words(s);
         table_remove_entry(d->by_id, s);
@@ -418,6 +420,13 @@ void desired_set_loaded(struct desired *d)
     }
 }
 
+void desired_set_offered(struct desired *d, const char *id, uint32_t number)
+{
+    struct standing *s = desired_at(d, id);
+    if (s != NULL)
+        s->offered = number;
+}
+
 int64_t desired_contact_ms(const struct desired *d)
 {
     return d->contact_ms;
@@ -464,24 +473,6 @@ void desired_rejudge_all(struct desired *d)
 size_t desired_count(const struct desired *d)
 {
     return table_count(d->by_id);
-}
-
-size_t desired_standing_count(const struct desired *d)
-{
-    size_t cursor = 0, count = 0;
-    const struct standing *s;
-    while ((s = table_next(d->by_id, &cursor)) != NULL)
-        count += desired_stands(s) && !s->dry_run ? 1 : 0;
-    return count;
-}
-
-size_t desired_missing_count(const struct desired *d)
-{
-    size_t cursor = 0, count = 0;
-    const struct standing *s;
-    while ((s = table_next(d->by_id, &cursor)) != NULL)
-        count += desired_stands(s) && !s->dry_run && s->missing ? 1 : 0;
-    return count;
 }
 
 const struct standing *desired_find(const struct desired *d, const char *id)

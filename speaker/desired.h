@@ -55,6 +55,7 @@ struct standing {
     uint64_t targets, allowed;  /* bits of peers: meant; and not refused by guard, profile, dry */
     uint64_t held, over_budget; /* bits of peers */
     uint64_t unsaid;            /* bits of peers where a report found no room */
+    uint32_t offered;           /* the number of the last offer; 0: none */
     uint8_t state, end;         /* enum mitigation_state, enum desired_end */
     uint8_t family;             /* ADDR_IPV4, ADDR_IPV6 */
     uint8_t route;              /* enum route_kind */
@@ -174,6 +175,10 @@ const struct standing *desired_find(const struct desired *desired, const char *i
 /* Walk: start with *cursor = 0, NULL at the end. */
 const struct standing *desired_next(const struct desired *desired, size_t *cursor);
 bool desired_stands(const struct standing *s);
+/* A later leader may know fewer revisions, and its word counts. */
+bool desired_is_older(const struct standing *s, uint64_t epoch, uint64_t revision);
+/* It is offered, once a number. */
+void desired_set_offered(struct desired *desired, const char *id, uint32_t number);
 /* Parts of all mitigations: what the peers' profiles make of them. */
 size_t desired_part_count(const struct desired *desired);
 

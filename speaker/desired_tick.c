@@ -54,3 +54,21 @@ struct desired_counts desired_counted(const struct desired *d)
 {
     return d->counted;
 }
+
+size_t desired_standing_count(const struct desired *d)
+{
+    size_t cursor = 0, count = 0;
+    const struct standing *s;
+    while ((s = table_next(d->by_id, &cursor)) != NULL)
+        count += desired_stands(s) && !s->dry_run ? 1 : 0;
+    return count;
+}
+
+size_t desired_missing_count(const struct desired *d)
+{
+    size_t cursor = 0, count = 0;
+    const struct standing *s;
+    while ((s = table_next(d->by_id, &cursor)) != NULL)
+        count += desired_stands(s) && !s->dry_run && s->missing ? 1 : 0;
+    return count;
+}

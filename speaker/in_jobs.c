@@ -4,6 +4,7 @@
 #include "common/redis/keys.h"
 #include "common/redis/scripts.h"
 #include "common/service/credentials.h"
+#include "speaker/out_offers.h"
 #include "speaker/out_results.h"
 #include "speaker/speaker_metrics.h"
 #include "speaker/store.h"
@@ -47,7 +48,7 @@ static void take_job(struct in_jobs *in, const struct stream_entry *entry)
     }
     const struct standing *s = desired_find(in->speaker->desired, job.mitigation);
     if (job.epoch < in->speaker->epoch ||
-        (s != NULL && (job.revision < s->revision || job.epoch < s->epoch))) {
+        (s != NULL && desired_is_older(s, job.epoch, job.revision))) {
         speaker_metrics_job(JOB_OLDER);
         return;
     }
@@ -152,7 +153,11 @@ static void on_leader(void *owner, enum status status, const struct redis_reply 
         desired_contact(in->speaker->desired, (int64_t)in->leader_seen_ms);
     }
     (void)redis_to_u64(&reply->items[1], &epoch);
+    in->leader_epoch = reply->items[0].type == REDIS_STRING ? epoch : 0;
     if (epoch < in->speaker->epoch && !in->is_older)
+        in_walk_start(in);
+    /* Who leads anew may have found an empty server, and is offered what it lacks. */
+    if (in->leader_epoch > in->read_epoch && !in->walk.running)
         in_walk_start(in);
 }
 
@@ -163,8 +168,9 @@ static void on_up(void *owner)
     log_info("state server reached", "address=%s",
              log_value(address, sizeof address, in->speaker->config->redis.state.address));
     in->was_read = false;
-    in->leader_at = 0;
     in->looking_since_ms = speaker_now_ms(in->speaker);
+    in->leader_at = in->leader_epoch = 0;
+    out_offers_again(in->speaker);
     in_walk_start(in);
 }
 

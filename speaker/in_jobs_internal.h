@@ -44,6 +44,8 @@ struct in_jobs {
     bool resumes;                /* a resume is obeyed when the hash of holds has been read anew */
     bool was_read;               /* the whole state, since the connection came up */
     bool is_older;               /* the state server, than what this speaker has seen */
+    uint64_t leader_epoch;       /* of who leads, as heard last; 0: nobody */
+    uint64_t read_epoch;         /* as the last reading found it */
     uint64_t read_at, leader_at; /* monotonic ms: the next */
     uint64_t leader_seen_ms;     /* monotonic: policy had a leader; 0: not yet */
     uint64_t looking_since_ms;   /* monotonic: start, or the connection's */

@@ -1,5 +1,6 @@
 #include "speaker/in_jobs_internal.h"
 
+#include "speaker/out_offers.h"
 #include "speaker/speaker_metrics.h"
 #include "speaker/store.h"
 
@@ -73,6 +74,7 @@ static void finish(struct in_jobs *in)
     say_what_differed(walk);
     in->was_read = true;
     speaker_complete(speaker);
+    out_offers_begin(speaker, in->is_older ? 0 : in->leader_epoch);
     store_put_state(speaker);
     if (walk->owed)
         store_catch_up(speaker);
@@ -159,6 +161,7 @@ static void take_epoch(struct in_jobs *in, const struct desired_answer *answer)
     struct speaker *speaker = in->speaker;
     bool was_older = in->is_older;
     in->is_older = answer->epoch < speaker->epoch;
+    in->read_epoch = answer->epoch;
     if (!in->is_older)
         speaker->epoch = answer->epoch;
     else if (!was_older)

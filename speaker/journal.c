@@ -3,19 +3,18 @@
 #include "common/base/hash.h"
 #include "common/base/table.h"
 #include "common/base/wire.h"
+#include "speaker/journal_file.h"
 #include "speaker/journal_places.h"
 #include "speaker/journal_record.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const char magic[] = "weir journal 1\n";
@@ -29,8 +28,6 @@ enum {
     WAITING_BYTES = 64 << 10,
     WAITING_MAX_BYTES = WAITING_BYTES + 2 * JOURNAL_VALUE_MAX,
 };
-/* A larger file is not ours. */
-#define FILE_MAX_BYTES (1UL << 30)
 
 struct journal {
     char *path;
@@ -118,28 +115,6 @@ static enum journal_found index_records(struct journal *journal, const uint8_t *
     return torn ? JOURNAL_TORN : JOURNAL_DAMAGED;
 }
 
-static enum status read_all(int fd, uint8_t **ret_bytes, size_t *ret_len)
-{
-    struct stat info;
-    if (fstat(fd, &info) != 0 || info.st_size < 0 || (uint64_t)info.st_size > FILE_MAX_BYTES)
-        return STATUS_IO;
-    size_t len = (size_t)info.st_size, got = 0;
-    uint8_t *bytes = malloc(len > 0 ? len : 1);
-    if (bytes == NULL)
-        return STATUS_NO_MEMORY;
-    while (got < len) {
-        ssize_t n = pread(fd, bytes + got, len - got, (off_t)got);
-        if (n <= 0) {
-            free(bytes);
-            return STATUS_IO;
-        }
-        got += (size_t)n;
-    }
-    *ret_bytes = bytes;
-    *ret_len = len;
-    return STATUS_OK;
-}
-
 static void give_values(struct journal *journal, const uint8_t *bytes, journal_on_value on_value,
                         void *owner)
 {
@@ -154,24 +129,9 @@ static void give_values(struct journal *journal, const uint8_t *bytes, journal_o
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-static enum status write_all(int fd, const uint8_t *bytes, size_t len, uint64_t at)
-{
-    while (len > 0) {
-        ssize_t n = pwrite(fd, bytes, len, (off_t)at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return STATUS_IO;
-        bytes += n;
-        at += (uint64_t)n;
-        len -= (size_t)n;
-    }
-    return STATUS_OK;
-}
-
 static enum status begin(struct journal *journal)
 {
-    enum status status = write_all(journal->fd, (const uint8_t *)magic, MAGIC_LEN, 0);
+    enum status status = journal_file_write(journal->fd, (const uint8_t *)magic, MAGIC_LEN, 0);
     if (status == STATUS_OK)
         journal->end = MAGIC_LEN;
     return status;
@@ -201,7 +161,7 @@ enum status journal_write_out(struct journal *journal)
     const uint8_t *bytes = (const uint8_t *)text_str(waiting);
     size_t len = waiting->len;
     if (status == STATUS_OK)
-        status = write_all(journal->fd, bytes, len, journal->end);
+        status = journal_file_write(journal->fd, bytes, len, journal->end);
     /* What was written of it lies past the end we know, and the next record goes over it. */
     if (status != STATUS_OK && journal->fd >= 0)
         (void)!ftruncate(journal->fd, (off_t)journal->end);
@@ -319,20 +279,23 @@ bool journal_has(const struct journal *journal, const char *key)
     return places_find(journal->places, key, strlen(key)) != NULL;
 }
 
+enum status journal_get(const struct journal *journal, const char *key, void *ret_value,
+                        size_t room, size_t *ret_len)
+{
+    const struct place *place = places_find(journal->places, key, strlen(key));
+    if (place == NULL)
+        return STATUS_NOT_FOUND;
+    if (place->len > room)
+        return STATUS_LIMIT;
+    if (pread(journal->fd, ret_value, place->len, (off_t)place->at) != (ssize_t)place->len)
+        return STATUS_IO;
+    *ret_len = place->len;
+    return STATUS_OK;
+}
+
 size_t journal_count(const struct journal *journal)
 {
     return places_count(journal->places);
-}
-
-static void sync_folder(const char *path)
-{
-    char copy[PATH_MAX];
-    snprintf(copy, sizeof(copy), "%s", path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    (void)fsync(fd);
-    (void)close(fd);
 }
 
 /* Copies every value that counts; bytes: the old file, whole. */
@@ -359,7 +322,7 @@ enum status journal_compact(struct journal *journal)
     snprintf(path, sizeof(path), "%s.new", journal->path);
     enum status status = next.places != NULL ? journal_write_out(journal) : STATUS_NO_MEMORY;
     if (status == STATUS_OK)
-        status = read_all(journal->fd, &bytes, &len);
+        status = journal_file_read(journal->fd, &bytes, &len);
     if (status == STATUS_OK) {
         next.fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         status = next.fd >= 0 ? copy_live(journal, &next, bytes) : STATUS_IO;
@@ -376,7 +339,7 @@ enum status journal_compact(struct journal *journal)
         places_free(next.places);
         return status;
     }
-    sync_folder(journal->path);
+    journal_file_sync_folder(journal->path);
     (void)close(journal->fd);
     places_free(journal->places);
     journal->fd = next.fd;
@@ -435,7 +398,7 @@ static enum status repair(struct journal *journal, enum journal_found found, str
         (void)begin(journal);
     if (fsync(journal->fd) != 0)
         return fail_errno(why, "cannot sync", journal->path);
-    sync_folder(journal->path);
+    journal_file_sync_folder(journal->path);
     return STATUS_OK;
 }
 
@@ -447,7 +410,7 @@ static enum status open_file(struct journal *journal, journal_on_value on_value,
     journal->fd = open(journal->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (journal->fd < 0)
         return fail_errno(why, "cannot open", journal->path);
-    if (read_all(journal->fd, &bytes, &len) != STATUS_OK)
+    if (journal_file_read(journal->fd, &bytes, &len) != STATUS_OK)
         return fail_errno(why, "cannot read", journal->path);
     enum journal_found found = len == 0 ? JOURNAL_NEW : index_records(journal, bytes, len);
     give_values(journal, bytes, on_value, owner);

@@ -66,6 +66,9 @@ int journal_take_dirty(struct journal *journal);
 
 bool journal_wants_compaction(const struct journal *journal);
 enum status journal_compact(struct journal *journal);
+/* NOT_FOUND; LIMIT: it is longer than that; IO: it cannot be read. */
+enum status journal_get(const struct journal *journal, const char *key, void *ret_value,
+                        size_t room, size_t *ret_len);
 bool journal_has(const struct journal *journal, const char *key);
 size_t journal_count(const struct journal *journal);
 

@@ -8,6 +8,7 @@
 #include "speaker/dynamic.h"
 #include "speaker/in_jobs.h"
 #include "speaker/listeners.h"
+#include "speaker/out_offers.h"
 #include "speaker/out_results.h"
 #include "speaker/parts.h"
 #include "speaker/presence.h"
@@ -155,6 +156,7 @@ static void on_tick(uv_timer_t *timer)
     }
     look_at_time(speaker);
     turns_all_due(speaker); /* for those whose pace says so */
+    out_offers_tick(speaker);
     out_results_tick(speaker->out_results, now_ms);
 }
 

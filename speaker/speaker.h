@@ -33,6 +33,15 @@ struct timebase {
     char boot[BOOT_ID_LEN + 1]; /* mono_ms means something only in the same boot */
 };
 
+/* out_offers.c: what the state server has lost, offered to the leader of this epoch. */
+struct offers {
+    uint64_t epoch;             /* 0: to nobody */
+    uint32_t number;            /* the number of these offers */
+    size_t cursor;              /* of desired_next() */
+    size_t count, made, flying; /* in all; since the last reading; on their way */
+    bool running;
+};
+
 struct speaker {
     struct process *process;
     uv_loop_t *loop;
@@ -49,6 +58,7 @@ struct speaker {
     struct journal *journal;
     uint64_t accepting_changed; /* bits of peers: accepting_apply() */
     struct first_reading first_reading;
+    struct offers offers;
     struct timebase timebase; /* as the journal had it */
     uint64_t epoch;           /* the highest of policy that was seen */
     char jobs_cursor[48], stops_cursor[48];

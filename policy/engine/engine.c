@@ -343,6 +343,7 @@ void engine_time(struct engine *e, struct engine_now now)
     plan_unwanted(e, now);
     if (e->listed_ms == NULL)
         forget_listed(e, now);
+    adopt_time(e, now);
     if (e->is_model_new) {
         e->is_model_new = false; /* what is withdrawn here is a change again */
         rejudge_all(e, now);

@@ -80,6 +80,12 @@ void engine_restore_peer(struct engine *engine, const char *mitigation_id, const
  * and with the next calls of engine_time. */
 void engine_write_back(struct engine *engine, uint64_t epoch, struct engine_now now);
 
+/* A speaker has it, and state Redis has not: it is taken up, or withdrawn (NOT_ADOPTED: it had
+ * ended, is held, or something else has its match; later also where the guard refuses it). */
+enum engine_adoption { ENGINE_KNOWN, ENGINE_ADOPTED, ENGINE_NOT_ADOPTED, ENGINE_NO_ROOM };
+enum engine_adoption engine_adopt(struct engine *engine, const struct mitigation *m,
+                                  const char *speaker, struct engine_now now);
+
 /* What the owner has time for, between ENGINE_TURN_MIN and ENGINE_TURN_MAX, which it begins with.
  */
 void engine_set_turn(struct engine *engine, unsigned int turn);

@@ -80,6 +80,9 @@ struct forgetting {
     char speaker[NAME_MAX_LEN + 1], who[REASON_MAX];
 };
 
+/* Of what ended here the latest, in case a speaker that has not heard of it offers it. */
+enum { ENDED_MAX = ENGINE_MITIGATIONS_MAX };
+
 struct engine {
     const struct model *model;
     struct engine_options options;
@@ -104,6 +107,9 @@ struct engine {
     struct forgetting forgetting[FORGETTING_MAX];
     size_t forgetting_count;
     uint64_t tracked_refused, alarms_refused;
+    char ended[ENDED_MAX][ID_TEXT_MAX]; /* ring */
+    size_t ended_next;
+    uint64_t adopting_since_ms, adopted_ms; /* 0: what was adopted has been judged; the last */
 };
 
 /* engine.c */
@@ -155,6 +161,12 @@ enum status forget_speaker(struct engine *e, const char *speaker, const char *wh
 void forget_go_on(struct engine *e);
 /* write_back.c: the same of what is to be written back */
 void write_back_go_on(struct engine *e, struct engine_now now);
+/* One that stands at speakers, with a job for them. */
+void write_back_mitigation(struct engine *e, struct live_mitigation *live, const char *what,
+                           const char *why, struct engine_now now);
+/* adopt.c: what state Redis has lost, and a speaker has */
+void adopt_note_ended(struct engine *e, const char *id);
+void adopt_time(struct engine *e, struct engine_now now);
 
 /* start.c: a rule on its way to being a mitigation */
 struct start {
@@ -213,6 +225,8 @@ enum same_match same_find(const struct engine *e, const struct start *start,
                           const struct mitigation *m, struct live_mitigation **ret_live);
 void same_replace(struct engine *e, struct live_mitigation *live, const struct mitigation *fresh,
                   const struct start *start, struct engine_now now);
+/* Another one that stands has its match at all its peers; NULL: none. */
+const struct live_mitigation *same_covers(const struct engine *e, const struct mitigation *m);
 bool same_has_peer(const struct mitigation *m, const char *peer);
 /* Each peer of b is one of a's. */
 bool same_has_peers_of(const struct mitigation *a, const struct mitigation *b);

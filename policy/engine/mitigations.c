@@ -11,8 +11,6 @@ enum {
     NO_ANSWER_AFTER_MS = 30000   /* a speaker that is gone: it obeys the hash when it returns */
 };
 
-static const char policy_name[] = "policy";
-
 struct live_mitigation *mitigations_by_id(const struct engine *e, const char *id)
 {
     struct live_mitigation **at = table_find(e->mitigations, id, strlen(id));
@@ -52,8 +50,9 @@ static void finish(struct engine *e, struct live_mitigation *live, enum mitigati
     beside_changed(e, &live->m);
     if (why != NULL)
         (void)snprintf(live->m.why_ended, sizeof(live->m.why_ended), "%s", why);
-    write_change(e, live, ENGINE_ENDED, NULL, mitigation_state_name(state), policy_name,
+    write_change(e, live, ENGINE_ENDED, NULL, mitigation_state_name(state), "policy",
                  live->m.why_ended);
+    adopt_note_ended(e, live->m.id);
     (void)table_remove(e->mitigations, live->m.id, strlen(live->m.id));
     mitigation_done(&live->m);
     free(live);
@@ -175,7 +174,7 @@ static struct live_mitigation *start_on(struct engine *e, struct live_alarm *liv
     struct start start = {.alarm = alarm->id,
                           .policy = p->name,
                           .method = method->config->name,
-                          .who = policy_name,
+                          .who = "policy",
                           .reason = alarm->threshold_text,
                           .origin = ORIGIN_ALARM,
                           .platform = platform,
@@ -283,7 +282,7 @@ void mitigations_alarm_ended(struct engine *e, const struct live_alarm *live, st
         if (mitigation->m.withdraw_manual)
             continue; /* stands until a person stops it */
         mitigation->m.until_ms = now.state_ms + mitigation->m.withdraw_after_ms;
-        write_change(e, mitigation, ENGINE_STANDS, NULL, "withdrawal planned", policy_name,
+        write_change(e, mitigation, ENGINE_STANDS, NULL, "withdrawal planned", "policy",
                      "alarm ended");
     }
 }
@@ -363,7 +362,7 @@ static void mitigation_time(struct engine *e, struct live_mitigation *live, stru
         return;
     }
     if (m->until_ms != 0 && now.state_ms >= m->until_ms) {
-        mitigations_withdraw(e, live, policy_name,
+        mitigations_withdraw(e, live, "policy",
                              m->origin == ORIGIN_ALARM ? "the alarm has ended" : "its time is over",
                              now);
         if (live->wanted_by != 0)
@@ -371,7 +370,7 @@ static void mitigation_time(struct engine *e, struct live_mitigation *live, stru
         return;
     }
     if (is_overdue(e, live, now)) {
-        mitigations_withdraw(e, live, policy_name, "max_duration of its method", now);
+        mitigations_withdraw(e, live, "policy", "max_duration of its method", now);
         if (live->wanted_by != 0)
             mitigations_ask_again(e, m->id);
         return;
@@ -496,5 +495,5 @@ void engine_write_refused(struct engine *e, const char *mitigation_id, uint64_t 
     if (revision == 1)
         finish(e, live, MITIGATION_REFUSED, status_text(why), now);
     else /* an earlier revision stands at the speakers: it goes by their hands */
-        mitigations_withdraw(e, live, policy_name, status_text(why), now);
+        mitigations_withdraw(e, live, "policy", status_text(why), now);
 }

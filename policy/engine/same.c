@@ -138,6 +138,19 @@ enum same_match same_find(const struct engine *e, const struct start *start,
                          : SAME_IN_THE_WAY;
 }
 
+const struct live_mitigation *same_covers(const struct engine *e, const struct mitigation *m)
+{
+    size_t cursor = 0;
+    for (struct live_mitigation **at = table_next(e->mitigations, &cursor); at != NULL;
+         at = table_next(e->mitigations, &cursor)) {
+        const struct live_mitigation *live = *at;
+        if (mitigations_stands(live) && strcmp(live->m.id, m->id) != 0 &&
+            has_match_of(&live->m, m) && !live->m.dry_run && same_has_peers_of(&live->m, m))
+            return live;
+    }
+    return NULL;
+}
+
 static void add_peers(struct mitigation *m, const struct mitigation *of)
 {
     for (size_t i = 0; i < of->peer_count && m->peer_count < MITIGATION_PEERS_MAX; i++) {

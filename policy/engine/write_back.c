@@ -8,8 +8,8 @@
  * first, as routes hang on them, then alarms, then what each peer was sent.
  */
 
-static const char what[] = "written back";
-static const char why[] = "state Redis had lost it";
+static const char written_back[] = "written back";
+static const char was_lost[] = "state Redis had lost it";
 
 static void write_peer(struct engine *e, struct live_mitigation *live, const struct peer_result *r)
 {
@@ -27,7 +27,8 @@ static void write_peer(struct engine *e, struct live_mitigation *live, const str
 }
 
 /* It is not an announcement that a hold could refuse: it stands already. */
-static void write_mitigation(struct engine *e, struct live_mitigation *live, struct engine_now now)
+void write_back_mitigation(struct engine *e, struct live_mitigation *live, const char *what,
+                           const char *why, struct engine_now now)
 {
     struct mitigation *m = &live->m;
     m->renewed_ms = now.state_ms;
@@ -46,7 +47,6 @@ static void write_mitigation(struct engine *e, struct live_mitigation *live, str
                                  .who = "policy",
                                  .why = why};
     e->options.on_write(e->options.owner, &write);
-    e->owed_left--;
 }
 
 static void write_mitigations(struct engine *e, struct engine_now now)
@@ -54,9 +54,11 @@ static void write_mitigations(struct engine *e, struct engine_now now)
     size_t cursor = 0;
     for (struct live_mitigation **at = table_next(e->mitigations, &cursor);
          at != NULL && e->owed_left > 0; at = table_next(e->mitigations, &cursor)) {
-        if ((*at)->is_owed)
-            write_mitigation(e, *at, now);
+        if (!(*at)->is_owed)
+            continue;
         (*at)->is_owed = false;
+        write_back_mitigation(e, *at, written_back, was_lost, now);
+        e->owed_left--;
     }
 }
 
@@ -68,7 +70,7 @@ static void write_alarms(struct engine *e, struct engine_now now)
         if (t->live == NULL || !t->live->is_owed)
             continue;
         t->live->is_owed = false;
-        engine_write_alarm(e, t->live, what, why, now);
+        engine_write_alarm(e, t->live, written_back, was_lost, now);
         e->owed_left--;
     }
 }

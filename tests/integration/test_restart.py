@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""kill -9 of each process, and FLUSHALL, while a mitigation stands: the route is never lost for long, there is no second
-mitigation, and the withdrawal comes all the same."""
+"""kill -9 of each process, and FLUSHALL, also both at once, while a mitigation stands: the route is never lost for long,
+there is no second mitigation, and the withdrawal comes all the same."""
 import os
 import signal
 import sys
@@ -161,6 +161,43 @@ class Restart(Stories):
         found = [m for m in self.house.mitigations() if m["id"] == before["id"]][0]
         self.assertEqual(found["state"], "withdrawn")
         self.assertEqual(watch.longest_gap_ms(found["times"]["withdraw_asked_ms"]), 0)
+
+    def test_a_state_server_and_a_policy_that_lost_all_of_it(self):
+        """Only the speaker remembers: what it offers is adopted. The alarm is raised anew and finds its rule, or has made it
+        before the offer came; a person's rule keeps its time. Routers see nothing of it."""
+        attack = self.generate("attack-both", "--seed", 16, "--attack", "dns-amplification", "--target", TARGET,
+                               "--attack-rate", 500, "--attack-volume", "400Mbps")
+        wait_for(lambda: self.gobgp.route_to(TARGET), 60, "the route")
+        asked = self.house.weir("announce", "match destination 198.51.100.99/32 protocol =udp then discard", "--for", "1h")["ids"][0]
+        standing = lambda: {m["id"]: m for m in self.house.mitigations() if m["state"] == "active"}
+        before = wait_for(lambda: standing() if len(standing()) == 2 else None, 60, "both active")
+        watch = Watch(self.gobgp)
+        victim = self.house.pids()["policy"]
+        os.kill(victim, signal.SIGSTOP)
+        with self.house.redis("state") as redis:
+            redis("FLUSHALL")
+        os.kill(victim, signal.SIGKILL)
+        again = wait_for(lambda: standing().get(asked), 90, "the person's rule adopted")
+        self.assertEqual(again["until_ms"], before[asked]["until_ms"])
+        with self.house.redis("state") as redis:
+            self.assertIn("speaker sp1 had it, state Redis had lost it", str(redis("XRANGE", "weir:audit", "-", "+")))
+        theirs = lambda: [m for m in standing().values() if m["id"] != asked]
+        wait_for(lambda: [m["until_ms"] for m in theirs()] in ([None], [0]), 60, "one rule of the alarm")
+        ours = theirs()[0]
+        self.assertEqual(ours["rule"], next(m["rule"] for m in before.values() if m["id"] != asked))
+        wait_for(lambda: not [w for w in self.house.weir("status")["warnings"] if "not in the state Redis" in w], 30, "nobody misses it")
+        said = attack.stop()
+        calm = self.generate("calm-both")
+        wait_for(lambda: not self.gobgp.route_to(TARGET), 90, "the withdrawal")
+        watch.stop()
+        self.assertIn(asked, standing())
+        self.house.weir("stop", asked)
+        wait_for(lambda: not standing(), 30, "the person's rule withdrawn")
+        calm.stop()
+        found = {m["id"]: m for m in self.house.mitigations()}
+        asked_ms = found[ours["id"]]["times"]["withdraw_asked_ms"]
+        self.assertGreater(asked_ms, said["last_attack_ms"], "withdrawn during the attack")
+        self.assertEqual(watch.longest_gap_ms(asked_ms), 0)
 
 
 class RestartOfCollector(Stories):

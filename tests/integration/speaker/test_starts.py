@@ -1,7 +1,9 @@
-"""A speaker that starts announces what must stand now, not what its journal remembers."""
+"""A speaker that starts announces what must stand now, not what its journal remembers; and what the state server has lost
+it keeps and offers."""
 import os
 import signal
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -55,6 +57,66 @@ class Starts(Case):
         first_ms = min(ms for ms, _, what, _ in list(self.sink.recorder.events) if what == "announce")
         self.assertGreaterEqual(first_ms - began_ms, 3000)
         self.assertIn("routes are announced as the journal has them", w.speaker.text())
+
+
+class Lost(Case):
+    """The state server is emptied while three routes stand, and there is no policy that knows them."""
+
+    def setUp(self):
+        super().setUp()
+        w = self.world
+        self.sink = w.peer(Sink, "sink", own_as=Sink.OWN_AS)
+        w.settings["shutdown"] += "\n  orphan_max: 20s"
+        w.up()
+        w.announce("m-1", RULE4)
+        w.announce("m-2", RULE4_LIMIT)
+        w.announce("m-3", RULE6)
+        wait_for("all routes", lambda: self.stands() and "sent" in str(w.results("m-3")))
+        w.state.cli("FLUSHALL")
+        self.lost_at = time.monotonic()
+        wait_for("it is known", lambda: "weir_speaker_missing_mitigations 3" in w.metrics())
+
+    def stands(self):
+        return self.sink.held == {STANDS, ENDS, HELD}
+
+    def leads(self, epoch):
+        self.world.state.cli("SET", "weir:epoch:policy", str(epoch))
+        self.world.state.cli("SET", "weir:lease:policy", "another")
+
+    def offers(self):
+        """[(epoch, mitigation)] so far."""
+        lines = [line.strip() for line in self.world.state.cli("XRANGE", "weir:results", "-", "+").splitlines()]
+        fields, offers = {}, []
+        for name, value in zip(lines, lines[1:]):
+            fields[name] = value
+            if name == "epoch" and fields.get("result") == "offered":
+                offers.append((int(value), fields["mitigation"]))
+        return sorted(offers)
+
+    def test_each_leader_is_offered_once_what_was_lost(self):
+        w, epoch = self.world, now_ms() + 1000000
+        names = ["m-1", "m-2", "m-3"]
+        stays("nobody leads, nobody is offered anything", lambda: not self.offers(), 1.5)
+        self.leads(epoch)
+        wait_for("offers", lambda: self.offers() == [(epoch, name) for name in names])
+        self.assertIn("what the state server has lost is offered to policy", w.speaker.text())
+        # One is adopted, with the next leader's fewer revisions; the others are offered to that one again, and to a
+        # third when the server was away.
+        w.state.cli("DEL", "weir:lease:policy")
+        w.announce("m-2", RULE4_LIMIT)
+        wait_for("it is known again", lambda: "weir_speaker_missing_mitigations 2" in w.metrics())
+        self.leads(epoch + 5)
+        both = [(epoch + 5, name) for name in ("m-1", "m-3")]
+        wait_for("offers again", lambda: [o for o in self.offers() if o[0] == epoch + 5] == both)
+        stays("once", lambda: [o for o in self.offers() if o[0] == epoch + 5] == both, 2)
+        self.assertTrue(self.stands())
+        self.assertEqual([what for _, _, what, _ in self.sink.recorder.events].count("withdraw"), 0)
+
+    def test_without_policy_it_stands_until_orphan_max(self):
+        stays("all routes", self.stands, 15 - (time.monotonic() - self.lost_at))
+        wait_for("they go", lambda: not self.sink.held, 15)
+        self.assertGreater(time.monotonic() - self.lost_at, 18)
+        self.assertIn("orphan_max: no contact", self.world.speaker.text())
 
 
 if __name__ == "__main__":

@@ -33,6 +33,33 @@ Test(desired, older_words_are_ignored)
     world_free(w);
 }
 
+Test(desired, a_later_leader_that_knows_fewer_revisions_is_obeyed)
+{
+    struct world *w = world_new();
+    apply(w, mitigation(w, "m-1", 1, 30), STATUS_OK);
+    w->log[0] = '\0';
+    struct mitigation *m = mitigation(w, "m-1", 1, 3);
+    m->state = MITIGATION_WITHDRAWN;
+    m->epoch++;
+    apply(w, m, STATUS_OK);
+    expect_log(w, "m-1@p0:withdrawn m-1@p1:withdrawn ");
+    world_free(w);
+}
+
+Test(desired, what_was_lost_and_is_known_again_is_answered_again)
+{
+    struct world *w = world_new();
+    apply(w, mitigation(w, "m-1", 1, 1), STATUS_OK);
+    w->log[0] = '\0';
+    apply(w, mitigation(w, "m-1", 1, 2), STATUS_OK);
+    expect_log(w, "");
+    cr_assert(desired_missing(w->desired, "m-1"));
+    apply(w, mitigation(w, "m-1", 1, 3), STATUS_OK);
+    expect_log(w, "m-1@p0:sent m-1@p1:sent ");
+    cr_assert_eq(desired_missing_count(w->desired), 0);
+    world_free(w);
+}
+
 Test(desired, what_policy_has_ended_too_is_not_answered_again)
 {
     struct world *w = world_new();

@@ -469,3 +469,27 @@ Test(journal, a_folder_that_is_not_there_is_an_error_with_a_reason)
     cr_assert_not_null(strstr(text_str(&why), "/nonexistent/weir/j"));
     text_done(&why);
 }
+
+Test(journal, a_value_is_read_again_wherever_it_moved)
+{
+    struct folder folder = folder_new();
+    struct said said;
+    char value[8];
+    size_t len = 0;
+    struct journal *journal = open_at(folder.file, &said, JOURNAL_NEW);
+    cr_assert_eq(journal_put(journal, "a", "old", 3), STATUS_OK);
+    cr_assert_eq(journal_put(journal, "b", "more", 4), STATUS_OK);
+    cr_assert_eq(journal_put(journal, "a", "new one", 7), STATUS_OK);
+    for (int turn = 0; turn < 2; turn++) {
+        cr_expect_eq(journal_get(journal, "a", value, sizeof(value), &len), STATUS_OK);
+        cr_expect_eq(len, 7);
+        cr_expect_eq(memcmp(value, "new one", 7), 0);
+        cr_expect_eq(journal_get(journal, "b", value, 4, &len), STATUS_OK);
+        cr_expect_eq(memcmp(value, "more", 4), 0);
+        cr_expect_eq(journal_get(journal, "b", value, 3, &len), STATUS_LIMIT);
+        cr_expect_eq(journal_get(journal, "c", value, sizeof(value), &len), STATUS_NOT_FOUND);
+        cr_assert_eq(journal_compact(journal), STATUS_OK);
+    }
+    journal_close(journal);
+    folder_done(&folder);
+}
