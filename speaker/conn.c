@@ -202,6 +202,13 @@ size_t conn_room(const struct conn *conn)
     return WRITE_ROOM - conn->out_len[conn->filling];
 }
 
+void conn_dismiss(struct conn *conn, const void *bytes, size_t len)
+{
+    uv_buf_t words = uv_buf_init((char *)(uintptr_t)bytes, (unsigned int)len);
+    (void)uv_try_write((uv_stream_t *)&conn->tcp, &words, 1);
+    conn_abort(conn);
+}
+
 static void on_linger_over(uv_timer_t *timer)
 {
     conn_abort(timer->data);

@@ -71,6 +71,9 @@ bool conn_is_idle(const struct conn *conn);
 /* Writes what is queued, tells the peer that no more comes, and waits a moment for it to close, so
  * that a last NOTIFICATION is not lost to a reset. NULL is fine. */
 void conn_close(struct conn *conn);
+/* At once, after bytes that go if the kernel takes them now: who is turned away is not waited for.
+ */
+void conn_dismiss(struct conn *conn, const void *bytes, size_t len);
 /* At once. */
 void conn_abort(struct conn *conn);
 

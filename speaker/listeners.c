@@ -78,11 +78,14 @@ static bool expects(const struct listener *listener, const struct ip_addr *addr,
     return best != NULL ? socket_password_equal(&best->password, password) : password->len == 0;
 }
 
-static void refuse(struct listener *listener, const struct ip_endpoint *remote, const char *name,
-                   enum connection_refusal kind, const char *why)
+/* It is told why (RFC 4486), but where what comes from too far is to be dropped (RFC 5082). */
+static void refuse(struct listener *listener, struct conn *conn, const struct ip_endpoint *remote,
+                   const char *name, enum connection_refusal kind, const char *why)
 {
     speaker_metrics_connection_refused(kind);
     turn_away(listener->all, remote, name, why);
+    if (kind != CONNECTION_TOO_FAR && kind != CONNECTION_BROKEN)
+        session_dismiss(conn, kind == CONNECTION_LIMIT ? BGP_CEASE_RESOURCES : BGP_CEASE_REJECTED);
 }
 
 /* What is known of who comes there lets it in; else it is turned away, and counted. */
@@ -97,22 +100,22 @@ static bool is_let_in(struct listener *listener, struct conn *conn,
         return false;
     }
     if (caller->kind == CALLER_ELSEWHERE) {
-        refuse(listener, remote, settings->name, CONNECTION_ELSEWHERE,
+        refuse(listener, conn, remote, settings->name, CONNECTION_ELSEWHERE,
                "it comes to another address than local_address");
         return false;
     }
     if (settings->unusable[0] != '\0') {
-        refuse(listener, remote, settings->name, CONNECTION_UNSIGNED, settings->unusable);
+        refuse(listener, conn, remote, settings->name, CONNECTION_UNSIGNED, settings->unusable);
         return false;
     }
     if (!expects(listener, &remote->addr, &settings->socket.password)) {
-        refuse(listener, remote, settings->name, CONNECTION_UNSIGNED,
+        refuse(listener, conn, remote, settings->name, CONNECTION_UNSIGNED,
                "its password is not set at the listening socket");
         return false;
     }
     enum status status = conn_prepare(conn, &settings->socket, why);
     if (status != STATUS_OK)
-        refuse(listener, remote, settings->name,
+        refuse(listener, conn, remote, settings->name,
                status == STATUS_REFUSED ? CONNECTION_TOO_FAR : CONNECTION_BROKEN, why);
     return status == STATUS_OK;
 }
@@ -129,7 +132,7 @@ static struct peer *peer_of(struct listener *listener, struct conn *conn,
         return caller.peer;
     struct peer *peer = dynamic_take(speaker, caller.group, &remote->addr);
     if (peer == NULL)
-        refuse(listener, remote, caller.settings->name, CONNECTION_LIMIT,
+        refuse(listener, conn, remote, caller.settings->name, CONNECTION_LIMIT,
                "max_sessions neighbours are there, or all places are taken");
     return peer;
 }

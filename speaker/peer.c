@@ -391,7 +391,7 @@ bool peer_accept(struct peer *peer, struct conn *conn)
 {
     if (!peer->running || !peer->settings.accepts ||
         damping_keeps_peer(&peer->answering, now_ms(peer))) {
-        conn_abort(conn);
+        session_dismiss(conn, BGP_CEASE_REJECTED);
         return false;
     }
     /* One that may have begun anew is heard on the session that is free. */

@@ -392,6 +392,17 @@ void session_collide(struct session *s)
     refuse(s, FSM_EV_COLLISION);
 }
 
+void session_dismiss(struct conn *conn, uint8_t cease_subcode)
+{
+    uint8_t bytes[BGP_HEADER_LEN + 2 + BGP_ERROR_DATA_MAX];
+    size_t len;
+    struct bgp_error error = notification_cease(cease_subcode, NULL);
+    if (message_write_notification(&error, bytes, sizeof(bytes), &len) == STATUS_OK)
+        conn_dismiss(conn, bytes, len);
+    else
+        conn_abort(conn);
+}
+
 void session_tick(struct session *s, uint64_t now)
 {
     if (s->retry_at != 0 && now >= s->retry_at) {

@@ -83,6 +83,8 @@ void session_pause(struct session *s, uint8_t cease_subcode, const char *text);
 void session_outdated(struct session *s);
 /* The other session of the peer stays. */
 void session_collide(struct session *s);
+/* A connection that no session takes, with a Cease that says why (RFC 4486). */
+void session_dismiss(struct conn *conn, uint8_t cease_subcode);
 void session_tick(struct session *s, uint64_t now_ms);
 
 /* So many whole messages, of CONN_WRITE_MAX octets at most while session_can_write(); LIMIT: not

@@ -93,6 +93,8 @@ class Dynamic(Case):
             idle()
         wait_for("three have a place", lambda: len(self.names()) == 3)
         wait_for("one has none", lambda: refusals(w, "limit") == 1)
+        idlers[-1].settimeout(5)
+        self.assertEqual(next_message(idlers[-1]), (3, b"\x06\x08"), "out of resources")
         stays("no series for who may be anybody", lambda: "edge@" not in w.metrics(), 1.5)
         self.assertIn("max_sessions neighbours are there", w.speaker.text())
         bird.up()  # they stay, and say nothing

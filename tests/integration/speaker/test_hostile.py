@@ -109,11 +109,15 @@ class Hostile(Case):
         w.up(peers_first=False)
         wait_for("it listens", lambda: "listening for peers" in w.speaker.text())
 
+        words = []
+
         def comes():
             """Whether it was let in, to break the session at once."""
             with socket.create_connection((w.address, w.bgp_port), 5, (peer.address, 0)) as s:
                 try:
-                    if (scripted.next_message(s) or (0, b""))[0] != 1:
+                    said = scripted.next_message(s)
+                    if said is None or said[0] != 1:
+                        words.append(said)
                         return False
                     s.sendall(scripted.open_message(own_as=64999))
                     return scripted.next_message(s) == (3, b"\x02\x02")
@@ -121,6 +125,7 @@ class Hostile(Case):
                     return False
 
         self.assertEqual([comes() for _ in range(10)], [True] * 3 + [False] * 7)
+        self.assertEqual(words, [(3, b"\x06\x05")] * 7, "connection rejected")
         before = refusals(w, "not-now")
         wait_for("it is let in again", comes, 10)
         self.assertGreaterEqual(before, 7)

@@ -270,6 +270,14 @@ class Opening(Case):
                 w.speaker.kill()
                 w.start_speaker()
 
+    def test_who_is_not_to_connect_is_told_and_has_the_session_that_we_open(self):
+        w = self.world
+        for number, (kind, name) in enumerate(((GoBgp, "gobgp"), (Frr, "frr"), (Bird, "bird"))):
+            w.peer(kind, name, own_as=65001 + number, connect="active", dials=True)
+        w.up()
+        w.all_established(30)
+        stays("sessions", lambda: all(p.established() for p in w.peers), 3)
+
     def test_two_peers_of_one_address_are_told_apart_by_local_address(self):
         w = self.world
         second, router = w.addresses.take(), w.addresses.take()
@@ -293,10 +301,7 @@ class Opening(Case):
         w.start_speaker()
         w.all_established()
         with socket.create_connection((w.more_listen[-1].split(":")[0], w.bgp_port), 5, (router, 0)) as other:
-            try:
-                other.recv(100)
-            except ConnectionResetError:
-                pass
+            self.assertEqual(other.recv(100)[18:], b"\x03\x06\x05", "connection rejected")
         wait_for("counted", lambda: refusals(w, "elsewhere") == 1)
         self.assertIn("it comes to another address than local_address", w.speaker.text())
 
