@@ -274,6 +274,22 @@ class WithoutPolicy(Adapter):
         self.assertIn("no such route", self.refused(client, withdraw=flow(DNS)))
 
 
+    def test_policy_takes_up_what_it_finds(self):
+        client = self.client()
+        first = client.ask(announce=flow(DNS, LIMIT), ttl="10m", reason="a tool says so")
+        self.assertEqual(first["by"], "speaker")
+        self.present(self.bird, "198.51.100.45")
+        self.start_policy()
+        stands = wait_for("it is policy's", lambda: self.world.state.cli("HGETALL", f"weir:mitigation:{first['id']}"), 30)
+        self.assertIn("a tool says so", stands)
+        wait_for("nothing is missing", lambda: self.metric("weir_speaker_missing_mitigations") == 0)
+        self.present(self.bird, "198.51.100.45")
+        self.assertNotIn("removed", self.bird.text())
+        gone = client.ask(withdraw=flow(DNS))
+        self.assertEqual((gone["ok"], gone["by"], gone["ids"]), (True, "policy", [first["id"]]), gone)
+        self.absent(self.bird, "198.51.100.45")
+
+
 class WithoutRedis(Adapter):
     def test_the_record_comes_when_the_server_is_back(self):
         w = self.world
