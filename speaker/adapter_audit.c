@@ -62,7 +62,7 @@ static struct entry *take_first(struct adapter_audit *audit)
 static void drop_first(struct adapter_audit *audit)
 {
     struct entry *entry = take_first(audit);
-    store_drop_audit(audit->speaker, entry->key);
+    store_drop(audit->speaker, entry->key);
     if (entry->sent) {
         audit->sent--;
         entry->audit = NULL;
@@ -121,7 +121,7 @@ void adapter_audit(struct speaker *speaker, const char *what, const char *mitiga
         text_add_bytes(&texts, values[i], strlen(values[i]) + 1);
     const struct entry *entry = texts.failed ? NULL : add(audit, key, texts.at, texts.len);
     if (entry != NULL)
-        store_put_audit(speaker, entry->key, entry->texts, entry->len);
+        store_put(speaker, entry->key, entry->texts, entry->len);
     else
         adapter_metrics_audit_lost();
     text_done(&texts);
@@ -164,7 +164,7 @@ static void on_added(void *owner, enum status status, const struct redis_reply *
         audit->end = link;
     audit->waiting--;
     adapter_metrics_audit_waiting(audit->waiting);
-    store_drop_audit(audit->speaker, entry->key);
+    store_drop(audit->speaker, entry->key);
     free(entry);
 }
 

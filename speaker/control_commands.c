@@ -60,7 +60,7 @@ static size_t count_routes(const struct speaker *speaker, size_t *ret_peers)
         if (peer == NULL)
             continue;
         routes += rib_out_announced_count(&peer->rib_out);
-        peers += peer->established != NULL ? 1 : 0;
+        peers += peer_is_up(peer) ? 1 : 0;
     }
     *ret_peers = peers;
     return routes;

@@ -156,6 +156,8 @@ void desired_sent(struct desired *desired, size_t peer, uint32_t nlri);
 /* No message can hold it. */
 #define DESIRED_UNFIT "encoding: it does not fit into one UPDATE"
 void desired_unfit(struct desired *desired, size_t peer, uint32_t nlri);
+/* The other side has refused it. */
+void desired_refused(struct desired *desired, size_t peer, uint32_t nlri, const char *why);
 /* The session fell, and all its routes with it (rib_out_down comes first). */
 void desired_peer_down(struct desired *desired, size_t peer, const char *why);
 

@@ -286,6 +286,11 @@ void desired_sent(struct desired *d, size_t peer, uint32_t nlri)
 
 void desired_unfit(struct desired *d, size_t peer, uint32_t nlri)
 {
+    desired_refused(d, peer, nlri, DESIRED_UNFIT);
+}
+
+void desired_refused(struct desired *d, size_t peer, uint32_t nlri, const char *why)
+{
     struct claim *c = nlri < d->claim_room ? d->claims[nlri] : NULL;
     while (c != NULL && (c->winner & desired_bit(peer)) == 0)
         c = c->next;
@@ -294,7 +299,7 @@ void desired_unfit(struct desired *d, size_t peer, uint32_t nlri)
     struct standing *s = c->owner;
     set_bit(&c->winner, peer, false);
     set_bit(&s->allowed, peer, false);
-    report(d, s, peer, RESULT_REFUSED, DESIRED_UNFIT);
+    report(d, s, peer, RESULT_REFUSED, why);
     settle(d, s, desired_bit(peer));
 }
 

@@ -107,7 +107,7 @@ json_t *dump_slice(const struct speaker *speaker, const json_t *command)
     slice.w = wire_writer_of(bytes, SLICE_BYTES);
     for (; peer_at < DESIRED_PEERS_MAX; peer_at++, nlri_at = 0) {
         const struct peer *peer = speaker->peers[peer_at];
-        full = peer != NULL && peer->established != NULL && !put_peer(&slice, peer, &nlri_at);
+        full = peer != NULL && peer_is_up(peer) && !put_peer(&slice, peer, &nlri_at);
         if (full)
             break;
     }

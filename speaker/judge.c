@@ -1,6 +1,7 @@
 #include "flowspec/route.h"
 #include "speaker/accepting.h"
 #include "speaker/adapter.h"
+#include "speaker/out_exabgp.h"
 #include "speaker/out_results.h"
 #include "speaker/parts.h"
 #include "speaker/speaker.h"
@@ -163,6 +164,16 @@ static bool all_fit(const struct speaker *speaker, const struct peer *peer,
     return fit;
 }
 
+static bool exabgp_takes_all(const struct speaker *speaker, const struct standing *s,
+                             const struct desired_parts *parts, char why[REASON_MAX])
+{
+    bool takes =
+        parts->count > 0 || out_exabgp_takes(speaker, s->whole.nlri, s->whole.attributes, why);
+    for (size_t i = 0; i < parts->count && takes; i++)
+        takes = out_exabgp_takes(speaker, parts->at[i].nlri, parts->at[i].attributes, why);
+    return takes;
+}
+
 /* How the peer gets it: a rule as its profile takes it, a route as the method says for this peer.
  */
 static enum status make_form(const struct speaker *speaker, const struct peer *peer,
@@ -200,6 +211,9 @@ static enum result_kind judge_route(const struct speaker *speaker, const struct 
         (void)snprintf(why, REASON_MAX, "%s", DESIRED_UNFIT);
         kind = RESULT_REFUSED;
     }
+    if (kind == RESULT_SENT && peer->settings.by_exabgp &&
+        !exabgp_takes_all(speaker, s, ret_parts, why))
+        kind = RESULT_REFUSED;
     if (kind != RESULT_SENT)
         parts_release(speaker->rib, ret_parts);
     return kind;
@@ -220,7 +234,7 @@ static enum result_kind judge(void *owner, const struct standing *s, size_t numb
         (void)snprintf(why, REASON_MAX, "%s", dry);
         return RESULT_DRY_RUN;
     }
-    bool agreed = peer->established == NULL || (peer_families(peer) & family_bit) != 0;
+    bool agreed = !peer_is_up(peer) || (peer_families(peer) & family_bit) != 0;
     if ((peer->settings.families & family_bit) == 0 || !agreed) {
         (void)snprintf(why, REASON_MAX, "family: %s %s",
                        (peer->settings.families & family_bit) == 0 ? "not configured:"
@@ -256,7 +270,7 @@ static const char *held(void *owner, const struct standing *s, size_t number)
 static const char *down(void *owner, size_t number)
 {
     const struct peer *peer = peer_at(owner, number);
-    if (peer == NULL || peer->established != NULL)
+    if (peer == NULL || peer_is_up(peer))
         return NULL;
     return peer->last_error[0] != '\0' ? peer->last_error : fsm_state_name(peer_state(peer));
 }
@@ -290,7 +304,10 @@ static enum status want(void *owner, size_t number, uint32_t nlri, uint32_t attr
 static uint32_t announced(void *owner, size_t number, uint32_t nlri)
 {
     const struct peer *peer = peer_at(owner, number);
-    return peer == NULL ? 0 : rib_out_announced(&peer->rib_out, nlri);
+    /* What ExaBGP keeps for neighbours that are away is nowhere yet. */
+    if (peer == NULL || (peer->settings.by_exabgp && !peer_is_up(peer)))
+        return 0;
+    return rib_out_announced(&peer->rib_out, nlri);
 }
 
 static bool report(void *owner, const struct standing *s, size_t number, enum result_kind kind,

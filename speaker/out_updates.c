@@ -1,6 +1,7 @@
 #include "speaker/out_updates.h"
 
 #include "common/base/log.h"
+#include "speaker/out_exabgp.h"
 #include "speaker/out_results.h"
 #include "speaker/speaker_metrics.h"
 
@@ -90,6 +91,8 @@ static bool fill(struct speaker *speaker, struct peer *peer, uint64_t now_us)
 
 bool out_updates_send(struct speaker *speaker, struct peer *peer)
 {
+    if (peer->settings.by_exabgp && !first_reading_waits(&speaker->first_reading))
+        out_exabgp_send(speaker);
     if (peer->established == NULL || !session_can_write(peer->established) ||
         first_reading_waits(&speaker->first_reading))
         return false;

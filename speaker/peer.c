@@ -29,7 +29,7 @@ static bool settings_keep_session(const struct peer_settings *a, const struct pe
            socket_options_equal(&a->socket, &b->socket) && a->local_as == b->local_as &&
            a->remote_as == b->remote_as && a->router_id == b->router_id &&
            a->families == b->families && a->connects == b->connects && a->accepts == b->accepts &&
-           a->no_export == b->no_export && a->hold_s == b->hold_s &&
+           a->no_export == b->no_export && a->hold_s == b->hold_s && a->by_exabgp == b->by_exabgp &&
            a->local_preference == b->local_preference;
 }
 
@@ -44,7 +44,8 @@ static bool keeps_too_long(const struct session *s, uint16_t restart_s)
 /* Of a profile that is not known to take more, the peer has agreed to more than it may stand. */
 static size_t message_max(const struct peer_settings *settings, bool agreed)
 {
-    bool takes = settings->profile != NULL && settings->profile->extended_messages;
+    bool takes =
+        !settings->by_exabgp && settings->profile != NULL && settings->profile->extended_messages;
     return agreed && takes ? BGP_EXTENDED_MAX : BGP_MESSAGE_MAX;
 }
 
@@ -72,6 +73,16 @@ static bool same_neighbours(const struct peer_settings *a, const struct peer_set
 static bool is_ibgp(const struct peer *peer)
 {
     return peer->settings.local_as == peer->settings.remote_as;
+}
+
+struct update_path peer_path(const struct peer *peer)
+{
+    return (struct update_path){.local_as = peer->settings.local_as,
+                                .ibgp = is_ibgp(peer),
+                                .as4 = true,
+                                .no_export = peer->settings.no_export,
+                                .local_preference = peer->settings.local_preference,
+                                .message_max = BGP_MESSAGE_MAX};
 }
 
 static struct session *other_of(struct peer *peer, const struct session *s)
@@ -116,13 +127,9 @@ static void on_up(struct peer *peer, struct session *s)
     peer->established_at = now_ms(peer);
     peer->last_error[0] = peer->last_word[0] = '\0';
     peer->notified = false;
-    peer->path =
-        (struct update_path){.local_as = peer->settings.local_as,
-                             .ibgp = is_ibgp(peer),
-                             .as4 = s->negotiated.as4,
-                             .no_export = peer->settings.no_export,
-                             .local_preference = peer->settings.local_preference,
-                             .message_max = message_max(&peer->settings, s->negotiated.extended)};
+    peer->path = peer_path(peer);
+    peer->path.as4 = s->negotiated.as4;
+    peer->path.message_max = message_max(&peer->settings, s->negotiated.extended);
     /* A connection that is still being made is not needed; one that waits for the peer's OPEN is
      * decided when that comes. */
     if (other->state == FSM_CONNECT || other->state == FSM_ACTIVE)
@@ -422,12 +429,21 @@ void peer_tick(struct peer *peer, uint64_t now)
         session_start(&peer->in);
 }
 
+bool peer_is_up(const struct peer *peer)
+{
+    return peer->established != NULL || peer->exabgp_up;
+}
+
 enum fsm_state peer_state(const struct peer *peer)
 {
+    if (peer->settings.by_exabgp)
+        return peer->exabgp_up ? FSM_ESTABLISHED : peer->exabgp_open ? FSM_ACTIVE : FSM_CONNECT;
     return peer->out.state > peer->in.state ? peer->out.state : peer->in.state;
 }
 
 unsigned int peer_families(const struct peer *peer)
 {
+    if (peer->exabgp_up)
+        return peer->settings.families;
     return peer->established != NULL ? peer->established->negotiated.families : 0;
 }

@@ -24,6 +24,7 @@ struct peer_settings {
     uint32_t local_as, remote_as, router_id;
     unsigned int families; /* bits 1 << enum bgp_family */
     bool connects, accepts, no_export;
+    bool by_exabgp; /* its routes go to ExaBGP, and there is no session of ours */
     uint32_t hold_s, local_preference;
     /* A change of those above needs a new session, of these below not; of restart_s where the peer
      * would keep routes for longer than it says now. */
@@ -66,6 +67,8 @@ struct peer {
     struct peer_options options;
     struct session out, in;
     struct session *established; /* one of the two, or NULL */
+    /* ExaBGP answers; and one of its neighbours is established. */
+    bool exabgp_open, exabgp_up;
     struct rib_out rib_out;
     struct update_path path;
     struct peer_sent sent;
@@ -104,8 +107,11 @@ void peer_set(struct peer *peer, const struct peer_settings *settings);
 bool peer_accept(struct peer *peer, struct conn *conn);
 void peer_tick(struct peer *peer, uint64_t now_ms);
 
+/* Routers are reached through it: its session is established, or one of ExaBGP's. */
+bool peer_is_up(const struct peer *peer);
+struct update_path peer_path(const struct peer *peer); /* with what both sides usually take */
 enum fsm_state peer_state(const struct peer *peer);
-/* As agreed with the peer; 0 while there is no session. */
+/* As agreed with the peer; 0 while it is not up. */
 unsigned int peer_families(const struct peer *peer);
 
 #endif

@@ -1,6 +1,7 @@
 #include "common/base/log.h"
 #include "common/service/secret_file.h"
 #include "speaker/dynamic.h"
+#include "speaker/out_exabgp.h"
 #include "speaker/out_results.h"
 #include "speaker/out_updates.h"
 #include "speaker/speaker.h"
@@ -205,6 +206,10 @@ static struct peer_settings settings_of(const struct speaker *speaker,
         .updates_per_second = config->updates_per_second,
         .max_routes = config->max_routes,
     };
+    const struct config_exabgp *exabgp = &speaker->config->speaker.exabgp;
+    s.by_exabgp = exabgp->enabled && config == &speaker->config->peers[exabgp->peer];
+    if (s.by_exabgp)
+        s.connects = s.accepts = false;
     (void)snprintf(s.name, sizeof(s.name), "%s", config->name);
     (void)snprintf(s.configured, sizeof(s.configured), "%s", config->name);
     if (s.profile == NULL)
@@ -257,6 +262,7 @@ static void free_peer(struct speaker *speaker, size_t number)
 {
     struct peer *peer = speaker->peers[number];
     out_updates_forget(speaker, peer);
+    out_exabgp_forget(speaker, peer);
     peer_done(peer);
     speaker->peers[number] = NULL;
     free(peer);

@@ -117,7 +117,7 @@ void presence_update(struct speaker *speaker)
     char text[sizeof(presence->peers)];
     for (size_t i = 0; i < DESIRED_PEERS_MAX; i++) {
         all += speaker->peers[i] != NULL ? 1 : 0;
-        up += speaker->peers[i] != NULL && speaker->peers[i]->established != NULL ? 1 : 0;
+        up += speaker->peers[i] != NULL && peer_is_up(speaker->peers[i]) ? 1 : 0;
     }
     (void)snprintf(text, sizeof(text), "%zu of %zu up", up, all);
     say(presence, "peers", presence->peers, sizeof(presence->peers), text);

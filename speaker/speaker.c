@@ -8,6 +8,7 @@
 #include "speaker/dynamic.h"
 #include "speaker/in_jobs.h"
 #include "speaker/listeners.h"
+#include "speaker/out_exabgp.h"
 #include "speaker/out_offers.h"
 #include "speaker/out_results.h"
 #include "speaker/parts.h"
@@ -81,8 +82,10 @@ static bool all_withdrawn(const struct speaker *speaker)
         if (peer != NULL && peer->established != NULL &&
             (rib_out_announced_count(&peer->rib_out) > 0 || !session_can_write(peer->established)))
             return false;
+        if (peer != NULL && peer->exabgp_open && rib_out_announced_count(&peer->rib_out) > 0)
+            return false;
     }
-    return true;
+    return out_exabgp_is_idle(speaker);
 }
 
 /* A route that stands with nobody behind it must be seen: said when it begins, grows and is over.
@@ -139,6 +142,7 @@ static void on_tick(uv_timer_t *timer)
     for (size_t i = 0; i < DESIRED_PEERS_MAX; i++)
         if (speaker->peers[i] != NULL)
             peer_tick(speaker->peers[i], now_ms);
+    out_exabgp_tick(speaker, now_ms);
     if (speaker->stopping) {
         speaker_flush(speaker);
         if (speaker->withdrawing && (all_withdrawn(speaker) || now_ms >= speaker->stop_at))
@@ -190,6 +194,9 @@ static enum status make_parts(struct speaker *speaker)
         speaker->desired = desired_new(&options);
     if (speaker->parts_scratch == NULL || speaker->desired == NULL)
         return STATUS_NO_MEMORY;
+    enum status status = out_exabgp_new(speaker);
+    if (status != STATUS_OK)
+        return status;
     return out_results_new(&speaker->out_results, speaker);
 }
 
@@ -231,7 +238,9 @@ static enum status start(void *self, struct process *process)
     out_results_use(speaker->out_results, in_jobs_redis(speaker->in_jobs));
     first_reading_begin(&speaker->first_reading, speaker_now_ms(speaker));
     peers_apply(speaker);
-    status = listeners_update(speaker);
+    status = out_exabgp_apply(speaker);
+    if (status == STATUS_OK)
+        status = listeners_update(speaker);
     if (status != STATUS_OK)
         return status;
     peers_start(speaker);
@@ -253,6 +262,7 @@ static void reload(void *self, const struct config *config)
         return;
     }
     peers_apply(speaker);
+    (void)out_exabgp_apply(speaker);
     (void)listeners_update(speaker);
     peers_start(speaker);
     model_free(old);
@@ -269,6 +279,7 @@ static void free_parts(struct speaker *speaker)
     adapter_free(speaker);
     peers_free(speaker);
     desired_free(speaker->desired);
+    out_exabgp_free(speaker);
     rib_free(speaker->rib);
     out_results_free(speaker->out_results);
     model_free(speaker->model);
@@ -303,11 +314,12 @@ static void stop_peers_now(struct speaker *speaker)
     out_results_tick(speaker->out_results, speaker_now_ms(speaker));
     store_put_state(speaker);
     /* The timer, the sockets, the journal's thread if it is busy, and what is behind each name. */
-    speaker->closing = 8 + (speaker->syncing ? 1 : 0);
+    speaker->closing = 9 + (speaker->syncing ? 1 : 0);
     speaker->ended = true;
     (void)uv_timer_stop(&speaker->tick);
     uv_close((uv_handle_t *)&speaker->tick, on_tick_closed);
     turns_close(speaker, speaker_part_closed);
+    out_exabgp_close(speaker);
     listeners_close(speaker, speaker_part_closed);
     control_close(speaker, speaker_part_closed);
     adapter_close(speaker, speaker_part_closed);

@@ -23,6 +23,7 @@ struct presence;
 struct dynamic_group;
 struct turns;
 struct adapter;
+struct exabgp;
 
 enum { BOOT_ID_LEN = 36 };
 
@@ -69,6 +70,8 @@ struct speaker {
     struct adapter *adapter; /* NULL: switched off */
     struct presence *presence;
     struct turns *turns;
+    struct exabgp *exabgp;
+    bool by_exabgp; /* this process is ExaBGP's, and its standard input and output, too */
     struct parts_scratch *parts_scratch; /* of the judge */
     uv_timer_t tick;
     uv_fs_t sync;

@@ -138,12 +138,21 @@ static struct metric_family missing = {
     .type = METRIC_GAUGE};
 
 static const char *const refusal_reasons[] = {"guard",  "profile",  "family", "budget",
-                                              "shadow", "encoding", "other"};
+                                              "shadow", "encoding", "exabgp", "other"};
 enum { REFUSAL_REASONS = sizeof(refusal_reasons) / sizeof(refusal_reasons[0]) };
 static const char *const route_states[] = {"wanted", "pending", "refused"};
 enum { ROUTE_STATES = sizeof(route_states) / sizeof(route_states[0]) };
 static const char *const update_kinds[] = {"announce", "withdraw"};
 static const char *const end_names[] = {"until", "lease", "orphan"};
+
+static const char *const exabgp_answers[SPEAKER_EXABGP_ANSWERS] = {"done", "error", "lost"};
+static struct metric_family exabgp = {
+    .name = "weir_speaker_exabgp_answers_total",
+    .help =
+        "commands to ExaBGP by its answer; lost: it is not known which, and they are said again",
+    .type = METRIC_COUNTER,
+    .labels = {"answer"},
+    .series_max = SPEAKER_EXABGP_ANSWERS};
 
 void speaker_metrics_declare(void)
 {
@@ -158,7 +167,8 @@ void speaker_metrics_declare(void)
                                          &differences,   &journal_errors,
                                          &standing,      &missing,
                                          &dry_run,       &connections_refused,
-                                         &job_written,   &tolerated};
+                                         &job_written,   &tolerated,
+                                         &exabgp};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         metrics_declare(all[i]);
     /* From 0 on: of a series that begins at 1, Prometheus does not see the first step. */
@@ -168,6 +178,8 @@ void speaker_metrics_declare(void)
         (void)metric_at(&ended, &end_names[i]);
     for (size_t i = 0; i < CONNECTION_REFUSALS; i++)
         (void)metric_at(&connections_refused, &connection_refusals[i]);
+    for (size_t i = 0; i < SPEAKER_EXABGP_ANSWERS; i++)
+        (void)metric_at(&exabgp, &exabgp_answers[i]);
     speaker_metrics_differences(0, 0, 0);
     for (int i = 0; i < RESULT_KIND_COUNT; i++)
         (void)metric_at(&results, (const char *const[]){result_kind_name((enum result_kind)i)});
@@ -181,6 +193,11 @@ static void count(struct metric_family *family, const char *label)
 void speaker_metrics_job_written(uint64_t took_us)
 {
     metric_observe(metric_of(&job_written), (double)took_us / 1e6);
+}
+
+void speaker_metrics_exabgp(enum speaker_exabgp answer)
+{
+    count(&exabgp, exabgp_answers[answer]);
 }
 
 void speaker_metrics_peer_new(const char *name)
@@ -215,7 +232,7 @@ void speaker_metrics_peer(const struct peer *peer)
     const char *name = peer->settings.name;
     if (!peer->told)
         return; /* it came from a prefix, and may be anybody */
-    metric_set(metric_at(&peer_up, &name), peer->established != NULL ? 1 : 0);
+    metric_set(metric_at(&peer_up, &name), peer_is_up(peer) ? 1 : 0);
     for (enum bgp_family f = 0; f < BGP_FAMILIES; f++) {
         const char *labels[] = {name, family_label(f)};
         metric_set(metric_at(&active_rules, labels), (double)peer->rib_out.announced[f]);

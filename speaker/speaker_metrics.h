@@ -39,6 +39,14 @@ void speaker_metrics_results_waiting(size_t number);
 void speaker_metrics_differences(size_t untold, size_t unwritten, size_t unwanted);
 void speaker_metrics_journal_failed(void);
 void speaker_metrics_dry_run(bool is_dry);
+/* What ExaBGP has answered to a command. */
+enum speaker_exabgp {
+    SPEAKER_EXABGP_DONE,
+    SPEAKER_EXABGP_ERROR,
+    SPEAKER_EXABGP_LOST,
+    SPEAKER_EXABGP_ANSWERS
+};
+void speaker_metrics_exabgp(enum speaker_exabgp answer);
 void speaker_metrics_standing(size_t count, size_t missing);
 
 #endif

@@ -5,6 +5,7 @@
 #include "speaker/adapter.h"
 #include "speaker/adapter_audit.h"
 #include "speaker/in_jobs.h"
+#include "speaker/out_exabgp.h"
 #include "speaker/speaker_metrics.h"
 
 #include <inttypes.h>
@@ -82,8 +83,13 @@ void store_caught_up(struct speaker *speaker)
              log_value(file, sizeof file, speaker->config->speaker.journal));
 }
 
+void store_put(struct speaker *speaker, const char *key, const void *bytes, size_t len)
+{
+    (void)judge(speaker, journal_put(speaker->journal, key, bytes, len));
+}
+
 /* What is not there costs the disk nothing, and says nothing of it. */
-static void drop(struct speaker *speaker, const char *key)
+void store_drop(struct speaker *speaker, const char *key)
 {
     if (journal_has(speaker->journal, key))
         (void)judge(speaker, journal_drop(speaker->journal, key));
@@ -112,7 +118,7 @@ void store_drop_mitigation(struct speaker *speaker, const char *id)
 {
     char key[sizeof(mitigation_prefix) + ID_TEXT_MAX];
     (void)snprintf(key, sizeof(key), "%s%s", mitigation_prefix, id);
-    drop(speaker, key);
+    store_drop(speaker, key);
     store_drop_missing(speaker, id);
 }
 
@@ -129,17 +135,7 @@ void store_drop_missing(struct speaker *speaker, const char *id)
 {
     char key[sizeof(missing_prefix) + ID_TEXT_MAX];
     (void)snprintf(key, sizeof(key), "%s%s", missing_prefix, id);
-    drop(speaker, key);
-}
-
-void store_put_audit(struct speaker *speaker, const char *key, const void *bytes, size_t len)
-{
-    (void)judge(speaker, journal_put(speaker->journal, key, bytes, len));
-}
-
-void store_drop_audit(struct speaker *speaker, const char *key)
-{
-    drop(speaker, key);
+    store_drop(speaker, key);
 }
 
 static void hold_key(char ret_key[JOURNAL_KEY_MAX], uint8_t source, const struct scope *scope)
@@ -211,6 +207,7 @@ void store_catch_up(struct speaker *speaker)
     for (size_t i = 0; i < speaker->holds.count; i++)
         if (speaker->holds.items[i].source != HOLD_REDIS)
             (void)store_put_hold(speaker, &speaker->holds.items[i]);
+    out_exabgp_store_again(speaker);
 }
 
 static void put_text(struct wire_writer *w, const char *text)
@@ -377,8 +374,10 @@ static void on_value(void *owner, const char *key, const uint8_t *value, size_t 
         load_hold(loading, key + 2, value, len);
     else if (strncmp(key, mitigation_prefix, 2) == 0 || strncmp(key, missing_prefix, 2) == 0)
         keep_waiting(loading, key, value, len);
-    else if (strncmp(key, STORE_AUDIT_PREFIX, 2) != 0 ||
-             !adapter_audit_load(loading->speaker, key, value, len))
+    else if (!(strncmp(key, STORE_AUDIT_PREFIX, 2) == 0 &&
+               adapter_audit_load(loading->speaker, key, value, len)) &&
+             !(strncmp(key, "x:", 2) == 0 &&
+               out_exabgp_load(loading->speaker, value, len) == STATUS_OK))
         loading->unreadable++;
 }
 

@@ -9,10 +9,14 @@
  *   a:<id>              its last word at the state server, which has lost it since: Redis time
  *   w:<time>-<number>   what an adapter socket did without policy, for weir:audit
  *   h:<source>:<scope>  a hold of this socket or of weir:stops: since, why
+ *   x:<hash>            a route that ExaBGP was told: family, NLRI
  *   state               cursors, highest epoch, last contact, and what the clocks said
  *
  * A disk that takes nothing stops nothing: routes stand and go as they must, loudly.
  */
+/* Any other key, for one part of the process to keep something under. */
+void store_put(struct speaker *speaker, const char *key, const void *bytes, size_t len);
+void store_drop(struct speaker *speaker, const char *key);
 enum status store_open(struct speaker *speaker);
 void store_close(struct speaker *speaker);
 
@@ -25,10 +29,8 @@ bool store_has_mitigation(const struct speaker *speaker, const char *id);
 /* When the state server last had it; dropping it is cheap where there is none. */
 void store_put_missing(struct speaker *speaker, const char *id, uint64_t confirmed_redis_ms);
 void store_drop_missing(struct speaker *speaker, const char *id);
-/* Of adapter_audit.c, which gets them back after a start; the key begins so. */
+/* Of adapter_audit.c, which gets its entries back after a start; their keys begin so. */
 #define STORE_AUDIT_PREFIX "w:"
-void store_put_audit(struct speaker *speaker, const char *key, const void *bytes, size_t len);
-void store_drop_audit(struct speaker *speaker, const char *key);
 /* Holds of Redis are not kept: they are read anew. These two wait for the disk. */
 enum status store_put_hold(struct speaker *speaker, const struct hold *hold);
 enum status store_drop_holds(struct speaker *speaker, const struct scope *scope,

@@ -147,6 +147,13 @@ struct config_policy_process {
 enum config_shutdown { SHUTDOWN_KEEP, SHUTDOWN_WITHDRAW };
 enum config_units { UNITS_BITS, UNITS_BYTES }; /* a second */
 
+/* The second way out. */
+struct config_exabgp {
+    bool enabled;
+    size_t peer;       /* which goes out through it */
+    const char *pipes; /* its named pipes, without .in and .out; NULL: it runs us */
+};
+
 struct config_speaker {
     const char *name;
     struct ip_addr router_id; /* IPv4; family 0: not given */
@@ -165,6 +172,7 @@ struct config_speaker {
         enum config_units units; /* of a bare rate-limit */
         uint64_t default_ttl_ms;
     } adapter;
+    struct config_exabgp exabgp;
 };
 
 enum config_family {

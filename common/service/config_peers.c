@@ -242,8 +242,8 @@ const struct config_list peer_list = {{.read = read_section, .detail = &peer_sec
 /* --- platforms ----------------------------------------------------------------------------------
  */
 
-static bool read_peer_index(struct config_read *r, const struct config_key *key,
-                            const struct config_node *node, void *ret_value)
+bool read_peer_index(struct config_read *r, const struct config_key *key,
+                     const struct config_node *node, void *ret_value)
 {
     const char *name = NULL;
     if (!read_name(r, key, node, &name))

@@ -101,11 +101,6 @@ static const struct config_range as_range = {1, UINT32_MAX - 1,
                                              "an AS number from 1 to 4294967294"};
 
 /* Sections that are read only to be found switched off; their values are kept nowhere. */
-static const struct config_key exabgp_keys[] = {
-    {"enabled", read_bool, 0, NULL, NULL, "whether routes go out through ExaBGP", 0},
-};
-static const struct config_section exabgp_section = {"exabgp", CONFIG_KEYS(exabgp_keys), 16,
-                                                     CONFIG_NO_POS, NULL};
 static const struct config_key console_keys[] = {
     {"enabled", read_bool, 0, NULL, NULL, "whether it is there", 0},
     {"http", read_endpoint, 0, NULL, NULL, "where it listens", 0},
@@ -127,6 +122,26 @@ static const struct config_key adapter_keys[] = {
 static const struct config_section adapter_section = {"adapter_socket", CONFIG_KEYS(adapter_keys),
                                                       sizeof(struct config_speaker), CONFIG_NO_POS,
                                                       NULL};
+static const struct config_key exabgp_keys[] = {
+    {"enabled", read_bool, AT(exabgp.enabled), NULL, "false",
+     "whether a peer's routes go to ExaBGP", 0},
+    {"peer", read_peer_index, AT(exabgp.peer), NULL, NULL,
+     "the peer whose routes they are; they reach all neighbours of ExaBGP's process", 0},
+    {"pipes", read_path, AT(exabgp.pipes), NULL, NULL,
+     "ExaBGP's named pipes, without .in and .out; left out: ExaBGP runs the speaker", 0},
+};
+
+static void finish_exabgp(struct config_read *r, const struct config_node *node, void *value)
+{
+    struct config_speaker *speaker = value;
+    const struct config_node *peer = node_child(node, "peer");
+    if (peer == NULL && speaker->exabgp.enabled)
+        config_error(r->errors, node->pos, "exabgp: without \"peer\", expected the name of one");
+}
+
+static const struct config_section exabgp_section = {"exabgp", CONFIG_KEYS(exabgp_keys),
+                                                     sizeof(struct config_speaker), CONFIG_NO_POS,
+                                                     finish_exabgp};
 static const struct config_key speaker_keys[] = {
     {"name", read_name, AT(name), NULL, "sp1", "unique among speakers", 0},
     {"router_id", read_addr4, AT(router_id), NULL, NULL,
@@ -146,7 +161,7 @@ static const struct config_key speaker_keys[] = {
      "how long routes stand without policy or state server", 0},
     {"shutdown", read_choice, AT(shutdown), &shutdowns, "keep",
      "what becomes of the routes when it ends", 0},
-    {"exabgp", read_switched_off, 0, &exabgp_section, NULL, "the second way out", 0},
+    {"exabgp", read_section, 0, &exabgp_section, "{}", "the second way out", 0},
 };
 #undef AT
 const struct config_section speaker_section = {"speaker", CONFIG_KEYS(speaker_keys),

@@ -126,6 +126,7 @@ config_reader read_texts;   /* struct config_texts: a list of scalars */
 
 /* A section whose room is not built yet: only `enabled: false` is available. */
 config_reader read_switched_off;
+config_reader read_peer_index; /* size_t, among peers */
 
 /* Helpers of the readers. */
 bool config_wrong(struct config_read *r, const struct config_key *key,

@@ -194,6 +194,11 @@ void config_check_sessions(struct config_read *r)
         config_error(r->errors, config_pos_of_key(speaker, "router_id"),
                      "router_id: \"0.0.0.0\", expected an address that is not zero");
     check_count(r, peers->first);
+    const struct config_exabgp *exabgp = &c->speaker.exabgp;
+    if (exabgp->enabled && exabgp->peer < c->peer_count &&
+        config_peer_is_dynamic(&c->peers[exabgp->peer]))
+        config_error(r->errors, config_pos_of_key(node_child(speaker, "exabgp"), "peer"),
+                     "peer: its address is a prefix, expected that of one of ExaBGP's neighbours");
     const struct config_node *n = peers->first;
     for (size_t i = 0; i < c->peer_count && n != NULL; i++, n = n->next) {
         check_peer(r, n, &c->peers[i]);

@@ -19,6 +19,9 @@ static void print_usage(FILE *out, const char *kind)
                   "\n"
                   "SIGHUP reads the configuration again, SIGTERM ends the process.\n",
                   kind, kind);
+    if (strcmp(kind, "speaker") == 0)
+        (void)fprintf(
+            out, "\n  --exabgp FILE  the same as --config, for ExaBGP to run as its process\n");
 }
 
 static struct process_args wrong(const char *kind, const char *what, const char *argument)

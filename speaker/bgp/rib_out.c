@@ -185,6 +185,21 @@ enum status rib_out_want(struct rib_out *out, uint32_t nlri, uint32_t attributes
     return status;
 }
 
+enum status rib_out_adopt(struct rib_out *out, uint32_t nlri, uint32_t attributes)
+{
+    uint8_t number;
+    enum status status = make_room(out, nlri);
+    if (status == STATUS_OK)
+        status = rib_hold_route(out->rib, nlri, attributes, &number);
+    if (status != STATUS_OK)
+        return status;
+    set_announced(out, nlri, number);
+    bits_set(&out->resend, nlri);
+    rib_release_route(out->rib, (struct rib_route){.nlri = nlri, .number = number});
+    enqueue(out, nlri);
+    return STATUS_OK;
+}
+
 uint32_t rib_out_wanted(const struct rib_out *out, uint32_t nlri)
 {
     return nlri < out->entry_room ? attributes_of(out, nlri, out->entries[nlri].wanted) : 0;

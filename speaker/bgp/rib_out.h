@@ -68,6 +68,9 @@ void rib_out_set_limits(struct rib_out *out, size_t max_routes, uint32_t updates
 /* The peer must have this NLRI with these attributes; attributes 0: must not have it. LIMIT: over
  * max_routes, NO_MEMORY: nothing changed. */
 enum status rib_out_want(struct rib_out *out, uint32_t nlri, uint32_t attributes);
+/* The peer may have it from an earlier process: it counts as announced, with these attributes, and
+ * so is withdrawn or announced again. */
+enum status rib_out_adopt(struct rib_out *out, uint32_t nlri, uint32_t attributes);
 size_t rib_out_room(const struct rib_out *out); /* NLRI more that may be wanted */
 uint32_t rib_out_wanted(const struct rib_out *out, uint32_t nlri);    /* 0: not wanted */
 uint32_t rib_out_announced(const struct rib_out *out, uint32_t nlri); /* 0: peer has it not */

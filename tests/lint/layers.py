@@ -8,7 +8,7 @@ import sys
 COMMON = ["common/base", "common/service", "common/redis", "common/model"]
 PROCESSES = ["collector", "aggregator", "policy", "speaker", "console"]
 PURE = ["collector/decode", "collector/recall", "collector/tally", "aggregator/window", "policy/engine",
-        "speaker/bgp"]
+        "speaker/bgp", "speaker/exabgp"]
 FOR_PURE = ["common/base", "proto", "flowspec", "common/model"]
 
 # Folder: the folders of ours it may include besides itself, and the libraries. The longest match counts.
@@ -27,6 +27,7 @@ for process in PROCESSES:
     MAY_USE[process] = (COMMON + ["proto", "flowspec"], ["uv", "jansson"])
 for folder in PURE:
     MAY_USE[folder] = (FOR_PURE, [])
+MAY_USE["speaker/exabgp"] = (FOR_PURE, ["jansson"])
 
 # Single files that may use a library which the rest of their folder may not.
 EXTRA_LIBRARIES = [

@@ -163,3 +163,26 @@ Test(rib_out_end, at_the_last_moment_it_waits_for_nothing)
     cr_expect_not(drain(w), "the next session has its own");
     world_free(w);
 }
+
+/* Of one process before this one: what is wanted is said again, whatever it is, and the rest goes.
+ */
+Test(rib_out_adopt, what_the_peer_may_have_is_said_again_or_withdrawn)
+{
+    struct world *w = world_new();
+    want(w, 0, 0);
+    want(w, 1, 1);
+    rib_out_up(&w->out, 1U << BGP_FLOW4, w->now_us);
+    cr_assert_eq(rib_out_adopt(&w->out, w->nlri[0], w->kinds[0]), STATUS_OK);
+    cr_assert_eq(rib_out_adopt(&w->out, w->nlri[1], w->kinds[9]), STATUS_OK);
+    cr_assert_eq(rib_out_adopt(&w->out, w->nlri[2], w->kinds[9]), STATUS_OK);
+    cr_expect_eq(rib_out_pending(&w->out), 3);
+    cr_assert_eq(rib_out_want(&w->out, w->nlri[1], 0), STATUS_OK); /* it ended meanwhile */
+    for (int i = 0; i < 5; i++)
+        (void)drain(w);
+    cr_expect_eq(rib_out_announced_count(&w->out), 1);
+    cr_expect_eq(rib_out_announced(&w->out, w->nlri[0]), w->kinds[0]);
+    cr_expect_eq(rib_out_announced(&w->out, w->nlri[1]), 0);
+    cr_expect_eq(rib_out_announced(&w->out, w->nlri[2]), 0);
+    cr_expect_eq(rib_out_pending(&w->out), 0);
+    world_free(w);
+}
