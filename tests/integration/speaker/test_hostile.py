@@ -193,7 +193,8 @@ class Hostile(Case):
             w.up(peers_first=False)
             connection, _ = listener.accept()
             with connection:
-                connection.sendall(scripted.open_message(capabilities=scripted.FLOW) + scripted.KEEPALIVE)
+                # No hold time: nothing but its silence is tried here, however slow the machine.
+                connection.sendall(scripted.open_message(hold=0, capabilities=scripted.FLOW) + scripted.KEEPALIVE)
                 wait_for("it is up", lambda: 'weir_speaker_peer_up{peer="deaf"} 1' in w.metrics())
                 wait_for("gobgp is established", gobgp.established)
                 w.state.cli("CONFIG", "SET", "appendfsync", "no")
