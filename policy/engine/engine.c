@@ -185,6 +185,7 @@ enum status engine_restore_mitigation(struct engine *e, const struct mitigation 
         return at != NULL ? STATUS_EXISTS : STATUS_LIMIT;
     }
     *at = live;
+    e->restored_ms = now.state_ms;
     live->m = *m;
     text_init(&live->m.unknown, 0);
     text_add_bytes(&live->m.unknown, m->unknown.at, m->unknown.len);

@@ -80,6 +80,14 @@ struct forgetting {
     char speaker[NAME_MAX_LEN + 1], who[REASON_MAX];
 };
 
+/* Speakers that were forgotten the latest, and when that was known: what they said before counts no
+ * more, also where a new leader reads it again. */
+enum { FORGOTTEN_MAX = 64 };
+struct forgotten {
+    char speaker[NAME_MAX_LEN + 1];
+    uint64_t at_ms; /* state Redis time */
+};
+
 /* Of what ended here the latest, in case a speaker that has not heard of it offers it. */
 enum { ENDED_MAX = ENGINE_MITIGATIONS_MAX };
 
@@ -106,6 +114,9 @@ struct engine {
     bool is_back_owed;  /* something was not written back yet */
     struct forgetting forgetting[FORGETTING_MAX];
     size_t forgetting_count;
+    struct forgotten forgotten[FORGOTTEN_MAX]; /* ring */
+    size_t forgotten_next;
+    uint64_t restored_ms; /* state Redis time: when what stands was read */
     uint64_t tracked_refused, alarms_refused;
     char ended[ENDED_MAX][ID_TEXT_MAX]; /* ring */
     size_t ended_next;
@@ -156,7 +167,11 @@ const struct scope *mitigations_held(const struct engine *e, const struct mitiga
 
 /* forget.c. Of how many mitigations it had said something; LIMIT: too many are being forgotten. */
 enum status forget_speaker(struct engine *e, const char *speaker, const char *who,
-                           size_t *ret_mitigations);
+                           size_t *ret_mitigations, struct engine_now now);
+/* A field of a mitigation's hash, which may say that its speaker was forgotten. */
+void forget_restore(struct engine *e, const char *speaker, const char *value);
+/* It was said before its speaker was forgotten. */
+bool forget_is_stale(const struct engine *e, const struct job_result *result);
 /* What is left of it, as far as e->owed_left goes. */
 void forget_go_on(struct engine *e);
 /* write_back.c: the same of what is to be written back */

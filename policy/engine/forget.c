@@ -7,6 +7,40 @@
  * noted at once, and goes in turns; where this policy ends meanwhile, a person asks the next one
  * again. */
 
+static const char forgotten_word[] = "forgotten";
+
+/* FORGOTTEN_MAX: none. */
+static size_t find(const struct engine *e, const char *speaker)
+{
+    size_t i = 0;
+    while (i < FORGOTTEN_MAX && strcmp(e->forgotten[i].speaker, speaker) != 0)
+        i++;
+    return i;
+}
+
+static void note(struct engine *e, const char *speaker, uint64_t at_ms)
+{
+    size_t i = find(e, speaker);
+    if (i == FORGOTTEN_MAX) {
+        i = e->forgotten_next;
+        e->forgotten_next = (i + 1) % FORGOTTEN_MAX;
+        (void)snprintf(e->forgotten[i].speaker, sizeof(e->forgotten[i].speaker), "%s", speaker);
+    }
+    e->forgotten[i].at_ms = at_ms;
+}
+
+void forget_restore(struct engine *e, const char *speaker, const char *value)
+{
+    if (strcmp(value, forgotten_word) == 0)
+        note(e, speaker, e->restored_ms);
+}
+
+bool forget_is_stale(const struct engine *e, const struct job_result *result)
+{
+    size_t i = find(e, result->speaker);
+    return i < FORGOTTEN_MAX && result->at_ms <= e->forgotten[i].at_ms;
+}
+
 static void write_forgotten(struct engine *e, struct live_mitigation *live,
                             const struct peer_result *r, const char *who)
 {
@@ -19,7 +53,7 @@ static void write_forgotten(struct engine *e, struct live_mitigation *live,
                                  .who = who,
                                  .why = r->speaker,
                                  .peer_field = field,
-                                 .peer_value = "forgotten"};
+                                 .peer_value = forgotten_word};
     e->options.on_write(e->options.owner, &write);
     e->owed_left--;
 }
@@ -79,10 +113,11 @@ static size_t note_what_goes(struct engine *e, const char *speaker)
 }
 
 enum status forget_speaker(struct engine *e, const char *speaker, const char *who,
-                           size_t *ret_mitigations)
+                           size_t *ret_mitigations, struct engine_now now)
 {
     if (e->forgetting_count == FORGETTING_MAX)
         return STATUS_LIMIT;
+    note(e, speaker, now.state_ms);
     *ret_mitigations = note_what_goes(e, speaker);
     if (*ret_mitigations == 0)
         return STATUS_OK;

@@ -418,7 +418,7 @@ static struct peer_result *result_of(struct live_mitigation *live, const char *s
 void engine_result(struct engine *e, const struct job_result *result, struct engine_now now)
 {
     struct live_mitigation *live = mitigations_by_id(e, result->mitigation);
-    if (live == NULL)
+    if (live == NULL || forget_is_stale(e, result))
         return;
     struct mitigation *m = &live->m;
     bool withdrawing = m->state == MITIGATION_WITHDRAWING;
@@ -475,6 +475,7 @@ void engine_restore_peer(struct engine *e, const char *mitigation_id, const char
         (size_t)(slash - field) - 5 > NAME_MAX_LEN || strlen(slash + 1) > NAME_MAX_LEN)
         return;
     (void)snprintf(speaker, sizeof(speaker), "%.*s", (int)(slash - field - 5), field + 5);
+    forget_restore(e, speaker, value);
     size_t word = strcspn(value, ":");
     for (int k = 0; k < RESULT_KIND_COUNT; k++) {
         const char *name = result_kind_name((enum result_kind)k);

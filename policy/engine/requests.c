@@ -362,13 +362,12 @@ static void do_forget_speaker(struct engine *e, const struct request *request, s
                               struct engine_now now)
 {
     const char *speaker = arg(request, "speaker");
-    (void)now;
     if (speaker == NULL || speaker[0] == '\0') {
         say(reply, false, "no speaker was named");
         return;
     }
     size_t count = 0;
-    if (forget_speaker(e, speaker, request->who, &count) != STATUS_OK) {
+    if (forget_speaker(e, speaker, request->who, &count, now) != STATUS_OK) {
         say(reply, false, "%d speakers are being forgotten: ask again in a moment", FORGETTING_MAX);
         return;
     }
