@@ -70,7 +70,7 @@ class Adapter(Case):
     def start_policy(self):
         self.policy.start(os.path.join(BIN, "weir-policy"), "--config", self.world.config)
         wait_for("policy leads", lambda: self.world.state.cli("GET", "weir:lease:policy"))
-        time.sleep(1.5)  # the speaker looks once a second
+        time.sleep(3)  # the speaker looks once a second; more, for a machine that is busy
 
     def client(self):
         client = Client(self.path)
