@@ -50,7 +50,7 @@ void out_updates_forget(struct speaker *speaker, struct peer *peer)
 
 static void count(struct peer *peer, const struct rib_out_batch *batch)
 {
-    if (batch->kind == RIB_OUT_END)
+    if (batch->kind == RIB_OUT_END || batch->kind == RIB_OUT_MARK)
         return;
     bool withdrawal = batch->kind == RIB_OUT_WITHDRAW;
     peer->updates_sent++;

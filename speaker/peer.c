@@ -130,6 +130,7 @@ static void on_up(struct peer *peer, struct session *s)
     peer->path = peer_path(peer);
     peer->path.as4 = s->negotiated.as4;
     peer->path.message_max = message_max(&peer->settings, s->negotiated.extended);
+    peer->path.enhanced_refresh = s->negotiated.enhanced_refresh;
     /* A connection that is still being made is not needed; one that waits for the peer's OPEN is
      * decided when that comes. */
     if (other->state == FSM_CONNECT || other->state == FSM_ACTIVE)
@@ -285,6 +286,7 @@ static void init_sessions(struct peer *peer)
                  .families = settings->families,
                  .as4 = true,
                  .refresh = true,
+                 .enhanced_refresh = true,
                  .extended = true,
                  .graceful = {.offered = settings->restart_s != 0,
                               .restarted = peer->restarted,

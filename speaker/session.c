@@ -130,7 +130,7 @@ static void take_notification(struct session *s, const struct bgp_message *messa
 /* A family that is not ours is no mistake: there is nothing to send again. */
 static void take_refresh(struct session *s, const struct bgp_message *message)
 {
-    if (message_read_refresh(message, &s->refresh) != STATUS_OK)
+    if (message_read_refresh(message, s->negotiated.enhanced_refresh, &s->refresh) != STATUS_OK)
         s->refresh = BGP_FAMILIES;
     drive(s, FSM_EV_REFRESH);
 }

@@ -235,14 +235,26 @@ void message_read_notification(const struct bgp_message *message, struct bgp_err
     *ret_error = message_error(code, subcode, r.pos, r.left);
 }
 
-enum status message_read_refresh(const struct bgp_message *message, enum bgp_family *ret_family)
+enum status message_write_refresh(enum bgp_family family, enum bgp_refresh what, uint8_t *bytes,
+                                  size_t room, size_t *ret_len)
+{
+    struct wire_writer w = wire_writer_of(bytes, room);
+    size_t begun_at = message_begin(&w, BGP_ROUTE_REFRESH);
+    wire_put_u16(&w, message_afi(family));
+    wire_put_u8(&w, (uint8_t)what);
+    wire_put_u8(&w, message_safi(family));
+    return finish(&w, begun_at, ret_len);
+}
+
+enum status message_read_refresh(const struct bgp_message *message, bool enhanced,
+                                 enum bgp_family *ret_family)
 {
     struct wire_reader r = wire_reader_of(message->body, message->body_len);
     uint16_t afi = wire_u16(&r);
-    wire_skip(&r, 1);
+    uint8_t what = wire_u8(&r);
     uint8_t safi = wire_u8(&r);
     enum bgp_family family = r.failed ? BGP_FAMILIES : message_family(afi, safi);
-    if (family == BGP_FAMILIES)
+    if (family == BGP_FAMILIES || (enhanced && what != BGP_REFRESH_REQUEST))
         return STATUS_UNSUPPORTED;
     *ret_family = family;
     return STATUS_OK;

@@ -112,7 +112,13 @@ void message_end(struct wire_writer *w, size_t begun_at);
 /* The code and subcode of a NOTIFICATION's body, and its data cut to what fits. */
 void message_read_notification(const struct bgp_message *message, struct bgp_error *ret_error);
 
-/* The family a ROUTE-REFRESH asks for; UNSUPPORTED when it is none of ours (RFC 2918). */
-enum status message_read_refresh(const struct bgp_message *message, enum bgp_family *ret_family);
+/* What a ROUTE-REFRESH is, where both have agreed on more than requests (RFC 7313, 3.2). */
+enum bgp_refresh { BGP_REFRESH_REQUEST, BGP_REFRESH_BEGINS, BGP_REFRESH_ENDS };
+enum status message_write_refresh(enum bgp_family family, enum bgp_refresh what, uint8_t *bytes,
+                                  size_t room, size_t *ret_len);
+/* The family a ROUTE-REFRESH asks for; UNSUPPORTED when it is none of ours (RFC 2918), or, where
+ * that is agreed on (enhanced), no request. */
+enum status message_read_refresh(const struct bgp_message *message, bool enhanced,
+                                 enum bgp_family *ret_family);
 
 #endif

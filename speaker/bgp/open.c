@@ -8,6 +8,7 @@ enum {
     CAPABILITY_EXTENDED = 6,
     CAPABILITY_GRACEFUL = 64,
     CAPABILITY_AS4 = 65,
+    CAPABILITY_ENHANCED_REFRESH = 70,
     GRACEFUL_RESTARTED = 0x8000, /* beside the restart time */
     GRACEFUL_OVER_NOTIFICATION = 0x4000,
     GRACEFUL_FORWARDING = 0x80, /* of a family */
@@ -70,6 +71,8 @@ enum status open_encode(const struct bgp_open *open, uint8_t *bytes, size_t room
         put_capability(&w, CAPABILITY_AS4, 4);
         wire_put_u32(&w, open->as);
     }
+    if (open->enhanced_refresh)
+        put_capability(&w, CAPABILITY_ENHANCED_REFRESH, 0);
     wire_fill_len(&w, capabilities_at, 1);
     wire_fill_len(&w, parameters_at, 1);
     message_end(&w, begun_at);
@@ -128,6 +131,8 @@ static bool read_capabilities(struct wire_reader *r, struct bgp_open *open, bool
             read_mp(&value, open);
         if (code == CAPABILITY_REFRESH && len == 0)
             open->refresh = true;
+        if (code == CAPABILITY_ENHANCED_REFRESH && len == 0)
+            open->enhanced_refresh = true;
         if (code == CAPABILITY_EXTENDED && len == 0)
             open->extended = true;
         if (code == CAPABILITY_GRACEFUL && len >= 2)
@@ -228,6 +233,7 @@ struct bgp_negotiated open_negotiate(const struct bgp_open *local, const struct 
         .families = local->families & remote->families,
         .as4 = local->as4 && remote->as4,
         .refresh = local->refresh && remote->refresh,
+        .enhanced_refresh = local->enhanced_refresh && remote->enhanced_refresh,
         .extended = local->extended && remote->extended,
         .graceful = local->graceful.offered && remote->graceful.offered,
         .hold_ms = hold_s * 1000U,

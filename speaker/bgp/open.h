@@ -23,6 +23,7 @@ struct bgp_open {
     uint16_t hold_s;
     unsigned int families; /* bits 1 << enum bgp_family */
     bool as4, refresh;     /* capabilities 65 (RFC 6793) and 2 (RFC 2918) */
+    bool enhanced_refresh; /* 70: what is sent again has a begin and an end (RFC 7313) */
     bool extended;         /* 6: messages of up to BGP_EXTENDED_MAX (RFC 8654) */
     bool multiprotocol;    /* read: any capability 1; without one, families is IPv4 unicast */
     struct bgp_graceful graceful;
@@ -40,7 +41,7 @@ enum status open_judge(const struct bgp_open *remote, uint32_t remote_as,
 
 struct bgp_negotiated {
     unsigned int families;
-    bool as4, refresh, extended;
+    bool as4, refresh, enhanced_refresh, extended;
     bool graceful;                  /* the peer keeps our routes when a session falls */
     bool over_notification;         /* also when one of us says NOTIFICATION */
     uint32_t hold_ms, keepalive_ms; /* both 0: no timers (RFC 4271, 4.2) */

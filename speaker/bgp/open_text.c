@@ -29,6 +29,8 @@ const char *open_format(const struct bgp_open *open, char ret_text[OPEN_TEXT_MAX
             add(&words, "%s%s", words.len > 0 ? " " : "", message_family_name(f));
     if (open->refresh)
         add(&words, "%sroute-refresh", words.len > 0 ? " " : "");
+    if (open->enhanced_refresh)
+        add(&words, "%senhanced-route-refresh", words.len > 0 ? " " : "");
     if (open->as4)
         add(&words, "%sas4", words.len > 0 ? " " : "");
     if (open->extended)

@@ -1,5 +1,7 @@
 #include "speaker/bgp/rib_out.h"
 
+#include "speaker/bgp/rib_out_marks.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,6 +247,7 @@ void rib_out_down(struct rib_out *out)
     out->up = false;
     out->families = 0;
     out->end_of_rib_owed = out->refresh_owed = 0;
+    out->begin_owed = out->finish_owed = 0;
     for (size_t q = 0; q < RIB_OUT_QUEUES; q++)
         bits_clear(&out->queues[q].nlri);
     bits_clear(&out->resend);
@@ -254,18 +257,21 @@ void rib_out_down(struct rib_out *out)
             set_announced(out, id, 0);
 }
 
-/* What was asked for again since the last message. */
-static void resend(struct rib_out *out)
+/* What was asked for again since the last message. Before End-of-RIB it has no marks (RFC 7313, 4),
+ * and one that has them is over before the next. */
+static void resend(struct rib_out *out, bool marks)
 {
+    unsigned int families = out->refresh_owed & ~out->begin_owed & ~out->finish_owed;
     for (uint32_t id = 1; id < out->entry_room; id++) {
         const struct rib_out_entry *entry = &out->entries[id];
         if (entry->announced == 0 || entry->wanted == 0 ||
-            (out->refresh_owed >> rib_nlri(out->rib, id).family & 1) == 0)
+            (families >> rib_nlri(out->rib, id).family & 1) == 0)
             continue;
         bits_set(&out->resend, id);
         enqueue(out, id);
     }
-    out->refresh_owed = 0;
+    out->refresh_owed &= ~families;
+    out->begin_owed |= marks ? families & out->families & ~out->end_of_rib_owed : 0;
 }
 
 void rib_out_refresh(struct rib_out *out, enum bgp_family family)
@@ -443,17 +449,6 @@ static void spend(struct rib_out *out, uint64_t now_us)
     out->paced_until_us += 1000000 / out->updates_per_second;
 }
 
-static void end_of_rib(struct rib_out *out, uint8_t *bytes, size_t room,
-                       struct rib_out_batch *batch)
-{
-    struct update_builder builder;
-    batch->family = (enum bgp_family)__builtin_ctz(out->end_of_rib_owed);
-    out->end_of_rib_owed &= ~(1U << batch->family);
-    update_begin_unreach(&builder, bytes, room, batch->family);
-    batch->kind = RIB_OUT_END;
-    batch->len = update_end(&builder);
-}
-
 void rib_out_next(struct rib_out *out, const struct update_path *path, uint64_t now_us,
                   uint8_t *bytes, size_t room, struct rib_out_batch *ret_batch)
 {
@@ -464,10 +459,12 @@ void rib_out_next(struct rib_out *out, const struct update_path *path, uint64_t 
     if (!out->up)
         return;
     if (out->refresh_owed != 0)
-        resend(out);
+        resend(out, path->enhanced_refresh);
+    if (rib_out_marks_refresh(out, bytes, room, ret_batch))
+        return;
     bool ends = is_end_due(out);
     if (!withdraw(&d) && ends) {
-        end_of_rib(out, bytes, room, ret_batch);
+        rib_out_marks_end(out, bytes, room, ret_batch);
     } else if (ret_batch->kind == RIB_OUT_NONE) {
         enum rib_out_order order = is_waiting(out, RIB_OUT_GUARDING_ANNOUNCEMENTS)
                                        ? RIB_OUT_GUARDING_ANNOUNCEMENTS

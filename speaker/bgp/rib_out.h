@@ -53,6 +53,9 @@ struct rib_out {
     unsigned int families;        /* negotiated; 0 while down */
     unsigned int end_of_rib_owed; /* families */
     unsigned int refresh_owed;    /* families */
+    /* Families whose routes are sent again between two marks: those whose first is to come, and
+     * those whose second is (RFC 7313). */
+    unsigned int begin_owed, finish_owed;
     bool up, complete;
     bool end_begun; /* what goes before End-of-RIB is settled */
 };
@@ -86,7 +89,8 @@ void rib_out_up(struct rib_out *out, unsigned int families, uint64_t now_us);
 /* It is gone, and with it all that the peer had. */
 void rib_out_down(struct rib_out *out);
 /* The peer asked for the family again (ROUTE-REFRESH): it goes from the next message on. A peer
- * that asks a thousand times at once makes us look once. */
+ * that asks a thousand times at once makes us look once; where marks are agreed on, what is asked
+ * for before the second begins anew after it. */
 void rib_out_refresh(struct rib_out *out, enum bgp_family family);
 /* The whole desired state is known: End-of-RIB is sent when all has gone out that waits at the next
  * message, also while more comes to be wanted. */
@@ -100,7 +104,8 @@ enum rib_out_kind {
     RIB_OUT_WITHDRAW,
     RIB_OUT_ANNOUNCE,
     RIB_OUT_UNFIT, /* one NLRI that no message can hold: no longer wanted, nothing to send */
-    RIB_OUT_END
+    RIB_OUT_END,
+    RIB_OUT_MARK /* around what is sent again */
 };
 
 /* More than an extended message has room for, were they all /24. */

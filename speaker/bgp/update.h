@@ -18,6 +18,7 @@ struct update_path {
     bool ibgp; /* empty AS_PATH (RFC 9117) and LOCAL_PREF */
     bool as4;  /* both sides have 4-octet AS numbers */
     bool no_export;
+    bool enhanced_refresh; /* what is sent again is between two marks */
     uint32_t local_preference;
     size_t message_max; /* what one UPDATE may be: BGP_MESSAGE_MAX, or up to BGP_EXTENDED_MAX */
 };

@@ -52,7 +52,7 @@ static void judge(const struct bgp_message *message)
         notification_format(&error, words);
         break;
     case BGP_ROUTE_REFRESH:
-        (void)message_read_refresh(message, &family);
+        (void)message_read_refresh(message, message->body[2] != 0, &family);
         break;
     default:
         break;

@@ -16,7 +16,7 @@ from world import BIN, LOCAL_AS, RULE4, RULE4_LIMIT, RULE6  # noqa: E402
 
 OFFSET = "match destination 2001:db8:100::9/128 source ::1234:0:0/64-96 then discard"  # GoBGP takes none
 THEIRS = "ipv4-flowspec ipv6-flowspec route-refresh as4"
-OURS = f"{THEIRS} extended-messages"
+OURS = "ipv4-flowspec ipv6-flowspec route-refresh enhanced-route-refresh as4 extended-messages"
 
 
 class Seen(Case):

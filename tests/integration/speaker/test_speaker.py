@@ -1,5 +1,6 @@
 """The speaker against GoBGP, FRR and BIRD: routes stand exactly as long as they must, on every peer."""
 import os
+import re
 import resource
 import signal
 import sys
@@ -404,6 +405,34 @@ class Sessions(Case):
         bird.cli("reload", "in", "spk")
         wait_for("sent again", lambda: counter + "2" in w.metrics())
         self.present(bird, "198.51.100.7/32")
+
+    def test_a_refresh_has_a_begin_and_an_end_where_both_said_so(self):
+        """BIRD counts what is not sent between them as gone (RFC 7313), and so does FRR."""
+        w = self.world
+        bird, frr = w.peer(Bird, "bird"), w.peer(Frr, "frr", own_as=65002)
+        w.up()
+        w.all_established()
+        bird.cli("debug", "spk", "{ packets }")
+        frr.cli("debug bgp neighbor-events")
+        w.announce("m-1", RULE4)
+        w.announce("m-2", RULE4_LIMIT)
+        for peer in (bird, frr):
+            self.present(peer, "198.51.100.7/32")
+            self.present(peer, "198.51.100.8/32")
+        wait_for("End-of-RIB", lambda: "Got END-OF-RIB" in bird.text() or w.health()[0] == 200)
+        bird.cli("reload", "in", "spk")
+        frr.cli(f"clear bgp ipv4 flowspec {frr.speaker} soft in")
+        wait_for("the end", lambda: bird.text().count("Got END-OF-RR") == 2)
+        said = re.findall(r"Got (BEGIN-OF-RR|UPDATE|END-OF-RR)", bird.text())[-6:]  # of two families, one of them empty
+        self.assertEqual(sorted(said), ["BEGIN-OF-RR"] * 2 + ["END-OF-RR"] * 2 + ["UPDATE"] * 2)
+        self.assertEqual((said[0], said[-1]), ("BEGIN-OF-RR", "END-OF-RR"))
+        self.assertNotIn("UPDATE", said[said.index("END-OF-RR"):])
+        wait_for("FRR has it", lambda: "Enhanced Route Refresh: advertised and received" in frr.cli(f"show bgp neighbors {frr.speaker}"))
+        for peer in (bird, frr):
+            self.present(peer, "198.51.100.7/32")
+            self.present(peer, "198.51.100.8/32")
+            self.assertEqual(len(peer.routes()), 2)
+        self.assertNotIn("peer down", w.speaker.text())
 
     def test_a_full_disk_stops_no_route_and_is_made_good(self):
         w = self.world

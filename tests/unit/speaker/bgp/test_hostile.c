@@ -63,7 +63,7 @@ static uint8_t answer_to(const struct bgp_message *message)
     case BGP_KEEPALIVE:
         return 0;
     case BGP_ROUTE_REFRESH:
-        (void)message_read_refresh(message, &family);
+        (void)message_read_refresh(message, true, &family);
         return 0;
     }
     cr_assert_fail("type %u came through", message->type);

@@ -185,12 +185,30 @@ Test(message, refresh_names_a_family_of_ours_or_none)
                          vpn[4] = {0, 1, 0, 128};
     struct bgp_message message = {.type = BGP_ROUTE_REFRESH, .body = flow6, .body_len = 4};
     enum bgp_family family;
-    cr_assert_eq(message_read_refresh(&message, &family), STATUS_OK);
+    cr_assert_eq(message_read_refresh(&message, true, &family), STATUS_OK);
     cr_assert_eq(family, BGP_FLOW6);
     message.body = unicast;
-    cr_assert_eq(message_read_refresh(&message, &family), STATUS_OK);
+    cr_assert_eq(message_read_refresh(&message, true, &family), STATUS_OK);
     cr_assert_eq(family, BGP_UNICAST4);
     message.body = vpn;
-    cr_assert_eq(message_read_refresh(&message, &family), STATUS_UNSUPPORTED);
+    cr_assert_eq(message_read_refresh(&message, true, &family), STATUS_UNSUPPORTED);
     cr_assert_str_eq(message_family_name(BGP_FLOW4), "ipv4-flowspec");
+}
+
+Test(message, marks_of_a_refresh_are_written_and_are_no_requests)
+{
+    static const uint8_t ends[] = {0, 23, 5, 0, 2, 2, 133};
+    uint8_t bytes[64];
+    size_t len;
+    struct bgp_message message;
+    struct bgp_error error;
+    enum bgp_family family;
+    cr_assert_eq(message_write_refresh(BGP_FLOW6, BGP_REFRESH_ENDS, bytes, sizeof(bytes), &len),
+                 STATUS_OK);
+    cr_assert_eq(len, 23);
+    cr_expect_eq(memcmp(bytes + 16, ends, sizeof(ends)), 0);
+    cr_assert_eq(message_next(bytes, len, &message, &error), STATUS_OK);
+    cr_expect_eq(message_read_refresh(&message, true, &family), STATUS_UNSUPPORTED);
+    cr_expect_eq(message_read_refresh(&message, false, &family), STATUS_OK, "reserved, RFC 2918");
+    cr_expect_eq(message_write_refresh(BGP_FLOW6, BGP_REFRESH_ENDS, bytes, 22, &len), STATUS_LIMIT);
 }

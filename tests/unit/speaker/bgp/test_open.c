@@ -398,3 +398,21 @@ Test(open, long_messages_need_both_sides)
     cr_assert_eq(open_decode(&message, &again, &error), STATUS_OK);
     cr_assert(again.extended);
 }
+
+Test(open, enhanced_refresh_is_what_both_say)
+{
+    struct bgp_open local = ours, remote = {.as = 1, .enhanced_refresh = true}, again;
+    struct bgp_message message;
+    struct bgp_error error;
+    uint8_t bytes[128];
+    size_t len;
+    cr_assert_not(open_negotiate(&local, &remote).enhanced_refresh);
+    local.enhanced_refresh = true;
+    cr_assert(open_negotiate(&local, &remote).enhanced_refresh);
+    cr_assert_eq(open_encode(&local, bytes, sizeof(bytes), &len), STATUS_OK);
+    cr_expect_eq(bytes[len - 2], 70);
+    cr_expect_eq(bytes[len - 1], 0);
+    cr_assert_eq(message_next(bytes, len, &message, &error), STATUS_OK);
+    cr_assert_eq(open_decode(&message, &again, &error), STATUS_OK);
+    cr_assert(again.enhanced_refresh);
+}

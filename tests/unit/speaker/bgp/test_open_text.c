@@ -20,12 +20,14 @@ ParameterizedTestParameters(open_text, words)
         {{.families = (1U << BGP_FAMILIES) - 1,
           .as4 = true,
           .refresh = true,
+          .enhanced_refresh = true,
           .extended = true,
           .graceful = {.offered = true,
                        .restarted = true,
                        .over_notification = true,
                        .restart_s = GRACEFUL_RESTART_MAX_S}},
-         "ipv4-flowspec ipv6-flowspec ipv4-unicast ipv6-unicast route-refresh as4 "
+         "ipv4-flowspec ipv6-flowspec ipv4-unicast ipv6-unicast route-refresh "
+         "enhanced-route-refresh as4 "
          "extended-messages "
          "graceful-restart:4095s,notification,restarted"},
     };
