@@ -119,6 +119,11 @@ void desired_check(struct desired *desired, const char *id);
 /* What judge or held would say of this peer may have changed. */
 void desired_rejudge(struct desired *desired, size_t peer);
 void desired_rejudge_all(struct desired *desired); /* likewise, of every peer */
+/* The same where nothing is sent wrong before it is done, a piece at each call of
+ * desired_rejudge_some(): about so many judgements, of one mitigation at one peer each. */
+void desired_rejudge_later(struct desired *desired, size_t peer);
+void desired_rejudge_some(struct desired *desired, size_t most);
+bool desired_is_rejudging(const struct desired *desired);
 void desired_holds_changed(struct desired *desired);
 
 /* EXISTS: nothing new in it, or older than what is known; MALFORMED, LIMIT: not taken. */

@@ -19,8 +19,10 @@ struct desired {
     uint64_t peers;                                  /* bits of those that have one */
     int64_t contact_ms;                              /* monotonic, of the last contact */
     uint64_t contact_clock_ms;                       /* runs only while contact lasts */
-    uint64_t grace_until_ms;               /* of the contact clock: no lease ends before */
-    size_t tick_cursor;                    /* of the walk that looks at time */
+    uint64_t grace_until_ms;          /* of the contact clock: no lease ends before */
+    size_t tick_cursor;               /* of the walk that looks at time */
+    uint64_t rejudging, rejudge_owed; /* bits of peers: of the walk that judges; of the next */
+    size_t rejudge_cursor;
     struct desired_counts walked, counted; /* by the walk so far, and by the one before */
 };
 
@@ -92,6 +94,7 @@ void settle(struct desired *d, struct standing *s, uint64_t peers);
 void settle_refused(struct desired *d, struct standing *s);
 /* Nothing waits to be said of it at these peers. */
 void settle_forget_unsaid(struct desired *d, struct standing *s, uint64_t peers);
+void desired_rejudge_one(struct desired *d, struct standing *s, uint64_t peers);
 /* Everybody's claims of one NLRI. */
 void settle_nlri(struct desired *d, uint32_t nlri);
 

@@ -330,15 +330,19 @@ void desired_peer_down(struct desired *d, size_t peer, const char *why)
     }
 }
 
+void desired_rejudge_one(struct desired *d, struct standing *s, uint64_t peers)
+{
+    settle_judge(d, s, peers);
+    if (s->whole.nlri != 0)
+        settle(d, s, peers);
+}
+
 void desired_rejudge(struct desired *d, size_t peer)
 {
     size_t cursor = 0;
     struct standing *s;
-    while ((s = table_next(d->by_id, &cursor)) != NULL) {
-        settle_judge(d, s, desired_bit(peer));
-        if (s->whole.nlri != 0)
-            settle(d, s, desired_bit(peer));
-    }
+    while ((s = table_next(d->by_id, &cursor)) != NULL)
+        desired_rejudge_one(d, s, desired_bit(peer));
 }
 
 void desired_holds_changed(struct desired *d)

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* What time does to what stands: a walk over all of it, which may pause. */
+/* Walks over all that stands, which may pause: for what time does to it, and to judge it anew. */
 
 static void forget(struct desired *d, struct standing *s)
 {
@@ -71,4 +71,33 @@ size_t desired_missing_count(const struct desired *d)
     while ((s = table_next(d->by_id, &cursor)) != NULL)
         count += desired_stands(s) && !s->dry_run && s->missing ? 1 : 0;
     return count;
+}
+
+void desired_rejudge_later(struct desired *d, size_t peer)
+{
+    d->rejudge_owed |= desired_bit(peer);
+}
+
+bool desired_is_rejudging(const struct desired *d)
+{
+    return (d->rejudging | d->rejudge_owed) != 0;
+}
+
+/* Who is owed it while a walk is on has the next one. What is new or changes meanwhile is judged
+ * when it does. */
+void desired_rejudge_some(struct desired *d, size_t most)
+{
+    if (d->rejudging == 0) {
+        d->rejudging = d->rejudge_owed;
+        d->rejudge_owed = 0;
+        d->rejudge_cursor = 0;
+    }
+    size_t of_one = (size_t)__builtin_popcountll(d->rejudging);
+    for (size_t judged = 0; judged < most && d->rejudging != 0; judged += of_one) {
+        struct standing *s = table_next(d->by_id, &d->rejudge_cursor);
+        if (s == NULL)
+            d->rejudging = 0;
+        else
+            desired_rejudge_one(d, s, d->rejudging);
+    }
 }

@@ -53,7 +53,9 @@ static void on_up(void *owner, struct peer *peer)
                  families[0] != '\0' ? families : "none");
     if (speaker->complete)
         rib_out_complete(&peer->rib_out);
-    desired_rejudge(speaker->desired, peer->options.number);
+    /* Of a family that it did not agree to nothing goes out, whatever is judged; and to judge all
+     * that there can be takes a second. */
+    desired_rejudge_later(speaker->desired, peer->options.number);
     turns_due(speaker, peer->options.number);
 }
 

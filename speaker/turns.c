@@ -14,6 +14,9 @@ enum {
     /* Jobs of one flush whose time is told; of more, what they take is what the first of them do.
      */
     JOBS_MAX = 1024,
+    /* Of what is judged anew because a session came up: half a millisecond, so that jobs have their
+     * turn between, and hold timers. */
+    JUDGED_A_TURN = 64,
     HANDLES = 4,
 };
 
@@ -85,12 +88,11 @@ static bool gathers(struct turns *turns)
 
 static void end_turn(struct turns *turns)
 {
-    if (turns->due == 0 && turns->job_count == 0)
-        return;
-    bool later = gathers(turns);
-    if (!later)
+    bool is_due = turns->due != 0 || turns->job_count != 0;
+    bool later = is_due && gathers(turns);
+    if (is_due && !later)
         flush(turns);
-    if (!later && turns->due != 0)
+    if ((!later && turns->due != 0) || desired_is_rejudging(turns->speaker->desired))
         (void)uv_idle_start(&turns->again, on_idle);
     else
         (void)uv_idle_stop(&turns->again);
@@ -98,7 +100,9 @@ static void end_turn(struct turns *turns)
 
 static void on_check(uv_check_t *check)
 {
-    end_turn(check->data);
+    struct turns *turns = check->data;
+    desired_rejudge_some(turns->speaker->desired, JUDGED_A_TURN);
+    end_turn(turns);
 }
 
 static void on_prepare(uv_prepare_t *prepare)

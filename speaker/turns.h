@@ -8,7 +8,8 @@
  * wanted together share messages; and while hashes that were asked for are still to come, which one
  * reading of jobs asks for all at once, it waits a moment for them. Each peer gets one buffer a
  * turn, whoever is first today is last tomorrow, and who takes no bytes is passed over: a slow peer
- * costs the others nothing, and a table of routes for one does not keep a job from the others.
+ * costs the others nothing, and a table of routes for one does not keep a job from the others. Nor
+ * does judging it when the session comes up, of which each turn does a little.
  */
 struct turns;
 

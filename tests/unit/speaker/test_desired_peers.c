@@ -73,3 +73,43 @@ Test(desired_peers, only_those_that_have_another_name_are_judged)
     cr_expect_eq(w->judged, 6);
     world_free(w);
 }
+
+/* 100,000 that are judged anew at once would keep every session waiting for a second. */
+Test(desired_peers, judging_anew_goes_in_pieces_and_forgets_nobody)
+{
+    enum { COUNT = 8 };
+    struct world *w = world_new();
+    for (size_t p = 0; p < PEERS; p++)
+        rib_out_set_limits(&w->out[p], COUNT + 1, 0);
+    for (uint8_t i = 1; i <= COUNT; i++) {
+        char id[8];
+        snprintf(id, sizeof(id), "m-%u", i);
+        apply(w, mitigation(w, id, i, 1), STATUS_OK);
+    }
+    snprintf(w->refuse, sizeof(w->refuse), "m-%d", COUNT);
+    w->judged = 0;
+    desired_rejudge_later(w->desired, 0);
+    cr_assert(desired_is_rejudging(w->desired));
+    cr_assert_eq(w->judged, 0);
+    desired_rejudge_some(w->desired, 3);
+    cr_expect_eq(w->judged, 3, "%zu", w->judged);
+    desired_rejudge_later(w->desired, 1); /* its own walk follows */
+    desired_rejudge_later(w->desired, 0); /* and what was judged already is, once more */
+    apply(w, mitigation(w, "m-late", COUNT + 1, 1), STATUS_OK);
+    cr_expect_eq(w->judged, 5, "each of both peers, at once: %zu", w->judged);
+    size_t calls = 0;
+    for (; desired_is_rejudging(w->desired); calls++) {
+        size_t before = w->judged;
+        desired_rejudge_some(w->desired, 3);
+        cr_assert_leq(w->judged - before, 4, "of one mitigation at both peers");
+    }
+    flush(w);
+    cr_expect_eq(w->judged, 5 + (COUNT + 1 - 3) + 2 * (COUNT + 1), "%zu", w->judged);
+    cr_expect_leq(calls, 12, "%zu", calls);
+    cr_expect_eq(desired_refused_count(w->desired, 0), 1);
+    cr_expect_eq(desired_refused_count(w->desired, 1), 1);
+    cr_expect_eq(routes(w, 0), COUNT);
+    desired_rejudge_some(w->desired, 3);
+    cr_expect_not(desired_is_rejudging(w->desired));
+    world_free(w);
+}
