@@ -12,9 +12,18 @@
 
 static bool read_peers(const struct session *session, json_t *list)
 {
-    static const char *const texts[] = {
-        "speaker",    "peer",    "address",      "remote_id",          "state", "since", "families",
-        "last_error", "profile", "capabilities", "remote_capabilities"};
+    static const char *const texts[] = {"speaker",
+                                        "peer",
+                                        "address",
+                                        "remote_id",
+                                        "state",
+                                        "since",
+                                        "families",
+                                        "last_error",
+                                        "profile",
+                                        "capabilities",
+                                        "remote_capabilities",
+                                        "quarantine"};
     struct names names;
     if (!names_scan(session, session->state, KEY_PEER, &names))
         return false;

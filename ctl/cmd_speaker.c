@@ -79,6 +79,9 @@ static void print_answer(const char *socket, const char *command, const json_t *
                    show_truth(answer, "survives_restart")
                        ? ""
                        : "; ITS JOURNAL CANNOT BE WRITTEN: a restart of the speaker ends the hold");
+    } else if (strcmp(command, "retry") == 0) {
+        show_print(stdout, "%s: %llu routes are tried again at %s\n", socket,
+                   (unsigned long long)show_u64(answer, "retried"), show_string(answer, "peer"));
     } else {
         show_print(stdout, "%s: %llu holds on %s ended, %llu left\n", socket,
                    (unsigned long long)show_u64(answer, "ended"), show_string(answer, "scope"),
@@ -131,6 +134,26 @@ static bool tell_all(const struct command_context *context, const struct command
     return good;
 }
 
+/* {"command": "retry", "peer": …, "mitigation": …} */
+static bool retry_all(const struct command_context *context, const struct command_values *sockets,
+                      const char *peer, const char *mitigation)
+{
+    json_t *object = json_object();
+    char *line = NULL;
+    (void)json_object_set_new(object, "command", json_string("retry"));
+    (void)json_object_set_new(object, "peer", show_json_text(peer));
+    if (mitigation != NULL)
+        (void)json_object_set_new(object, "mitigation", show_json_text(mitigation));
+    char *json = json_dumps(object, JSON_COMPACT);
+    json_decref(object);
+    if (json != NULL && asprintf(&line, "%s\n", json) < 0)
+        line = NULL;
+    free(json);
+    bool good = line != NULL && ask_all(context, sockets, "retry", line);
+    free(line);
+    return good;
+}
+
 static int forget_command(const struct command_context *context, int argc, char **argv,
                           bool any_option, const char *const *values)
 {
@@ -159,18 +182,22 @@ int speaker_run(const struct command_context *context, int argc, char **argv)
         return EXIT_USAGE;
     const char *command = argc >= 2 ? argv[1] : "";
     bool is_status = strcmp(command, "status") == 0, is_dump = strcmp(command, "dump") == 0;
+    bool is_retry = strcmp(command, "retry") == 0;
     if (strcmp(command, "forget") == 0)
         return forget_command(context, argc, argv, sockets.count > 0 || reason != NULL, values);
-    if (!is_status && !is_dump && strcmp(command, "withdraw-all") != 0 &&
+    if (!is_status && !is_dump && !is_retry && strcmp(command, "withdraw-all") != 0 &&
         strcmp(command, "resume") != 0)
-        return command_usage_error(context,
-                                   "needs one of withdraw-all, resume, status, dump, forget NAME");
-    if (argc != (is_dump ? 3 : 2))
+        return command_usage_error(
+            context, "needs one of withdraw-all, resume, status, retry PEER, dump FILE, "
+                     "forget NAME");
+    if (is_retry && (argc < 3 || argc > 4))
+        return command_usage_error(context, "retry needs a PEER, and takes one ID");
+    if (!is_retry && argc != (is_dump ? 3 : 2))
         return command_usage_error(context, is_dump ? "dump needs one FILE, or -"
                                                     : "takes one command alone");
     if (!request_scope(context, values, &scope))
         return EXIT_USAGE;
-    if ((is_status || is_dump) && (scope.kind != SCOPE_ALL || reason != NULL))
+    if ((is_status || is_dump || is_retry) && (scope.kind != SCOPE_ALL || reason != NULL))
         return command_usage_error(context, "%s takes no scope and no reason", command);
     if (sockets.count == 0) {
         config = session_config(context, false);
@@ -178,8 +205,9 @@ int speaker_run(const struct command_context *context, int argc, char **argv)
             return command_failed(context, "so give --socket PATH, as speaker.socket says");
         sockets.items[sockets.count++] = config->speaker.socket;
     }
-    bool good = is_dump ? speaker_dump(context, &sockets, argv[2])
-                        : tell_all(context, &sockets, command, is_status ? NULL : &scope, reason);
+    bool good = is_retry  ? retry_all(context, &sockets, argv[2], argc == 4 ? argv[3] : NULL)
+                : is_dump ? speaker_dump(context, &sockets, argv[2])
+                          : tell_all(context, &sockets, command, is_status ? NULL : &scope, reason);
     config_free(config);
     return good ? EXIT_DONE : EXIT_FAILED;
 }

@@ -136,9 +136,11 @@ static const struct command commands[] = {
      "  --names            the names that values may have\n",
      rule_run},
     {"speaker",
-     "withdraw-all|resume|status [SCOPE] [--socket PATH]… [--reason TEXT] | dump FILE|- | forget "
-     "NAME",
+     "withdraw-all|resume|status [SCOPE] [--socket PATH]… [--reason TEXT] | retry PEER [ID] | dump "
+     "FILE|- | forget NAME",
      "talk to a speaker directly: works with everything else down",
+     "retry: what a peer's session fell over again and again is not sent to it any more; have all\n"
+     "of that tried again, or that of one mitigation (weir peers PEER shows them).\n"
      "dump: what each peer was sent and has, as an MRT file (RFC 6396) for bgpdump and others.\n"
      "forget: of a speaker that is gone for good, and no longer runs, nothing waits any more, and\n"
      "withdraw-all and resume do not ask for it. Needs state Redis and policy.\n\n"

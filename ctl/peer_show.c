@@ -32,6 +32,23 @@ static void show_routes(const json_t *peer)
     show_print(stdout, "\n");
 }
 
+/* Each as "ID: why" (isolate_format). */
+static void show_quarantine(const json_t *peer)
+{
+    if (show_u64(peer, "suspects") > 0)
+        show_print(stdout,
+                   "suspects       %" PRIu64
+                   " routes: the session fell after them, so each is tried "
+                   "by itself when the others stand\n",
+                   show_u64(peer, "suspects"));
+    if (show_u64(peer, "quarantined") > 0)
+        show_print(stdout,
+                   "quarantined    %" PRIu64 " routes, not sent any more: %s\n"
+                   "               weir speaker retry %s [ID] has them tried again\n",
+                   show_u64(peer, "quarantined"), or_none(show_string(peer, "quarantine")),
+                   show_string(peer, "peer"));
+}
+
 void peer_show(const json_t *peer)
 {
     const char *name = show_string(peer, "peer");
@@ -53,6 +70,7 @@ void peer_show(const json_t *peer)
     show_print(stdout, "peer offers    %s\n", or_none(show_string(peer, "remote_capabilities")));
     show_print(stdout, "hold time      %" PRIu64 " s\n", show_u64(peer, "hold_s"));
     show_routes(peer);
+    show_quarantine(peer);
     show_print(stdout,
                "sent           %" PRIu64 " UPDATEs: %" PRIu64 " routes announced, %" PRIu64
                " withdrawn\n",

@@ -3,6 +3,7 @@
 #include "common/base/log.h"
 #include "speaker/dump.h"
 #include "speaker/in_jobs.h"
+#include "speaker/isolate.h"
 #include "speaker/store.h"
 
 #include <inttypes.h>
@@ -108,6 +109,20 @@ static json_t *resume(struct speaker *speaker, const json_t *command)
                      (json_int_t)ended, "holds_left", (json_int_t)speaker->holds.count);
 }
 
+static json_t *retry(struct speaker *speaker, const json_t *command)
+{
+    const char *peer = text_of(command, "peer"), *mitigation = text_of(command, "mitigation");
+    if (peer[0] == '\0')
+        return refusal("peer: expected the name of a peer");
+    size_t count = isolate_retry(speaker, peer, mitigation);
+    if (count == 0)
+        return refusal(mitigation[0] != '\0' ? "it is not quarantined at this peer"
+                                             : "nothing is quarantined at this peer");
+    speaker_flush(speaker);
+    return json_pack("{s:b, s:o, s:I}", "ok", 1, "peer", any_text(peer), "retried",
+                     (json_int_t)count);
+}
+
 static json_t *peers_status(const struct speaker *speaker)
 {
     json_t *list = json_array();
@@ -117,13 +132,14 @@ static json_t *peers_status(const struct speaker *speaker)
             continue;
         const struct rib_out *out = &peer->rib_out;
         json_array_append_new(
-            list, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s}", "peer", peer->settings.name,
-                            "state", fsm_state_name(peer_state(peer)), "routes_ipv4",
-                            (json_int_t)out->announced[BGP_FLOW4], "routes_ipv6",
+            list, json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "peer",
+                            peer->settings.name, "state", fsm_state_name(peer_state(peer)),
+                            "routes_ipv4", (json_int_t)out->announced[BGP_FLOW4], "routes_ipv6",
                             (json_int_t)out->announced[BGP_FLOW6], "routes_ipv4_unicast",
                             (json_int_t)out->announced[BGP_UNICAST4], "routes_ipv6_unicast",
                             (json_int_t)out->announced[BGP_UNICAST6], "wanted",
-                            (json_int_t)rib_out_wanted_count(out), "last_error", peer->last_error));
+                            (json_int_t)rib_out_wanted_count(out), "quarantined",
+                            (json_int_t)peer->quarantined, "last_error", peer->last_error));
     }
     return list;
 }
@@ -159,11 +175,13 @@ static json_t *run(struct speaker *speaker, const json_t *command)
         return withdraw_all(speaker, command);
     if (strcmp(name, "resume") == 0)
         return resume(speaker, command);
+    if (strcmp(name, "retry") == 0)
+        return retry(speaker, command);
     if (strcmp(name, "status") == 0)
         return status_of(speaker);
     if (strcmp(name, "dump") == 0)
         return dump_slice(speaker, command);
-    return refusal("command: expected withdraw-all, resume, status or dump");
+    return refusal("command: expected withdraw-all, resume, retry, status or dump");
 }
 
 void control_command(struct speaker *speaker, const char *line, size_t len, struct text *answer)

@@ -163,6 +163,8 @@ void desired_sent(struct desired *desired, size_t peer, uint32_t nlri);
 void desired_unfit(struct desired *desired, size_t peer, uint32_t nlri);
 /* The other side has refused it. */
 void desired_refused(struct desired *desired, size_t peer, uint32_t nlri, const char *why);
+/* Whose route it is that the peer is to have under this NLRI, or NULL. */
+const struct standing *desired_winner(const struct desired *desired, size_t peer, uint32_t nlri);
 /* The session fell, and all its routes with it (rib_out_down comes first). */
 void desired_peer_down(struct desired *desired, size_t peer, const char *why);
 

@@ -303,6 +303,14 @@ void desired_refused(struct desired *d, size_t peer, uint32_t nlri, const char *
     settle(d, s, desired_bit(peer));
 }
 
+const struct standing *desired_winner(const struct desired *d, size_t peer, uint32_t nlri)
+{
+    const struct claim *c = nlri < d->claim_room ? d->claims[nlri] : NULL;
+    while (c != NULL && (c->winner & desired_bit(peer)) == 0)
+        c = c->next;
+    return c != NULL ? c->owner : NULL;
+}
+
 static bool wins_all(const struct standing *s, size_t peer)
 {
     uint64_t bit = desired_bit(peer);

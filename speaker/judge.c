@@ -1,6 +1,7 @@
 #include "flowspec/route.h"
 #include "speaker/accepting.h"
 #include "speaker/adapter.h"
+#include "speaker/isolate.h"
 #include "speaker/out_exabgp.h"
 #include "speaker/out_results.h"
 #include "speaker/parts.h"
@@ -174,6 +175,18 @@ static bool exabgp_takes_all(const struct speaker *speaker, const struct standin
     return takes;
 }
 
+/* Its session fell over the route, or over one of the parts. */
+static bool is_quarantined(const struct speaker *speaker, const struct peer *peer,
+                           const struct standing *s, const struct desired_parts *parts,
+                           char why[REASON_MAX])
+{
+    bool is = parts->count == 0 &&
+              isolate_refuses(speaker, peer, s->id, s->whole.nlri, s->whole.attributes, why);
+    for (size_t i = 0; i < parts->count && !is; i++)
+        is = isolate_refuses(speaker, peer, s->id, parts->at[i].nlri, parts->at[i].attributes, why);
+    return is;
+}
+
 /* How the peer gets it: a rule as its profile takes it, a route as the method says for this peer.
  */
 static enum status make_form(const struct speaker *speaker, const struct peer *peer,
@@ -213,6 +226,8 @@ static enum result_kind judge_route(const struct speaker *speaker, const struct 
     }
     if (kind == RESULT_SENT && peer->settings.by_exabgp &&
         !exabgp_takes_all(speaker, s, ret_parts, why))
+        kind = RESULT_REFUSED;
+    if (kind == RESULT_SENT && is_quarantined(speaker, peer, s, ret_parts, why))
         kind = RESULT_REFUSED;
     if (kind != RESULT_SENT)
         parts_release(speaker->rib, ret_parts);

@@ -5,6 +5,7 @@
 #include "common/redis/keys.h"
 #include "speaker/bgp/open_text.h"
 #include "speaker/in_jobs.h"
+#include "speaker/isolate.h"
 #include "speaker/results_queue.h"
 #include "speaker/speaker_metrics.h"
 
@@ -284,6 +285,8 @@ static void add_peer_fields(struct command *c, const struct peer *peer, size_t r
     add_number(c, "wanted", rib_out_wanted_count(out));
     add_number(c, "pending", rib_out_pending(out));
     add_number(c, "refused", refused);
+    add_number(c, "quarantined", peer->quarantined);
+    add_number(c, "suspects", out->suspects.held.count);
     add_number(c, "flaps", peer->flaps);
     add_number(c, "updates_sent", peer->updates_sent);
     add_number(c, "routes_announced", peer->routes_announced);
@@ -296,6 +299,7 @@ static void add_peer_fields(struct command *c, const struct peer *peer, size_t r
 
 static void write_peer(struct out_results *out, const struct peer *peer)
 {
+    char quarantine[ISOLATE_TEXT_MAX];
     char name[KEY_NAME_MAX], ttl[16];
     struct command c;
     begin(&c);
@@ -303,6 +307,8 @@ static void write_peer(struct out_results *out, const struct peer *peer)
     add(&c, "HSET");
     add(&c, key(out, name, KEY_PEER, peer->settings.name));
     add_field(&c, "speaker", out->speaker->config->speaker.name);
+    isolate_format(out->speaker, peer, quarantine);
+    add_field(&c, "quarantine", quarantine);
     add_peer_fields(&c, peer, desired_refused_count(out->speaker->desired, peer->options.number));
     if (c.failed || redis_command(out->redis, c.args, c.count, NULL, NULL) != STATUS_OK)
         return;

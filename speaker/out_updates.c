@@ -54,6 +54,8 @@ static void count(struct peer *peer, const struct rib_out_batch *batch)
         return;
     bool withdrawal = batch->kind == RIB_OUT_WITHDRAW;
     peer->updates_sent++;
+    if (!withdrawal)
+        suspects_sent(&peer->suspects, clock_mono_ms(&peer->options.clock));
     if (withdrawal)
         peer->routes_withdrawn += batch->count;
     else

@@ -127,6 +127,7 @@ static void on_up(struct peer *peer, struct session *s)
     peer->established_at = now_ms(peer);
     peer->last_error[0] = peer->last_word[0] = '\0';
     peer->notified = false;
+    peer->told_code = 0;
     peer->path = peer_path(peer);
     peer->path.as4 = s->negotiated.as4;
     peer->path.message_max = message_max(&peer->settings, s->negotiated.extended);
@@ -136,6 +137,7 @@ static void on_up(struct peer *peer, struct session *s)
     if (other->state == FSM_CONNECT || other->state == FSM_ACTIVE)
         session_collide(other);
     rib_out_up(&peer->rib_out, s->negotiated.families, clock_mono_us(&peer->options.clock));
+    suspects_up(&peer->suspects, peer->established_at);
     uint64_t wait_ms = peer->settings.restart_s * UINT64_C(1000);
     peer->end_of_rib_at = peer->established_at + (wait_ms != 0 ? wait_ms : END_OF_RIB_MS);
     peer->options.events.on_up(peer->options.events.owner, peer);
@@ -151,6 +153,17 @@ static void note_end_of_rib(struct peer *peer)
     peer->out.options.open.graceful.restarted = peer->in.options.open.graceful.restarted = false;
 }
 
+/* Whether a route may be to blame. Codes 1 and 3 are of our messages, and some implementations say
+ * 0 where they know no better; a Cease, a timer and an OPEN are of something else. */
+static enum suspects_cause cause_of(const struct peer *peer, const struct session *s)
+{
+    if (s->ended_by == FSM_EV_TCP_DOWN)
+        return SUSPECTS_SILENT;
+    bool of_message = peer->told_code == BGP_ERROR_UPDATE || peer->told_code == BGP_ERROR_HEADER ||
+                      peer->told_code == 0;
+    return s->ended_by == FSM_EV_NOTIFICATION && of_message ? SUSPECTS_UPDATE : SUSPECTS_OTHER;
+}
+
 static void on_down(struct peer *peer, struct session *s)
 {
     note_end_of_rib(peer);
@@ -160,6 +173,7 @@ static void on_down(struct peer *peer, struct session *s)
     peer->fell = true;
     damping_stood(&peer->dialling, now_ms(peer) - peer->established_at);
     damping_stood(&peer->answering, now_ms(peer) - peer->established_at);
+    peer->verdict = suspects_down(&peer->suspects, &peer->rib_out, cause_of(peer, s), now_ms(peer));
     rib_out_down(&peer->rib_out);
     peer->options.events.on_down(peer->options.events.owner, peer, s->why);
 }
@@ -189,11 +203,16 @@ static uint32_t next_random(struct peer *peer)
 static void note_fall(struct peer *peer, const struct session *s)
 {
     uint64_t now = now_ms(peer), usual_ms = peer->settings.connect_retry_ms;
+    peer->start_at = 0;
+    if (peer->fell && peer->verdict.searching) {
+        /* The others wait for what this finds. */
+        peer->start_at = now + open_retry_ms(usual_ms, 0, next_random(peer));
+        return;
+    }
     if (peer->fell || s == &peer->out)
         damping_fall(&peer->dialling, now, usual_ms, next_random(peer));
     if (peer->fell || s == &peer->in)
         damping_fall(&peer->answering, now, usual_ms, next_random(peer));
-    peer->start_at = 0;
 }
 
 static void on_state(struct peer *peer, const struct session *s, const char *why, bool penalty)
@@ -216,6 +235,8 @@ static void on_state(struct peer *peer, const struct session *s, const char *why
 static void on_notification(struct peer *peer, const struct bgp_error *error, bool sent)
 {
     peer->notified = true;
+    if (!sent)
+        peer->told_code = error->code;
     peer->options.events.on_notification(peer->options.events.owner, peer, error, sent);
 }
 
@@ -417,6 +438,8 @@ void peer_tick(struct peer *peer, uint64_t now)
 {
     session_tick(&peer->out, now);
     session_tick(&peer->in, now);
+    suspects_tick(&peer->suspects, &peer->rib_out,
+                  peer->established != NULL && session_can_write(peer->established), now);
     if (peer->end_of_rib_at != 0 && now >= peer->end_of_rib_at)
         rib_out_complete(&peer->rib_out);
     if (peer->end_of_rib_at != 0 && now >= peer->established_at + END_OF_RIB_MS)

@@ -6,6 +6,7 @@
 #include "speaker/bgp/damping.h"
 #include "speaker/bgp/rib_out.h"
 #include "speaker/session.h"
+#include "speaker/suspects.h"
 
 /*
  * A BGP neighbour: its two sessions (the one we open, the one it opens), which of them stays, when
@@ -72,6 +73,10 @@ struct peer {
     struct rib_out rib_out;
     struct update_path path;
     struct peer_sent sent;
+    struct suspects suspects;
+    struct suspects_verdict verdict; /* of the last fall */
+    size_t quarantined;              /* routes that it is not sent for that (quarantine.h) */
+    uint8_t told_code;               /* of the NOTIFICATION that came last in this session */
     bool running;
     bool came, told;        /* from a prefix (dynamic.h); desired knows of it */
     uint64_t idle_at;       /* monotonic ms: since when one that came has no session; 0: it has */

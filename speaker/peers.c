@@ -1,6 +1,7 @@
 #include "common/base/log.h"
 #include "common/service/secret_file.h"
 #include "speaker/dynamic.h"
+#include "speaker/isolate.h"
 #include "speaker/out_exabgp.h"
 #include "speaker/out_results.h"
 #include "speaker/out_updates.h"
@@ -69,6 +70,7 @@ static void on_down(void *owner, struct peer *peer, const char *why)
     speaker_metrics_session_lost(peer->settings.name);
     out_updates_forget(speaker, peer);
     desired_peer_down(speaker->desired, peer->options.number, why);
+    isolate_take(speaker, peer, why);
 }
 
 static void on_changed(void *owner, struct peer *peer)
@@ -313,6 +315,7 @@ struct peer *peers_add(struct speaker *speaker, const struct peer_settings *sett
                                               .owner = speaker}};
     peer_init(peer, settings, &options);
     speaker->peers[number] = peer;
+    peer->quarantined = quarantine_count(speaker->quarantine, settings->name);
     return peer;
 }
 

@@ -302,6 +302,8 @@ static void drive(struct session *s, enum fsm_event event)
     bool connects = true;
     s->state = step.next;
     if ((actions & FSM_DO_DOWN) != 0)
+        s->ended_by = event;
+    if ((actions & FSM_DO_DOWN) != 0)
         events->on_down(events->owner);
     if ((actions & FSM_DO_NOTIFY) != 0)
         do_notify(s, &s->error);

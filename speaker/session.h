@@ -61,6 +61,7 @@ struct session {
     uint16_t told_restart_s;          /* our last OPEN: so long may the peer keep routes; 0: not */
     /* Monotonic ms; 0: off. */
     uint64_t retry_at, hold_at, keepalive_at, stuck_since;
+    enum fsm_event ended_by;   /* it was established, and is no more */
     struct bgp_error error;    /* what DO_NOTIFY tells */
     enum bgp_family refresh;   /* what DO_REFRESH sends again; BGP_FAMILIES: nothing */
     char why[SESSION_WHY_MAX]; /* the last end of a connection, in words */

@@ -13,6 +13,7 @@
 #include "speaker/out_results.h"
 #include "speaker/parts.h"
 #include "speaker/presence.h"
+#include "speaker/quarantine.h"
 #include "speaker/speaker_metrics.h"
 #include "speaker/store.h"
 #include "speaker/turns.h"
@@ -192,7 +193,8 @@ static enum status make_parts(struct speaker *speaker)
     struct desired_options options = {.rib = speaker->rib, .ops = judge_ops(speaker)};
     if (speaker->rib != NULL)
         speaker->desired = desired_new(&options);
-    if (speaker->parts_scratch == NULL || speaker->desired == NULL)
+    speaker->quarantine = quarantine_new();
+    if (speaker->parts_scratch == NULL || speaker->desired == NULL || speaker->quarantine == NULL)
         return STATUS_NO_MEMORY;
     enum status status = out_exabgp_new(speaker);
     if (status != STATUS_OK)
@@ -284,6 +286,7 @@ static void free_parts(struct speaker *speaker)
     out_results_free(speaker->out_results);
     model_free(speaker->model);
     free(speaker->parts_scratch);
+    quarantine_free(speaker->quarantine);
 }
 
 void speaker_part_closed(void *owner)

@@ -24,6 +24,7 @@ struct dynamic_group;
 struct turns;
 struct adapter;
 struct exabgp;
+struct quarantine;
 
 enum { BOOT_ID_LEN = 36 };
 
@@ -52,6 +53,7 @@ struct speaker {
     struct rib *rib;
     struct desired *desired;
     struct holds holds;
+    struct quarantine *quarantine;
     struct conns conns;
     struct peer *peers[DESIRED_PEERS_MAX];
     struct dynamic_group *groups; /* neighbours by prefix */

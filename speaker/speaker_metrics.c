@@ -20,11 +20,12 @@ static struct metric_family active_rules = {.name = "weir_flowspec_active_rules"
                                             .series_max = 2 * PEERS};
 static struct metric_family peer_routes = {
     .name = "weir_speaker_peer_routes",
-    .help = "routes of a peer: wanted, those of them that wait for their turn (pending), and those "
-            "that its profile or a limit does not take (refused)",
+    .help = "routes of a peer: wanted, those of them that wait for their turn (pending), those "
+            "that its profile or a limit does not take (refused), and those that its session fell "
+            "over again and again, wanted or not (quarantined)",
     .type = METRIC_GAUGE,
     .labels = {"peer", "state"},
-    .series_max = 3 * PEERS};
+    .series_max = 4 * PEERS};
 static struct metric_family falls = {.name = "weir_speaker_sessions_lost_total",
                                      .help = "established sessions that ended",
                                      .type = METRIC_COUNTER,
@@ -79,7 +80,15 @@ static struct metric_family refused = {.name = "weir_speaker_refused_total",
                                        .help = "routes not sent, by reason",
                                        .type = METRIC_COUNTER,
                                        .labels = {"reason"},
-                                       .series_max = 8};
+                                       .series_max = 16};
+static const char *const quarantine_outcomes[] = {"taken", "crowded-out"};
+static struct metric_family quarantine = {
+    .name = "weir_speaker_quarantine_total",
+    .help = "routes that a peer's session fell over again and again, and that it is not sent any "
+            "more (taken); the oldest where there are too many, which is tried again (crowded-out)",
+    .type = METRIC_COUNTER,
+    .labels = {"outcome"},
+    .series_max = 2};
 static struct metric_family ended = {.name = "weir_speaker_ended_total",
                                      .help = "mitigations that ended here without policy's word",
                                      .type = METRIC_COUNTER,
@@ -137,10 +146,10 @@ static struct metric_family missing = {
     .help = "mitigations that stand here and that the state server has lost",
     .type = METRIC_GAUGE};
 
-static const char *const refusal_reasons[] = {"guard",  "profile",  "family", "budget",
-                                              "shadow", "encoding", "exabgp", "other"};
+static const char *const refusal_reasons[] = {
+    "guard", "profile", "family", "budget", "shadow", "encoding", "quarantine", "exabgp", "other"};
 enum { REFUSAL_REASONS = sizeof(refusal_reasons) / sizeof(refusal_reasons[0]) };
-static const char *const route_states[] = {"wanted", "pending", "refused"};
+static const char *const route_states[] = {"wanted", "pending", "refused", "quarantined"};
 enum { ROUTE_STATES = sizeof(route_states) / sizeof(route_states[0]) };
 static const char *const update_kinds[] = {"announce", "withdraw"};
 static const char *const end_names[] = {"until", "lease", "orphan"};
@@ -168,7 +177,7 @@ void speaker_metrics_declare(void)
                                          &standing,      &missing,
                                          &dry_run,       &connections_refused,
                                          &job_written,   &tolerated,
-                                         &exabgp};
+                                         &exabgp,        &quarantine};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         metrics_declare(all[i]);
     /* From 0 on: of a series that begins at 1, Prometheus does not see the first step. */
@@ -243,7 +252,8 @@ void speaker_metrics_peer_routes(const struct peer *peer, size_t refused_now)
 {
     const char *name = peer->settings.name;
     const uint64_t numbers[ROUTE_STATES] = {rib_out_wanted_count(&peer->rib_out),
-                                            rib_out_pending(&peer->rib_out), refused_now};
+                                            rib_out_pending(&peer->rib_out), refused_now,
+                                            peer->quarantined};
     for (size_t i = 0; i < ROUTE_STATES; i++)
         metric_set(metric_at(&peer_routes, (const char *const[]){name, route_states[i]}),
                    (double)numbers[i]);
@@ -302,6 +312,13 @@ void speaker_metrics_result(enum result_kind kind, const char *why)
             break;
     }
     count(&refused, refusal_reasons[i]); /* the last one is for what is none of them */
+}
+
+void speaker_metrics_quarantine(bool crowds_out)
+{
+    count(&quarantine, quarantine_outcomes[0]);
+    if (crowds_out)
+        count(&quarantine, quarantine_outcomes[1]);
 }
 
 void speaker_metrics_ended(enum desired_end end)

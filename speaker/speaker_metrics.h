@@ -16,6 +16,8 @@ void speaker_metrics_update(const char *peer, bool withdrawal, size_t routes);
 void speaker_metrics_notification(const char *peer, const struct bgp_error *error, bool sent);
 void speaker_metrics_tolerated(const char *peer, unsigned int mistakes); /* of received.h */
 void speaker_metrics_result(enum result_kind kind, const char *why);
+/* A route was quarantined; another one may have had to make room. */
+void speaker_metrics_quarantine(bool crowds_out);
 void speaker_metrics_ended(enum desired_end end);
 void speaker_metrics_job_written(uint64_t took_us);
 void speaker_metrics_deployed(uint64_t since_crossed_us); /* 0: not known */

@@ -5,6 +5,7 @@
 #include "speaker/adapter.h"
 #include "speaker/adapter_audit.h"
 #include "speaker/in_jobs.h"
+#include "speaker/isolate.h"
 #include "speaker/out_exabgp.h"
 #include "speaker/speaker_metrics.h"
 
@@ -26,8 +27,7 @@ enum {
 static const char state_key[] = "state";
 static const char mitigation_prefix[] = "m:", missing_prefix[] = "a:";
 
-/* --- the machine's boot -------------------------------------------------------------------------
- */
+/* --- the machine's boot ----------------------------------------------------------------------- */
 
 /* Monotonic time goes on over a restart of this process, but not over one of the machine. */
 static void read_boot_id(char ret_id[BOOT_ID_LEN + 1])
@@ -128,7 +128,7 @@ void store_put_missing(struct speaker *speaker, const char *id, uint64_t confirm
     uint8_t bytes[8];
     (void)snprintf(key, sizeof(key), "%s%s", missing_prefix, id);
     wire_put_uint_at(bytes, sizeof(bytes), confirmed_redis_ms);
-    (void)judge(speaker, journal_put(speaker->journal, key, bytes, sizeof(bytes)));
+    store_put(speaker, key, bytes, sizeof(bytes));
 }
 
 void store_drop_missing(struct speaker *speaker, const char *id)
@@ -179,9 +179,8 @@ enum status store_drop_holds(struct speaker *speaker, const struct scope *scope,
 static bool has_hold(const struct speaker *speaker, const char *key)
 {
     for (size_t i = 0; i < speaker->holds.count; i++) {
-        const struct hold *hold = &speaker->holds.items[i];
         char its_key[JOURNAL_KEY_MAX];
-        hold_key(its_key, hold->source, &hold->scope);
+        hold_key(its_key, speaker->holds.items[i].source, &speaker->holds.items[i].scope);
         if (strcmp(its_key, key) == 0)
             return true;
     }
@@ -192,8 +191,8 @@ static bool has_hold(const struct speaker *speaker, const char *key)
 static bool is_so_still(const void *owner, const char *key)
 {
     const struct speaker *speaker = owner;
-    if (strncmp(key, "h:", 2) == 0)
-        return has_hold(speaker, key);
+    if (strncmp(key, "h:", 2) == 0 || strncmp(key, "q:", 2) == 0)
+        return has_hold(speaker, key) || isolate_has(speaker, key);
     bool is_mitigation = strncmp(key, mitigation_prefix, 2) == 0;
     if (!is_mitigation && strncmp(key, missing_prefix, 2) != 0)
         return true;
@@ -208,6 +207,7 @@ void store_catch_up(struct speaker *speaker)
         if (speaker->holds.items[i].source != HOLD_REDIS)
             (void)store_put_hold(speaker, &speaker->holds.items[i]);
     out_exabgp_store_again(speaker);
+    isolate_put_all(speaker);
 }
 
 static void put_text(struct wire_writer *w, const char *text)
@@ -377,7 +377,8 @@ static void on_value(void *owner, const char *key, const uint8_t *value, size_t 
     else if (!(strncmp(key, STORE_AUDIT_PREFIX, 2) == 0 &&
                adapter_audit_load(loading->speaker, key, value, len)) &&
              !(strncmp(key, "x:", 2) == 0 &&
-               out_exabgp_load(loading->speaker, value, len) == STATUS_OK))
+               out_exabgp_load(loading->speaker, value, len) == STATUS_OK) &&
+             !isolate_load(loading->speaker, key, value, len))
         loading->unreadable++;
 }
 

@@ -10,6 +10,7 @@
  *   w:<time>-<number>   what an adapter socket did without policy, for weir:audit
  *   h:<source>:<scope>  a hold of this socket or of weir:stops: since, why
  *   x:<hash>            a route that ExaBGP was told: family, NLRI
+ *   q:<octets>:<peer>   a route that this peer's session fell over (isolate.h)
  *   state               cursors, highest epoch, last contact, and what the clocks said
  *
  * A disk that takes nothing stops nothing: routes stand and go as they must, loudly.

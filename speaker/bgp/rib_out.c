@@ -1,4 +1,4 @@
-#include "speaker/bgp/rib_out.h"
+#include "speaker/bgp/rib_out_internal.h"
 
 #include "speaker/bgp/rib_out_marks.h"
 
@@ -45,6 +45,7 @@ void rib_out_done(struct rib_out *out)
         bits_done(&out->queues[q].nlri);
     bits_done(&out->resend);
     bits_done(&out->before_end);
+    rib_out_suspects_done(out);
     *out = (struct rib_out){0};
 }
 
@@ -91,7 +92,7 @@ static enum rib_out_order order_of(const struct rib_out *out, uint32_t nlri)
         return rib_is_guarding(out->rib, attributes_of(out, nlri, entry->announced))
                    ? RIB_OUT_GUARDING_WITHDRAWALS
                    : RIB_OUT_WITHDRAWALS;
-    if (!must_announce(out, nlri) || !out->up ||
+    if (!must_announce(out, nlri) || !out->up || bits_has(&out->suspects.held, nlri) ||
         (out->families >> rib_nlri(out->rib, nlri).family & 1) == 0)
         return RIB_OUT_QUEUES;
     return rib_is_guarding(out->rib, attributes_of(out, nlri, entry->wanted))
@@ -104,8 +105,7 @@ static bool withdraws(enum rib_out_order order)
     return order <= RIB_OUT_GUARDING_WITHDRAWALS;
 }
 
-/* Into its queue, and out of any other. The NLRI is held by somebody. */
-static void enqueue(struct rib_out *out, uint32_t nlri)
+void rib_out_enqueue(struct rib_out *out, uint32_t nlri)
 {
     enum rib_out_order order = order_of(out, nlri);
     for (enum rib_out_order q = 0; q < RIB_OUT_QUEUES; q++) {
@@ -166,7 +166,8 @@ static void set_wanted(struct rib_out *out, uint32_t nlri, uint8_t number)
     entry->wanted = number;
     out->wanted[family] += number != 0 ? 1 : 0;
     out->wanted[family] -= before.number != 0 ? 1 : 0;
-    enqueue(out, nlri);
+    rib_out_suspects_forget(out, nlri); /* other octets are another try */
+    rib_out_enqueue(out, nlri);
     if (before.number != 0)
         rib_release_route(out->rib, before);
 }
@@ -198,7 +199,7 @@ enum status rib_out_adopt(struct rib_out *out, uint32_t nlri, uint32_t attribute
     set_announced(out, nlri, number);
     bits_set(&out->resend, nlri);
     rib_release_route(out->rib, (struct rib_route){.nlri = nlri, .number = number});
-    enqueue(out, nlri);
+    rib_out_enqueue(out, nlri);
     return STATUS_OK;
 }
 
@@ -214,7 +215,7 @@ uint32_t rib_out_announced(const struct rib_out *out, uint32_t nlri)
 
 size_t rib_out_pending(const struct rib_out *out)
 {
-    size_t count = 0;
+    size_t count = out->suspects.held.count;
     for (size_t q = 0; q < RIB_OUT_QUEUES; q++)
         count += out->queues[q].nlri.count;
     return count;
@@ -223,7 +224,7 @@ size_t rib_out_pending(const struct rib_out *out)
 size_t rib_out_bytes(const struct rib_out *out)
 {
     size_t bytes = out->entry_room * sizeof(*out->entries) + bits_bytes(&out->resend) +
-                   bits_bytes(&out->before_end);
+                   bits_bytes(&out->before_end) + rib_out_suspects_bytes(out);
     for (size_t q = 0; q < RIB_OUT_QUEUES; q++)
         bytes += bits_bytes(&out->queues[q].nlri);
     return bytes;
@@ -235,11 +236,11 @@ void rib_out_up(struct rib_out *out, unsigned int families, uint64_t now_us)
     out->up = true;
     out->families = families;
     out->end_of_rib_owed = families;
-    out->end_begun = false;
+    out->end_begun = out->end_now = false;
     out->paced_until_us = now_us;
     for (uint32_t id = 1; id < out->entry_room; id++)
         if (out->entries[id].wanted != 0)
-            enqueue(out, id);
+            rib_out_enqueue(out, id);
 }
 
 void rib_out_down(struct rib_out *out)
@@ -252,6 +253,7 @@ void rib_out_down(struct rib_out *out)
         bits_clear(&out->queues[q].nlri);
     bits_clear(&out->resend);
     bits_clear(&out->before_end);
+    rib_out_suspects_down(out);
     for (uint32_t id = 1; id < out->entry_room; id++)
         if (out->entries[id].announced != 0)
             set_announced(out, id, 0);
@@ -268,7 +270,7 @@ static void resend(struct rib_out *out, bool marks)
             (families >> rib_nlri(out->rib, id).family & 1) == 0)
             continue;
         bits_set(&out->resend, id);
-        enqueue(out, id);
+        rib_out_enqueue(out, id);
     }
     out->refresh_owed &= ~families;
     out->begin_owed |= marks ? families & out->families & ~out->end_of_rib_owed : 0;
@@ -287,7 +289,7 @@ void rib_out_complete(struct rib_out *out)
 
 void rib_out_end_now(struct rib_out *out)
 {
-    out->complete = out->end_begun = true;
+    out->complete = out->end_begun = out->end_now = true;
     bits_clear(&out->before_end);
 }
 
@@ -312,7 +314,7 @@ static bool is_end_due(struct rib_out *out)
         wait_for(out, RIB_OUT_ANNOUNCEMENTS);
     }
     out->end_begun = true;
-    return out->before_end.count == 0;
+    return out->before_end.count == 0 && (out->suspects.held.count == 0 || out->end_now);
 }
 
 /* One message: what shares the first due entry's family and, for announcements, its attributes.
@@ -359,7 +361,8 @@ static enum status add(struct drain *d, uint32_t nlri)
     d->full = d->batch->count == RIB_OUT_BATCH_MAX;
     bits_unset(&d->out->resend, nlri);
     set_announced(d->out, nlri, d->out->entries[nlri].wanted);
-    enqueue(d->out, nlri);
+    rib_out_suspects_sent(d->out, nlri);
+    rib_out_enqueue(d->out, nlri);
     return STATUS_OK;
 }
 
@@ -469,9 +472,11 @@ void rib_out_next(struct rib_out *out, const struct update_path *path, uint64_t 
         enum rib_out_order order = is_waiting(out, RIB_OUT_GUARDING_ANNOUNCEMENTS)
                                        ? RIB_OUT_GUARDING_ANNOUNCEMENTS
                                        : RIB_OUT_ANNOUNCEMENTS;
-        if (is_waiting(out, order) && !may_go(out, now_us, &ret_batch->at_us))
+        if (!rib_out_has_due(out))
+            ret_batch->kind = RIB_OUT_NONE;
+        else if (!may_go(out, now_us, &ret_batch->at_us))
             ret_batch->kind = RIB_OUT_WAIT;
-        else if (is_waiting(out, order))
+        else
             take_announcements(&d, order);
     }
     if (ret_batch->kind == RIB_OUT_ANNOUNCE)

@@ -14,7 +14,8 @@
  *
  *   rib_out_init() → rib_out_want() …  rib_out_up() → rib_out_next() until NONE … rib_out_down()
  *
- * It costs two octets and six bits for each number of an NLRI (and a quarter more while it grows);
+ * It costs two octets and six bits for each number of an NLRI (and a quarter more while it grows),
+ * and two bits more for some seconds after something was sent;
  * nothing but rib_out_up(), rib_out_down() and rib_out_refresh() walks over all of them.
  *
  * Time is monotonic and comes in as a parameter.
@@ -28,6 +29,16 @@ struct rib_out_entry {
 struct rib_out_queue {
     struct bits nlri;
     uint32_t at; /* the turn is with the first from here on */
+};
+
+/* Routes over which the session may have fallen (rib_out_suspects.h). Empty sets have no room. */
+struct rib_out_suspects {
+    struct bits fresh, older; /* sent of late */
+    struct bits all;          /* under suspicion, as they are wanted now */
+    struct bits held;         /* those of them that do not go before they are released */
+    struct bits narrow;       /* those of them that were in a group over which it fell again */
+    struct bits accused;      /* those over which it fell when they came alone */
+    struct bits guards;       /* those held that guard others, which wait for them */
 };
 
 /* In the order in which they go out. */
@@ -58,6 +69,8 @@ struct rib_out {
     unsigned int begin_owed, finish_owed;
     bool up, complete;
     bool end_begun; /* what goes before End-of-RIB is settled */
+    bool end_now;   /* and waits for none that is held back */
+    struct rib_out_suspects suspects;
 };
 
 void rib_out_init(struct rib_out *out, struct rib *rib, size_t max_routes,
