@@ -156,6 +156,8 @@ struct job_result {
 };
 
 /* What a person or program asks of policy, and its answer. */
+/* How `who` begins where a tool asks by the adapter socket of a speaker, whose name follows. */
+#define REQUEST_WHO_ADAPTER "adapter@"
 struct request {
     char id[ID_TEXT_MAX];
     uint64_t expires_at_ms;

@@ -178,13 +178,15 @@ static void judge_budget(const struct speaker *speaker, const struct adapter_lin
                          const struct mitigation *m, const struct adapter_starts *starts,
                          struct guard_verdict *verdict)
 {
-    struct guard_budget budget = {.is_automatic = true};
+    struct guard_budget budget = {.is_automatic = starts != NULL};
     uint64_t now_ms = speaker_now_ms(speaker);
-    for (size_t i = 0; i < ADAPTER_STARTS_MAX; i++)
+    for (size_t i = 0; i < ADAPTER_STARTS_MAX && starts != NULL; i++)
         budget.minute_now +=
             starts->at_ms[i] != 0 && now_ms + 1 - starts->at_ms[i] < MINUTE_MS ? 1 : 0;
-    take_limits(speaker, &budget);
-    count_rules(speaker, line, m, &budget);
+    if (starts != NULL) {
+        take_limits(speaker, &budget);
+        count_rules(speaker, line, m, &budget);
+    }
     count_blackholes(speaker, line, m, &budget);
     (void)guard_budget_judge(&budget, verdict);
 }
@@ -208,7 +210,7 @@ bool adapter_guard_passes(const struct speaker *speaker, const struct adapter_li
     guard_judge(&context, &line->rule, &line->actions, &verdict);
     if (verdict.count == 0)
         judge_shadows(speaker, &context, line, m, &verdict);
-    if (verdict.count == 0 && starts != NULL)
+    if (verdict.count == 0)
         judge_budget(speaker, line, m, starts, &verdict);
     if (verdict.count > 0)
         (void)snprintf(ret_why, REASON_MAX, "%s: %s", guard_label(verdict.refusals[0].invariant),

@@ -1,6 +1,7 @@
 #ifndef SPEAKER_ADAPTER_ROUTES_H
 #define SPEAKER_ADAPTER_ROUTES_H
 
+#include "proto/alarm.h"
 #include "speaker/adapter_line.h"
 #include "speaker/desired.h"
 
@@ -13,7 +14,7 @@ struct adapter_routes;
 struct adapter_routes *adapter_routes_new(void); /* NULL: out of memory */
 void adapter_routes_free(struct adapter_routes *routes);
 
-#define ADAPTER_WHO "adapter@"
+#define ADAPTER_WHO REQUEST_WHO_ADAPTER
 /* From each mitigation that was taken; NULL routes are fine, here and below. */
 void adapter_routes_note(struct adapter_routes *routes, const struct mitigation *m);
 void adapter_routes_forget(struct adapter_routes *routes, const char *id);

@@ -78,8 +78,7 @@ static json_t *withdraw_all(struct speaker *speaker, const json_t *command)
                    text_of(command, "why"));
     if (holds_set(&speaker->holds, &hold) != STATUS_OK)
         return refusal("there are too many holds: resume some, or hold all");
-    speaker_holds_changed(speaker);
-    speaker_flush(speaker);
+    speaker_held(speaker, &hold.scope);
     /* The routes first, then the disk: it may be slow or full. */
     bool kept = store_put_hold(speaker, &hold) == STATUS_OK;
     log_warn("withdraw-all by the local socket", "scope=%s who=%s kept=%s",

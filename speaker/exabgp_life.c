@@ -222,8 +222,9 @@ void out_exabgp_tick(struct speaker *speaker, uint64_t now_ms)
 bool out_exabgp_is_idle(const struct speaker *speaker)
 {
     const struct exabgp *e = speaker->exabgp;
-    return e->state != EXABGP_READY ||
-           (e->asked.count == 0 && e->again_count == 0 && e->batch_at == e->batch.count);
+    if (e->state != EXABGP_READY)
+        return e->peer == NULL || e->told.nlri.count == 0;
+    return e->asked.count == 0 && e->again_count == 0 && e->batch_at == e->batch.count;
 }
 
 /* --- the process --------------------------------------------------------------------------------
@@ -289,7 +290,9 @@ enum status out_exabgp_apply(struct speaker *speaker)
     }
     pipes = pipes != NULL ? pipes : "";
     struct update_path path = peer != NULL ? peer_path(peer) : (struct update_path){0};
-    if (peer == e->peer && strcmp(pipes, e->pipes) == 0 &&
+    const bool has_families =
+        peer == NULL || !peer->exabgp_open || peer->rib_out.families == peer->settings.families;
+    if (peer == e->peer && strcmp(pipes, e->pipes) == 0 && has_families &&
         (peer == NULL || same_path(&peer->path, &path)))
         return STATUS_OK;
     if (e->peer != NULL && peer == e->peer)

@@ -86,3 +86,11 @@ const struct hold *holds_find(const struct holds *holds, const struct hold_quest
             return &holds->items[i];
     return NULL;
 }
+
+bool holds_all(const struct holds *holds)
+{
+    for (size_t i = 0; i < holds->count; i++)
+        if (holds->items[i].scope.kind == SCOPE_ALL)
+            return true;
+    return false;
+}

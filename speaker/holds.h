@@ -29,6 +29,9 @@ enum status holds_set(struct holds *holds, const struct hold *hold);
 size_t holds_end(struct holds *holds, enum hold_source source, const struct scope *scope,
                  uint64_t not_after_ms);
 
+/* Nothing may be announced to anybody. */
+bool holds_all(const struct holds *holds);
+
 /* What a hold is asked about. platforms: names of those that the peer is in. */
 struct hold_question {
     const char *peer, *method, *alarm;

@@ -87,8 +87,7 @@ void in_stops_take(struct in_jobs *in, const struct stream_entry *entry)
     }
     if (verb == STOP_WITHDRAW_ALL) {
         set_hold(speaker, &hold);
-        speaker_holds_changed(speaker);
-        speaker_flush(speaker);
+        speaker_held(speaker, &hold.scope);
         (void)store_put_hold(speaker, &hold);
         return;
     }

@@ -71,6 +71,16 @@ void speaker_holds_changed(struct speaker *speaker)
     desired_holds_changed(speaker->desired);
 }
 
+void speaker_held(struct speaker *speaker, const struct scope *scope)
+{
+    /* Then nothing will be announced, whatever is still to be read; and End-of-RIB takes from the
+     * routers what they keep of before a restart. */
+    if (scope->kind == SCOPE_ALL && !speaker->complete)
+        speaker_complete(speaker);
+    speaker_holds_changed(speaker);
+    speaker_flush(speaker);
+}
+
 /* --- time ---------------------------------------------------------------------------------------
  */
 
@@ -240,6 +250,8 @@ static enum status start(void *self, struct process *process)
     out_results_use(speaker->out_results, in_jobs_redis(speaker->in_jobs));
     first_reading_begin(&speaker->first_reading, speaker_now_ms(speaker));
     peers_apply(speaker);
+    if (holds_all(&speaker->holds))
+        speaker_held(speaker, &(struct scope){.kind = SCOPE_ALL}); /* as the journal has it */
     status = out_exabgp_apply(speaker);
     if (status == STATUS_OK)
         status = listeners_update(speaker);
@@ -354,6 +366,7 @@ static void stop(void *self)
     log_info("withdrawing all routes before the end", "routes=%zu",
              desired_standing_count(speaker->desired));
     speaker->stop_at = speaker_now_ms(speaker) + WITHDRAW_LIMIT_MS;
+    first_reading_end(&speaker->first_reading); /* nothing is announced any more */
     speaker_holds_changed(speaker);
     speaker_flush(speaker);
 }

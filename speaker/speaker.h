@@ -96,6 +96,8 @@ void speaker_complete(struct speaker *speaker);
 void speaker_flush(struct speaker *speaker);
 /* A hold came or went. */
 void speaker_holds_changed(struct speaker *speaker);
+/* A withdraw-all of that scope has come: the routes go now. */
+void speaker_held(struct speaker *speaker, const struct scope *scope);
 
 /* peers.c: the peers of a configuration; those that are new begin with peers_start(). */
 void peers_apply(struct speaker *speaker);

@@ -327,6 +327,12 @@ static void stop_alarms_of(struct engine *e, const struct live_mitigation *live,
     }
 }
 
+/* What it withdraws is its own word alone: should an alarm need the rule, that has it again. */
+static bool is_tool(const struct request *request)
+{
+    return strncmp(request->who, REQUEST_WHO_ADAPTER, sizeof(REQUEST_WHO_ADAPTER) - 1) == 0;
+}
+
 static void do_stop(struct engine *e, const struct request *request, struct reply *reply,
                     struct engine_now now)
 {
@@ -342,7 +348,10 @@ static void do_stop(struct engine *e, const struct request *request, struct repl
             (void)snprintf(missing, sizeof(missing), "%.39s", request->args[i].value);
             continue;
         }
-        stop_alarms_of(e, live, request->who, now);
+        if (is_tool(request))
+            mitigations_ask_again(e, live->m.id);
+        else
+            stop_alarms_of(e, live, request->who, now);
         add_id(reply, live->m.id);
         mitigations_withdraw(e, live, request->who, reason != NULL ? reason : "stopped by a person",
                              now);

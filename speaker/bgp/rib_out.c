@@ -264,6 +264,8 @@ void rib_out_down(struct rib_out *out)
 static void resend(struct rib_out *out, bool marks)
 {
     unsigned int families = out->refresh_owed & ~out->begin_owed & ~out->finish_owed;
+    if (families == 0)
+        return;
     for (uint32_t id = 1; id < out->entry_room; id++) {
         const struct rib_out_entry *entry = &out->entries[id];
         if (entry->announced == 0 || entry->wanted == 0 ||

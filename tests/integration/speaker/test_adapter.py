@@ -251,6 +251,9 @@ class WithoutPolicy(Adapter):
         hosts = [client.ask(announce=flow({"destination": f"198.51.100.{i}/32"}, {"discard": True}), ttl="10m") for i in (20, 21, 22)]
         self.assertEqual([host["ok"] for host in hosts], [True, True, False], hosts)  # 1 % of 256
         self.assertIn("3 of 256 hosts", hosts[2]["error"])
+        limited = flow({"destination": "198.51.100.23/32"}, LIMIT)
+        self.assertTrue(client.ask(announce=limited, ttl="10m")["ok"])
+        self.assertIn("3 of 256 hosts", self.refused(client, announce=flow({"destination": "198.51.100.23/32"}, {"discard": True}), ttl="10m"))
 
     def test_withdraw_all_holds_these_too(self):
         client = self.client()

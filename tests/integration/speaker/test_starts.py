@@ -59,6 +59,27 @@ class Starts(Case):
         self.assertIn("routes are announced as the journal has them", w.speaker.text())
 
 
+    def test_withdraw_all_after_a_start_waits_for_nothing(self):
+        """What the routers keep of before goes with End-of-RIB."""
+        w = self.world
+        w.state.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(w.state.process.send_signal, signal.SIGCONT)
+        w.start_speaker()
+        wait_for("the session", self.sink.established)
+        self.sink.ends_of_rib.clear()
+        self.assertTrue(w.command(command="withdraw-all", who="test", why="trial")["ok"])
+        wait_for("End-of-RIB", lambda: self.sink.ends_of_rib, 2)
+        self.assertNotIn("could not be read", w.speaker.text(), "nor for the end of the wait")
+        self.assertEqual(self.announced(), set())
+        w.speaker.kill()
+        wait_for("the end", lambda: not self.sink.established())
+        self.sink.ends_of_rib.clear()
+        w.start_speaker()  # the hold is in the journal
+        wait_for("End-of-RIB", lambda: self.sink.ends_of_rib, 30)
+        self.assertNotIn("could not be read", w.speaker.text().split("restart")[-1])
+        self.assertEqual(self.announced(), set())
+
+
 class Lost(Case):
     """The state server is emptied while three routes stand, and there is no policy that knows them."""
 

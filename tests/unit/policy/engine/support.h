@@ -217,12 +217,14 @@ static inline size_t count_of(const struct bench *b, const char *what)
     return count;
 }
 
-/* Asks as ann does, within a second: name, value, name, value … NULL. */
-static inline const struct reply *ask(struct bench *b, const char *verb, const char *const *args)
+/* Within a second: name, value, name, value … NULL. */
+static inline const struct reply *ask_by(struct bench *b, const char *who, const char *verb,
+                                         const char *const *args)
 {
     static struct request request;
     static struct reply reply;
-    request = (struct request){.expires_at_ms = b->now.state_ms + 1000, .who = "ann"};
+    request = (struct request){.expires_at_ms = b->now.state_ms + 1000};
+    (void)snprintf(request.who, sizeof(request.who), "%s", who);
     (void)snprintf(request.verb, sizeof(request.verb), "%s", verb);
     for (; *args != NULL; args += 2) {
         (void)snprintf(request.args[request.arg_count].name, sizeof(request.args[0].name), "%s",
@@ -232,6 +234,11 @@ static inline const struct reply *ask(struct bench *b, const char *verb, const c
     }
     engine_request(b->engine, &request, &reply, b->now);
     return &reply;
+}
+
+static inline const struct reply *ask(struct bench *b, const char *verb, const char *const *args)
+{
+    return ask_by(b, "ann", verb, args);
 }
 
 #define VICTIM "198.51.100.45"

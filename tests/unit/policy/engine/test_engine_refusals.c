@@ -155,6 +155,20 @@ Test(engine_refusals, a_stop_holds_for_every_alarm_that_wanted_the_rule)
     teardown(b);
 }
 
+/* It may not know whose rule it is that has the match which it withdraws. */
+Test(engine_refusals, a_tool_that_stops_a_rule_stops_no_alarm)
+{
+    struct bench *b = setup(HEAD TWO_POLICIES);
+    run(b, VICTIM, 200e6, 300);
+    cr_assert_eq(count_of(b, "announce"), 1);
+    const char *const args[] = {"id", b->mitigation.id, NULL};
+    cr_assert(ask_by(b, "adapter@sp1", "stop", args)->ok);
+    cr_assert_eq(count_of(b, "stopped by a person"), 0);
+    run(b, VICTIM, 200e6, 12000);
+    cr_assert_eq(count_of(b, "announce"), 2, "the alarms have it again");
+    teardown(b);
+}
+
 #define TWO_PLATFORMS                                                                              \
     "dry_run: false\n"                                                                             \
     "networks: {ours: [198.51.100.0/24]}\n"                                                        \
