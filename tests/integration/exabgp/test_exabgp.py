@@ -107,7 +107,8 @@ class Case(unittest.TestCase):
         """A speaker whose one peer is ExaBGP, with a GoBGP behind it."""
         world = self.world
         self.behind = Behind("behind", world.folder, world.addresses.take(), world.address, LOCAL_AS, LOCAL_AS)
-        runs = f"{BIN}/weir-speaker --exabgp {world.config}" if self.by_process else None
+        os.symlink(BIN, f"{world.folder}/bin")  # ExaBGP takes a program's path up to the first space
+        runs = f"{world.folder}/bin/weir-speaker --exabgp {world.config}" if self.by_process else None
         self.exabgp = ExaBgp(world, self.behind, runs, self.encoder, **options)
         self.programs = [self.exabgp, self.behind]
         peer = world.peer(Behind, "exa", address=self.behind.address)
